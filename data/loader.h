@@ -1,0 +1,45 @@
+#pragma once
+// DataLoader: shuffles, augments and normalises ahead of training on worker threads.
+#include <memory>
+#include <optional>
+
+#include "data/dataset.h"
+#include "engine/tensor.h"
+
+namespace ntq {
+
+struct Batch {
+  Tensor images;  ///< {N,H,W,C} float32, normalised
+  Tensor labels;  ///< {N} int32
+};
+
+struct LoaderOptions {
+  int64_t batch_size = 128;
+  int workers = 1;  ///< threads; 0: load within next()
+  bool shuffle = true;
+  bool augment = true;  ///< crop out of a zero padding of `pad` pixels, mirror half the time
+  int pad = 4;
+  bool drop_last = true;  ///< leave out the last, smaller batch
+  uint64_t seed = 0;
+  int prefetch = 4;  ///< batches ready ahead of time
+};
+
+/// The data of an epoch depend on (seed, epoch, index) alone, never on the number of workers.
+class DataLoader {
+ public:
+  DataLoader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options);
+  ~DataLoader();
+  int64_t batches_per_epoch() const;
+  /// Begins `epoch` at batch `first_batch` (for a resume), dropping what is left of the one before.
+  void start(int64_t epoch, int64_t first_batch = 0);
+  /// The next batch; nothing at the end of the epoch. A worker's exception is rethrown here, in order.
+  std::optional<Batch> next();
+  /// Seconds that next() has waited for data since start().
+  double wait_seconds() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ntq

@@ -1,0 +1,50 @@
+#pragma once
+// Eager reverse-mode differentiation. Each recorded op makes a Node with its inputs and a closure from the gradient of
+// its output to the gradients of its inputs. Ids grow, so backward pops the largest first: no recursion, no sort.
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace ntq {
+
+/// Gradient of the output -> one gradient per input; undefined where an input needs none.
+using BackwardFn = std::function<std::vector<Tensor>(const Tensor& grad_output)>;
+
+struct Node {
+  uint64_t id = 0;
+  std::vector<Tensor> inputs;
+  BackwardFn backward;  // empty once used
+};
+
+/// True when gradients are recorded in this thread (the default).
+bool grad_enabled();
+
+/// Turns recording off for its lifetime: evaluation, optimizer updates.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// True when recording is on and one of the inputs requires a gradient.
+bool needs_record(std::initializer_list<Tensor> inputs);
+
+/// Attaches `backward` to `output`, which then requires a gradient; returns it unchanged when needs_record is false.
+/// Undefined inputs are allowed (their gradients are ignored).
+Tensor record(Tensor output, std::vector<Tensor> inputs, BackwardFn backward);
+
+/// An op with a gradient of one's own, for estimators such as straight-through: `forward` runs unrecorded, `backward`
+/// gets the output gradient. custom_grad({x}, [&] { return round(x); }, [](const Tensor& g) { return {g}; })
+Tensor custom_grad(std::vector<Tensor> inputs, const std::function<Tensor()>& forward, BackwardFn backward);
+
+/// Runs the graph behind `output` from `grad_output` (same shape). Leaves accumulate into grad().
+void backward(const Tensor& output, const Tensor& grad_output);
+
+}  // namespace ntq

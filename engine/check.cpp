@@ -1,0 +1,11 @@
+#include "engine/check.h"
+
+namespace ntq {
+
+void fail_check(const std::source_location& where, const std::string& message) {
+  std::string file = where.file_name();
+  if (const auto slash = file.find_last_of('/'); slash != std::string::npos) file.erase(0, slash + 1);
+  throw std::invalid_argument(concat(message, " (", file, ":", where.line(), ")"));
+}
+
+}  // namespace ntq

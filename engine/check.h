@@ -1,0 +1,61 @@
+#pragma once
+// Errors and argument checks. Every message says what, where, expected, found and what to do.
+#include <source_location>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace ntq {
+
+/// Base of the errors that come from outside the program (files, devices, numbers), not from a wrong call.
+/// Wrong calls throw std::invalid_argument. `exit_code()` is what a command ends with (docs/commands.md).
+class Error : public std::runtime_error {
+ public:
+  Error(const std::string& what, int exit_code) : std::runtime_error(what), exit_code_(exit_code) {}
+  int exit_code() const { return exit_code_; }
+
+ private:
+  int exit_code_;
+};
+
+/// A data set file is missing, truncated or holds impossible values. Exit code 3.
+struct DataError : Error {
+  explicit DataError(const std::string& what) : Error(what, 3) {}
+};
+/// A checkpoint is unreadable, damaged, of another model or of a newer version. Exit code 4.
+struct CheckpointError : Error {
+  explicit CheckpointError(const std::string& what) : Error(what, 4) {}
+};
+/// Training met a value that is not a number. Exit code 5.
+struct DivergedError : Error {
+  explicit DivergedError(const std::string& what) : Error(what, 5) {}
+};
+/// No such device or instruction set, or out of memory. Exit code 6.
+struct DeviceError : Error {
+  explicit DeviceError(const std::string& what) : Error(what, 6) {}
+};
+
+/// Joins anything printable: concat("size ", 3) == "size 3".
+template <class... Args>
+std::string concat(const Args&... args) {
+  std::ostringstream out;
+  (out << ... << args);
+  return out.str();
+}
+
+/// A truth value that remembers where it was computed; made implicitly by check().
+struct Condition {
+  bool holds;
+  std::source_location where;
+  Condition(bool condition, std::source_location at = std::source_location::current()) : holds(condition), where(at) {}
+};
+
+[[noreturn]] void fail_check(const std::source_location& where, const std::string& message);
+
+/// Throws std::invalid_argument with the joined message and the caller's place unless `condition` holds.
+template <class... Args>
+void check(Condition condition, const Args&... message) {
+  if (!condition.holds) fail_check(condition.where, concat(message...));
+}
+
+}  // namespace ntq

@@ -1,0 +1,64 @@
+#pragma once
+// Module: something with named parameters, buffers and children, and a forward pass.
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace ntq {
+
+/// Name -> tensor in registration order; the names are those of PyTorch's ResNets ("layer1.0.conv1.weight").
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+class Module {
+ public:
+  virtual ~Module() = default;
+  virtual Tensor forward(const Tensor& x) = 0;
+  Tensor operator()(const Tensor& x) { return forward(x); }
+
+  /// Trained tensors, with dotted names, own ones before the children's.
+  NamedTensors named_parameters() const;
+  /// Saved but not trained: running statistics, counters.
+  NamedTensors named_buffers() const;
+  /// Parameters and buffers: what a checkpoint holds. The tensors share memory with the module.
+  NamedTensors state_dict() const;
+  /// Copies values by name. Throws std::invalid_argument naming the first tensor that is missing, left over or of
+  /// another shape; nothing is changed then.
+  void load_state_dict(const NamedTensors& state);
+  /// Calls visit(dotted name, module) for this module ("") and all below it.
+  void visit(const std::function<void(const std::string&, Module&)>& visitor);
+
+  /// Switches training behaviour (batch statistics, quantization noise) for this module and all below.
+  void train(bool on = true);
+  void eval() { train(false); }
+  bool training() const { return training_; }
+  int64_t parameter_count() const;
+
+ protected:
+  Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  /// Returns the tensor, which from now on requires a gradient.
+  Tensor register_parameter(const std::string& name, Tensor value);
+  Tensor register_buffer(const std::string& name, Tensor value);
+  template <class M>
+  std::shared_ptr<M> register_module(const std::string& name, std::shared_ptr<M> child) {
+    add_child(name, child);
+    return child;
+  }
+
+ private:
+  void add_child(const std::string& name, std::shared_ptr<Module> child);
+  void visit_as(const std::string& name, const std::function<void(const std::string&, Module&)>& visitor);
+  void collect(const std::string& prefix, bool parameters, NamedTensors& out) const;
+
+  NamedTensors parameters_, buffers_;
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
+  bool training_ = true;
+};
+
+}  // namespace ntq

@@ -1,0 +1,38 @@
+#include "engine/random.h"
+
+namespace ntq {
+
+std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> c, std::array<uint32_t, 2> k) {
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t a = uint64_t{0xD2511F53u} * c[0];
+    const uint64_t b = uint64_t{0xCD9E8D57u} * c[2];
+    c = {static_cast<uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(b),
+         static_cast<uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<uint32_t>(a)};
+    k[0] += 0x9E3779B9u;
+    k[1] += 0xBB67AE85u;
+  }
+  return c;
+}
+
+uint32_t stream_id(std::string_view name) {
+  uint32_t hash = 2166136261u;
+  for (const char ch : name) hash = (hash ^ static_cast<unsigned char>(ch)) * 16777619u;
+  return hash;
+}
+
+std::array<uint32_t, 4> random_block(const RandomKey& key, uint64_t block) {
+  return philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), key.stream, key.step},
+                    {static_cast<uint32_t>(key.seed), static_cast<uint32_t>(key.seed >> 32)});
+}
+
+uint32_t random_bits(const RandomKey& key, uint64_t element) { return random_block(key, element / 4)[element % 4]; }
+
+uint32_t random_below(const RandomKey& key, uint64_t element, uint32_t bound) {
+  return static_cast<uint32_t>((uint64_t{random_bits(key, element)} * bound) >> 32);
+}
+
+float random_unit(const RandomKey& key, uint64_t element) {
+  return static_cast<float>(random_bits(key, element) >> 8) * 0x1p-24f;
+}
+
+}  // namespace ntq

@@ -1,0 +1,95 @@
+#pragma once
+// Tensor: a shared handle to contiguous row-major memory with a shape, a type and a device.
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/check.h"
+#include "engine/device.h"
+#include "engine/dtype.h"
+#include "engine/shape.h"
+
+namespace ntq {
+
+struct Node;  // autograd.h
+
+/// Copies share memory, as in every framework of the field; clone() copies the values.
+/// An undefined tensor (default constructed) stands for "none".
+class Tensor {
+ public:
+  Tensor() = default;
+  /// Memory with undefined contents.
+  static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = {});
+  static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = {});
+  /// Every element `value`; float32.
+  static Tensor full(const Shape& shape, float value, Device device = {});
+  /// Copies host values; throws std::invalid_argument when their number is not shape.numel().
+  template <class T>
+  static Tensor from(const Shape& shape, std::span<const T> values) {
+    check(static_cast<int64_t>(values.size()) == shape.numel(), "Tensor::from: shape ", shape, " needs ", shape.numel(),
+          " values, found ", values.size());
+    Tensor out = empty(shape, DTypeOf<T>::value);
+    std::copy(values.begin(), values.end(), out.data<T>());
+    return out;
+  }
+  static Tensor from(const Shape& shape, std::initializer_list<float> values) {
+    return from(shape, std::span<const float>(values.begin(), values.size()));
+  }
+
+  bool defined() const { return body_ != nullptr; }
+  explicit operator bool() const { return defined(); }
+  const Shape& shape() const;
+  int64_t size(int axis) const { return shape()[axis]; }
+  int64_t numel() const { return shape().numel(); }
+  DType dtype() const;
+  Device device() const;
+  size_t bytes() const { return static_cast<size_t>(numel()) * dtype_size(dtype()); }
+
+  /// Pointer to the first element; throws std::invalid_argument for another type.
+  template <class T>
+  T* data() const {
+    check(dtype() == DTypeOf<T>::value, "Tensor::data: tensor holds ", dtype_name(dtype()), ", asked for ",
+          dtype_name(DTypeOf<T>::value));
+    return static_cast<T*>(raw());
+  }
+  float* f32() const { return data<float>(); }
+  void* raw() const;
+  /// The only element of a one-element float tensor.
+  float item() const;
+  std::vector<float> to_vector() const;
+
+  /// Same memory, other shape of equal numel. Not recorded: ops/elementwise.h has the recorded reshape().
+  Tensor view(const Shape& shape) const;
+  /// Rows [begin, end) of the first axis, sharing memory. Not recorded.
+  Tensor rows(int64_t begin, int64_t end) const;
+  Tensor clone() const;
+  /// Overwrites the values; shape and dtype must match.
+  void copy_from(const Tensor& source);
+  void fill(float value);
+  /// Same values outside of the recorded graph.
+  Tensor detach() const;
+  /// True when this handle alone holds the memory, so it may be written in place.
+  bool unique() const;
+
+  // Autograd; the rules stand in autograd.h.
+  bool requires_grad() const;
+  Tensor& set_requires_grad(bool on);
+  /// Accumulated gradient of a leaf; undefined before the first backward().
+  Tensor grad() const;
+  void set_grad(const Tensor& grad);
+  void zero_grad() { set_grad({}); }
+  const std::shared_ptr<Node>& node() const;
+  void set_node(std::shared_ptr<Node> node);
+  /// Gradient of this one-element tensor with respect to every leaf that requires one; frees the graph.
+  void backward() const;
+  /// Identity of the underlying variable (for maps).
+  const void* id() const { return body_.get(); }
+
+ private:
+  struct Body;
+  explicit Tensor(std::shared_ptr<Body> body) : body_(std::move(body)) {}
+  const Body& body(const char* caller) const;
+  std::shared_ptr<Body> body_;
+};
+
+}  // namespace ntq

@@ -1,0 +1,28 @@
+#pragma once
+// Batch normalization (Ioffe & Szegedy, 2015), with the residual addition and the ReLU that follow it fused in.
+#include "engine/module.h"
+
+namespace ntq {
+
+struct BatchNormOptions {
+  int64_t channels = 1;
+  float momentum = 0.1f;  ///< weight of the newest batch in the running statistics
+  float eps = 1e-5f;
+};
+
+/// Over the last axis. Parameters: weight (ones), bias (zeros); buffers: running_mean, running_var (unbiased, as
+/// PyTorch keeps it), all {C}.
+class BatchNorm2d : public Module {
+ public:
+  explicit BatchNorm2d(const BatchNormOptions& options);
+  Tensor forward(const Tensor& x) override { return run(x, {}, false); }
+  /// relu(bn(x) [+ residual]) in one pass.
+  Tensor forward_relu(const Tensor& x, const Tensor& residual = {}) { return run(x, residual, true); }
+
+ private:
+  Tensor run(const Tensor& x, const Tensor& residual, bool relu);
+  BatchNormOptions options_;
+  Tensor weight_, bias_, running_mean_, running_var_;
+};
+
+}  // namespace ntq
