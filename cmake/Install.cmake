@@ -1,1 +1,29 @@
-# filled below
+# Installs the libraries, headers and commands, and the package files that find_package(ntq) reads.
+option(NTQ_INSTALL "Install the library and its CMake package" ${PROJECT_IS_TOP_LEVEL})
+if(NOT NTQ_INSTALL)
+  return()
+endif()
+include(CMakePackageConfigHelpers)
+
+set(folders engine quant layers models optim data)
+list(TRANSFORM folders PREPEND ntq_ OUTPUT_VARIABLE libraries)
+install(TARGETS ntq ${libraries} EXPORT ntqTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+
+# #include "engine/tensor.h" works for users as it does here; the backends' insides stay private.
+install(DIRECTORY ${folders} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq FILES_MATCHING
+        PATTERN "*.h" PATTERN "engine/backend/*" EXCLUDE)
+install(FILES engine/backend/backend.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq/engine/backend)
+
+foreach(command ntq-train ntq-eval ntq-info)
+  if(TARGET ${command})
+    install(TARGETS ${command} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/ntq)
+configure_package_config_file(cmake/ntqConfig.cmake.in ${PROJECT_BINARY_DIR}/ntqConfig.cmake
+                              INSTALL_DESTINATION ${package})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/ntqConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/ntqConfig.cmake ${PROJECT_BINARY_DIR}/ntqConfigVersion.cmake
+        DESTINATION ${package})
+install(EXPORT ntqTargets NAMESPACE ntq:: DESTINATION ${package})
