@@ -1,0 +1,44 @@
+#include "layers/conv2d.h"
+
+#include "engine/ops/conv.h"
+#include "engine/ops/elementwise.h"
+#include "layers/init.h"
+#include "layers/layer_quant.h"
+
+namespace ntq {
+namespace {
+
+const Conv2dOptions& checked(const Conv2dOptions& o) {
+  check(o.in_channels >= 1 && o.out_channels >= 1 && o.kernel >= 1 && o.stride >= 1 && o.padding >= 0, "Conv2d ",
+        o.name, ": channels, kernel and stride must be >= 1 and padding >= 0, found in ", o.in_channels, ", out ",
+        o.out_channels, ", kernel ", o.kernel, ", stride ", o.stride, ", padding ", o.padding);
+  return o;
+}
+
+}  // namespace
+
+Conv2d::Conv2d(const Conv2dOptions& options) : options_(checked(options)) {
+  const Shape filters{options.out_channels, options.kernel, options.kernel, options.in_channels};
+  weight_ = register_parameter("weight", he_normal_filters(filters, init_key(options.seed, options.name + ".weight")));
+  if (options.bias) bias_ = register_parameter("bias", Tensor::zeros({options.out_channels}));
+  input_quant_ = make_input_quantizer(options.input_quant, options.name);
+  weight_quant_ = make_weight_quantizer(options.weight_quant, options.name);
+  if (input_quant_) register_module("input_quant", input_quant_);
+  if (weight_quant_) register_module("weight_quant", weight_quant_);
+}
+
+Tensor Conv2d::forward(const Tensor& x) {
+  check(x.defined() && x.shape().rank() == 4 && x.size(3) == options_.in_channels, "Conv2d ", options_.name,
+        ": input must be {N,H,W,", options_.in_channels, "}, found ", x.defined() ? x.shape().str() : "none");
+  const int64_t smallest = options_.kernel - 2 * options_.padding;
+  check(x.size(1) >= smallest && x.size(2) >= smallest, "Conv2d ", options_.name, ": images must be at least ",
+        smallest, " pixels high and wide for kernel ", options_.kernel, " and padding ", options_.padding, ", found ",
+        x.shape());
+  // The gradients use these same tensors: the noisy weight for dx, the quantized input for dw.
+  const Tensor input = input_quant_ ? input_quant_->forward(x) : x;
+  const Tensor weight = weight_quant_ ? weight_quant_->forward(weight_) : weight_;
+  const Tensor y = conv2d(input, weight, {.stride = options_.stride, .padding = options_.padding});
+  return bias_.defined() ? add_bias(y, bias_) : y;
+}
+
+}  // namespace ntq

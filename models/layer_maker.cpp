@@ -1,0 +1,71 @@
+#include "models/layer_maker.h"
+
+namespace ntq {
+
+LayerMaker::LayerMaker(const ModelOptions& options) : options_(options) {
+  check(options.classes >= 1 && options.in_channels >= 1, "make_model: classes and input channels must be >= 1, found ",
+        options.classes, " and ", options.in_channels);
+  check(options.bits_of.empty() || options.weight.bits != 32 || options.activation.bits != 32,
+        "make_model: bits_of names ", options.bits_of.size(),
+        " layers, but weights and activations are full precision (bits 32); give the model's bits first");
+}
+
+QuantSpec LayerMaker::spec(QuantSpec base, const std::string& name, Place place) const {
+  base.seed = options_.seed;
+  base.name.clear();  // the layer names its quantizers
+  if (base.bits == 32) return base;
+  if (place != Place::inner && options_.first_last_bits != 0) base.bits = options_.first_last_bits;
+  if (const auto exception = options_.bits_of.find(name); exception != options_.bits_of.end())
+    base.bits = exception->second;
+  return base;
+}
+
+std::shared_ptr<Conv2d> LayerMaker::make_conv(const std::string& name, const ConvSizes& sizes, Place place) {
+  made_.insert(name);
+  Conv2dOptions options{.in_channels = sizes.in,
+                        .out_channels = sizes.out,
+                        .kernel = sizes.kernel,
+                        .stride = sizes.stride,
+                        .padding = sizes.kernel / 2,
+                        .weight_quant = spec(options_.weight, name, place),
+                        .input_quant = spec(options_.activation, name, place),
+                        .seed = options_.seed,
+                        .name = name};
+  options.input_quant.is_signed = place == Place::first;
+  return std::make_shared<Conv2d>(options);
+}
+
+std::shared_ptr<Conv2d> LayerMaker::first_conv(const std::string& name, const ConvSizes& sizes) {
+  return make_conv(name, sizes, Place::first);
+}
+
+std::shared_ptr<Conv2d> LayerMaker::conv(const std::string& name, const ConvSizes& sizes) {
+  return make_conv(name, sizes, Place::inner);
+}
+
+std::shared_ptr<BatchNorm2d> LayerMaker::norm(int64_t channels) const {
+  return std::make_shared<BatchNorm2d>(BatchNormOptions{.channels = channels});
+}
+
+std::shared_ptr<Linear> LayerMaker::classifier(const std::string& name, int64_t features) {
+  made_.insert(name);
+  LinearOptions options{.in_features = features,
+                        .out_features = options_.classes,
+                        .weight_quant = spec(options_.weight, name, Place::last),
+                        .input_quant = spec(options_.activation, name, Place::last),
+                        .seed = options_.seed,
+                        .name = name};
+  options.input_quant.is_signed = false;
+  return std::make_shared<Linear>(options);
+}
+
+void LayerMaker::check_exceptions() const {
+  for (const auto& [name, bits] : options_.bits_of) {
+    if (made_.contains(name)) continue;
+    std::string layers;
+    for (const auto& layer : made_) layers += (layers.empty() ? "" : ", ") + layer;
+    check(false, "make_model: bits_of names '", name, "', which is no layer of this model; its layers are: ", layers);
+  }
+}
+
+}  // namespace ntq

@@ -1,0 +1,41 @@
+#pragma once
+// Makes the layers of one model: quantization settings, exceptions and seeds follow from the dotted layer name.
+#include <set>
+
+#include "layers/batch_norm.h"
+#include "layers/conv2d.h"
+#include "layers/linear.h"
+#include "models/model.h"
+
+namespace ntq {
+
+struct ConvSizes {
+  int64_t in = 1, out = 1, kernel = 3, stride = 1;  ///< padding is kernel / 2
+};
+
+/// A layer's weights and input are quantized where ModelOptions quantizes the model's; first_last_bits and bits_of only
+/// change the bits. Inputs are unsigned, as they follow a ReLU; the first layer's is signed.
+class LayerMaker {
+ public:
+  /// Throws std::invalid_argument for class or channel counts < 1 and for exceptions in a full-precision model.
+  explicit LayerMaker(const ModelOptions& options);
+
+  std::shared_ptr<Conv2d> first_conv(const std::string& name, const ConvSizes& sizes);
+  std::shared_ptr<Conv2d> conv(const std::string& name, const ConvSizes& sizes);
+  std::shared_ptr<BatchNorm2d> norm(int64_t channels) const;
+  /// The last layer: `features` -> classes, with bias.
+  std::shared_ptr<Linear> classifier(const std::string& name, int64_t features);
+
+  /// Call when the model is complete: throws std::invalid_argument for names in bits_of that are no layer of it.
+  void check_exceptions() const;
+
+ private:
+  enum class Place { first, inner, last };
+  QuantSpec spec(QuantSpec base, const std::string& name, Place place) const;
+  std::shared_ptr<Conv2d> make_conv(const std::string& name, const ConvSizes& sizes, Place place);
+
+  ModelOptions options_;
+  std::set<std::string> made_;
+};
+
+}  // namespace ntq
