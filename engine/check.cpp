@@ -2,10 +2,10 @@
 
 namespace ntq {
 
-void fail_check(const std::source_location& where, const std::string& message) {
-  std::string file = where.file_name();
+void fail_check(const Condition& where, const std::string& message) {
+  std::string file = where.file;
   if (const auto slash = file.find_last_of('/'); slash != std::string::npos) file.erase(0, slash + 1);
-  throw std::invalid_argument(concat(message, " (", file, ":", where.line(), ")"));
+  throw std::invalid_argument(concat(message, " (", file, ":", where.line, ")"));
 }
 
 }  // namespace ntq

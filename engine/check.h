@@ -1,6 +1,5 @@
 #pragma once
 // Errors and argument checks. Every message says what, where, expected, found and what to do.
-#include <source_location>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -43,19 +42,22 @@ std::string concat(const Args&... args) {
   return out.str();
 }
 
-/// A truth value that remembers where it was computed; made implicitly by check().
+/// A truth value that remembers where it was computed; made implicitly by check(). The builtins are what
+/// std::source_location stands on; clang++ has that class from 16 on only.
 struct Condition {
   bool holds;
-  std::source_location where;
-  Condition(bool condition, std::source_location at = std::source_location::current()) : holds(condition), where(at) {}
+  const char* file;
+  int line;
+  Condition(bool condition, const char* at_file = __builtin_FILE(), int at_line = __builtin_LINE())
+      : holds(condition), file(at_file), line(at_line) {}
 };
 
-[[noreturn]] void fail_check(const std::source_location& where, const std::string& message);
+[[noreturn]] void fail_check(const Condition& where, const std::string& message);
 
 /// Throws std::invalid_argument with the joined message and the caller's place unless `condition` holds.
 template <class... Args>
 void check(Condition condition, const Args&... message) {
-  if (!condition.holds) fail_check(condition.where, concat(message...));
+  if (!condition.holds) fail_check(condition, concat(message...));
 }
 
 }  // namespace ntq
