@@ -1,0 +1,97 @@
+// Convolutions of the CIFAR ResNet-20 and ResNet-18 at batch 128: forward, data gradient, filter gradient.
+// Counters: GFLOP/s, and the share of the machine's multiply-add limit, measured at the start of the same run.
+//   conv_bench [--benchmark_filter=resnet18/.*forward]    NTQ_CPU_ISA and OMP_NUM_THREADS apply
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <string>
+
+#include "bench/fma_limit.h"
+#include "engine/backend/backend.h"
+#include "engine/tensor.h"
+
+namespace ntq::bench {
+namespace {
+
+struct ConvCase {
+  const char* model;
+  int64_t size, in, out, kernel, stride;  ///< of a square image and filter
+};
+
+constexpr int64_t kBatch = 128;
+
+// Every shape once; how often a model uses it stands in models/.
+constexpr ConvCase kCases[] = {
+    {"resnet20", 32, 3, 16, 3, 1},   {"resnet20", 32, 16, 16, 3, 1},   {"resnet20", 32, 16, 32, 3, 2},
+    {"resnet20", 16, 32, 32, 3, 1},  {"resnet20", 16, 32, 64, 3, 2},   {"resnet20", 8, 64, 64, 3, 1},
+    {"resnet18", 32, 3, 64, 3, 1},   {"resnet18", 32, 64, 64, 3, 1},   {"resnet18", 32, 64, 128, 3, 2},
+    {"resnet18", 32, 64, 128, 1, 2}, {"resnet18", 16, 128, 128, 3, 1}, {"resnet18", 16, 128, 256, 3, 2},
+    {"resnet18", 8, 256, 256, 3, 1}, {"resnet18", 8, 256, 512, 3, 2},  {"resnet18", 4, 512, 512, 3, 1},
+};
+
+ConvGeometry geometry(const ConvCase& c) {
+  const int64_t pad = c.kernel / 2, out = (c.size + 2 * pad - c.kernel) / c.stride + 1;
+  return {.batch = kBatch,
+          .in_h = c.size,
+          .in_w = c.size,
+          .in_c = c.in,
+          .out_h = out,
+          .out_w = out,
+          .out_c = c.out,
+          .kernel_h = c.kernel,
+          .kernel_w = c.kernel,
+          .stride = c.stride,
+          .pad = pad};
+}
+
+Tensor noise(const Shape& shape, const char* name) {
+  Tensor out = Tensor::empty(shape);
+  const RandomKey key{.seed = 1, .stream = stream_id(name)};
+  for (int64_t i = 0; i < out.numel(); ++i) out.f32()[i] = 2 * random_unit(key, static_cast<uint64_t>(i)) - 1;
+  return out;
+}
+
+enum class Pass { forward, grad_input, grad_weight };
+
+void run(benchmark::State& state, const ConvCase& c, Pass pass, double limit) {
+  const ConvGeometry g = geometry(c);
+  const Tensor x = noise({g.batch, g.in_h, g.in_w, g.in_c}, "x"), w = noise({c.out, c.kernel, c.kernel, c.in}, "w");
+  const Tensor y = noise({g.batch, g.out_h, g.out_w, g.out_c}, "y");
+  Backend& backend = backend_for({});
+  for (auto _ : state) {
+    switch (pass) {
+      case Pass::forward: backend.conv2d(g, x.f32(), w.f32(), y.f32()); break;
+      case Pass::grad_input: backend.conv2d_grad_input(g, y.f32(), w.f32(), x.f32()); break;
+      case Pass::grad_weight: backend.conv2d_grad_weight(g, y.f32(), x.f32(), w.f32()); break;
+    }
+    benchmark::ClobberMemory();
+  }
+  const double flop = 2.0 * static_cast<double>(g.macs()) * static_cast<double>(state.iterations());
+  state.counters["GFLOP/s"] = benchmark::Counter(flop / 1e9, benchmark::Counter::kIsRate);
+  state.counters["share"] = benchmark::Counter(flop / 1e9 / limit, benchmark::Counter::kIsRate);
+}
+
+}  // namespace
+}  // namespace ntq::bench
+
+int main(int argc, char** argv) {
+  using namespace ntq::bench;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  const std::string machine = ntq::backend_for({}).describe();
+  const double limit = fma_limit_gflops(ntq::cpu_isa(), ntq::cpu_threads());
+  std::fprintf(stderr, "%s; multiply-add limit %.1f GFLOP/s\n", machine.c_str(), limit);
+  for (const auto& c : kCases) {
+    for (const auto& [name, pass] : {std::pair{"forward", Pass::forward}, std::pair{"grad_input", Pass::grad_input},
+                                     std::pair{"grad_weight", Pass::grad_weight}}) {
+      const std::string title = std::string(c.model) + "/" + std::to_string(c.size) + "x" + std::to_string(c.size) +
+                                "/" + std::to_string(c.in) + "to" + std::to_string(c.out) + "/k" +
+                                std::to_string(c.kernel) + "s" + std::to_string(c.stride) + "/" + name;
+      benchmark::RegisterBenchmark(title.c_str(), [&c, pass = pass, limit](auto& state) { run(state, c, pass, limit); })
+          ->UseRealTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+}
