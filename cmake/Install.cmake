@@ -1,4 +1,4 @@
-# Installs the libraries, headers and commands, and the package files that find_package(ntq) reads.
+# Installs the libraries and headers, and the package files that find_package(ntq) reads; apps/ installs the commands.
 option(NTQ_INSTALL "Install the library and its CMake package" ${PROJECT_IS_TOP_LEVEL})
 if(NOT NTQ_INSTALL)
   return()
@@ -13,12 +13,6 @@ install(TARGETS ntq ${libraries} EXPORT ntqTargets ARCHIVE DESTINATION ${CMAKE_I
 install(DIRECTORY ${folders} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq FILES_MATCHING
         PATTERN "*.h" PATTERN "engine/backend/*" EXCLUDE)
 install(FILES engine/backend/backend.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq/engine/backend)
-
-foreach(command ntq-train ntq-eval ntq-info)
-  if(TARGET ${command})
-    install(TARGETS ${command} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  endif()
-endforeach()
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/ntq)
 configure_package_config_file(cmake/ntqConfig.cmake.in ${PROJECT_BINARY_DIR}/ntqConfig.cmake
