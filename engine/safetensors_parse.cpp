@@ -1,0 +1,178 @@
+// The header as events of a JSON parser: no tree is built, so nesting and size cost nothing, and repeated keys are
+// seen.
+#include <array>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <unordered_set>
+
+#include "engine/safetensors_header.h"
+
+namespace ntq::safetensors {
+namespace {
+
+constexpr std::array kDTypes = {DType::f32, DType::f64, DType::f16, DType::bf16,
+                                DType::i64, DType::i32, DType::i8,  DType::u8};
+
+DType parse_dtype(const std::string& text, const std::string& tensor, const std::string& file) {
+  std::string known;
+  for (const DType dtype : kDTypes) {
+    if (dtype_name(dtype) == text) return dtype;
+    known += concat(known.empty() ? "" : ", ", dtype_name(dtype));
+  }
+  throw CheckpointError(concat(file, ": tensor ", in_quotes(tensor), " has type ", in_quotes(text),
+                               ", which is not one of ", known, "; convert it first"));
+}
+
+class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  HeaderEvents(const std::string& file, Header& header) : file_(file), header_(header) {}
+
+  bool null() override { unexpected("null"); }
+  bool boolean(bool) override { unexpected("a truth value"); }
+  bool number_integer(number_integer_t value) override { unexpected(concat("the number ", value)); }
+  bool number_float(number_float_t, const string_t& text) override { unexpected("the number " + in_quotes(text)); }
+  bool binary(binary_t&) override { unexpected("binary data"); }
+
+  bool number_unsigned(number_unsigned_t value) override {
+    if (place_ != Place::shape && place_ != Place::offsets) unexpected(concat("the number ", value));
+    std::vector<uint64_t>& list = place_ == Place::shape ? *sizes_ : *offsets_;
+    const size_t most = place_ == Place::shape ? Shape::kMaxRank : 2;
+    if (list.size() == most) bad(concat("\"", key_, "\" holds more than ", most, " numbers"));
+    list.push_back(value);
+    return true;
+  }
+
+  bool string(string_t& text) override {
+    if (place_ == Place::metadata) {
+      header_.metadata[key_] = text;
+    } else if (place_ == Place::entry && key_ == "dtype") {
+      entry_.dtype = parse_dtype(text, entry_.name, file_);
+      has_dtype_ = true;
+    } else {
+      unexpected("the string " + in_quotes(text));
+    }
+    return true;
+  }
+
+  bool start_object(size_t) override {
+    if (place_ == Place::outside) {
+      place_ = Place::names;
+    } else if (place_ == Place::names) {
+      place_ = key_ == kMetadata ? Place::metadata : Place::entry;
+      entry_ = {.name = key_};
+      has_dtype_ = false;
+      sizes_.reset();
+      offsets_.reset();
+    } else {
+      unexpected("an object");
+    }
+    keys_.clear();
+    return true;
+  }
+
+  bool key(string_t& text) override {
+    key_ = text;
+    if (place_ == Place::entry && key_ != "dtype" && key_ != "shape" && key_ != "data_offsets") {
+      bad(concat("unknown key ", in_quotes(key_), ", expected dtype, shape and data_offsets"));
+    }
+    if (!(place_ == Place::names ? names_ : keys_).insert(text).second) bad(concat(in_quotes(text), " stands twice"));
+    return true;
+  }
+
+  bool end_object() override {
+    if (place_ == Place::entry) finish_entry();
+    place_ = place_ == Place::names ? Place::outside : Place::names;
+    return true;
+  }
+
+  bool start_array(size_t) override {
+    if (place_ != Place::entry || key_ == "dtype") unexpected("a list");
+    place_ = key_ == "shape" ? Place::shape : Place::offsets;
+    (place_ == Place::shape ? sizes_ : offsets_).emplace();
+    return true;
+  }
+
+  bool end_array() override {
+    place_ = Place::entry;
+    return true;
+  }
+
+  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) override {
+    damaged(file_, "the header is no valid JSON (byte ", position, ")");
+  }
+
+ private:
+  enum class Place { outside, names, metadata, entry, shape, offsets };
+
+  [[noreturn]] void bad(const std::string& message) const {
+    const bool in_entry = place_ == Place::entry || place_ == Place::shape || place_ == Place::offsets;
+    const char* part = place_ == Place::metadata ? "metadata: " : in_entry ? "tensor " : "";
+    damaged(file_, "header: ", part, in_entry ? in_quotes(entry_.name) + ": " : "", message);
+  }
+  [[noreturn]] void unexpected(const std::string& found) const {
+    const char* expected = place_ == Place::outside    ? "an object"
+                           : place_ == Place::names    ? "an object for each tensor"
+                           : place_ == Place::metadata ? "a string for each key"
+                           : place_ == Place::entry    ? "a dtype string and two lists"
+                                                       : "non-negative integers below 2^64";
+    bad(concat("expected ", expected, ", found ", found));
+  }
+
+  void finish_entry() {
+    if (!has_dtype_ || !sizes_ || !offsets_ || offsets_->size() != 2) bad("needs dtype, shape and two data_offsets");
+    std::vector<int64_t> sizes;
+    for (const uint64_t size : *sizes_) {
+      if (size > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) bad(concat("impossible size ", size));
+      sizes.push_back(static_cast<int64_t>(size));
+    }
+    try {
+      entry_.shape = Shape(std::span<const int64_t>(sizes));
+    } catch (const std::invalid_argument& error) {
+      bad(error.what());
+    }
+    entry_.begin = (*offsets_)[0];
+    entry_.end = (*offsets_)[1];
+    header_.entries.push_back(entry_);
+  }
+
+  const std::string& file_;
+  Header& header_;
+  Place place_ = Place::outside;
+  std::string key_;
+  std::unordered_set<std::string> names_, keys_;  // seen in the header, in the object within
+  Entry entry_;
+  bool has_dtype_ = false;
+  std::optional<std::vector<uint64_t>> sizes_, offsets_;
+};
+
+void check_layout(const Header& header, uint64_t data_bytes, const std::string& file) {
+  uint64_t next = 0;
+  for (const size_t i : order_by_offset(header.entries)) {
+    const Entry& e = header.entries[i];
+    const std::string where = concat("tensor ", in_quotes(e.name), " at bytes [", e.begin, ",", e.end, ")");
+    if (e.begin > e.end || e.end > data_bytes) {
+      damaged(file, where, " lies outside of the ", data_bytes, " bytes behind the header");
+    }
+    if (e.begin != next) damaged(file, where, e.begin < next ? " overlaps" : " leaves a hole behind", " byte ", next);
+    const uint64_t bytes = e.end - e.begin, element = dtype_size(e.dtype);
+    if (bytes % element != 0 || bytes / element != static_cast<uint64_t>(e.shape.numel())) {
+      damaged(file, where, " does not hold ", dtype_name(e.dtype), " ", e.shape);
+    }
+    next = e.end;
+  }
+  if (next != data_bytes) damaged(file, "the tensors end at byte ", next, " of ", data_bytes, " behind the header");
+}
+
+}  // namespace
+
+Header parse_header(std::string_view json, uint64_t data_bytes, const std::string& file) {
+  if (json.empty() || json.front() != '{') damaged(file, "the header does not start with '{'");
+  Header header;
+  HeaderEvents events(file, header);
+  nlohmann::json::sax_parse(json.begin(), json.end(), &events);
+  check_layout(header, data_bytes, file);
+  return header;
+}
+
+}  // namespace ntq::safetensors
