@@ -13,20 +13,26 @@ namespace ntq {
 /// Name -> tensor in registration order; the names are those of PyTorch's ResNets ("layer1.0.conv1.weight").
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
+/// Copies the values of `source` into the memory of `target`, by name, on whatever devices they are. Throws
+/// std::invalid_argument that starts with `where` and names the first tensor that is missing, left over, given twice or
+/// of another shape or type; nothing is changed then.
+void copy_by_name(const std::string& where, const NamedTensors& target, const NamedTensors& source);
+
 class Module {
  public:
   virtual ~Module() = default;
   virtual Tensor forward(const Tensor& x) = 0;
   Tensor operator()(const Tensor& x) { return forward(x); }
 
-  /// Trained tensors, with dotted names, own ones before the children's.
+  /// Trained tensors, with dotted names, own ones before the children's. A tensor that two modules share appears once,
+  /// under its first name.
   NamedTensors named_parameters() const;
   /// Saved but not trained: running statistics, counters.
   NamedTensors named_buffers() const;
   /// Parameters and buffers: what a checkpoint holds. The tensors share memory with the module.
   NamedTensors state_dict() const;
-  /// Copies values by name. Throws std::invalid_argument naming the first tensor that is missing, left over or of
-  /// another shape; nothing is changed then.
+  /// Copies values by name into the module's own memory, so that optimizers and averages keep seeing them. Errors as
+  /// copy_by_name(): nothing is changed then.
   void load_state_dict(const NamedTensors& state);
   /// Calls visit(dotted name, module) for this module ("") and all below it.
   void visit(const std::function<void(const std::string&, Module&)>& visitor);
@@ -42,6 +48,7 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
+  // Names: not empty and not taken in this module, else std::invalid_argument.
   /// Returns the tensor, which from now on requires a gradient.
   Tensor register_parameter(const std::string& name, Tensor value);
   Tensor register_buffer(const std::string& name, Tensor value);
@@ -52,6 +59,7 @@ class Module {
   }
 
  private:
+  void check_name(const std::string& name) const;
   void add_child(const std::string& name, std::shared_ptr<Module> child);
   void visit_as(const std::string& name, const std::function<void(const std::string&, Module&)>& visitor);
   void collect(const std::string& prefix, bool parameters, NamedTensors& out) const;
