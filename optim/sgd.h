@@ -23,7 +23,7 @@ struct ParamGroup {
   float floor = -3.4e38f;  ///< lower bound of the values after each update
 };
 
-/// The default: quantizer steps (names ending in ".step") without decay and kept above 1e-8, all else as given.
+/// The default: quantizer steps (last part of the name "step") without decay and kept above 1e-8, all else as given.
 std::vector<ParamGroup> default_groups();
 /// The same, with biases and batch norm parameters (one-axis tensors) free of decay too; `model` tells which they are.
 std::vector<ParamGroup> no_decay_on_vectors(const Module& model);
@@ -31,14 +31,16 @@ std::vector<ParamGroup> no_decay_on_vectors(const Module& model);
 /// g += weight_decay * w; m = momentum * m + g (m starts at 0); w -= lr * (nesterov ? g + momentum * m : m).
 class Sgd {
  public:
+  /// Throws std::invalid_argument for settings out of range, a tensor given twice or one that no group takes.
   Sgd(const NamedTensors& parameters, const SgdOptions& options, std::vector<ParamGroup> groups = default_groups());
-  /// Updates every parameter that has a gradient.
+  /// Updates every parameter that has a gradient; lr >= 0 and finite.
   void step(float lr);
   void zero_grad();
   /// Momentum buffers by parameter name, sharing memory.
   NamedTensors state_dict() const;
-  /// Throws std::invalid_argument naming what is missing or of another shape.
+  /// Errors as copy_by_name().
   void load_state_dict(const NamedTensors& state);
+  /// Name of the group that took the parameter; throws std::invalid_argument when there is no such parameter.
   const std::string& group_of(const std::string& parameter) const;
 
  private:
