@@ -6,7 +6,7 @@
 #include <optional>
 #include <unordered_set>
 
-#include "engine/safetensors_header.h"
+#include "engine/serialize/safetensors_header.h"
 
 namespace ntq::safetensors {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/atomic_file.h"
+#include "engine/serialize/atomic_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -3,10 +3,10 @@
 #include <numeric>
 #include <unordered_set>
 
-#include "engine/atomic_file.h"
 #include "engine/backend/backend.h"
-#include "engine/safetensors_header.h"
 #include "engine/serialize.h"
+#include "engine/serialize/atomic_file.h"
+#include "engine/serialize/safetensors_header.h"
 
 namespace ntq {
 namespace {

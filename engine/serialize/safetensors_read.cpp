@@ -7,8 +7,8 @@
 #include <functional>
 #include <system_error>
 
-#include "engine/safetensors_header.h"
 #include "engine/serialize.h"
+#include "engine/serialize/safetensors_header.h"
 
 namespace ntq {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/safetensors_header.h"
+#include "engine/serialize/safetensors_header.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

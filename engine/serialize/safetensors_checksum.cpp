@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "engine/safetensors_header.h"
+#include "engine/serialize/safetensors_header.h"
 
 namespace ntq::safetensors {
 namespace {
