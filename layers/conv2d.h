@@ -10,9 +10,9 @@ namespace ntq {
 struct Conv2dOptions {
   int64_t in_channels = 1, out_channels = 1, kernel = 3, stride = 1, padding = 0;
   bool bias = false;
-  QuantSpec weight_quant, input_quant;  ///< bits 32: none
-  uint64_t seed = 0;                    ///< of the initial filters
-  std::string name;                     ///< dotted name in the model: streams of random numbers, errors
+  QuantSpec weight_quant = {}, input_quant = {};  ///< bits 32: none
+  uint64_t seed = 0;                              ///< of the initial filters
+  std::string name = {};                          ///< dotted name in the model: streams of random numbers, errors
 };
 
 /// y {N,Ho,Wo,Cout} = conv(Qx(x), Qw(weight)) [+ bias], Ho = (H + 2 padding - kernel) / stride + 1.

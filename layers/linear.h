@@ -10,9 +10,9 @@ namespace ntq {
 struct LinearOptions {
   int64_t in_features = 1, out_features = 1;
   bool bias = true;
-  QuantSpec weight_quant, input_quant;  ///< bits 32: none
+  QuantSpec weight_quant = {}, input_quant = {};  ///< bits 32: none
   uint64_t seed = 0;
-  std::string name;
+  std::string name = {};
 };
 
 /// y {N,out} = Qx(x) Qw(weight)^T [+ bias]. Parameters: weight {out,in} and bias {out}, both uniform in

@@ -15,11 +15,11 @@ enum class Stem { cifar, imagenet };
 struct ModelOptions {
   int64_t classes = 10, in_channels = 3;
   Stem stem = Stem::cifar;
-  QuantSpec weight;                    ///< for every conv and linear layer; bits 32: full precision
-  QuantSpec activation;                ///< for every conv and linear input; the first layer's input is signed
-  int first_last_bits = 0;             ///< bits of the first conv and of the classifier; 0: as the others
-  std::map<std::string, int> bits_of;  ///< exceptions by dotted layer name: bits of weights and inputs
-  uint64_t seed = 0;                   ///< of the initial weights and of the noise
+  QuantSpec weight = {};                    ///< for every conv and linear layer; bits 32: full precision
+  QuantSpec activation = {};                ///< for every conv and linear input; the first layer's input is signed
+  int first_last_bits = 0;                  ///< bits of the first conv and of the classifier; 0: as the others
+  std::map<std::string, int> bits_of = {};  ///< exceptions by dotted layer name: bits of weights and inputs
+  uint64_t seed = 0;                        ///< of the initial weights and of the noise
 };
 
 /// Images {N,H,W,C} in, logits {N,classes} out. Throws std::invalid_argument naming what is allowed.

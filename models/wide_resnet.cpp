@@ -70,18 +70,16 @@ class WideResNet : public Module {
   std::shared_ptr<Linear> fc_;
 };
 
+ModelBuilder wide_resnet(int depth, int width) {
+  return [=](const ModelOptions& options) {
+    check(options.stem == Stem::cifar, "wrn", depth, "-", width,
+          ": has only the cifar stem; with the imagenet stem: resnet18, resnet34");
+    return std::make_shared<WideResNet>(options, depth, width);
+  };
+}
+
 }  // namespace
 
-ModelList wide_resnet_models() {
-  ModelList list;
-  for (const auto [depth, width] : {std::pair{16, 4}, std::pair{28, 10}}) {
-    const std::string name = concat("wrn", depth, "-", width);
-    list[name] = [name, d = depth, w = width](const ModelOptions& options) {
-      check(options.stem == Stem::cifar, name, ": has only the cifar stem; imagenet: resnet18, resnet34");
-      return std::make_shared<WideResNet>(options, d, w);
-    };
-  }
-  return list;
-}
+ModelList wide_resnet_models() { return {{"wrn16-4", wide_resnet(16, 4)}, {"wrn28-10", wide_resnet(28, 10)}}; }
 
 }  // namespace ntq

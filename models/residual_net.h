@@ -1,0 +1,30 @@
+#pragma once
+// A stem, stages of basic blocks that halve the resolution and double the channels, global pooling, a classifier.
+#include <vector>
+
+#include "models/basic_block.h"
+
+namespace ntq {
+
+struct ResidualPlan {
+  int64_t channels = 64;    ///< of the stem and of the first stage
+  std::vector<int> blocks;  ///< per stage
+  Shortcut shortcut = Shortcut::conv;
+  Stem stem = Stem::cifar;  ///< cifar: 3x3, full resolution; imagenet: 7x7 / 2, then 3x3 max pooling / 2
+};
+
+/// Children: conv1, bn1, layer1, layer2, ..., fc.
+class ResidualNet : public Module {
+ public:
+  ResidualNet(const ModelOptions& options, const ResidualPlan& plan);
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Stem stem_;
+  std::shared_ptr<Conv2d> conv1_;
+  std::shared_ptr<BatchNorm2d> bn1_;
+  std::vector<std::shared_ptr<Module>> layers_;
+  std::shared_ptr<Linear> fc_;
+};
+
+}  // namespace ntq

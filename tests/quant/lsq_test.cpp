@@ -1,0 +1,100 @@
+// LSQ against vectors computed in float64 with the formulas of arXiv 1902.08153.
+#include <doctest/doctest.h>
+
+#include "engine/ops/elementwise.h"
+#include "engine/ops/reduce.h"
+#include "quant/quantizer.h"
+#include "tests/support/values.h"
+
+using namespace ntq;
+using ntq::test::check_close;
+
+namespace {
+
+std::shared_ptr<Quantizer> lsq(int bits, bool is_signed, bool is_weight, float step = 0) {
+  auto q = make_quantizer(
+      {.method = "lsq", .bits = bits, .is_signed = is_signed, .is_weight = is_weight, .name = "conv1.quant"});
+  q->step().fill(step);
+  return q;
+}
+
+// Output for x, after backward() of sum(g * output).
+Tensor run(Quantizer& q, Tensor& x, const Tensor& g) {
+  x.set_requires_grad(true);
+  const Tensor y = q.forward(x);
+  sum(mul(y, g)).backward();
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("lsq: signed weights, 3 bits") {
+  const auto q = lsq(3, true, true, 0.2f);
+  Tensor w = Tensor::from({6}, {-.95f, -.31f, .07f, .22f, .48f, .90f});
+  const Tensor y = run(*q, w, Tensor::from({6}, {1, -2, .5f, 1, -1, 2}));
+  check_close(y, {-.8, -.4, 0, .2, .4, .6});
+  check_close(w.grad(), {0, -2, .5, 1, -1, 0});
+  check_close(q->step().grad(), {.7129993}, 2e-6);
+  const Tensor codes = q->codes(w);
+  const std::vector<int32_t> expected{-4, -2, 0, 1, 2, 3};
+  CHECK(std::vector<int32_t>(codes.data<int32_t>(), codes.data<int32_t>() + 6) == expected);
+}
+
+TEST_CASE("lsq: unsigned activations, 2 bits; the border 0 is outside") {
+  const auto q = lsq(2, false, false, 0.3f);
+  Tensor x = Tensor::from({1, 6}, {-.4f, 0, .1f, .33f, .72f, 1.4f});
+  const Tensor y = run(*q, x, Tensor::from({1, 6}, {1, 1, 2, -1, .5f, 3}));
+  check_close(y, {0, 0, 0, .3, .6, .9});
+  check_close(x.grad(), {0, 0, 2, -1, .5, 0});
+  check_close(q->step().grad(), {1.9406153}, 5e-6);
+}
+
+TEST_CASE("lsq: the gradient scale counts one sample's features, or the batch where asked") {
+  const std::vector<float> values{.1f, .33f, .72f, 1.4f, .2f, .5f};
+  const Tensor ones = Tensor::full({3, 2}, 1.0f);
+  std::vector<double> grads;
+  for (const bool count_batch : {false, true}) {
+    const auto q = make_quantizer(
+        {.method = "lsq", .bits = 2, .is_signed = false, .is_weight = false, .count_batch = count_batch});
+    q->step().fill(0.3f);
+    Tensor x = Tensor::from({3, 2}, std::span<const float>(values));
+    run(*q, x, ones);
+    grads.push_back(static_cast<double>(q->step().grad().item()));
+  }
+  CHECK(grads[0] / grads[1] == doctest::Approx(std::sqrt(3.0)));
+}
+
+TEST_CASE("lsq: the first forward sets the step, in training and in evaluation") {
+  const Tensor w = Tensor::from({6}, {-.95f, -.31f, .07f, .22f, .48f, .90f});
+  const Tensor x = Tensor::from({1, 6}, {-.4f, 0, .1f, .33f, .72f, 1.4f});
+  for (const bool training : {true, false}) {
+    const auto weights = lsq(3, true, true), inputs = lsq(2, false, false);
+    weights->train(training);
+    inputs->train(training);
+    weights->forward(w);
+    inputs->forward(x);
+    check_close(weights->step(), {.5638788});
+    check_close(inputs->step(), {.5677278});
+    weights->forward(scale(w, 10.0f));
+    check_close(weights->step(), {.5638788});
+  }
+}
+
+TEST_CASE("lsq: training and evaluation give the same values") {
+  const auto q = lsq(4, true, true, 0.1f);
+  const Tensor w = Tensor::from({4}, {-.52f, -.11f, .26f, .9f});
+  const Tensor training = q->forward(w);
+  q->eval();
+  CHECK(test::same_values(training, q->forward(w)));
+}
+
+TEST_CASE("quantizer ranges") {
+  const auto range = [](int bits, bool is_signed) { return lsq(bits, is_signed, true)->range(); };
+  for (int bits = 2; bits <= 8; ++bits) {
+    const float half = std::ldexp(1.0f, bits - 1);
+    CHECK(range(bits, true).low == -half);
+    CHECK(range(bits, true).high == half - 1);
+    CHECK(range(bits, false).low == 0.0f);
+    CHECK(range(bits, false).high == 2 * half - 1);
+  }
+}
