@@ -16,6 +16,10 @@ struct Node {
   uint64_t id = 0;
   std::vector<Tensor> inputs;
   BackwardFn backward;  // empty once used
+  Node() = default;
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
 };
 
 /// True when gradients are recorded in this thread (the default).

@@ -1,0 +1,139 @@
+#include "engine/autograd.h"
+
+#include <atomic>
+#include <queue>
+#include <unordered_map>
+#include <utility>
+
+#include "engine/backend/backend.h"
+
+namespace ntq {
+namespace {
+
+thread_local bool recording = true;
+std::atomic<uint64_t> next_id{1};
+
+/// sum += grad, in place where nobody else sees the memory.
+void accumulate(Tensor& sum, const Tensor& grad) {
+  if (!sum) {
+    sum = grad;
+    return;
+  }
+  Backend& backend = backend_for(sum.device());
+  if (sum.unique()) {
+    backend.axpy(1.0f, grad.f32(), sum.f32(), sum.numel());
+  } else {
+    Tensor total = Tensor::empty(sum.shape(), DType::f32, sum.device());
+    backend.add(sum.f32(), grad.f32(), total.f32(), sum.numel());
+    sum = total;
+  }
+}
+
+void accumulate_leaf(Tensor leaf, const Tensor& grad) {
+  Tensor sum = leaf.grad();
+  leaf.zero_grad();  // leaves `sum` as the only handle
+  accumulate(sum, grad);
+  leaf.set_grad(sum);
+}
+
+}  // namespace
+
+Node::~Node() {
+  // A long chain would be destroyed by recursion; take it apart in a loop.
+  std::vector<std::shared_ptr<Node>> chain;
+  const auto take = [&chain](Node& node) {
+    node.backward = nullptr;
+    for (Tensor& input : node.inputs) {
+      if (!input || !input.node() || input.node().use_count() > 1) continue;
+      chain.push_back(input.node());
+    }
+    node.inputs.clear();
+  };
+  take(*this);
+  while (!chain.empty()) {
+    const std::shared_ptr<Node> node = std::move(chain.back());
+    chain.pop_back();
+    if (node.use_count() == 1) take(*node);
+  }
+}
+
+bool grad_enabled() { return recording; }
+
+NoGrad::NoGrad() : before_(recording) { recording = false; }
+NoGrad::~NoGrad() { recording = before_; }
+
+bool needs_record(std::initializer_list<Tensor> inputs) {
+  if (!recording) return false;
+  for (const Tensor& input : inputs) {
+    if (input.requires_grad()) return true;
+  }
+  return false;
+}
+
+Tensor record(Tensor output, std::vector<Tensor> inputs, BackwardFn backward) {
+  bool needed = false;
+  for (const Tensor& input : inputs) needed = needed || input.requires_grad();
+  if (!recording || !needed) return output;
+  auto node = std::make_shared<Node>();
+  node->id = next_id++;
+  node->inputs = std::move(inputs);
+  node->backward = std::move(backward);
+  output.set_requires_grad(true);
+  output.set_node(std::move(node));
+  return output;
+}
+
+Tensor custom_grad(std::vector<Tensor> inputs, const std::function<Tensor()>& forward, BackwardFn backward) {
+  Tensor output;
+  {
+    NoGrad off;
+    output = forward().detach();
+  }
+  return record(std::move(output), std::move(inputs), std::move(backward));
+}
+
+void backward(const Tensor& output, const Tensor& grad_output) {
+  check(output.requires_grad(), "backward: nothing that was recorded leads here; does any input require a gradient?");
+  check(grad_output.shape() == output.shape(), "backward: expected a gradient of shape ", output.shape(), ", found ",
+        grad_output.shape());
+  NoGrad off;
+  if (!output.node()) {
+    accumulate_leaf(output, grad_output);
+    return;
+  }
+  const auto older = [](const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) { return a->id < b->id; };
+  std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, decltype(older)> ready(older);
+  std::unordered_map<Node*, Tensor> grads;
+  ready.push(output.node());
+  grads[output.node().get()] = grad_output;
+
+  while (!ready.empty()) {
+    const std::shared_ptr<Node> node = ready.top();
+    ready.pop();
+    const auto entry = grads.find(node.get());
+    const Tensor grad = std::move(entry->second);
+    grads.erase(entry);
+    check(node->backward != nullptr, "backward: this graph has been used already; run the forward pass again");
+    const BackwardFn closure = std::exchange(node->backward, nullptr);
+    const std::vector<Tensor> inputs = std::exchange(node->inputs, {});
+    std::vector<Tensor> input_grads = closure(grad);
+    check(input_grads.size() == inputs.size(), "backward: an op with ", inputs.size(), " inputs gave ",
+          input_grads.size(), " gradients");
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const Tensor& input = inputs[i];
+      if (!input.requires_grad() || !input_grads[i]) continue;
+      const Tensor input_grad = std::move(input_grads[i]);
+      check(input_grad.shape() == input.shape(), "backward: gradient ", i, " has shape ", input_grad.shape(),
+            ", expected ", input.shape());
+      if (!input.node()) {
+        accumulate_leaf(input, input_grad);
+        continue;
+      }
+      const auto [slot, first] = grads.try_emplace(input.node().get());
+      if (first) ready.push(input.node());
+      accumulate(slot->second, input_grad);
+    }
+  }
+}
+
+}  // namespace ntq

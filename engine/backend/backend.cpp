@@ -1,0 +1,22 @@
+#include "engine/backend/backend.h"
+
+#include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/parallel.h"
+#include "engine/check.h"
+
+namespace ntq {
+
+Backend& backend_for(Device device) {
+  if (device.type == DeviceType::cpu) return cpu::cpu_backend();
+  throw DeviceError(concat("device ", device.str(), " is not available in this build; use cpu"));
+}
+
+void set_cpu_threads(int threads) {
+  check(threads >= 1, "threads: at least 1, found ", threads);
+  cpu::set_threads(threads);
+}
+int cpu_threads() { return cpu::threads(); }
+std::string cpu_isa() { return cpu::cpu_backend().isa(); }
+MemoryUse cpu_memory() { return cpu::cpu_backend().memory(); }
+
+}  // namespace ntq

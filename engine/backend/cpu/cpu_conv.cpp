@@ -1,0 +1,186 @@
+// Convolutions on the CPU: filters are packed into panels, rows of output pixels are shared out among the threads.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <vector>
+
+#include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/parallel.h"
+
+namespace ntq::cpu {
+namespace {
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Few input channels (an image): one row of all taps per pixel, so that the inner loop is long enough.
+bool wants_unfolding(const ConvGeometry& g) { return g.in_c < 8 && g.kernel_h * g.kernel_w > 1; }
+
+/// A 1x1 convolution without stride is a plain matrix product: one line of pixels, longer runs.
+ConvGeometry flattened(ConvGeometry g) {
+  if (g.kernel_h == 1 && g.kernel_w == 1 && g.stride == 1 && g.pad == 0) {
+    g.in_w = g.out_w = g.batch * g.out_h * g.out_w;
+    g.batch = g.in_h = g.out_h = 1;
+  }
+  return g;
+}
+
+ConvGeometry unfolded_geometry(const ConvGeometry& g) {
+  ConvGeometry flat;
+  flat.in_w = flat.out_w = g.batch * g.out_h * g.out_w;
+  flat.in_c = g.kernel_h * g.kernel_w * g.in_c;
+  flat.out_c = g.out_c;
+  return flat;
+}
+
+/// to {rows, Kh*Kw*Cin}: the patch that each output pixel sees.
+void unfold(const ConvGeometry& g, const float* x, float* to) {
+  const int64_t width = g.kernel_h * g.kernel_w * g.in_c;
+  parallel_for(g.batch * g.out_h, [=](int64_t line) {
+    const float* image = x + line / g.out_h * g.in_h * g.in_w * g.in_c;
+    const int64_t h0 = line % g.out_h * g.stride - g.pad;
+    for (int64_t j = 0; j < g.out_w; ++j) {
+      float* out = to + (line * g.out_w + j) * width;
+      for (int64_t kh = 0; kh < g.kernel_h; ++kh) {
+        for (int64_t kw = 0; kw < g.kernel_w; ++kw, out += g.in_c) {
+          const int64_t h = h0 + kh, w = j * g.stride - g.pad + kw;
+          const bool inside = h >= 0 && h < g.in_h && w >= 0 && w < g.in_w;
+          for (int64_t c = 0; c < g.in_c; ++c) out[c] = inside ? image[(h * g.in_w + w) * g.in_c + c] : 0.0f;
+        }
+      }
+    }
+  });
+}
+
+std::vector<Tap> forward_taps(const ConvGeometry& g) {
+  std::vector<Tap> taps;
+  for (int64_t kh = 0; kh < g.kernel_h; ++kh) {
+    for (int64_t kw = 0; kw < g.kernel_w; ++kw) taps.push_back({kh - g.pad, kw - g.pad});
+  }
+  return taps;
+}
+
+/// packed {panels of out, taps, in, panel} with weight(tap, in channel, first out channel, n, to) filling n values.
+template <class Weight>
+void pack(int64_t out, int64_t taps, int64_t in, int64_t panel, float* packed, const Weight& weight) {
+  parallel_for(ceil_div(out, panel) * taps, [&](int64_t i) {
+    const int64_t o = i / taps * panel, n = std::min(panel, out - o);
+    float* to = packed + i * in * panel;
+    for (int64_t c = 0; c < in; ++c, to += panel) {
+      weight(i % taps, c, o, n, to);
+      std::fill(to + n, to + panel, 0.0f);
+    }
+  });
+}
+
+/// Shares the rows, and the panels when rows are few, among the threads.
+void run_product(const Kernels& k, const GatherProduct& p) {
+  const int64_t panels = ceil_div(p.y_c, k.panel), rows = p.rows();
+  const int64_t block = k.tile_rows * 16;
+  const int64_t groups = std::min(panels, std::max<int64_t>(1, 16 / std::max<int64_t>(1, ceil_div(rows, block))));
+  const int64_t per_group = ceil_div(panels, groups), row_tasks = ceil_div(rows, block);
+  parallel_for(row_tasks * groups, [&](int64_t i) {
+    const int64_t row = i / groups * block, panel = i % groups * per_group;
+    if (panel < panels)
+      k.gather_product(p, row, std::min(rows, row + block), panel, std::min(panels, panel + per_group));
+  });
+}
+
+}  // namespace
+
+void CpuBackend::conv2d(const ConvGeometry& geometry, const float* x, const float* w, float* y) {
+  if (wants_unfolding(geometry)) {
+    const ConvGeometry flat = unfolded_geometry(geometry);
+    Scratch patches(*this, flat.in_w * flat.in_c);
+    unfold(geometry, x, patches.data());
+    conv2d(flat, patches.data(), w, y);
+    return;
+  }
+  const ConvGeometry g = flattened(geometry);
+  const std::vector<Tap> taps = forward_taps(g);
+  const int64_t tap_count = static_cast<int64_t>(taps.size());
+  Scratch packed(*this, ceil_div(g.out_c, k_.panel) * k_.panel * tap_count * g.in_c);
+  pack(g.out_c, tap_count, g.in_c, k_.panel, packed.data(), [&](int64_t t, int64_t c, int64_t o, int64_t n, float* to) {
+    for (int64_t i = 0; i < n; ++i) to[i] = w[((o + i) * tap_count + t) * g.in_c + c];
+  });
+  Scratch zeros(*this, g.in_c);
+  std::fill(zeros.data(), zeros.data() + g.in_c, 0.0f);
+  run_product(k_, {x, g.in_h, g.in_w, g.in_c, y, g.out_h, g.out_w, g.out_c, g.batch, g.out_h, g.out_w, 0, 0, 1,
+                   g.stride, taps.data(), tap_count, packed.data(), zeros.data()});
+}
+
+void CpuBackend::conv2d_grad_input(const ConvGeometry& geometry, const float* dy, const float* w, float* dx) {
+  const ConvGeometry g = flattened(geometry);
+  Scratch zeros(*this, g.out_c);
+  std::fill(zeros.data(), zeros.data() + g.out_c, 0.0f);
+  Scratch packed(*this, ceil_div(g.in_c, k_.panel) * k_.panel * g.kernel_h * g.kernel_w * g.out_c);
+  // Input pixels fall into stride x stride classes; those of a class see the same taps, one output pixel per tap.
+  for (int64_t class_h = 0; class_h < std::min(g.stride, g.in_h); ++class_h) {
+    for (int64_t class_w = 0; class_w < std::min(g.stride, g.in_w); ++class_w) {
+      std::vector<Tap> taps;
+      std::vector<int64_t> filter_taps;
+      for (int64_t kh = 0; kh < g.kernel_h; ++kh) {
+        for (int64_t kw = 0; kw < g.kernel_w; ++kw) {
+          const int64_t h = class_h + g.pad - kh, v = class_w + g.pad - kw;
+          if (h % g.stride || v % g.stride) continue;
+          taps.push_back({h / g.stride, v / g.stride});
+          filter_taps.push_back(kh * g.kernel_w + kw);
+        }
+      }
+      const int64_t tap_count = static_cast<int64_t>(taps.size());
+      pack(g.in_c, tap_count, g.out_c, k_.panel, packed.data(),
+           [&](int64_t t, int64_t c, int64_t o, int64_t n, float* to) {
+             const int64_t filter = c * g.kernel_h * g.kernel_w + filter_taps[static_cast<size_t>(t)];
+             std::memcpy(to, w + filter * g.in_c + o, static_cast<size_t>(n) * sizeof(float));
+           });
+      run_product(k_, {dy, g.out_h, g.out_w, g.out_c, dx, g.in_h, g.in_w, g.in_c, g.batch,
+                       ceil_div(g.in_h - class_h, g.stride), ceil_div(g.in_w - class_w, g.stride), class_h, class_w,
+                       g.stride, 1, taps.data(), tap_count, packed.data(), zeros.data()});
+    }
+  }
+}
+
+void CpuBackend::conv2d_grad_weight(const ConvGeometry& geometry, const float* dy, const float* x, float* dw) {
+  if (wants_unfolding(geometry)) {
+    const ConvGeometry flat = unfolded_geometry(geometry);
+    Scratch patches(*this, flat.in_w * flat.in_c);
+    unfold(geometry, x, patches.data());
+    conv2d_grad_weight(flat, dy, patches.data(), dw);
+    return;
+  }
+  const ConvGeometry g = flattened(geometry);
+  const std::vector<Tap> taps = forward_taps(g);
+  const int64_t tap_count = static_cast<int64_t>(taps.size());
+  const int64_t rows = g.batch * g.out_h * g.out_w, padded_c = ceil_div(g.in_c, k_.panel) * k_.panel;
+  const int64_t filter = tap_count * padded_c, size = g.out_c * filter;
+  Scratch zeros(*this, g.in_c);
+  std::fill(zeros.data(), zeros.data() + g.in_c, 0.0f);
+  const GatherOuter p{x,       g.in_h,  g.in_w,   g.in_c,      dy,        g.out_c,
+                      g.out_h, g.out_w, g.stride, taps.data(), tap_count, zeros.data()};
+
+  // Pixels are split into parts with sums of their own, by the sizes alone, so the result is the same for any number
+  // of threads; where the filters are large, output channels are shared out instead.
+  const int64_t parts =
+      std::clamp<int64_t>((int64_t{4} << 20) / std::max<int64_t>(size, 1), 1, std::clamp<int64_t>(rows / 512, 1, 32));
+  const int64_t groups = std::clamp<int64_t>(32 / parts, 1, std::max<int64_t>(1, g.out_c / 32));
+  const int64_t part_rows = ceil_div(ceil_div(rows, parts), 128) * 128;
+  Scratch sums(*this, parts * size);
+  parallel_for(parts * groups, [&](int64_t i) {
+    const int64_t part = i / groups, group = i % groups;
+    const int64_t co = g.out_c * group / groups, co_end = g.out_c * (group + 1) / groups;
+    float* acc = sums.data() + part * size;
+    std::fill(acc + co * filter, acc + co_end * filter, 0.0f);
+    Scratch scratch(*this, k_.outer_scratch(p));
+    const int64_t begin = std::min(rows, part * part_rows);
+    k_.gather_outer(p, begin, std::min(rows, begin + part_rows), co, co_end, acc, scratch.data());
+  });
+  parallel_for(g.out_c, [&](int64_t co) {
+    float* total = sums.data() + co * filter;
+    for (int64_t part = 1; part < parts; ++part) k_.axpy(1.0f, total + part * size, total, filter);
+    for (int64_t t = 0; t < tap_count; ++t) {
+      std::memcpy(dw + (co * tap_count + t) * g.in_c, total + t * padded_c,
+                  static_cast<size_t>(g.in_c) * sizeof(float));
+    }
+  });
+}
+
+}  // namespace ntq::cpu

@@ -1,0 +1,97 @@
+#include "engine/backend/cpu/kernels/kernels.h"
+#include "engine/backend/cpu/kernels/vec.h"
+
+namespace ntq::cpu::NTQ_ISA {
+namespace {
+
+/// Runs op(position, lanes) over [0, n): whole vectors, then the rest as a partial one.
+template <class Op>
+inline void each_vec(int64_t n, Op op) {
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) op(i, int64_t{kWidth});
+  if (i < n) op(i, n - i);
+}
+inline Vec get(const float* p, int64_t lanes) { return lanes == kWidth ? load(p) : load_part(p, lanes); }
+inline void put(float* p, Vec v, int64_t lanes) {
+  if (lanes == kWidth) {
+    store(p, v);
+  } else {
+    store_part(p, v, lanes);
+  }
+}
+
+void add(const float* a, const float* b, float* y, int64_t n) {
+  each_vec(n, [=](int64_t i, int64_t l) { put(y + i, get(a + i, l) + get(b + i, l), l); });
+}
+void mul(const float* a, const float* b, float* y, int64_t n) {
+  each_vec(n, [=](int64_t i, int64_t l) { put(y + i, get(a + i, l) * get(b + i, l), l); });
+}
+void scale(const float* x, float alpha, float* y, int64_t n) {
+  each_vec(n, [=](int64_t i, int64_t l) { put(y + i, splat(alpha) * get(x + i, l), l); });
+}
+void axpy(float alpha, const float* x, float* y, int64_t n) {
+  each_vec(n, [=](int64_t i, int64_t l) { put(y + i, get(y + i, l) + splat(alpha) * get(x + i, l), l); });
+}
+void relu(const float* x, float* y, int64_t n) {
+  each_vec(n, [=](int64_t i, int64_t l) {
+    const Vec v = get(x + i, l);
+    put(y + i, select(v < Vec{}, Vec{}, v), l);
+  });
+}
+void relu_grad(const float* y, const float* dy, float* dx, int64_t n) {
+  each_vec(n, [=](int64_t i, int64_t l) { put(dx + i, select(get(y + i, l) > Vec{}, get(dy + i, l), Vec{}), l); });
+}
+
+void sgd(const SgdUpdate& u, float* w, const float* g, float* m, int64_t n) {
+  const Vec lr = splat(u.lr), momentum = splat(u.momentum), decay = splat(u.weight_decay), floor = splat(u.floor);
+  each_vec(n, [=, nesterov = u.nesterov](int64_t i, int64_t l) {
+    const Vec weight = get(w + i, l);
+    const Vec grad = get(g + i, l) + decay * weight;
+    const Vec velocity = momentum * get(m + i, l) + grad;
+    const Vec moved = weight - lr * (nesterov ? grad + momentum * velocity : velocity);
+    put(m + i, velocity, l);
+    put(w + i, select(moved < floor, floor, moved), l);
+  });
+}
+
+/// Sum of op(x) in float64. Sixteen fixed lanes whatever the vector width, so every ISA gives the same bits.
+template <class Op>
+double lane_sum(const float* x, int64_t n, Op op) {
+  double lanes[16] = {};
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    for (int l = 0; l < 16; ++l) lanes[l] += static_cast<double>(op(x[i + l]));
+  }
+  for (int l = 0; i < n; ++i, ++l) lanes[l] += static_cast<double>(op(x[i]));
+  double total = 0;
+  for (const double lane : lanes) total += lane;
+  return total;
+}
+double sum(const float* x, int64_t n) {
+  return lane_sum(x, n, [](float v) { return v; });
+}
+double sum_abs(const float* x, int64_t n) {
+  return lane_sum(x, n, [](float v) { return __builtin_fabsf(v); });
+}
+
+void sum_rows(const float* x, float* y, int64_t rows, int64_t channels) {
+  for (int64_t c = 0; c < channels; ++c) y[c] = 0;
+  for (int64_t r = 0; r < rows; ++r) axpy(1.0f, x + r * channels, y, channels);
+}
+
+}  // namespace
+
+void fill_elementwise(Kernels& t) {
+  t.add = add;
+  t.mul = mul;
+  t.scale = scale;
+  t.axpy = axpy;
+  t.relu = relu;
+  t.relu_grad = relu_grad;
+  t.sgd = sgd;
+  t.sum = sum;
+  t.sum_abs = sum_abs;
+  t.sum_rows = sum_rows;
+}
+
+}  // namespace ntq::cpu::NTQ_ISA

@@ -1,0 +1,116 @@
+#pragma once
+// The serial kernels of one instruction set, as a table of functions on pointers and sizes. cpu_backend cuts work into
+// ranges and calls them from its threads; whatever a kernel computes for an element never depends on the range.
+#include "engine/backend/backend.h"
+
+namespace ntq::cpu {
+
+/// One filter tap of a gathered product: where its source pixel lies relative to the row's.
+struct Tap {
+  int64_t dh, dw;
+};
+
+/// y[row] = sum over taps and channels of x[source pixel][c] * packed[tap][c]: a convolution without copying its input.
+/// Rows are the pixels of a grid (batch, grid_h, grid_w); row (n,i,j) writes destination pixel (y_h0 + y_step i,
+/// y_w0 + y_step j) and reads source pixel (x_step i + dh, x_step j + dw), zeros outside of the image.
+struct GatherProduct {
+  const float* x;
+  int64_t x_h, x_w, x_c;
+  float* y;
+  int64_t y_h, y_w, y_c;
+  int64_t batch, grid_h, grid_w;
+  int64_t y_h0, y_w0, y_step, x_step;
+  const Tap* taps;
+  int64_t tap_count;
+  const float* packed;  // {panels of y_c, taps, x_c, panel width}
+  const float* zeros;   // x_c of them
+  int64_t rows() const { return batch * grid_h * grid_w; }
+};
+
+/// Filter gradient over rows (output pixels): dw[tap][ci][co] += x * dy. Same gathering as GatherProduct with y as dy.
+struct GatherOuter {
+  const float* x;
+  int64_t x_h, x_w, x_c;
+  const float* dy;  // {rows, dy_c}, contiguous
+  int64_t dy_c;
+  int64_t grid_h, grid_w;
+  int64_t x_step;
+  const Tap* taps;
+  int64_t tap_count;
+  const float* zeros;
+};
+
+/// Batch norm inputs shared by its kernels; see Backend::batch_norm_*.
+struct NormArgs {
+  const float *x, *y, *dy, *mean, *inv_std, *gamma, *beta, *residual;
+  bool relu;
+  int64_t channels;
+};
+
+struct Kernels {
+  const char* name;
+  int panel;      // width of a packed panel of output channels
+  int tile_rows;  // rows of the register tile
+
+  // Elementwise over [0, n).
+  void (*add)(const float* a, const float* b, float* y, int64_t n);
+  void (*mul)(const float* a, const float* b, float* y, int64_t n);
+  void (*scale)(const float* x, float alpha, float* y, int64_t n);
+  void (*axpy)(float alpha, const float* x, float* y, int64_t n);
+  void (*relu)(const float* x, float* y, int64_t n);
+  void (*relu_grad)(const float* y, const float* dy, float* dx, int64_t n);
+  void (*sgd)(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n);
+  double (*sum)(const float* x, int64_t n);
+  double (*sum_abs)(const float* x, int64_t n);
+  /// y[c] = sum of x {rows,channels} over rows.
+  void (*sum_rows)(const float* x, float* y, int64_t rows, int64_t channels);
+
+  // Convolution.
+  /// Rows [begin, end) of panels [panel_begin, panel_end).
+  void (*gather_product)(const GatherProduct& p, int64_t begin, int64_t end, int64_t panel_begin, int64_t panel_end);
+  /// Adds rows [begin, end) into acc {dy_c, taps, padded x_c} for dy channels [co_begin, co_end). `scratch` holds
+  /// outer_scratch() floats.
+  void (*gather_outer)(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_begin, int64_t co_end, float* acc,
+                       float* scratch);
+  int64_t (*outer_scratch)(const GatherOuter& p);
+
+  // Batch norm over rows [begin, end).
+  /// Mean and sum of squared deviations of a chunk of rows.
+  void (*norm_chunk)(const float* x, int64_t rows, int64_t channels, float* mean, float* m2);
+  void (*norm_apply)(const NormArgs& a, int64_t begin, int64_t end, float* y);
+  /// Sums over the rows of dy and of dy * normalised x, dy masked where y is given; d_residual (or null) gets the
+  /// masked dy.
+  void (*norm_grad_sums)(const NormArgs& a, int64_t begin, int64_t end, float* sum_dy, float* sum_dy_x,
+                         float* d_residual);
+  /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x)
+  void (*norm_grad_apply)(const NormArgs& a, int64_t begin, int64_t end, const float* mean_dy, const float* mean_dy_x,
+                          float* dx);
+
+  // Quantization over elements [begin, end) of a tensor: absolute positions, for the noise.
+  void (*quantize)(const float* x, float step, QuantRange range, const QuantNoise& noise, float* y, int64_t begin,
+                   int64_t end);
+  double (*quantize_grad)(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n);
+  void (*quantize_codes)(const float* x, float step, QuantRange range, int32_t* codes, int64_t n);
+};
+
+namespace portable {
+const Kernels& kernels();
+}
+namespace avx2 {
+const Kernels& kernels();
+}
+namespace avx512 {
+const Kernels& kernels();
+}
+
+}  // namespace ntq::cpu
+
+#ifdef NTQ_ISA
+namespace ntq::cpu::NTQ_ISA {
+void fill_elementwise(Kernels& table);
+void fill_conv(Kernels& table);
+void fill_conv_grad(Kernels& table);
+void fill_norm(Kernels& table);
+void fill_quantize(Kernels& table);
+}  // namespace ntq::cpu::NTQ_ISA
+#endif

@@ -1,0 +1,83 @@
+#pragma once
+// Vec: kWidth floats in one register of the instruction set that this translation unit is compiled for. All names have
+// internal linkage, since every ISA compiles them anew; no std templates, which the linker would merge across ISAs.
+#include <stdint.h>
+
+#if defined(NTQ_ISA_avx2) || defined(NTQ_ISA_avx512)
+#include <immintrin.h>
+#endif
+
+namespace ntq::cpu::NTQ_ISA {
+namespace {
+
+#if defined(NTQ_ISA_avx512)
+constexpr int kWidth = 16;
+#elif defined(NTQ_ISA_avx2)
+constexpr int kWidth = 8;
+#else
+constexpr int kWidth = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(kWidth * 4)));
+typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
+
+[[maybe_unused]] inline Vec load(const float* p) {
+  Vec v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+[[maybe_unused]] inline void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
+/// The first n floats, zeros behind them.
+[[maybe_unused]] inline Vec load_part(const float* p, int64_t n) {
+  Vec v = {};
+  __builtin_memcpy(&v, p, static_cast<size_t>(n) * sizeof(float));
+  return v;
+}
+[[maybe_unused]] inline void store_part(float* p, Vec v, int64_t n) {
+  __builtin_memcpy(p, &v, static_cast<size_t>(n) * sizeof(float));
+}
+[[maybe_unused]] inline Vec splat(float value) { return Vec{} + value; }
+
+/// a * b + c in one rounding where the ISA has it: for dot products only. What must agree to the bit across ISAs
+/// (quantizers, noise) is written with plain operators.
+[[maybe_unused]] inline Vec fma(Vec a, Vec b, Vec c) {
+#if defined(NTQ_ISA_avx512)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(NTQ_ISA_avx2)
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+[[maybe_unused]] inline Vec square_root(Vec v) {
+#if defined(NTQ_ISA_avx512)
+  return _mm512_maskz_sqrt_ps(0xffff, v);  // the unmasked form trips a warning of g++ 12
+#elif defined(NTQ_ISA_avx2)
+  return _mm256_sqrt_ps(v);
+#else
+  for (int i = 0; i < kWidth; ++i) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+#endif
+}
+
+/// mask ? a : b, lane by lane; lanes of a mask are all ones or all zeros, as comparisons give them.
+[[maybe_unused]] inline Vec select(VecI mask, Vec a, Vec b) {
+  return reinterpret_cast<Vec>((mask & reinterpret_cast<VecI>(a)) | (~mask & reinterpret_cast<VecI>(b)));
+}
+/// Where v is not a number the result is v.
+[[maybe_unused]] inline Vec clamp(Vec v, Vec low, Vec high) {
+  v = select(v < low, low, v);
+  return select(v > high, high, v);
+}
+[[maybe_unused]] inline Vec absolute(Vec v) {
+  return reinterpret_cast<Vec>(reinterpret_cast<VecI>(v) & (VecI{} + 0x7fffffff));
+}
+/// Nearest integer, ties to even; exact for |v| < 2^22.
+[[maybe_unused]] inline Vec round_even(Vec v) {
+  const Vec magic = splat(12582912.0f);  // 1.5 * 2^23
+  return (v + magic) - magic;
+}
+
+}  // namespace
+}  // namespace ntq::cpu::NTQ_ISA

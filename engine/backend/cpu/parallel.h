@@ -1,0 +1,18 @@
+#pragma once
+// Threads: the only place that knows OpenMP.
+#include <cstdint>
+#include <functional>
+
+namespace ntq::cpu {
+
+void set_threads(int threads);
+int threads();
+
+/// Runs task(i) for i in [0, count), each exactly once, on all threads in any order. Tasks must not throw, and what
+/// they compute must not depend on the order.
+void parallel_for(int64_t count, const std::function<void(int64_t)>& task);
+
+/// Runs range(begin, end) over pieces of [0, n) of `grain` elements.
+void parallel_ranges(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& range);
+
+}  // namespace ntq::cpu

@@ -1,0 +1,59 @@
+#include "engine/ops/conv.h"
+
+#include "engine/backend/backend.h"
+
+namespace ntq {
+namespace {
+
+Tensor run(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Shape& out) {
+  Tensor y = Tensor::empty(out, DType::f32, x.device());
+  backend_for(x.device()).conv2d(g, x.f32(), w.f32(), y.f32());
+  return record(
+      y, {x, w},
+      [g, x = x.detach(), w = w.detach(), want_x = x.requires_grad(), want_w = w.requires_grad()](const Tensor& dy) {
+        Backend& backend = backend_for(dy.device());
+        Tensor dx, dw;
+        if (want_w) {
+          dw = Tensor::empty(w.shape(), DType::f32, dy.device());
+          backend.conv2d_grad_weight(g, dy.f32(), x.f32(), dw.f32());
+        }
+        if (want_x) {
+          dx = Tensor::empty(x.shape(), DType::f32, dy.device());
+          backend.conv2d_grad_input(g, dy.f32(), w.f32(), dx.f32());
+        }
+        return std::vector<Tensor>{dx, dw};
+      });
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& options) {
+  check(x.shape().rank() == 4, "conv2d: expected images {N,H,W,C}, found ", x.shape());
+  check(w.shape().rank() == 4, "conv2d: expected filters {Cout,Kh,Kw,Cin}, found ", w.shape());
+  check(x.size(3) == w.size(3), "conv2d: images ", x.shape(), " have ", x.size(3), " channels, filters ", w.shape(),
+        " expect ", w.size(3));
+  check(options.stride >= 1 && options.padding >= 0, "conv2d: expected stride >= 1 and padding >= 0, found ",
+        options.stride, " and ", options.padding);
+  ConvGeometry g{.batch = x.size(0), .in_h = x.size(1), .in_w = x.size(2), .in_c = x.size(3)};
+  g.out_c = w.size(0);
+  g.kernel_h = w.size(1);
+  g.kernel_w = w.size(2);
+  g.stride = options.stride;
+  g.pad = options.padding;
+  const int64_t room_h = g.in_h + 2 * g.pad - g.kernel_h, room_w = g.in_w + 2 * g.pad - g.kernel_w;
+  check(room_h >= 0 && room_w >= 0, "conv2d: filters ", w.shape(), " with padding ", g.pad,
+        " are larger than the images ", x.shape());
+  g.out_h = room_h / g.stride + 1;
+  g.out_w = room_w / g.stride + 1;
+  return run(g, x, w, {g.batch, g.out_h, g.out_w, g.out_c});
+}
+
+Tensor linear(const Tensor& x, const Tensor& w) {
+  check(x.shape().rank() == 2 && w.shape().rank() == 2 && x.size(1) == w.size(1),
+        "linear: expected x {N,in} and w {out,in}, found ", x.shape(), " and ", w.shape());
+  ConvGeometry g{.batch = x.size(0), .in_c = x.size(1)};
+  g.out_c = w.size(0);
+  return run(g, x, w, {x.size(0), w.size(0)});
+}
+
+}  // namespace ntq

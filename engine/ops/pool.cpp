@@ -1,0 +1,64 @@
+#include "engine/ops/pool.h"
+
+#include "engine/backend/backend.h"
+
+namespace ntq {
+namespace {
+
+PoolGeometry geometry(const char* op, const Tensor& x, const PoolOptions& o) {
+  check(x.shape().rank() == 4, op, ": expected images {N,H,W,C}, found ", x.shape());
+  check(o.kernel >= 1 && o.stride >= 1 && o.padding >= 0 && 2 * o.padding <= o.kernel, op,
+        ": expected kernel >= 1, stride >= 1 and 0 <= padding <= kernel / 2, found ", o.kernel, ", ", o.stride, ", ",
+        o.padding);
+  PoolGeometry g{.batch = x.size(0), .in_h = x.size(1), .in_w = x.size(2), .channels = x.size(3)};
+  g.kernel = o.kernel;
+  g.stride = o.stride;
+  g.pad = o.padding;
+  check(g.in_h + 2 * g.pad >= g.kernel && g.in_w + 2 * g.pad >= g.kernel, op, ": kernel ", g.kernel,
+        " is larger than the images ", x.shape());
+  check(g.batch * g.in_h * g.in_w < (int64_t{1} << 31), op, ": more than 2^31 pixels");
+  g.out_h = (g.in_h + 2 * g.pad - g.kernel) / g.stride + 1;
+  g.out_w = (g.in_w + 2 * g.pad - g.kernel) / g.stride + 1;
+  return g;
+}
+
+Tensor average(const PoolGeometry& g, const Tensor& x, const Shape& out) {
+  Tensor y = Tensor::empty(out, DType::f32, x.device());
+  backend_for(x.device()).avg_pool(g, x.f32(), y.f32());
+  return record(y, {x}, [g, shape = x.shape()](const Tensor& dy) {
+    Tensor dx = Tensor::empty(shape, DType::f32, dy.device());
+    backend_for(dy.device()).avg_pool_grad(g, dy.f32(), dx.f32());
+    return std::vector<Tensor>{dx};
+  });
+}
+
+}  // namespace
+
+Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
+  const PoolGeometry g = geometry("max_pool2d", x, options);
+  const Shape out{g.batch, g.out_h, g.out_w, g.channels};
+  Tensor y = Tensor::empty(out, DType::f32, x.device());
+  Tensor index = Tensor::empty(out, DType::i32, x.device());
+  backend_for(x.device()).max_pool(g, x.f32(), y.f32(), index.data<int32_t>());
+  return record(y, {x}, [g, index, shape = x.shape()](const Tensor& dy) {
+    Tensor dx = Tensor::empty(shape, DType::f32, dy.device());
+    backend_for(dy.device()).max_pool_grad(g, dy.f32(), index.data<int32_t>(), dx.f32());
+    return std::vector<Tensor>{dx};
+  });
+}
+
+Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
+  const PoolGeometry g = geometry("avg_pool2d", x, options);
+  return average(g, x, {g.batch, g.out_h, g.out_w, g.channels});
+}
+
+Tensor global_avg_pool(const Tensor& x) {
+  check(x.shape().rank() == 4 && x.size(1) * x.size(2) > 0, "global_avg_pool: expected images {N,H,W,C}, found ",
+        x.shape());
+  // A window of all pixels in one row: the pixels of an image lie next to each other.
+  PoolGeometry g{.batch = x.size(0), .in_h = 1, .in_w = x.size(1) * x.size(2), .channels = x.size(3)};
+  g.kernel = g.in_w;
+  return average(g, x, {x.size(0), x.size(3)});
+}
+
+}  // namespace ntq
