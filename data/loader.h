@@ -24,15 +24,17 @@ struct LoaderOptions {
   int prefetch = 4;  ///< batches ready ahead of time
 };
 
-/// The data of an epoch depend on (seed, epoch, index) alone, never on the number of workers.
+/// The data of an epoch depend on (seed, epoch, index) alone, never on the number of workers. For one calling thread.
 class DataLoader {
  public:
+  /// Throws std::invalid_argument for options that make no sense or leave no batch at all.
   DataLoader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options);
   ~DataLoader();
   int64_t batches_per_epoch() const;
-  /// Begins `epoch` at batch `first_batch` (for a resume), dropping what is left of the one before.
+  /// Begins `epoch` at batch `first_batch` (for a resume), dropping what is left of the one before. Call it first.
   void start(int64_t epoch, int64_t first_batch = 0);
-  /// The next batch; nothing at the end of the epoch. A worker's exception is rethrown here, in order.
+  /// The next batch; nothing at the end of the epoch. A worker's exception is rethrown here, in order; the
+  /// call after it gives the batch after.
   std::optional<Batch> next();
   /// Seconds that next() has waited for data since start().
   double wait_seconds() const;

@@ -1,0 +1,48 @@
+// Data sets by name. A new one: its opener in sources.h and a line in the table below.
+#include <cstdlib>
+
+#include "data/sources.h"
+#include "engine/check.h"
+
+namespace ntq {
+namespace {
+
+struct Entry {
+  const char* name;
+  DatasetPair (*open)(const OpenRequest&);
+};
+
+constexpr Entry kEntries[] = {
+    {"cifar10", open_cifar10},
+    {"cifar100", open_cifar100},
+    {"fashion-mnist", open_fashion_mnist},
+    {"synthetic", open_synthetic},
+};
+
+std::string data_root(const std::string& dir) {
+  if (!dir.empty()) return dir;
+  const char* variable = std::getenv("NTQ_DATA_DIR");
+  return variable != nullptr && *variable != '\0' ? variable : "./datasets";
+}
+
+}  // namespace
+
+DatasetPair open_dataset(const std::string& name, const std::string& dir, int64_t limit_train, int64_t limit_val) {
+  check(limit_train >= 0 && limit_val >= 0, "open_dataset: limits are image counts >= 0 (0: all), found ", limit_train,
+        " and ", limit_val);
+  std::string known;
+  for (const Entry& entry : kEntries) {
+    if (name == entry.name) return entry.open({data_root(dir), limit_train, limit_val});
+    known += concat(known.empty() ? "" : ", ", entry.name);
+  }
+  check(false, "unknown data set '", name, "', expected one of ", known);
+  return {};
+}
+
+std::vector<std::string> dataset_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : kEntries) names.emplace_back(entry.name);
+  return names;
+}
+
+}  // namespace ntq
