@@ -34,18 +34,24 @@ ConvGeometry unfolded_geometry(const ConvGeometry& g) {
 
 /// to {rows, Kh*Kw*Cin}: the patch that each output pixel sees.
 void unfold(const ConvGeometry& g, const float* x, float* to) {
-  const int64_t width = g.kernel_h * g.kernel_w * g.in_c;
+  const int64_t line_width = g.kernel_w * g.in_c, width = g.kernel_h * line_width;
   parallel_for(g.batch * g.out_h, [=](int64_t line) {
     const float* image = x + line / g.out_h * g.in_h * g.in_w * g.in_c;
     const int64_t h0 = line % g.out_h * g.stride - g.pad;
     for (int64_t j = 0; j < g.out_w; ++j) {
       float* out = to + (line * g.out_w + j) * width;
-      for (int64_t kh = 0; kh < g.kernel_h; ++kh) {
-        for (int64_t kw = 0; kw < g.kernel_w; ++kw, out += g.in_c) {
-          const int64_t h = h0 + kh, w = j * g.stride - g.pad + kw;
-          const bool inside = h >= 0 && h < g.in_h && w >= 0 && w < g.in_w;
-          for (int64_t c = 0; c < g.in_c; ++c) out[c] = inside ? image[(h * g.in_w + w) * g.in_c + c] : 0.0f;
-        }
+      // A row of the patch is contiguous in the image: the part inside is one copy, the rest is zeros.
+      const int64_t w0 = j * g.stride - g.pad;
+      const int64_t left = std::clamp<int64_t>(-w0, 0, g.kernel_w);
+      const int64_t right = std::clamp<int64_t>(g.in_w - w0, left, g.kernel_w);
+      for (int64_t kh = 0; kh < g.kernel_h; ++kh, out += line_width) {
+        const int64_t h = h0 + kh;
+        const bool inside = h >= 0 && h < g.in_h;
+        const int64_t first = inside ? left * g.in_c : line_width, last = inside ? right * g.in_c : line_width;
+        const float* from = image + (h * g.in_w + w0) * g.in_c;
+        for (int64_t c = 0; c < first; ++c) out[c] = 0.0f;
+        for (int64_t c = first; c < last; ++c) out[c] = from[c];
+        for (int64_t c = last; c < line_width; ++c) out[c] = 0.0f;
       }
     }
   });

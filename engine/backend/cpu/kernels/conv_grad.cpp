@@ -14,19 +14,17 @@ constexpr int64_t kMaxTaps = 128;
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// acc[m][c] += sum over pixels of dy[pixel][m] * x[pixel][c]; x through pointers, or packed {pixels, kPanel}.
+/// acc[m][c] += sum over pixels of dy[pixel][m] * x[pixel][c]; whole panels of x through pointers, or packed
+/// {pixels, kPanel}.
 template <int M, bool kPacked>
-void tile(const float* const* x, const float* packed, int64_t offset, int64_t channels, const float* dy,
-          int64_t dy_stride, int64_t pixels, float* acc, int64_t acc_stride) {
+void tile(const float* const* x, const float* packed, int64_t offset, const float* dy, int64_t dy_stride,
+          int64_t pixels, float* acc, int64_t acc_stride) {
   Vec sum[M][kVecs];
   for (int m = 0; m < M; ++m) load_row(sum[m], acc + m * acc_stride, kPanel);
   for (int64_t i = 0; i < pixels; ++i, dy += dy_stride) {
     Vec wide[kVecs];
-    if constexpr (kPacked) {
-      load_row(wide, packed + i * kPanel, kPanel);
-    } else {
-      load_row(wide, x[i] + offset, channels);
-    }
+    const float* row = kPacked ? packed + i * kPanel : x[i] + offset;
+    for (int v = 0; v < kVecs; ++v) wide[v] = load(row + v * kWidth);
     for (int m = 0; m < M; ++m) {
       const Vec one = splat(dy[m]);
       for (int v = 0; v < kVecs; ++v) sum[m][v] = fma(one, wide[v], sum[m][v]);
@@ -35,8 +33,7 @@ void tile(const float* const* x, const float* packed, int64_t offset, int64_t ch
   for (int m = 0; m < M; ++m) store_row(acc + m * acc_stride, sum[m], kPanel);
 }
 
-using TileFn = void (*)(const float* const*, const float*, int64_t, int64_t, const float*, int64_t, int64_t, float*,
-                        int64_t);
+using TileFn = void (*)(const float* const*, const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t);
 template <bool kPacked>
 constexpr TileFn kTiles[] = {
     tile<1, kPacked>, tile<2, kPacked>, tile<3, kPacked>, tile<4, kPacked>,  tile<5, kPacked>,  tile<6, kPacked>,
@@ -60,7 +57,7 @@ void gather_outer(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_b
   const Source source = source_of(p);
   const float* pointers[kMaxTaps * kPixels];
   const int64_t padded_c = round_up(p.x_c, kPanel), acc_stride = p.tap_count * padded_c;
-  const bool pack = p.x_c >= kPackFrom || p.dy_c >= kPackFrom;
+  const bool pack = p.x_c >= kPackFrom || p.dy_c >= kPackFrom || p.x_c % kPanel;
   float* const packed_x = scratch;
   float* const packed_dy = scratch + kPixels * kPanel;
   // Even tiles: 16 channels go as 6 + 5 + 5, so that no tile is too low to hide the latency of its sums.
@@ -88,10 +85,9 @@ void gather_outer(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_b
           const int64_t co = co_of(k), m = co_of(k + 1) - co;
           float* to = acc + co * acc_stride + t * padded_c + c0;
           if (pack) {
-            kTiles<true>[m - 1](x, packed_x, c0, channels, packed_dy + (co - co_begin) * kPixels, m, pixels, to,
-                                acc_stride);
+            kTiles<true>[m - 1](x, packed_x, c0, packed_dy + (co - co_begin) * kPixels, m, pixels, to, acc_stride);
           } else {
-            kTiles<false>[m - 1](x, nullptr, c0, channels, p.dy + r0 * p.dy_c + co, p.dy_c, pixels, to, acc_stride);
+            kTiles<false>[m - 1](x, nullptr, c0, p.dy + r0 * p.dy_c + co, p.dy_c, pixels, to, acc_stride);
           }
         }
       }

@@ -36,7 +36,15 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 [[maybe_unused]] inline void store_part(float* p, Vec v, int64_t n) {
   __builtin_memcpy(p, &v, static_cast<size_t>(n) * sizeof(float));
 }
-[[maybe_unused]] inline Vec splat(float value) { return Vec{} + value; }
+[[maybe_unused]] inline Vec splat(float value) {
+#if defined(NTQ_ISA_avx512)
+  return _mm512_set1_ps(value);
+#elif defined(NTQ_ISA_avx2)
+  return _mm256_set1_ps(value);
+#else
+  return Vec{value, value, value, value};
+#endif
+}
 
 /// a * b + c in one rounding where the ISA has it: for dot products only. What must agree to the bit across ISAs
 /// (quantizers, noise) is written with plain operators.
