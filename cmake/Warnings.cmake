@@ -7,8 +7,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(ntq_options INTERFACE -Wno-restrict)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # False alarms of g++ 12: on std::string (PR 105651), and in its own AVX-512 header (PR 105593).
-  target_compile_options(ntq_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+  # A false alarm of g++ 12 on std::string (PR 105651).
+  target_compile_options(ntq_options INTERFACE -Wno-restrict)
 endif()
 if(NTQ_WERROR)
   target_compile_options(ntq_options INTERFACE -Werror)
