@@ -13,7 +13,7 @@ struct Schedule {
   float lr = 0.1f, min_lr = 0.0f;
   int64_t steps_per_epoch = 1, epochs = 1, warmup_epochs = 0;
   /// step: epochs after which the rate is multiplied by `decay`; empty: after 1/2 and 3/4 of all steps.
-  std::vector<int64_t> milestones;
+  std::vector<int64_t> milestones{};
   float decay = 0.1f;
 
   /// Rate of step t in [0, steps_per_epoch * epochs). Warm-up: linear from lr / warm-up steps to lr. Cosine:

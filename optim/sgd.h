@@ -16,8 +16,8 @@ struct SgdOptions {
 
 /// Settings of the parameters that a group holds, on top of SgdOptions.
 struct ParamGroup {
-  std::string name;
-  std::function<bool(const std::string& parameter)> holds;  ///< the first group that says yes takes the parameter
+  std::string name{};
+  std::function<bool(const std::string& parameter)> holds{};  ///< the first group that says yes takes the parameter
   float lr_scale = 1.0f;
   float weight_decay_scale = 1.0f;
   float floor = -3.4e38f;  ///< lower bound of the values after each update
