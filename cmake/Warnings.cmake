@@ -6,10 +6,6 @@ target_compile_options(ntq_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(ntq_options INTERFACE -Wno-restrict)
 endif()
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # A false alarm of g++ 12 on std::string (PR 105651).
-  target_compile_options(ntq_options INTERFACE -Wno-restrict)
-endif()
 if(NTQ_WERROR)
   target_compile_options(ntq_options INTERFACE -Werror)
 endif()
