@@ -1,0 +1,132 @@
+#pragma once
+// TrainConfig: everything that ntq-train can be told, its one list of options, and its JSON form.
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#include <nlohmann/json.hpp>
+
+namespace ntq::apps {
+
+/// A wrong option, value or config file; the command ends with exit code 2.
+struct UsageError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+
+struct TrainConfig {
+  std::string dataset, model;
+
+  std::string data_dir;
+  int64_t workers = 1;
+  bool no_aug = false;
+  int64_t limit_train = 0, limit_val = 0;
+
+  int64_t bits = 32, weight_bits = 0, act_bits = 0;  // 0: as bits
+  std::string method = "ntq";
+  double noise = 0.2, noise_k = 50;
+  int64_t first_last_bits = 0;
+
+  std::string init;
+  int64_t pretrain_epochs = -1;  // -1: as epochs
+  double pretrain_lr = 0.1;
+
+  int64_t epochs = 100, batch_size = 128;
+  double lr = 0;  // 0: 0.1 in full precision, 0.01 quantized
+  double momentum = 0.9, weight_decay = 1e-4;
+  bool nesterov = false, no_decay_vectors = false;
+  std::string sched = "cosine";
+  int64_t warmup_epochs = 0;
+  double min_lr = 0, smoothing = 0, model_ema = 0;
+
+  std::string device = "auto", precision = "fp32";
+  int64_t threads = 0, seed = 0;
+  std::string output = "runs";
+  int64_t log_interval = 50, save_every = 0;
+
+  bool quantized() const { return weight_bits < 32 || act_bits < 32; }
+  /// Valid after resolve(): a full-precision stage comes first.
+  bool two_stages() const { return quantized() && init.empty() && pretrain_epochs > 0; }
+};
+
+/// Recipe options decide the result: they are stored in checkpoints, compared when a run is resumed or reused. Run
+/// options (paths, threads, logging) change nothing in it.
+enum class Scope { recipe, run };
+
+struct Option {
+  const char* name;  ///< without the dashes; the JSON key has '_' for '-'
+  const char* group;
+  Scope scope;
+  const char* help;
+  std::string key() const {
+    std::string text = name;
+    for (char& c : text) c = c == '-' ? '_' : c;
+    return text;
+  }
+};
+
+/// The one list of options: visit(Option, field&). The command line, the config file, --print-config and config.json
+/// are all made from it.
+template <class Config, class Visitor>
+void for_each_option(Config& c, Visitor&& visit) {
+  const auto recipe = Scope::recipe;
+  const auto run = Scope::run;
+  visit(Option{"data-dir", "Data", run, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]"}, c.data_dir);
+  visit(Option{"workers", "Data", run, "loader threads; 0: load between steps [1]"}, c.workers);
+  visit(Option{"no-aug", "Data", recipe, "no random crop and flip"}, c.no_aug);
+  visit(Option{"limit-train", "Data", recipe, "use only the first N training images"}, c.limit_train);
+  visit(Option{"limit-val", "Data", recipe, "use only the first N validation images"}, c.limit_val);
+
+  visit(Option{"bits", "Quantization", recipe, "weights and activations, 2..8, or 32: full precision [32]"}, c.bits);
+  visit(Option{"weight-bits", "Quantization", recipe, "weights alone [--bits]"}, c.weight_bits);
+  visit(Option{"act-bits", "Quantization", recipe, "activations alone; 32: not quantized [--bits]"}, c.act_bits);
+  visit(Option{"method", "Quantization", recipe, "ntq, lsq, ... [ntq]"}, c.method);
+  visit(Option{"noise", "Quantization", recipe, "NTQ's noise level c, in [0, 1) [0.2]"}, c.noise);
+  visit(Option{"noise-k", "Quantization", recipe, "NTQ's tempering k [50]"}, c.noise_k);
+  visit(Option{"first-last-bits", "Quantization", recipe, "first conv and classifier [as the others]"},
+        c.first_last_bits);
+
+  visit(Option{"init", "Start", run, "start from the weights of this checkpoint"}, c.init);
+  visit(Option{"pretrain-epochs", "Start", recipe, "full-precision stage; 0: none [--epochs]"}, c.pretrain_epochs);
+  visit(Option{"pretrain-lr", "Start", recipe, "its learning rate [0.1]"}, c.pretrain_lr);
+
+  visit(Option{"epochs", "Optimizer", recipe, "passes over the training images [100]"}, c.epochs);
+  visit(Option{"batch-size", "Optimizer", recipe, "images per step [128]"}, c.batch_size);
+  visit(Option{"lr", "Optimizer", recipe, "learning rate [0.1; 0.01 when quantized]"}, c.lr);
+  visit(Option{"momentum", "Optimizer", recipe, "[0.9]"}, c.momentum);
+  visit(Option{"weight-decay", "Optimizer", recipe, "[1e-4]"}, c.weight_decay);
+  visit(Option{"nesterov", "Optimizer", recipe, "Nesterov momentum"}, c.nesterov);
+  visit(Option{"no-decay-vectors", "Optimizer", recipe, "no decay on biases and batch norm"}, c.no_decay_vectors);
+  visit(Option{"sched", "Optimizer", recipe, "cosine, step, paper or constant [cosine]"}, c.sched);
+  visit(Option{"warmup-epochs", "Optimizer", recipe, "linear warm-up [0]"}, c.warmup_epochs);
+  visit(Option{"min-lr", "Optimizer", recipe, "where cosine ends [0]"}, c.min_lr);
+  visit(Option{"smoothing", "Optimizer", recipe, "label smoothing, in [0, 1) [0]"}, c.smoothing);
+  visit(Option{"model-ema", "Optimizer", recipe, "average the weights with this decay; 0: off [0]"}, c.model_ema);
+
+  visit(Option{"device", "Run", run, "auto, cpu or cuda[:i] [auto]"}, c.device);
+  visit(Option{"precision", "Run", recipe, "fp32 [fp32]"}, c.precision);
+  visit(Option{"threads", "Run", run, "compute threads; 0: one per core [0]"}, c.threads);
+  visit(Option{"seed", "Run", recipe, "of weights, data order, augmentation and noise [0]"}, c.seed);
+  visit(Option{"output", "Run", run, "folder of the run folders [runs]"}, c.output);
+  visit(Option{"log-interval", "Run", run, "steps between two lines of log [50]"}, c.log_interval);
+  visit(Option{"save-every", "Run", run, "also save each N steps; 0: once an epoch [0]"}, c.save_every);
+}
+
+enum class JsonPart { all, recipe };
+
+/// Data set, model and every option of the part, in the order of the list.
+nlohmann::ordered_json config_to_json(const TrainConfig& config, JsonPart part);
+/// Overwrites what `json` names. Throws UsageError for an unknown key or a value of another type; `where` stands for
+/// the file in it.
+void apply_json(TrainConfig& config, const nlohmann::ordered_json& json, const std::string& where);
+/// Throws UsageError: "--epochs: expected 1 or more, found 0".
+void validate(const TrainConfig& config);
+/// Fills in what depends on other options and sets to the defaults what has no effect, so that equal recipes have equal
+/// JSON. Idempotent.
+TrainConfig resolve(TrainConfig config);
+/// The full-precision stage of a two-stage run.
+TrainConfig pretrain_config(const TrainConfig& config);
+/// "cifar10-resnet20-w4a4-ntq", "cifar10-resnet20-fp".
+std::string run_name(const TrainConfig& config);
+
+}  // namespace ntq::apps

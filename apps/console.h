@@ -1,0 +1,44 @@
+#pragma once
+// What a command says: plain lines, warnings, and a progress line on a terminal only. Everything goes to log.txt too.
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+namespace ntq::apps {
+
+class Console {
+ public:
+  /// quiet: only warnings reach the screen. to_stderr: stdout stays free for JSON.
+  Console(bool quiet, bool to_stderr);
+  ~Console();
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+  /// Appends every line to this file from now on; "" ends it. Throws CheckpointError.
+  void log_to(const std::string& path);
+  void line(const std::string& text);
+  /// The same in bold, on a terminal that shows colour.
+  void headline(const std::string& text);
+  /// On stderr, quiet or not.
+  void warn(const std::string& text);
+  /// Only into the log file.
+  void log(const std::string& text);
+  /// Redraws the progress line, ten times a second at most; nothing when the output is no terminal.
+  void progress(const std::string& text);
+  /// Whether progress() shows anything.
+  bool live() const { return terminal_ && !quiet_; }
+
+ private:
+  void print(std::FILE* stream, const std::string& text);
+  void clear_progress();
+
+  std::FILE* out_;
+  std::FILE* log_ = nullptr;
+  bool quiet_, terminal_, color_, drawn_ = false;
+  std::chrono::steady_clock::time_point last_draw_{};
+};
+
+/// "[#####-----]" of `width` cells; `part` in [0, 1].
+std::string bar(double part, int width);
+
+}  // namespace ntq::apps

@@ -1,0 +1,61 @@
+#include "apps/estimate.h"
+
+#include <chrono>
+
+#include "apps/text.h"
+#include "apps/train_loop.h"
+#include "engine/autograd.h"
+#include "engine/backend/backend.h"
+#include "engine/check.h"
+
+namespace ntq::apps {
+namespace {
+
+template <class Work>
+double seconds_of(Work work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+std::string Estimate::str() const {
+  return concat(general(step_seconds, 3), "s a step, ", duration(epoch_seconds()), " an epoch of ", steps_per_epoch,
+                " steps, ", duration(total_seconds()), " for ", epochs, epochs == 1 ? " epoch, " : " epochs, ",
+                bytes_text(static_cast<double>(memory_bytes)), " of tensors");
+}
+
+nlohmann::ordered_json Estimate::json() const {
+  return {{"epochs", epochs},
+          {"steps_per_epoch", steps_per_epoch},
+          {"seconds_per_step", step_seconds},
+          {"seconds_per_epoch", epoch_seconds()},
+          {"seconds", total_seconds()},
+          {"memory_bytes", memory_bytes}};
+}
+
+Estimate estimate_stage(const TrainConfig& config, const DatasetPair& data) {
+  TrainConfig quiet = config;
+  quiet.workers = 0;
+  Session s = make_session(quiet, data);
+  s.train_loader->start(0);
+  const auto batch = s.train_loader->next();
+  const float lr = s.schedule.at(0);
+  const auto step = [&] { train_step(s, *batch, lr); };
+
+  Estimate out;
+  out.epochs = config.epochs;
+  out.steps_per_epoch = s.schedule.steps_per_epoch;
+  out.validation_batches = s.val_loader->batches_per_epoch();
+  const bool slow = seconds_of(step) > 2;
+  out.step_seconds = seconds_of(step);
+  if (!slow) out.step_seconds = std::min(out.step_seconds, seconds_of(step));
+  const NoGrad no_grad;
+  s.model->eval();
+  out.validation_batch_seconds = seconds_of([&] { s.model->forward(batch->images); });
+  out.memory_bytes = cpu_memory().peak;
+  return out;
+}
+
+}  // namespace ntq::apps

@@ -1,0 +1,28 @@
+#pragma once
+// How long a stage will take and how much memory, from a few steps on a throwaway copy.
+#include <string>
+
+#include <nlohmann/json.hpp>
+#include "apps/session.h"
+
+namespace ntq::apps {
+
+struct Estimate {
+  int64_t epochs = 0, steps_per_epoch = 0, validation_batches = 0;
+  double step_seconds = 0, validation_batch_seconds = 0;
+  size_t memory_bytes = 0;  ///< most tensor memory in use
+
+  double epoch_seconds() const {
+    return static_cast<double>(steps_per_epoch) * step_seconds +
+           static_cast<double>(validation_batches) * validation_batch_seconds;
+  }
+  double total_seconds() const { return static_cast<double>(epochs) * epoch_seconds(); }
+  /// "0.52s a step, 3m30s an epoch of 390 steps, 5h50m for 100 epochs, 1.2 GB of tensors".
+  std::string str() const;
+  nlohmann::ordered_json json() const;
+};
+
+/// Takes a first step to warm up and times the second (and third, when they are short), and one validation batch.
+Estimate estimate_stage(const TrainConfig& config, const DatasetPair& data);
+
+}  // namespace ntq::apps

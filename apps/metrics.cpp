@@ -1,0 +1,103 @@
+#include "apps/metrics.h"
+
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+#include "apps/text.h"
+#include "engine/serialize.h"
+
+namespace ntq::apps {
+namespace {
+
+std::string read_or_empty(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// Complete lines whose epoch is in [1, last]; `epoch_of` gives 0 for a line that is no row.
+template <class EpochOf>
+std::string rows_up_to(const std::string& text, int64_t last, EpochOf epoch_of) {
+  std::string kept;
+  for (size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    const std::string line = text.substr(begin, end - begin);
+    const int64_t epoch = epoch_of(line);
+    if (epoch >= 1 && epoch <= last) kept += line + '\n';
+  }
+  return kept;
+}
+
+int64_t csv_epoch(const std::string& line) {
+  int64_t epoch = 0;
+  std::from_chars(line.data(), line.data() + line.size(), epoch);
+  return epoch;
+}
+
+int64_t json_epoch(const std::string& line) {
+  const auto json = nlohmann::json::parse(line, nullptr, false);
+  if (!json.is_object() || !json.contains("epoch") || !json["epoch"].is_number_integer()) return 0;
+  return json["epoch"].get<int64_t>();
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> EpochRow::columns() const {
+  std::vector<std::pair<std::string, std::string>> out = {{"epoch", std::to_string(epoch)},
+                                                          {"train_loss", fixed(train_loss, 6)},
+                                                          {"train_top1", fixed(train_top1, 4)},
+                                                          {"val_loss", fixed(val_loss, 6)},
+                                                          {"val_top1", fixed(val_top1, 4)},
+                                                          {"val_top5", fixed(val_top5, 4)},
+                                                          {"lr", general(lr)},
+                                                          {"mean_step", general(mean_step)},
+                                                          {"mean_error", general(mean_error)},
+                                                          {"images_per_s", fixed(images_per_s, 1)},
+                                                          {"data_wait_s", fixed(data_wait_s, 3)},
+                                                          {"seconds", fixed(seconds, 3)}};
+  if (has_ema) {
+    out.emplace_back("ema_val_loss", fixed(ema_val_loss, 6));
+    out.emplace_back("ema_val_top1", fixed(ema_val_top1, 4));
+    out.emplace_back("ema_val_top5", fixed(ema_val_top5, 4));
+  }
+  return out;
+}
+
+std::string EpochRow::json() const {
+  std::string out;
+  for (const auto& [name, value] : columns()) {
+    // JSON has no nan and no inf.
+    const bool finite = value.find('n') == std::string::npos;
+    out += (out.empty() ? "{\"" : ", \"") + name + "\": " + (finite ? value : "null");
+  }
+  return out + "}";
+}
+
+MetricsFiles::MetricsFiles(const std::string& folder, int64_t finished_epochs) : folder_(folder) {
+  const std::string csv = read_or_empty(folder + "/metrics.csv");
+  const std::string rows = rows_up_to(csv, finished_epochs, csv_epoch);
+  if (!rows.empty()) csv_ = csv.substr(0, csv.find('\n') + 1) + rows;
+  jsonl_ = rows_up_to(read_or_empty(folder + "/metrics.jsonl"), finished_epochs, json_epoch);
+  if (!csv.empty()) write();
+}
+
+void MetricsFiles::add(const EpochRow& row) {
+  std::string names, values;
+  for (const auto& [name, value] : row.columns()) {
+    names += (names.empty() ? "" : ",") + name;
+    values += (values.empty() ? "" : ",") + value;
+  }
+  if (csv_.empty()) csv_ = names + '\n';
+  csv_ += values + '\n';
+  jsonl_ += row.json() + '\n';
+  write();
+}
+
+void MetricsFiles::write() const {
+  write_file_atomically(folder_ + "/metrics.csv", csv_);
+  write_file_atomically(folder_ + "/metrics.jsonl", jsonl_);
+}
+
+}  // namespace ntq::apps

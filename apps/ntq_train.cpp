@@ -1,0 +1,31 @@
+// ntq-train: trains a network, in full precision or quantization-aware.
+#include <iostream>
+
+#include "apps/command.h"
+#include "apps/signals.h"
+#include "apps/stages.h"
+
+using namespace ntq::apps;
+
+int main(int argc, char** argv) {
+  return run_command(argc, argv, [&] {
+    const auto command = parse_train_command(argc, argv);
+    if (!command) return;
+    if (command->print_config) {
+      const TrainConfig config = command->resume ? resolve_resume(*command).second : command->config;
+      std::cout << config_to_json(config, JsonPart::all).dump(2) << '\n';
+      return;
+    }
+    catch_stop_signals();
+    Console console(command->quiet, command->json);
+    nlohmann::ordered_json summary;
+    if (command->resume) {
+      summary = resume_run(*command, console);
+    } else if (command->dry_run) {
+      summary = dry_run(command->config, console);
+    } else {
+      summary = start_run(command->config, console);
+    }
+    if (command->json) std::cout << summary.dump() << '\n';
+  });
+}

@@ -1,0 +1,124 @@
+#include "apps/options.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "apps/command.h"
+#include "apps/text.h"
+#include "engine/check.h"
+
+namespace ntq::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class T>
+T parse_number(const std::string& option, const std::string& text, const char* what) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end)
+    throw UsageError(concat(option, ": expected ", what, ", found '", text, "'"));
+  return value;
+}
+
+const char* value_name(const std::string& key) {
+  if (key == "init") return "FILE";
+  return key == "data_dir" || key == "output" ? "DIR" : "NAME";
+}
+
+/// One option on the command line; its value lands in `given`, under the key of the config file.
+void add_option(CLI::App& app, const Option& option, Json& given, const std::string&) {
+  const auto set = [&given, key = option.key()](const std::string& text) { given[key] = text; };
+  app.add_option_function<std::string>(concat("--", option.name), set, option.help)
+      ->type_name(value_name(option.key()));
+}
+void add_option(CLI::App& app, const Option& option, Json& given, int64_t) {
+  const auto set = [&given, key = option.key(), name = concat("--", option.name)](const std::string& text) {
+    given[key] = parse_number<int64_t>(name, text, "an integer");
+  };
+  app.add_option_function<std::string>(concat("--", option.name), set, option.help)->type_name("N");
+}
+void add_option(CLI::App& app, const Option& option, Json& given, double) {
+  const auto set = [&given, key = option.key(), name = concat("--", option.name)](const std::string& text) {
+    given[key] = parse_number<double>(name, text, "a number");
+  };
+  app.add_option_function<std::string>(concat("--", option.name), set, option.help)->type_name("X");
+}
+void add_option(CLI::App& app, const Option& option, Json& given, bool) {
+  const auto set = [&given, key = option.key()](int64_t count) { given[key] = count > 0; };
+  app.add_flag_function(concat("--", option.name), set, option.help);
+}
+
+Json read_config_file(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) throw UsageError("--config " + path + ": cannot read the file");
+  try {
+    return Json::parse(text.str());
+  } catch (const Json::exception& e) {
+    throw UsageError(concat("--config ", path, ": not valid JSON: ", e.what()));
+  }
+}
+
+/// What the command line names wins over what the file derived from it: --bits 2 over the file's weight_bits.
+void drop_derived(TrainConfig& config, const Json& given) {
+  if (!given.contains("bits")) return;
+  if (!given.contains("weight_bits")) config.weight_bits = 0;
+  if (!given.contains("act_bits")) config.act_bits = 0;
+}
+
+}  // namespace
+
+std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
+  TrainCommand command;
+  Json& given = command.given_json;
+  given = Json::object();
+  std::string config_file, resume;
+  CLI::App app(
+      "Train a network, in full precision or quantization-aware, evaluate it and save it.\n"
+      "Example: ntq-train cifar10 resnet20 --bits 4");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.add_option_function<std::string>(
+         "DATASET", [&](const std::string& name) { given["dataset"] = name; },
+         "cifar10, cifar100, fashion-mnist, synthetic")
+      ->type_name("");
+  app.add_option_function<std::string>(
+         "MODEL", [&](const std::string& name) { given["model"] = name; },
+         "resnet20 ... resnet110, resnet18, wrn16-4, ...")
+      ->type_name("");
+  for_each_option(command.config, [&](const Option& option, auto& field) {
+    app.option_defaults()->group(option.group);
+    add_option(app, option, given, field);
+  });
+  app.option_defaults()->group("Run");
+  app.add_option("--config", config_file, "JSON file of options; the command line wins")->type_name("FILE");
+  auto* resume_option =
+      app.add_option("--resume", resume, "go on with RUN, or with the newest unfinished run")->expected(0, 1);
+  resume_option->type_name("RUN");
+  app.add_flag("--print-config", command.print_config, "print the effective options as JSON and stop");
+  app.add_flag("--dry-run", command.dry_run, "build all, take two steps, print time and memory; write nothing");
+  app.add_flag("--quiet", command.quiet, "only warnings and errors");
+  app.add_flag("--json", command.json, "one JSON object on stdout, all else on stderr");
+  if (!parse_or_answer(app, argc, argv)) return std::nullopt;
+
+  apply_json(command.given, given, "command line");
+  if (resume_option->count() > 0) {
+    if (command.dry_run || !config_file.empty()) throw UsageError("--resume: not together with --dry-run or --config");
+    command.resume = resume;
+    command.config = command.given;
+    return command;
+  }
+  if (!config_file.empty()) apply_json(command.config, read_config_file(config_file), config_file);
+  drop_derived(command.config, given);
+  apply_json(command.config, given, "command line");
+  validate(command.config);
+  command.config = resolve(command.config);
+  return command;
+}
+
+}  // namespace ntq::apps

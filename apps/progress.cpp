@@ -1,0 +1,80 @@
+#include "apps/progress.h"
+
+#include "apps/text.h"
+#include "engine/check.h"
+
+namespace ntq::apps {
+
+void ProgressReport::start_epoch() {
+  epoch_start_ = Clock::now();
+  epoch_images_ = 0;
+}
+
+std::string ProgressReport::where() const { return concat("epoch ", s_.progress.epoch + 1, "/", s_.config.epochs); }
+
+double ProgressReport::seconds_left() const {
+  const Progress& p = s_.progress;
+  const double step = (all_train_seconds_ + since(epoch_start_)) / static_cast<double>(steps_);
+  const auto steps = static_cast<double>(s_.schedule.steps_per_epoch * s_.config.epochs - s_.global_step());
+  // Before the first validation: a forward pass costs about a third of a step.
+  const double guess = step / 3 * static_cast<double>(s_.val_loader->batches_per_epoch());
+  const double validation = validation_seconds_ < 0 ? guess : validation_seconds_;
+  return steps * step + static_cast<double>(s_.config.epochs - p.epoch) * validation;
+}
+
+void ProgressReport::step(int64_t images, double loss) {
+  epoch_images_ += images;
+  ++steps_;
+  const Progress& p = s_.progress;
+  const int64_t of = s_.schedule.steps_per_epoch;
+  const bool logs = p.step % s_.config.log_interval == 0 || p.step == of;
+  if (!logs && !console_.live()) return;
+  const double seconds = since(epoch_start_);
+  const double wait = seconds > 0 ? 100 * s_.train_loader->wait_seconds() / seconds : 0;
+  const std::string numbers =
+      concat(p.step, "/", of, "  loss ", fixed(loss, 4), "  mean ", fixed(p.loss_sum / static_cast<double>(p.seen), 4),
+             "  ", fixed(static_cast<double>(epoch_images_) / seconds, 0), " images/s  data wait ", fixed(wait, 1),
+             "%  left ", duration(seconds_left()));
+  const double part = static_cast<double>(p.step) / static_cast<double>(of);
+  if (console_.live()) {
+    console_.progress(where() + " " + bar(part, 20) + " " + numbers);
+    if (logs) console_.log(where() + "  step " + numbers);
+  } else {
+    console_.line(where() + "  step " + numbers);
+  }
+}
+
+void ProgressReport::end_training() {
+  train_seconds_ = since(epoch_start_);
+  all_train_seconds_ += train_seconds_;
+  wait_seconds_ = s_.train_loader->wait_seconds();
+  validation_start_ = Clock::now();
+}
+
+void ProgressReport::validation(int64_t done, int64_t of) {
+  const double part = static_cast<double>(done) / static_cast<double>(of);
+  console_.progress(concat(where(), " ", bar(part, 20), " validation ", done, "/", of));
+}
+
+void ProgressReport::fill_times(EpochRow& row) const {
+  row.images_per_s = train_seconds_ > 0 ? static_cast<double>(epoch_images_) / train_seconds_ : 0;
+  row.data_wait_s = wait_seconds_;
+  row.seconds = since(epoch_start_);
+}
+
+void ProgressReport::epoch(const EpochRow& row, bool best) {
+  validation_seconds_ = row.seconds - train_seconds_;
+  std::string text = concat("epoch ", row.epoch, "/", s_.config.epochs, "  train loss ", fixed(row.train_loss, 4),
+                            "  top-1 ", fixed(row.train_top1, 2), "%  |  val loss ", fixed(row.val_loss, 4), "  top-1 ",
+                            fixed(row.val_top1, 2), "%  top-5 ", fixed(row.val_top5, 2), "%");
+  if (row.has_ema) text += "  average: top-1 " + fixed(row.ema_val_top1, 2) + "%";
+  text += "  |  lr " + general(row.lr, 4);
+  if (s_.config.weight_bits < 32) {
+    text += "  mean step " + general(row.mean_step, 4) + "  mean |Q(w)-w| " + general(row.mean_error, 4);
+  }
+  text += concat("  |  ", fixed(row.images_per_s, 0), " images/s  data wait ", fixed(row.data_wait_s, 1), "s  ",
+                 duration(row.seconds), best ? "  best" : "");
+  console_.line(text);
+}
+
+}  // namespace ntq::apps

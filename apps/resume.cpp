@@ -1,0 +1,45 @@
+// Which run --resume means, and the options it goes on with.
+#include <filesystem>
+
+#include "apps/run_folder.h"
+#include "apps/stages.h"
+#include "engine/check.h"
+
+namespace ntq::apps {
+namespace {
+
+RunFolder named_or_newest(const TrainCommand& command) {
+  if (!command.resume->empty()) {
+    const auto path = std::filesystem::path(*command.resume).lexically_normal();
+    // "runs/x/" has an empty last component.
+    return RunFolder{path.has_filename() ? path.string() : path.parent_path().string()};
+  }
+  const auto found = find_unfinished(command.given.output, command.given_json);
+  if (!found) {
+    throw CheckpointError("--resume: no unfinished run of these options below " + command.given.output +
+                          "; name one with --resume RUN, or its parent with --output");
+  }
+  return *found;
+}
+
+}  // namespace
+
+std::pair<RunFolder, TrainConfig> resolve_resume(const TrainCommand& command) {
+  const RunFolder run = waiting_for(named_or_newest(command));
+  TrainConfig config = read_run_config(run);
+  const auto there = config_to_json(config, JsonPart::recipe);
+  for (const auto& [key, value] : command.given_json.items()) {
+    if (key == "init") throw UsageError("--init: not together with --resume; the run keeps its weights");
+    if (there.contains(key) && there[key] != value) {
+      throw UsageError(concat("--resume ", run.path, ": '", key, "' is ", there[key].dump(), " there, found ",
+                              value.dump(), "; a resumed run keeps its recipe, start a new run instead"));
+    }
+  }
+  apply_json(config, command.given_json, "command line");
+  const auto parent = std::filesystem::path(run.path).parent_path();
+  config.output = parent.empty() ? "." : parent.string();
+  validate(config);
+  return {run, resolve(config)};
+}
+
+}  // namespace ntq::apps

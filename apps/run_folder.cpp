@@ -1,0 +1,173 @@
+#include "apps/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "engine/check.h"
+#include "engine/serialize.h"
+
+namespace ntq::apps {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+[[noreturn]] void cannot_create(const std::string& path, const std::error_code& error) {
+  throw CheckpointError(
+      concat(path, ": cannot create the run folder: ", error.message(), "; name a writable place with --output"));
+}
+
+Json read_json(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) throw CheckpointError(path + ": cannot read it; expected a run folder of ntq-train");
+  try {
+    return Json::parse(text.str());
+  } catch (const Json::exception& e) {
+    throw CheckpointError(concat(path, ": not valid JSON: ", e.what()));
+  }
+}
+
+/// When the run was last written.
+fs::file_time_type age(const RunFolder& run) {
+  std::error_code ignored;
+  return fs::last_write_time(run.file(run.has("last.bin") ? "last.bin" : "config.json"), ignored);
+}
+
+std::string parent(const RunFolder& run) {
+  const auto path = fs::path(run.path).parent_path();
+  return path.empty() ? "." : path.string();
+}
+
+/// The config of a run, or nothing: a folder that others have put there must not stop a search.
+std::optional<TrainConfig> config_or_nothing(const RunFolder& run) {
+  try {
+    return read_run_config(run);
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+bool RunFolder::has(const std::string& name) const {
+  std::error_code ignored;
+  return fs::is_regular_file(file(name), ignored);
+}
+
+std::string RunFolder::name() const { return fs::path(path).filename().string(); }
+
+RunFolder create_run(const TrainConfig& config) {
+  std::error_code error;
+  fs::create_directories(config.output, error);
+  if (error) cannot_create(config.output, error);
+  const std::string base = (fs::path(config.output) / run_name(config)).string();
+  RunFolder run;
+  for (int number = 1;; ++number) {
+    run.path = number == 1 ? base : concat(base, "-", number);
+    if (fs::create_directory(run.path, error)) break;
+    if (error) cannot_create(run.path, error);
+  }
+  write_file_atomically(run.file("config.json"), config_to_json(config, JsonPart::all).dump(2) + "\n");
+  return run;
+}
+
+TrainConfig read_run_config(const RunFolder& run) {
+  TrainConfig config;
+  const std::string path = run.file("config.json");
+  const Json json = read_json(path);
+  try {
+    apply_json(config, json, path);
+    validate(config);
+  } catch (const std::invalid_argument& e) {
+    throw CheckpointError(e.what());
+  }
+  return resolve(config);
+}
+
+std::vector<RunFolder> list_runs(const std::string& output) {
+  std::vector<std::pair<fs::file_time_type, RunFolder>> found;
+  std::error_code error;
+  for (fs::directory_iterator it(output, error), end; !error && it != end; it.increment(error)) {
+    const RunFolder run{it->path().string()};
+    if (run.has("config.json")) found.emplace_back(age(run), run);
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second.path < b.second.path;
+  });
+  std::vector<RunFolder> runs;
+  for (auto& [when, run] : found) runs.push_back(std::move(run));
+  return runs;
+}
+
+std::optional<RunFolder> find_finished(const TrainConfig& config) {
+  const Json recipe = config_to_json(config, JsonPart::recipe);
+  for (const auto& run : list_runs(config.output)) {
+    if (!run.finished() || !run.has("last.bin")) continue;
+    // A run that started from a file of the user's is another recipe.
+    const auto other = config_or_nothing(run);
+    if (other && other->init.empty() && config_to_json(*other, JsonPart::recipe) == recipe) return run;
+  }
+  return std::nullopt;
+}
+
+std::optional<RunFolder> find_unfinished(const std::string& output, const Json& given) {
+  for (const auto& run : list_runs(output)) {
+    if (run.finished()) continue;
+    const auto config = config_or_nothing(run);
+    if (!config) continue;
+    const Json recipe = config_to_json(*config, JsonPart::recipe);
+    bool same = true;
+    for (const auto& [key, value] : given.items()) same = same && (!recipe.contains(key) || recipe[key] == value);
+    if (same) return run;
+  }
+  return std::nullopt;
+}
+
+RunFolder waiting_for(const RunFolder& run) {
+  for (const auto& other : list_runs(parent(run))) {
+    if (other.finished() || other.has("last.bin") || !other.has("pretrain.json")) continue;
+    try {
+      const auto stage = pretrain_run(other);
+      if (stage && stage->name() == run.name()) return other;
+    } catch (const CheckpointError&) {
+      // Somebody else's damaged folder is not what was asked for.
+    }
+  }
+  return run;
+}
+
+std::optional<RunFolder> pretrain_run(const RunFolder& run) {
+  const std::string path = run.file("pretrain.json");
+  if (!run.has("pretrain.json")) return std::nullopt;
+  const Json json = read_json(path);
+  if (!json.is_object() || !json.contains("run") || !json["run"].is_string()) {
+    throw CheckpointError(path + ": expected {\"run\": NAME}, found " + json.dump());
+  }
+  const RunFolder stage{(fs::path(parent(run)) / json["run"].get<std::string>()).string()};
+  return stage;
+}
+
+void set_pretrain_run(const RunFolder& run, const RunFolder& stage) {
+  write_file_atomically(run.file("pretrain.json"), Json{{"run", stage.name()}}.dump() + "\n");
+}
+
+RunLock::RunLock(const RunFolder& run) : file_(open(run.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (file_ >= 0 && flock(file_, LOCK_EX | LOCK_NB) != 0) {
+    close(file_);
+    throw CheckpointError(run.path + ": another ntq-train is writing this run; wait for it, or start a new run");
+  }
+}
+
+RunLock::~RunLock() {
+  if (file_ >= 0) close(file_);
+}
+
+}  // namespace ntq::apps

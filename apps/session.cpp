@@ -1,0 +1,66 @@
+#include "apps/session.h"
+
+#include "engine/check.h"
+#include "models/model.h"
+
+namespace ntq::apps {
+
+DatasetPair open_data(const TrainConfig& c) { return open_dataset(c.dataset, c.data_dir, c.limit_train, c.limit_val); }
+
+std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64_t channels) {
+  QuantSpec spec;
+  spec.method = c.method;
+  spec.bits = static_cast<int>(c.weight_bits);
+  spec.noise_c = static_cast<float>(c.noise);
+  spec.noise_k = static_cast<float>(c.noise_k);
+  spec.seed = static_cast<uint64_t>(c.seed);
+  ModelOptions options;
+  options.classes = classes;
+  options.in_channels = channels;
+  options.weight = spec;
+  spec.bits = static_cast<int>(c.act_bits);
+  spec.is_signed = spec.is_weight = false;
+  options.activation = spec;
+  options.first_last_bits = static_cast<int>(c.first_last_bits);
+  options.seed = static_cast<uint64_t>(c.seed);
+  return make_model(c.model, options);
+}
+
+std::unique_ptr<DataLoader> make_val_loader(const TrainConfig& c, const DatasetPair& data) {
+  return std::make_unique<DataLoader>(data.val, LoaderOptions{.batch_size = c.batch_size,
+                                                              .workers = static_cast<int>(c.workers),
+                                                              .shuffle = false,
+                                                              .augment = false,
+                                                              .drop_last = false});
+}
+
+Session make_session(const TrainConfig& c, const DatasetPair& data) {
+  if (data.train->size() < c.batch_size) {
+    throw UsageError(
+        concat("--batch-size: expected at most the ", data.train->size(), " training images, found ", c.batch_size));
+  }
+  Session s;
+  s.config = c;
+  s.data = data;
+  s.model = build_model(c, data.train->info().classes, data.train->info().channels);
+  s.optimizer = std::make_unique<Sgd>(s.model->named_parameters(),
+                                      SgdOptions{.momentum = static_cast<float>(c.momentum),
+                                                 .weight_decay = static_cast<float>(c.weight_decay),
+                                                 .nesterov = c.nesterov},
+                                      c.no_decay_vectors ? no_decay_on_vectors(*s.model) : default_groups());
+  if (c.model_ema > 0) s.ema = std::make_unique<WeightAverage>(*s.model, static_cast<float>(c.model_ema));
+  s.train_loader = std::make_unique<DataLoader>(data.train, LoaderOptions{.batch_size = c.batch_size,
+                                                                          .workers = static_cast<int>(c.workers),
+                                                                          .augment = !c.no_aug,
+                                                                          .seed = static_cast<uint64_t>(c.seed)});
+  s.val_loader = make_val_loader(c, data);
+  s.schedule.kind = parse_schedule(c.sched);
+  s.schedule.lr = static_cast<float>(c.lr);
+  s.schedule.min_lr = static_cast<float>(c.min_lr);
+  s.schedule.steps_per_epoch = s.train_loader->batches_per_epoch();
+  s.schedule.epochs = c.epochs;
+  s.schedule.warmup_epochs = c.warmup_epochs;
+  return s;
+}
+
+}  // namespace ntq::apps

@@ -1,0 +1,170 @@
+#include "apps/stages.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "apps/checkpoint.h"
+#include "apps/estimate.h"
+#include "apps/init.h"
+#include "apps/start_block.h"
+#include "apps/text.h"
+#include "apps/train_loop.h"
+#include "engine/backend/backend.h"
+#include "engine/check.h"
+
+namespace ntq::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The last row of metrics.jsonl.
+Json last_row(const RunFolder& run) {
+  std::ifstream file(run.file("metrics.jsonl"));
+  std::string line, last;
+  while (std::getline(file, line)) last = line;
+  const Json row = Json::parse(last, nullptr, false);
+  return row.is_discarded() ? Json() : row;
+}
+
+/// What the run came to; written as result.json, which marks a run as finished.
+Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
+  Json out = {{"dataset", c.dataset},
+              {"model", c.model},
+              {"method", c.quantized() ? c.method : "fp"},
+              {"weight_bits", c.weight_bits},
+              {"act_bits", c.act_bits},
+              {"epochs", c.epochs},
+              {"seed", c.seed},
+              {"best_top1", p.best_top1},
+              {"best_epoch", p.best_epoch},
+              {"last", last_row(run)}};
+  if (const auto stage = pretrain_run(run)) out["pretrain_run"] = stage->name();
+  return out;
+}
+
+/// The summary with the paths of the files, which are printed too.
+Json report_end(const RunFolder& run, Json summary, Console& console) {
+  console.headline(concat("Best top-1 ", fixed(summary.value("best_top1", 0.0), 2), "% in epoch ",
+                          summary.value("best_epoch", int64_t{0})));
+  summary["run"] = run.path;
+  const auto list = [&](const char* key, const std::string& path) {
+    summary["files"][key] = path;
+    console.line(concat("  ", path));
+  };
+  for (const char* name : {"config.json", "metrics.csv", "metrics.jsonl", "last.bin", "best.bin", "log.txt"}) {
+    if (run.has(name)) list(name, run.file(name));
+  }
+  if (const auto stage = pretrain_run(run)) list("pretrain", stage->file("last.bin"));
+  return summary;
+}
+
+RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, const DatasetPair& data,
+                             Console& console);
+
+/// Trains one run from where its folder stands: from nothing, from step 0, or from the middle.
+Json go_on(const RunFolder& run, const TrainConfig& config, const DatasetPair& data, Console& console) {
+  const RunLock lock(run);
+  std::string init = config.init;
+  const bool resumed = run.has("last.bin");
+  if (!resumed && config.two_stages()) init = finish_pretraining(run, config, data, console).file("last.bin");
+  console.log_to(run.file("log.txt"));
+  Session session = make_session(config, data);
+  if (resumed) restore(session, run.file("last.bin"));
+  print_start(console, session, run.path);
+  if (!resumed) {
+    if (!init.empty()) print_init(console, init_from(session, init), init);
+    save_checkpoint(run.file("last.bin"), session);
+  }
+  train(session, run, console);
+  const Json summary = summarize(config, session.progress, run);
+  write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
+  return report_end(run, summary, console);
+}
+
+/// The finished full-precision run that `run` starts from; found, resumed or trained anew.
+RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, const DatasetPair& data,
+                             Console& console) {
+  const TrainConfig fp = pretrain_config(config);
+  auto stage = pretrain_run(run);
+  if (!stage || !stage->has("config.json")) {
+    stage = find_finished(fp);
+    if (!stage) stage = create_run(fp);
+    set_pretrain_run(run, *stage);
+  }
+  if (!stage->finished()) go_on(*stage, fp, data, console);
+  return *stage;
+}
+
+/// Everything that can fail before there is a run folder.
+void check_buildable(const TrainConfig& config, const DatasetPair& data) {
+  Session session = make_session(config, data);
+  if (!config.init.empty()) init_from(session, config.init);
+}
+
+void set_threads(const TrainConfig& config) {
+  if (config.threads > 0) set_cpu_threads(static_cast<int>(config.threads));
+}
+
+/// Says what the stages are and how long they take; gives the estimates.
+Json announce_stages(const TrainConfig& config, const DatasetPair& data, Console& console) {
+  Json stages = Json::array();
+  std::vector<std::string> lines;
+  double total = 0;
+  const auto add = [&](const TrainConfig& stage, const std::optional<RunFolder>& reused) {
+    Json json = {{"stage", precision_text(stage)}};
+    std::string line = concat("  ", stages.size() + 1, ". ", precision_text(stage), ": ");
+    if (reused) {
+      json["reused"] = reused->path;
+      line += "already there, " + reused->path;
+    } else {
+      const Estimate estimate = estimate_stage(stage, data);
+      json.update(estimate.json());
+      total += estimate.total_seconds();
+      line += "about " + estimate.str();
+    }
+    stages.push_back(json);
+    lines.push_back(line);
+  };
+  if (config.two_stages()) {
+    const TrainConfig fp = pretrain_config(config);
+    add(fp, find_finished(fp));
+  }
+  add(config, std::nullopt);
+  console.line(
+      concat(stages.size(), stages.size() == 1 ? " stage" : " stages", ", about ", duration(total), " in all:"));
+  for (const auto& line : lines) console.line(line);
+  return {{"stages", stages}, {"seconds", total}};
+}
+
+}  // namespace
+
+Json start_run(const TrainConfig& config, Console& console) {
+  set_threads(config);
+  const DatasetPair data = open_data(config);
+  check_buildable(config, data);
+  if (config.two_stages()) announce_stages(config, data, console);
+  return go_on(create_run(config), config, data, console);
+}
+
+Json dry_run(const TrainConfig& config, Console& console) {
+  set_threads(config);
+  const DatasetPair data = open_data(config);
+  check_buildable(config, data);
+  print_start(console, make_session(config, data), "none (--dry-run)");
+  return announce_stages(config, data, console);
+}
+
+Json resume_run(const TrainCommand& command, Console& console) {
+  const auto [run, config] = resolve_resume(command);
+  if (run.finished()) {
+    console.line(run.path + ": finished already");
+    std::ifstream file(run.file("result.json"));
+    const Json summary = Json::parse(file, nullptr, false);
+    if (!summary.is_object()) throw CheckpointError(run.file("result.json") + ": expected a JSON object");
+    return report_end(run, summary, console);
+  }
+  set_threads(config);
+  return go_on(run, config, open_data(config), console);
+}
+
+}  // namespace ntq::apps

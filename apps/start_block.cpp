@@ -1,0 +1,81 @@
+#include "apps/start_block.h"
+
+#include "apps/command.h"
+#include "apps/layer_report.h"
+#include "apps/text.h"
+#include "engine/backend/backend.h"
+#include "engine/check.h"
+
+namespace ntq::apps {
+namespace {
+
+std::string grouped(int64_t number) {
+  std::string text = std::to_string(number);
+  for (auto at = static_cast<int>(text.size()) - 3; at > 0; at -= 3) text.insert(static_cast<size_t>(at), ",");
+  return text;
+}
+
+std::string optimizer_text(const TrainConfig& c) {
+  std::string text = concat("SGD, lr ", general(c.lr), ", ", c.nesterov ? "Nesterov " : "", "momentum ",
+                            general(c.momentum), ", weight decay ", general(c.weight_decay), ", batch ", c.batch_size);
+  if (c.no_decay_vectors) text += ", none on biases and batch norm";
+  if (c.smoothing > 0) text += ", label smoothing " + general(c.smoothing);
+  if (c.model_ema > 0) text += ", weight average " + general(c.model_ema);
+  return text;
+}
+
+std::string schedule_text(const TrainConfig& c, int64_t steps) {
+  std::string text = concat(c.sched, ", ", c.epochs, " epochs of ", steps, " steps");
+  if (c.warmup_epochs > 0) text += concat(", ", c.warmup_epochs, " of them warm-up");
+  if (c.min_lr > 0) text += ", down to " + general(c.min_lr);
+  return text;
+}
+
+std::string first_of(const std::vector<std::string>& names) {
+  return names.empty() ? "" : concat(" (", names[0], names.size() > 1 ? ", ..." : "", ")");
+}
+
+}  // namespace
+
+std::string precision_text(const TrainConfig& c) {
+  if (!c.quantized()) return "full precision";
+  const auto bits = [](int64_t b) { return b == 32 ? std::string("fp") : std::to_string(b); };
+  return concat("weights ", bits(c.weight_bits), ", activations ", bits(c.act_bits), " bits (", c.method, ")");
+}
+
+void print_start(Console& console, const Session& s, const std::string& run_path) {
+  const TrainConfig& c = s.config;
+  const DatasetInfo& info = s.data.train->info();
+  console.headline(concat("ntq-train ", version(), ": ", c.model, " on ", c.dataset, ", ", precision_text(c)));
+  console.line("  device     " + backend_for(Device{}).describe());
+  console.line(concat("  model      ", c.model, ", ", grouped(s.model->parameter_count()), " parameters"));
+  console.line(concat("  data       ", grouped(s.data.train->size()), " training and ", grouped(s.data.val->size()),
+                      " validation images, ", info.height, "x", info.width, "x", info.channels, ", ", info.classes,
+                      " classes, ", c.no_aug ? "no augmentation" : (info.flip ? "crop and flip" : "crop"), ", ",
+                      c.workers, c.workers == 1 ? " worker" : " workers"));
+  console.line("  bits       " + bits_summary(report_layers(*s.model)));
+  if (c.weight_bits < 32 && c.method == "ntq") {
+    console.line(concat("  noise      c ", general(c.noise), ", k ", general(c.noise_k)));
+  }
+  console.line("  optimizer  " + optimizer_text(c));
+  console.line("  schedule   " + schedule_text(c, s.schedule.steps_per_epoch));
+  console.line(concat("  seed       ", c.seed));
+  console.line("  run        " + run_path);
+  if (s.progress.epoch > 0 || s.progress.step > 0) {
+    console.line(concat("  resumed    behind epoch ", s.progress.epoch, ", step ", s.progress.step));
+  }
+}
+
+void print_init(Console& console, const InitReport& report, const std::string& path) {
+  console.line(concat("Starting from ", path, ": ", report.matched, " tensors matched, ", report.fresh.size(),
+                      " quantizer entries set by the first batch, ", report.missing.size(), " missing",
+                      first_of(report.missing), ", ", report.left_over.size(), " left over",
+                      first_of(report.left_over)));
+  for (const auto& notice : report.notices) console.line("Note: " + notice);
+  if (!report.missing.empty()) {
+    console.warn(concat(path, " lacks ", report.missing.size(), " tensors of the model", first_of(report.missing),
+                        "; they start at random"));
+  }
+}
+
+}  // namespace ntq::apps

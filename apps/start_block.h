@@ -1,0 +1,16 @@
+#pragma once
+// The lines that a run starts with.
+#include "apps/console.h"
+#include "apps/init.h"
+#include "apps/session.h"
+
+namespace ntq::apps {
+
+/// Device, model, data, quantization by layer group, optimizer, schedule, run folder.
+void print_start(Console& console, const Session& session, const std::string& run_path);
+/// What --init has found, missed and left over.
+void print_init(Console& console, const InitReport& report, const std::string& path);
+/// "full precision" or "weights 4, activations 4 bits (ntq)".
+std::string precision_text(const TrainConfig& config);
+
+}  // namespace ntq::apps

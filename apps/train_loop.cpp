@@ -1,0 +1,135 @@
+// The training loop of ntq-train. All that is random depends on (seed, epoch, image) or on counters in the checkpoint,
+// so a run that stops anywhere and goes on from last.bin ends with the same bits.
+#include "apps/train_loop.h"
+
+#include <cmath>
+#include <csignal>
+
+#include "apps/checkpoint.h"
+#include "apps/divergence.h"
+#include "apps/evaluate.h"
+#include "apps/layer_report.h"
+#include "apps/metrics.h"
+#include "apps/progress.h"
+#include "apps/signals.h"
+#include "engine/check.h"
+#include "engine/ops/loss.h"
+
+namespace ntq::apps {
+namespace {
+
+[[noreturn]] void save_and_stop(const Session& s, const RunFolder& run, int signal) {
+  save_checkpoint(run.file("last.bin"), s);
+  throw Error(concat("interrupted in epoch ", s.progress.epoch + 1, " after step ", s.progress.step,
+                     "; saved. Go on with: ntq-train --resume ", run.path),
+              128 + signal);
+}
+
+/// The rest of the epoch that session.progress stands in.
+void train_epoch(Session& s, const RunFolder& run, ProgressReport& report) {
+  Progress& p = s.progress;
+  s.model->train();
+  s.train_loader->start(p.epoch, p.step);
+  report.start_epoch();
+  while (const auto batch = s.train_loader->next()) {
+    const StepResult result = train_step(s, *batch, s.schedule.at(s.global_step()));
+    const int64_t images = batch->labels.numel();
+    p.step += 1;
+    p.loss_sum += result.loss * static_cast<double>(images);
+    p.correct += result.correct;
+    p.seen += images;
+    report.step(images, result.loss);
+    if (const int signal = stop_signal()) save_and_stop(s, run, signal);
+    if (s.config.save_every > 0 && s.global_step() % s.config.save_every == 0) {
+      save_checkpoint(run.file("last.bin"), s);
+    }
+  }
+  report.end_training();
+}
+
+/// Fills the validation columns: of the model, and of the weight average when there is one.
+void validate_epoch(Session& s, const RunFolder& run, ProgressReport& report, EpochRow& row) {
+  const auto go_on = [&](int64_t done, int64_t of) {
+    report.validation(done, of);
+    return stop_signal() == 0;
+  };
+  const Scores scores = evaluate(*s.model, *s.val_loader, go_on);
+  Scores average;
+  if (s.ema && stop_signal() == 0) {
+    s.ema->swap();
+    average = evaluate(*s.model, *s.val_loader, go_on);
+    s.ema->swap();
+  }
+  // Validation changes no state: the run goes on right behind the last training step.
+  if (const int signal = stop_signal()) save_and_stop(s, run, signal);
+  row.val_loss = scores.loss();
+  row.val_top1 = scores.top1_percent();
+  row.val_top5 = scores.top5_percent();
+  row.has_ema = s.ema != nullptr;
+  row.ema_val_loss = average.loss();
+  row.ema_val_top1 = average.top1_percent();
+  row.ema_val_top5 = average.top5_percent();
+  if (!std::isfinite(row.val_loss)) {
+    const std::string where = first_not_finite(*s.model, {});
+    if (!where.empty()) throw DivergedError("the validation loss is not a number; first: " + where);
+  }
+}
+
+EpochRow run_epoch(Session& s, const RunFolder& run, ProgressReport& report) {
+  train_epoch(s, run, report);
+  const Progress& p = s.progress;
+  EpochRow row;
+  row.epoch = p.epoch + 1;
+  row.train_loss = p.loss_sum / static_cast<double>(p.seen);
+  row.train_top1 = 100.0 * static_cast<double>(p.correct) / static_cast<double>(p.seen);
+  row.lr = static_cast<double>(s.schedule.at(row.epoch * s.schedule.steps_per_epoch - 1));
+  validate_epoch(s, run, report, row);
+  const QuantMeans means = quant_means(report_layers(*s.model));
+  row.mean_step = means.step;
+  row.mean_error = means.error;
+  report.fill_times(row);
+  return row;
+}
+
+}  // namespace
+
+StepResult train_step(Session& s, const Batch& batch, float lr) {
+  s.optimizer->zero_grad();
+  const Tensor logits = s.model->forward(batch.images);
+  const Tensor loss = softmax_cross_entropy(logits, batch.labels, static_cast<float>(s.config.smoothing));
+  const auto value = static_cast<double>(loss.item());
+  if (!std::isfinite(value)) {
+    throw DivergedError("the loss is not a number; first: " + first_not_finite(*s.model, loss));
+  }
+  loss.backward();
+  s.optimizer->step(lr);
+  if (s.ema) s.ema->update();
+  return {value, count_top_k(logits, batch.labels, 1)};
+}
+
+void train(Session& s, const RunFolder& run, Console& console) {
+  Progress& p = s.progress;
+  MetricsFiles metrics(run.path, p.epoch);
+  ProgressReport report(s, console);
+  while (p.epoch < s.config.epochs) {
+    EpochRow row;
+    try {
+      row = run_epoch(s, run, report);
+    } catch (const DivergedError& e) {
+      throw DivergedError(concat("epoch ", p.epoch + 1, ", step ", p.step + 1, ": ", e.what(),
+                                 "; the last good checkpoint is ", run.file("last.bin"),
+                                 "; try a lower --lr or --warmup-epochs"));
+    }
+    const double top1 = row.has_ema ? row.ema_val_top1 : row.val_top1;
+    const bool best = p.best_epoch == 0 || top1 > p.best_top1;
+    p = Progress{
+        .epoch = row.epoch, .best_top1 = best ? top1 : p.best_top1, .best_epoch = best ? row.epoch : p.best_epoch};
+    // last.bin comes last: a crash before it repeats the epoch, with the same results.
+    if (best) save_checkpoint(run.file("best.bin"), s);
+    metrics.add(row);
+    save_checkpoint(run.file("last.bin"), s);
+    report.epoch(row, best);
+  }
+}
+
+}  // namespace ntq::apps

@@ -1,0 +1,138 @@
+#include "apps/config.h"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "apps/options.h"
+#include "engine/check.h"
+#include "tests/apps/tools.h"
+
+using namespace ntq::apps;
+using ntq::test::TempFolder;
+using ntq::test::write_file;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+std::optional<TrainCommand> parse(std::vector<std::string> words) {
+  words.insert(words.begin(), "ntq-train");
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  return parse_train_command(static_cast<int>(argv.size()), argv.data());
+}
+
+std::string usage_error(const std::vector<std::string>& words) {
+  try {
+    parse(words);
+  } catch (const UsageError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("defaults are the paper's recipe") {
+  const TrainConfig fp = parse({"cifar10", "resnet20"})->config;
+  CHECK(fp.bits == 32);
+  CHECK(fp.lr == 0.1);
+  CHECK(fp.epochs == 100);
+  CHECK(fp.batch_size == 128);
+  CHECK(fp.weight_decay == 1e-4);
+  CHECK(fp.sched == "cosine");
+  CHECK_FALSE(fp.two_stages());
+  CHECK(run_name(fp) == "cifar10-resnet20-fp");
+
+  const TrainConfig q = parse({"cifar10", "resnet20", "--bits", "4"})->config;
+  CHECK(q.weight_bits == 4);
+  CHECK(q.act_bits == 4);
+  CHECK(q.lr == 0.01);
+  CHECK(q.pretrain_epochs == 100);
+  CHECK(q.two_stages());
+  CHECK(run_name(q) == "cifar10-resnet20-w4a4-ntq");
+  // The first stage is the run that `ntq-train cifar10 resnet20` makes.
+  CHECK(config_to_json(pretrain_config(q), JsonPart::all) == config_to_json(fp, JsonPart::all));
+}
+
+TEST_CASE("the command line wins over the config file, and that over the defaults") {
+  const TempFolder folder;
+  write_file(folder / "c.json", R"({"dataset": "cifar10", "model": "resnet20", "epochs": 7, "lr": 0.5, "nesterov": true,
+                                    "bits": 4, "weight_bits": 4, "act_bits": 4})");
+  const TrainConfig c = parse({"--config", folder / "c.json", "--epochs", "9", "--bits", "2"})->config;
+  CHECK(c.dataset == "cifar10");
+  CHECK(c.epochs == 9);
+  CHECK(c.lr == 0.5);
+  CHECK(c.nesterov);
+  CHECK(c.momentum == 0.9);
+  CHECK(c.weight_bits == 2);
+  CHECK(c.act_bits == 2);
+}
+
+TEST_CASE("what --print-config prints is a config file that gives the same again") {
+  const TempFolder folder;
+  const auto c =
+      parse({"cifar100", "resnet18", "--weight-bits", "2", "--noise", "0.3", "--no-aug", "--seed", "5"})->config;
+  const Json json = config_to_json(c, JsonPart::all);
+  write_file(folder / "c.json", json.dump());
+  CHECK(config_to_json(parse({"--config", folder / "c.json"})->config, JsonPart::all) == json);
+  CHECK(config_to_json(resolve(c), JsonPart::all) == json);
+}
+
+TEST_CASE("the recipe leaves out what does not change the result") {
+  const Json recipe = config_to_json(TrainConfig{}, JsonPart::recipe);
+  for (const char* key : {"data_dir", "workers", "threads", "output", "log_interval", "save_every", "init", "device"}) {
+    CHECK_FALSE(recipe.contains(key));
+  }
+  for (const char* key : {"dataset", "model", "bits", "seed", "limit_train", "epochs", "model_ema"}) {
+    CHECK(recipe.contains(key));
+  }
+}
+
+TEST_CASE("wrong options end in one line that says what is allowed") {
+  CHECK(has(usage_error({}), "DATASET and MODEL"));
+  CHECK(has(usage_error({"cifar11", "resnet20"}), "cifar10, cifar100"));
+  CHECK(has(usage_error({"cifar10", "resnet21"}), "Did you mean resnet20?"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--epoch", "3"}), "did you mean --epochs?"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--epochs", "ten"}), "--epochs: expected an integer, found 'ten'"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--epochs", "0"}), "--epochs: expected 1 or more, found 0"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--epochs"}), "--epochs"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--lr", "nan"}), "--lr"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--lr", "0.1x"}), "expected a number, found '0.1x'"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--bits", "1"}), "expected 2 to 8, or 32"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--noise", "1"}), "[0, 1)"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--sched", "linear"}), "cosine, step, paper, constant"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--method", "foo"}), "lsq, ntq"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--precision", "fp8"}), "fp32, tf32, bf16"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "extra"}), "extra"));
+  CHECK_THROWS_AS(parse({"cifar10", "resnet20", "--device", "cuda"}), ntq::DeviceError);
+  CHECK_THROWS_AS(parse({"cifar10", "resnet20", "--precision", "bf16"}), ntq::DeviceError);
+}
+
+TEST_CASE("wrong config files are refused") {
+  const TempFolder folder;
+  const auto error = [&](const std::string& text) {
+    write_file(folder / "c.json", text);
+    return usage_error({"cifar10", "resnet20", "--config", folder / "c.json"});
+  };
+  CHECK(has(error(R"({"epoch": 3})"), "unknown key 'epoch'; did you mean 'epochs'?"));
+  CHECK(has(error(R"({"epochs": "3"})"), "'epochs': expected an integer, found \"3\""));
+  CHECK(has(error(R"({"epochs": 3.5})"), "expected an integer"));
+  CHECK(has(error(R"({"epochs": 18446744073709551615})"), "expected an integer"));
+  CHECK(has(error(R"({"nesterov": 1})"), "expected true or false"));
+  CHECK(has(error(R"({"sched": null})"), "expected a string"));
+  CHECK(has(error("[1]"), "expected a JSON object"));
+  CHECK(has(error("{"), "not valid JSON"));
+  CHECK(has(usage_error({"cifar10", "resnet20", "--config", folder / "none.json"}), "cannot read"));
+}
+
+TEST_CASE("--resume takes a run or nothing") {
+  CHECK(*parse({"--resume"})->resume == "");
+  CHECK(*parse({"--resume", "runs/x"})->resume == "runs/x");
+  const auto command = parse({"cifar10", "resnet20", "--bits", "4", "--resume", "--threads", "2"});
+  CHECK(*command->resume == "");
+  CHECK(command->given_json["bits"] == 4);
+  CHECK(command->given.threads == 2);
+}

@@ -1,0 +1,137 @@
+// Stop anywhere, go on, and end with the same bytes.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "tests/apps/tools.h"
+
+using namespace ntq::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kFp = "/synthetic-resnet20-fp/", kQuant = "/synthetic-resnet20-w4a4-ntq/";
+const std::string kRun = kTiny + "--bits 4 --epochs 3 --pretrain-epochs 2 --model-ema 0.9 --quiet --output ";
+
+/// The two-stage run that nothing has disturbed, made once.
+const TempFolder& undisturbed() {
+  static const TempFolder folder;
+  static const Outcome outcome = run("ntq-train" + kRun + folder.path);
+  REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+  return folder;
+}
+
+/// metrics.csv without the columns that measure time.
+std::string without_times(const std::string& csv) {
+  std::istringstream lines(csv);
+  std::string line, out;
+  while (std::getline(lines, line)) {
+    std::istringstream cells(line);
+    std::string cell;
+    for (int column = 0; std::getline(cells, cell, ','); ++column) {
+      if (column < 9 || column > 11) out += cell + ",";
+    }
+    out += "\n";
+  }
+  return out;
+}
+
+void check_same(const std::string& folder) {
+  const std::string& expected = undisturbed().path;
+  for (const std::string& stage : {kFp, kQuant}) {
+    CHECK(fs::exists(folder + stage + "result.json"));
+    for (const char* name : {"last.bin", "best.bin"}) {
+      REQUIRE_MESSAGE(fs::exists(folder + stage + name), folder, stage, name);
+      CHECK_MESSAGE(read_file(folder + stage + name) == read_file(expected + stage + name), stage, name);
+    }
+    CHECK(without_times(read_file(folder + stage + "metrics.csv")) ==
+          without_times(read_file(expected + stage + "metrics.csv")));
+    CHECK(lines_of(read_file(folder + stage + "metrics.jsonl")) == (stage == kFp ? 2 : 3));
+  }
+}
+
+/// Waits until `ready` holds; false when the child's time is up.
+template <class Ready>
+bool wait_for(Ready ready) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(240);
+  while (!ready()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("the result does not depend on threads and loader workers") {
+  for (const char* options : {" --threads 1 --workers 0", " --threads 2 --workers 3"}) {
+    const TempFolder folder;
+    const Outcome outcome = run("ntq-train" + kRun + folder.path + options);
+    REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+    check_same(folder.path);
+  }
+}
+
+TEST_CASE("killed in both stages and resumed, the run ends with the same bytes") {
+  const TempFolder folder;
+  const auto exists = [&](const std::string& name) { return fs::exists(folder.path + name); };
+  // Before anything is finished, in the middle of an epoch.
+  const pid_t first = start("ntq-train" + kRun + folder.path + " --save-every 1");
+  REQUIRE(wait_for([&] { return exists(kFp + "last.bin"); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  kill(first, SIGKILL);
+  CHECK(finish(first) == 128 + SIGKILL);
+  CHECK_FALSE(exists(kQuant + "last.bin"));
+
+  // In the second stage, behind its first epoch; resumed by the first stage's folder, with other threads.
+  const pid_t second = start("ntq-train --quiet --threads 1 --workers 0 --save-every 3 --resume " + folder.path + kFp);
+  REQUIRE(wait_for([&] { return exists(kQuant + "metrics.jsonl"); }));
+  kill(second, SIGKILL);
+  CHECK(finish(second) == 128 + SIGKILL);
+  CHECK_FALSE(exists(kQuant + "result.json"));
+
+  const Outcome third = run("ntq-train --quiet --output " + folder.path + " --resume");
+  REQUIRE_MESSAGE(third.code == 0, third.err);
+  check_same(folder.path);
+  CHECK(run("ntq-train --output " + folder.path + " --resume " + folder.path + kQuant).code == 0);  // finished already
+  CHECK(run("ntq-train --output " + folder.path + " --resume").code == 4);                          // none is left
+}
+
+TEST_CASE("SIGINT and SIGTERM finish the step, save and end in 130 and 143") {
+  const TempFolder folder;
+  const pid_t first = start("ntq-train" + kRun + folder.path);
+  REQUIRE(wait_for([&] { return fs::exists(folder.path + kFp + "last.bin"); }));
+  kill(first, SIGTERM);
+  CHECK(finish(first) == 143);
+  const pid_t second = start("ntq-train --resume " + folder.path + kQuant);
+  REQUIRE(wait_for([&] { return fs::exists(folder.path + kQuant + "last.bin"); }));
+  kill(second, SIGINT);
+  CHECK(finish(second) == 130);
+  const Outcome third = run("ntq-train --resume " + folder.path + kQuant);
+  REQUIRE_MESSAGE(third.code == 0, third.err);
+  check_same(folder.path);
+}
+
+TEST_CASE("a resumed run keeps its recipe") {
+  const std::string quant = undisturbed().path + kQuant;
+  const TempFolder folder;
+  fs::create_directory(folder / "run");
+  fs::copy(quant + "config.json", folder / "run/config.json");
+  fs::copy(quant + "last.bin", folder / "run/last.bin");
+  const std::string resume = "ntq-train --resume " + folder / "run";
+  const Outcome epochs = run(resume + " --epochs 5");
+  CHECK(epochs.code == 2);
+  CHECK(epochs.err.find("'epochs' is 3 there, found 5") != std::string::npos);
+  CHECK(run(resume + " --init x.bin").code == 2);
+  CHECK(run("ntq-train --resume " + folder / "none").code == 4);
+
+  const std::string config = read_file(folder / "run/config.json");
+  std::string other = config;
+  other.replace(other.find("\"epochs\": 3"), 11, "\"epochs\": 4");
+  write_file(folder / "run/config.json", other);
+  CHECK(run(resume).code == 4);
+  write_file(folder / "run/config.json", config);
+  fs::resize_file(folder / "run/last.bin", fs::file_size(folder / "run/last.bin") - 1);
+  CHECK(run(resume).code == 4);
+}
