@@ -83,9 +83,9 @@ TEST_CASE("BatchNorm2d: numeric gradients in training and in evaluation") {
       named(norm, "running_var").fill(0.5f), norm.eval();
     CAPTURE(training);
     CHECK(test::numeric_grad_error(loss, x) < 3e-3);
-    for (const auto& [name, parameter] : norm.named_parameters()) {
-      CAPTURE(name);
-      CHECK(test::numeric_grad_error(loss, parameter) < 3e-3);
+    for (const auto& entry : norm.named_parameters()) {
+      CAPTURE(entry.first);
+      CHECK(test::numeric_grad_error(loss, entry.second) < 3e-3);
     }
   }
 }

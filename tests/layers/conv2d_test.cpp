@@ -49,8 +49,8 @@ TEST_CASE("Conv2d: shapes, names and who is trained") {
   CHECK(conv.weight_quantizer() == nullptr);
 
   Conv2d quant(quantized());
-  CHECK(names(quant.state_dict()) == std::vector<std::string>{"weight", "input_quant.step", "input_quant.calls",
-                                                              "weight_quant.step", "weight_quant.calls"});
+  CHECK(names(quant.state_dict()) == std::vector<std::string>{"weight", "input_quant.step", "weight_quant.step",
+                                                              "input_quant.calls", "weight_quant.calls"});
   CHECK(quant.weight_quantizer()->spec().name == "layer1.0.conv1.weight_quant");
   CHECK(quant.input_quantizer()->spec().name == "layer1.0.conv1.input_quant");
   CHECK(quant.weight_quantizer()->spec().is_weight);
@@ -90,9 +90,9 @@ TEST_CASE("Conv2d: numeric gradients") {
   const Tensor x = some_values({2, 5, 4, 2});
   const auto loss = [&] { return test::probe_loss(conv(x)); };
   CHECK(test::numeric_grad_error(loss, x) < 1e-3);
-  for (const auto& [name, parameter] : conv.named_parameters()) {
-    CAPTURE(name);
-    CHECK(test::numeric_grad_error(loss, parameter) < 1e-3);
+  for (const auto& entry : conv.named_parameters()) {
+    CAPTURE(entry.first);
+    CHECK(test::numeric_grad_error(loss, entry.second) < 1e-3);
   }
 }
 

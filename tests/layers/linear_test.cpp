@@ -48,9 +48,9 @@ TEST_CASE("Linear: numeric gradients") {
   const Tensor x = test::some_values({5, 4});
   const auto loss = [&] { return test::probe_loss(linear(x)); };
   CHECK(test::numeric_grad_error(loss, x) < 1e-3);
-  for (const auto& [name, parameter] : linear.named_parameters()) {
-    CAPTURE(name);
-    CHECK(test::numeric_grad_error(loss, parameter) < 1e-3);
+  for (const auto& entry : linear.named_parameters()) {
+    CAPTURE(entry.first);
+    CHECK(test::numeric_grad_error(loss, entry.second) < 1e-3);
   }
 }
 
