@@ -1,0 +1,131 @@
+#include "engine/autograd.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "engine/ops/conv.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/loss.h"
+#include "engine/ops/norm.h"
+#include "engine/ops/pool.h"
+#include "engine/ops/reduce.h"
+#include "tests/support/numeric_grad.h"
+
+using namespace ntq;
+using namespace ntq::test;
+
+namespace {
+constexpr double kTolerance = 2e-3;  // float32 with differences of 1e-2
+}
+
+TEST_CASE("a value used twice gets both gradients; leaves accumulate over calls") {
+  Tensor x = Tensor::from({2}, {3, 5});
+  x.set_requires_grad(true);
+  sum(add(mul(x, x), x)).backward();  // d(x^2 + x) = 2x + 1
+  CHECK(x.grad().to_vector() == std::vector<float>{7, 11});
+  sum(scale(x, 2)).backward();
+  CHECK(x.grad().to_vector() == std::vector<float>{9, 13});
+  x.zero_grad();
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("accumulation never writes into memory that another handle sees") {
+  Tensor x = Tensor::from({2}, {1, 2}), y = Tensor::from({2}, {3, 4});
+  x.set_requires_grad(true);
+  y.set_requires_grad(true);
+  sum(add(add(x, y), x)).backward();  // add hands the same gradient to both of its inputs
+  CHECK(x.grad().to_vector() == std::vector<float>{2, 2});
+  CHECK(y.grad().to_vector() == std::vector<float>{1, 1});
+}
+
+TEST_CASE("nothing is recorded under NoGrad, and a graph works once") {
+  Tensor x = Tensor::from({1}, {2});
+  x.set_requires_grad(true);
+  {
+    const NoGrad off;
+    CHECK_FALSE(mul(x, x).requires_grad());
+  }
+  const Tensor y = mul(x, x);
+  y.backward();
+  CHECK_THROWS_WITH_AS(y.backward(), doctest::Contains("used already"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(Tensor::zeros({1}).backward(), doctest::Contains("nothing that was recorded"),
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(mul(x, Tensor::zeros({2})), doctest::Contains("shapes differ"), std::invalid_argument);
+}
+
+TEST_CASE("custom_grad runs a gradient of one's own: a straight-through round") {
+  Tensor x = Tensor::from({3}, {0.4f, 1.6f, -2.2f});
+  x.set_requires_grad(true);
+  const Tensor y = custom_grad(
+      {x},
+      [&] {
+        Tensor out = x.clone();
+        for (int i = 0; i < 3; ++i) out.f32()[i] = std::nearbyint(out.f32()[i]);
+        return out;
+      },
+      [](const Tensor& dy) { return std::vector<Tensor>{dy}; });
+  sum(y).backward();
+  CHECK(y.to_vector() == std::vector<float>{0, 2, -2});
+  CHECK(x.grad().to_vector() == std::vector<float>{1, 1, 1});
+}
+
+TEST_CASE("a long chain is run and destroyed without recursion") {
+  Tensor x = Tensor::from({1}, {1});
+  x.set_requires_grad(true);
+  Tensor y = x;
+  for (int i = 0; i < 200000; ++i) y = add(y, x);
+  y.backward();
+  CHECK(x.grad().item() == 200001.0f);
+  y = x;
+  for (int i = 0; i < 200000; ++i) y = scale(y, 1.0f);
+  y = {};  // never run
+}
+
+TEST_CASE("numeric gradients: elementwise and shape ops") {
+  Tensor x = some_values({2, 4, 6}, 1), other = some_values({2, 4, 6}, 2), bias = some_values({6}, 3);
+  CHECK(numeric_grad_error([&] { return probe_loss(mul(add(x, other), x)); }, x) < kTolerance);
+  CHECK(numeric_grad_error([&] { return probe_loss(relu(add_bias(x, bias))); }, bias, 1e-3f) < 2e-2);
+  CHECK(numeric_grad_error([&] { return mean(reshape(scale(x, 3), {48})); }, x) < kTolerance);
+  Tensor image = some_values({2, 5, 4, 3}, 4);
+  CHECK(numeric_grad_error([&] { return probe_loss(subsample_pad_channels(image, 2, 1)); }, image) < kTolerance);
+}
+
+TEST_CASE("numeric gradients: convolution and linear, for input and weight") {
+  Tensor x = some_values({2, 6, 5, 3}, 1), w = some_values({4, 3, 3, 3}, 2);
+  for (const int64_t stride : {1, 2}) {
+    const auto loss = [&] { return probe_loss(conv2d(x, w, {.stride = stride, .padding = 1})); };
+    CHECK(numeric_grad_error(loss, x) < kTolerance);
+    CHECK(numeric_grad_error(loss, w) < kTolerance);
+  }
+  Tensor rows = some_values({3, 7}, 3), weight = some_values({5, 7}, 4);
+  CHECK(numeric_grad_error([&] { return probe_loss(linear(rows, weight)); }, rows) < kTolerance);
+  CHECK(numeric_grad_error([&] { return probe_loss(linear(rows, weight)); }, weight) < kTolerance);
+}
+
+TEST_CASE("numeric gradients: batch norm with residual, in training and in evaluation") {
+  Tensor x = some_values({3, 4, 4, 5}, 1), residual = some_values({3, 4, 4, 5}, 2);
+  Tensor gamma = some_values({5}, 3), beta = some_values({5}, 4);
+  for (const bool training : {true, false}) {
+    const auto loss = [&] {
+      BatchNormArgs args{gamma, beta, Tensor::zeros({5}), Tensor::full({5}, 1.0f)};
+      args.training = training;
+      args.residual = residual;
+      return probe_loss(batch_norm(x, args));
+    };
+    for (const Tensor& input : {x, gamma, beta, residual}) CHECK(numeric_grad_error(loss, input) < 5e-3);
+  }
+}
+
+TEST_CASE("numeric gradients: pooling and the loss") {
+  Tensor x = some_values({2, 6, 6, 3}, 1);
+  CHECK(numeric_grad_error([&] { return probe_loss(avg_pool2d(x, {.kernel = 3, .stride = 2, .padding = 1})); }, x) <
+        kTolerance);
+  CHECK(numeric_grad_error([&] { return probe_loss(global_avg_pool(x)); }, x) < kTolerance);
+  CHECK(numeric_grad_error([&] { return probe_loss(max_pool2d(x, {.kernel = 3, .stride = 2, .padding = 1})); }, x,
+                           1e-4f) < 2e-2);
+  Tensor logits = some_values({4, 5}, 2);
+  const std::vector<int32_t> values{0, 4, 2, 2};
+  const Tensor labels = Tensor::from({4}, std::span<const int32_t>(values));
+  CHECK(numeric_grad_error([&] { return softmax_cross_entropy(logits, labels, 0.1f); }, logits) < kTolerance);
+}

@@ -1,0 +1,242 @@
+// Every instruction set that this processor has, against the definition, against the portable kernels, and for any
+// number of threads.
+#include "engine/backend/cpu/cpu_backend.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "engine/backend/cpu/parallel.h"
+#include "tests/support/numeric_grad.h"
+#include "tests/support/reference_conv.h"
+
+using namespace ntq;
+using namespace ntq::test;
+
+namespace {
+
+double worst_error(const Tensor& found, const std::vector<double>& expected) {
+  double worst = 0, largest = 1e-12;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(found.f32()[i]) - expected[i]));
+    largest = std::max(largest, std::abs(expected[i]));
+  }
+  return worst / largest;
+}
+
+ConvGeometry geometry(int64_t n, int64_t size, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad) {
+  ConvGeometry g{.batch = n, .in_h = size, .in_w = size + 1, .in_c = in};
+  g.out_c = out;
+  g.kernel_h = g.kernel_w = kernel;
+  g.stride = stride;
+  g.pad = pad;
+  g.out_h = (g.in_h + 2 * pad - kernel) / stride + 1;
+  g.out_w = (g.in_w + 2 * pad - kernel) / stride + 1;
+  return g;
+}
+
+/// Around every border: vector width, panel, register tile, blocks of rows, depth, packing, unfolding, 1x1, strides.
+const std::vector<ConvGeometry>& geometries() {
+  static const std::vector<ConvGeometry> list = {
+      geometry(1, 1, 1, 1, 1, 1, 0),    geometry(2, 9, 5, 7, 3, 1, 1),   geometry(3, 8, 3, 16, 3, 1, 1),
+      geometry(2, 8, 16, 16, 3, 2, 1),  geometry(2, 7, 17, 33, 3, 2, 1), geometry(2, 8, 130, 40, 1, 2, 0),
+      geometry(5, 1, 100, 10, 1, 1, 0), geometry(1, 13, 8, 8, 7, 2, 3),  geometry(2, 4, 400, 48, 3, 1, 1),
+      geometry(1, 5, 32, 15, 5, 1, 2),  geometry(1, 6, 16, 31, 2, 3, 0), geometry(40, 6, 8, 12, 3, 1, 1),
+      geometry(1, 11, 3, 5, 7, 2, 3),
+  };
+  return list;
+}
+
+struct ConvRun {
+  Tensor y, dx, dw;
+};
+
+ConvRun run(Backend& backend, const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& dy) {
+  ConvRun r{Tensor::full(dy.shape(), -7), Tensor::full(x.shape(), -7), Tensor::full(w.shape(), -7)};
+  backend.conv2d(g, x.f32(), w.f32(), r.y.f32());
+  backend.conv2d_grad_input(g, dy.f32(), w.f32(), r.dx.f32());
+  backend.conv2d_grad_weight(g, dy.f32(), x.f32(), r.dw.f32());
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("convolutions of every instruction set agree with the definition and ignore the thread count") {
+  const int before = cpu::threads();
+  for (const std::string& isa : cpu::available_isas()) {
+    CAPTURE(isa);
+    const auto backend = cpu::make_cpu_backend(isa);
+    for (const ConvGeometry& g : geometries()) {
+      CAPTURE(g.in_c);
+      CAPTURE(g.out_c);
+      CAPTURE(g.kernel_h);
+      CAPTURE(g.stride);
+      const Tensor x = some_values({g.batch, g.in_h, g.in_w, g.in_c}, 1);
+      const Tensor w = some_values({g.out_c, g.kernel_h, g.kernel_w, g.in_c}, 2);
+      const Tensor dy = some_values({g.batch, g.out_h, g.out_w, g.out_c}, 3);
+      const ConvReference expected = reference_conv(g, x.f32(), w.f32(), dy.f32());
+      cpu::set_threads(1);
+      const ConvRun one = run(*backend, g, x, w, dy);
+      CHECK(worst_error(one.y, expected.y) < 5e-6);
+      CHECK(worst_error(one.dx, expected.dx) < 5e-6);
+      CHECK(worst_error(one.dw, expected.dw) < 5e-6);
+      for (const int threads : {2, 3, 5}) {
+        cpu::set_threads(threads);
+        const ConvRun many = run(*backend, g, x, w, dy);
+        CHECK(many.y.to_vector() == one.y.to_vector());
+        CHECK(many.dx.to_vector() == one.dx.to_vector());
+        CHECK(many.dw.to_vector() == one.dw.to_vector());
+      }
+    }
+  }
+  cpu::set_threads(before);
+}
+
+TEST_CASE("quantizers and noise have the same bits on every instruction set, at any cut") {
+  const auto portable = cpu::make_cpu_backend("portable");
+  const float step = 0.037f;
+  for (const int64_t n : {1, 7, 8, 9, 15, 16, 17, 255, 256, 257, 1000, 100003}) {
+    const Tensor x = some_values({n}, 5), dy = some_values({n}, 6);
+    const QuantRange range{-8, 7};
+    const QuantNoise noise{.c = 0.2f, .k = 50, .key = {.seed = 3, .stream = 4, .step = 5}};
+    const auto all = [&](Backend& b) {
+      Tensor out = Tensor::empty({4, n}), codes = Tensor::empty({n}, DType::i32);
+      float dstep = 0;
+      b.quantize(x.f32(), &step, range, {}, out.f32(), n);
+      b.quantize(x.f32(), &step, range, noise, out.f32() + n, n);
+      b.quantize_grad(x.f32(), &step, range, 0.5f, dy.f32(), out.f32() + 2 * n, &dstep, n);
+      b.quantize_codes(x.f32(), &step, range, codes.data<int32_t>(), n);
+      for (int64_t i = 0; i < n; ++i) out.f32()[3 * n + i] = static_cast<float>(codes.data<int32_t>()[i]);
+      std::vector<float> values = out.to_vector();
+      values.push_back(dstep);
+      return values;
+    };
+    const std::vector<float> expected = all(*portable);
+    for (int64_t i = 0; i < n; ++i) {
+      const auto at = static_cast<size_t>(i);
+      const float code = std::nearbyint(std::min(std::max(x.f32()[i] / step, -8.0f), 7.0f));
+      REQUIRE(expected[at] == code * step);
+      REQUIRE(expected[at + static_cast<size_t>(3 * n)] == code);
+    }
+    for (const std::string& isa : cpu::available_isas()) {
+      CAPTURE(isa);
+      CHECK(all(*cpu::make_cpu_backend(isa)) == expected);
+    }
+  }
+}
+
+TEST_CASE("the noise is standard normal, tempered by each element's error") {
+  // step 2, x = 1/2: code 0, e = 1/2 everywhere. Noise = c exp(-k e) sqrt(e) eps.
+  const int64_t n = 200000;
+  const Tensor x = Tensor::full({n}, 0.5f);
+  Tensor y = Tensor::empty({n});
+  const float step = 2;
+  cpu::cpu_backend().quantize(x.f32(), &step, {-2, 1}, {.c = 0.5f, .k = 3, .key = {.seed = 9}}, y.f32(), n);
+  const double scale = 0.5 * std::exp(-1.5) * std::sqrt(0.5);
+  double mean = 0, square = 0, fourth = 0, neighbours = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const double eps = static_cast<double>(y.f32()[i]) / scale;
+    mean += eps / n;
+    square += eps * eps / n;
+    fourth += eps * eps * eps * eps / n;
+    if (i) neighbours += eps * static_cast<double>(y.f32()[i - 1]) / scale / n;
+  }
+  CHECK(std::abs(mean) < 0.012);  // five deviations of the estimates
+  CHECK(std::abs(square - 1) < 0.016);
+  CHECK(std::abs(fourth - 3) < 0.11);
+  CHECK(std::abs(neighbours) < 0.012);
+}
+
+TEST_CASE("batch norm and sums ignore the thread count and agree with the portable kernels") {
+  const int before = cpu::threads();
+  const auto portable = cpu::make_cpu_backend("portable");
+  for (const int64_t channels : {1, 3, 8, 16, 17, 64}) {
+    const int64_t rows = 5000;
+    const Tensor x = some_values({rows, channels}, 1), dy = some_values({rows, channels}, 2);
+    const Tensor gamma = some_values({channels}, 3), beta = some_values({channels}, 4);
+    const auto all = [&](Backend& b, int threads) {
+      cpu::set_threads(threads);
+      Tensor mean = Tensor::empty({channels}), var = Tensor::empty({channels}), y = Tensor::empty(x.shape());
+      Tensor dx = Tensor::empty(x.shape()), dr = Tensor::empty(x.shape());
+      Tensor dgamma = Tensor::empty({channels}), dbeta = Tensor::empty({channels}), total = Tensor::empty({channels});
+      b.batch_norm_stats(x.f32(), rows, channels, mean.f32(), var.f32());
+      b.batch_norm_apply(x.f32(), mean.f32(), var.f32(), gamma.f32(), beta.f32(), dy.f32(), true, rows, channels,
+                         y.f32());
+      b.batch_norm_grad(x.f32(), y.f32(), dy.f32(), mean.f32(), var.f32(), gamma.f32(), rows, channels, dx.f32(),
+                        dgamma.f32(), dbeta.f32(), dr.f32());
+      b.sum_rows(x.f32(), total.f32(), rows, channels);
+      std::vector<float> values{static_cast<float>(b.sum(x.f32(), x.numel()))};
+      for (const Tensor& t : {mean, var, y, dx, dr, dgamma, dbeta, total}) {
+        const std::vector<float> part = t.to_vector();
+        values.insert(values.end(), part.begin(), part.end());
+      }
+      return values;
+    };
+    const std::vector<float> expected = all(*portable, 1);
+    for (const std::string& isa : cpu::available_isas()) {
+      CAPTURE(isa);
+      const auto backend = cpu::make_cpu_backend(isa);
+      const std::vector<float> one = all(*backend, 1);
+      CHECK(all(*backend, 2) == one);
+      CHECK(all(*backend, 5) == one);
+      double worst = 0;
+      for (size_t i = 0; i < one.size(); ++i)
+        worst = std::max(worst, std::abs(static_cast<double>(one[i] - expected[i])) /
+                                    (1 + std::abs(static_cast<double>(expected[i]))));
+      CHECK(worst < 2e-4);
+    }
+  }
+  cpu::set_threads(before);
+}
+
+TEST_CASE("elementwise kernels are exact at every length around the vector width") {
+  for (const std::string& isa : cpu::available_isas()) {
+    const auto b = cpu::make_cpu_backend(isa);
+    for (int64_t n = 0; n < 40; ++n) {
+      const Tensor x = some_values({n}, 1), z = some_values({n}, 2);
+      Tensor y = Tensor::full({n + 1}, -7);  // one more: a guard against overruns
+      b->add(x.f32(), z.f32(), y.f32(), n);
+      for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == x.f32()[i] + z.f32()[i]);
+      b->relu(x.f32(), y.f32(), n);
+      for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == std::max(x.f32()[i], 0.0f));
+      b->relu_grad(x.f32(), z.f32(), y.f32(), n);
+      for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == (x.f32()[i] > 0 ? z.f32()[i] : 0.0f));
+      b->scale(x.f32(), 3, y.f32(), n);
+      b->axpy(2, z.f32(), y.f32(), n);
+      for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == 3 * x.f32()[i] + 2 * z.f32()[i]);
+      REQUIRE(y.f32()[n] == -7);
+    }
+  }
+}
+
+TEST_CASE("not-a-number stays visible") {
+  const auto b = cpu::make_cpu_backend(cpu::available_isas().back());
+  Tensor x = Tensor::full({100}, 1);
+  CHECK(b->all_finite(x.f32(), 100));
+  x.f32()[63] = std::nanf("");
+  CHECK_FALSE(b->all_finite(x.f32(), 100));
+  Tensor y = Tensor::empty({100});
+  const float step = 0.1f;
+  b->quantize(x.f32(), &step, {-8, 7}, {}, y.f32(), 100);
+  CHECK(std::isnan(y.f32()[63]));
+  b->relu(x.f32(), y.f32(), 100);
+  CHECK(std::isnan(y.f32()[63]));
+}
+
+TEST_CASE("sgd: the first two updates by hand, with a floor") {
+  float w[] = {1.0f, 1.0f}, m[] = {0, 0};
+  const float g[] = {0.5f, 100.0f};
+  const SgdUpdate update{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.1f, .floor = 0.25f};
+  cpu::cpu_backend().sgd_step(update, w, g, m, 2);
+  CHECK(m[0] == doctest::Approx(0.6));
+  CHECK(w[0] == doctest::Approx(0.94));
+  CHECK(w[1] == 0.25f);
+  cpu::cpu_backend().sgd_step(update, w, g, m, 2);
+  CHECK(m[0] == doctest::Approx(0.9 * 0.6 + 0.5 + 0.094));
+}
+
+TEST_CASE("an instruction set that is unknown is refused with those that are there") {
+  CHECK_THROWS_WITH_AS(cpu::kernels_of("mmx"), doctest::Contains("it can run: portable"), DeviceError);
+  CHECK_THROWS_AS(set_cpu_threads(0), std::invalid_argument);
+}

@@ -1,0 +1,47 @@
+#include "engine/random.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "engine/backend/backend.h"
+#include "engine/tensor.h"
+
+using namespace ntq;
+
+// Known answers published with Random123 (kat_vectors, philox4x32 10 rounds).
+TEST_CASE("Philox4x32-10 gives the published vectors") {
+  CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) == std::array<uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox4x32({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}) ==
+        std::array<uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  CHECK(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
+        std::array<uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE("streams, steps and seeds give different numbers; elements share blocks of four") {
+  const RandomKey key{.seed = 7, .stream = stream_id("conv1.weight"), .step = 3};
+  CHECK(random_bits(key, 6) == random_block(key, 1)[2]);
+  CHECK(random_bits(key, 0) != random_bits({8, key.stream, key.step}, 0));
+  CHECK(random_bits(key, 0) != random_bits({7, stream_id("conv2.weight"), key.step}, 0));
+  CHECK(random_bits(key, 0) != random_bits({7, key.stream, 4}, 0));
+  CHECK(stream_id("") == 2166136261u);   // FNV-1a's offset basis
+  CHECK(stream_id("a") == 0xE40C292Cu);  // its published value for "a"
+}
+
+TEST_CASE("uniform draws stay in their range and cover it") {
+  const RandomKey key{.seed = 1, .stream = 2, .step = 3};
+  std::vector<int> hits(9);
+  double mean = 0;
+  for (uint64_t i = 0; i < 9000; ++i) {
+    const uint32_t below = random_below(key, i, 9);
+    REQUIRE(below < 9);
+    ++hits[below];
+    const float unit = random_unit(key, i);
+    REQUIRE(unit >= 0.0f);
+    REQUIRE(unit < 1.0f);
+    mean += static_cast<double>(unit) / 9000;
+  }
+  for (const int count : hits) CHECK(std::abs(count - 1000) < 150);  // five deviations
+  CHECK(mean == doctest::Approx(0.5).epsilon(0.02));
+}

@@ -1,0 +1,65 @@
+#include "engine/tensor.h"
+
+#include <doctest/doctest.h>
+
+#include "engine/backend/backend.h"
+
+using namespace ntq;
+
+TEST_CASE("shape: sizes, counts, text, refusals") {
+  const Shape shape{2, 3, 4};
+  CHECK(shape.numel() == 24);
+  CHECK(shape.numel_from(1) == 12);
+  CHECK(shape[-1] == 4);
+  CHECK(shape.str() == "{2,3,4}");
+  CHECK(Shape{}.numel() == 1);
+  CHECK(Shape{5, 0}.numel() == 0);
+  CHECK_THROWS_WITH_AS((Shape{2, -1}), doctest::Contains("must not be negative, found -1 at axis 1"),
+                       std::invalid_argument);
+  CHECK_THROWS_AS((Shape{1, 1, 1, 1, 1, 1, 1}), std::invalid_argument);
+  CHECK_THROWS_AS((Shape{int64_t{1} << 40, int64_t{1} << 40}), std::invalid_argument);
+}
+
+TEST_CASE("errors name the caller's place") {
+  CHECK_THROWS_WITH_AS(check(1 > 2, "one ", 2), doctest::Contains("one 2 (tensor_test.cpp:"), std::invalid_argument);
+}
+
+TEST_CASE("tensor: handles share memory, clones do not") {
+  Tensor a = Tensor::from({2, 2}, {1, 2, 3, 4});
+  const Tensor b = a, c = a.clone();
+  a.f32()[0] = 9;
+  CHECK(b.f32()[0] == 9);
+  CHECK(c.f32()[0] == 1);
+  CHECK(a.view({4}).f32() == a.f32());
+  const Tensor row = a.rows(1, 2);
+  CHECK(row.shape() == Shape{1, 2});
+  CHECK(row.f32()[0] == 3);
+  CHECK_FALSE(a.unique());
+  CHECK(c.unique());
+}
+
+TEST_CASE("tensor: wrong use is refused with what was found") {
+  const Tensor a = Tensor::from({2, 2}, {1, 2, 3, 4});
+  CHECK_THROWS_WITH_AS(a.view({3}), doctest::Contains("{2,2} cannot become {3}"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(a.rows(1, 3), doctest::Contains("[1,3)"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(a.data<int32_t>(), doctest::Contains("holds F32, asked for I32"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(a.item(), doctest::Contains("one element"), std::invalid_argument);
+  CHECK_THROWS_AS(Tensor().shape(), std::invalid_argument);
+  CHECK_THROWS_AS(Tensor::from({3}, {1, 2}), std::invalid_argument);
+  CHECK_THROWS_AS(Tensor::zeros({2}).copy_from(a), std::invalid_argument);
+  CHECK_THROWS_AS(Tensor::empty({2}, DType::f32, Device{DeviceType::cuda, 0}), DeviceError);
+}
+
+TEST_CASE("allocator: freed blocks are used again, nothing new is asked of the system") {
+  { const Tensor warm = Tensor::empty({1000}); }
+  const uint64_t before = cpu_memory().system_allocations;
+  for (int i = 0; i < 10; ++i) {
+    const Tensor again = Tensor::empty({1000});
+    CHECK(reinterpret_cast<uintptr_t>(again.raw()) % 64 == 0);
+  }
+  CHECK(cpu_memory().system_allocations == before);
+}
+
+TEST_CASE("allocator: more memory than there is ends in a clear error") {
+  CHECK_THROWS_WITH_AS(Tensor::empty({int64_t{1} << 45}), doctest::Contains("out of memory"), DeviceError);
+}
