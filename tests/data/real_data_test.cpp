@@ -14,7 +14,7 @@ DatasetPair open_or_skip(const char* name) {
   try {
     return open_dataset(name);
   } catch (const Error& error) {
-    MESSAGE("skipped: ", error.what());
+    MESSAGE("skipped: ", std::string(error.what()));
     return {};
   }
 }
