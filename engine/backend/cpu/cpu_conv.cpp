@@ -6,6 +6,7 @@
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/winograd.h"
 
 namespace ntq::cpu {
 namespace {
@@ -94,6 +95,7 @@ void run_product(const Kernels& k, const GatherProduct& p) {
 }  // namespace
 
 void CpuBackend::conv2d(const ConvGeometry& geometry, const float* x, const float* w, float* y) {
+  if (wants_winograd(k_, geometry)) return winograd_conv(*this, k_, geometry, false, x, w, y);
   if (wants_unfolding(geometry)) {
     const ConvGeometry flat = unfolded_geometry(geometry);
     Scratch patches(*this, flat.in_w * flat.in_c);
@@ -115,6 +117,7 @@ void CpuBackend::conv2d(const ConvGeometry& geometry, const float* x, const floa
 }
 
 void CpuBackend::conv2d_grad_input(const ConvGeometry& geometry, const float* dy, const float* w, float* dx) {
+  if (wants_winograd(k_, geometry)) return winograd_conv(*this, k_, geometry, true, dy, w, dx);
   const ConvGeometry g = flattened(geometry);
   Scratch zeros(*this, g.out_c);
   std::fill(zeros.data(), zeros.data() + g.out_c, 0.0f);
@@ -146,6 +149,7 @@ void CpuBackend::conv2d_grad_input(const ConvGeometry& geometry, const float* dy
 }
 
 void CpuBackend::conv2d_grad_weight(const ConvGeometry& geometry, const float* dy, const float* x, float* dw) {
+  if (wants_winograd(k_, geometry)) return winograd_grad_weight(*this, k_, geometry, dy, x, dw);
   if (wants_unfolding(geometry)) {
     const ConvGeometry flat = unfolded_geometry(geometry);
     Scratch patches(*this, flat.in_w * flat.in_c);

@@ -40,6 +40,12 @@ struct GatherOuter {
   const float* zeros;
 };
 
+/// Images {N,h,w,channels} that Winograd's transforms read or write in 4x4 tiles; channels a multiple of `width`.
+struct WinogradImages {
+  int64_t h, w, channels;
+  int64_t tiles() const { return ((h + 3) / 4) * ((w + 3) / 4); }
+};
+
 /// Batch norm inputs shared by its kernels; see Backend::batch_norm_*.
 struct NormArgs {
   const float *x, *y, *dy, *mean, *inv_std, *gamma, *beta, *residual;
@@ -49,6 +55,7 @@ struct NormArgs {
 
 struct Kernels {
   const char* name;
+  int width;      // floats of a vector
   int panel;      // width of a packed panel of output channels
   int tile_rows;  // rows of the register tile
 
@@ -73,6 +80,18 @@ struct Kernels {
   void (*gather_outer)(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_begin, int64_t co_end, float* acc,
                        float* scratch);
   int64_t (*outer_scratch)(const GatherOuter& p);
+
+  // 3x3 convolution by Winograd's F(4x4,3x3); see kernels/winograd.cpp for the layouts.
+  void (*winograd_input)(const WinogradImages& g, const float* x, int64_t begin, int64_t end, float* v, int64_t stride);
+  void (*winograd_grad)(const WinogradImages& g, const float* dy, int64_t begin, int64_t end, float* d, int64_t stride);
+  void (*winograd_output)(const WinogradImages& g, const float* m, int64_t stride, int64_t begin, int64_t end,
+                          float* y);
+  void (*winograd_filter)(const float* w, int64_t in, int64_t out, bool turned, int64_t panel, float* u);
+  void (*winograd_filter_grad)(const float* sums, int64_t in, int64_t out, int64_t o, float* dw);
+  void (*winograd_product)(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, int64_t panel_begin,
+                           int64_t panel_end, float* m);
+  void (*winograd_outer)(const float* d, const float* v, int64_t rows, int64_t in, int64_t out, int64_t o_begin,
+                         int64_t o_end, float* acc);
 
   // Batch norm over rows [begin, end).
   /// Mean and sum of squared deviations of a chunk of rows.
@@ -110,6 +129,7 @@ namespace ntq::cpu::NTQ_ISA {
 void fill_elementwise(Kernels& table);
 void fill_conv(Kernels& table);
 void fill_conv_grad(Kernels& table);
+void fill_winograd(Kernels& table);
 void fill_norm(Kernels& table);
 void fill_quantize(Kernels& table);
 }  // namespace ntq::cpu::NTQ_ISA

@@ -31,10 +31,17 @@ void quantize(const float* x, float step, QuantRange range, const QuantNoise& no
     normal_chunk(noise.key, static_cast<uint64_t>(first), eps);
     for (; at < stop; at += kWidth) {
       const int64_t lanes = stop - at < kWidth ? stop - at : kWidth;
-      const Vec v = load_part(x + at, lanes);
+      const bool whole = lanes == kWidth;
+      const Vec v = whole ? load(x + at) : load_part(x + at, lanes);
+      const Vec n = whole ? load(eps + (at - first)) : load_part(eps + (at - first), lanes);
       const Vec q = code(v, s, low, high) * s;
       const Vec e = absolute(q - v);
-      store_part(y + at, q + c * exponential(k * e) * square_root(e) * load_part(eps + (at - first), lanes), lanes);
+      const Vec noisy = q + c * exponential(k * e) * square_root(e) * n;
+      if (whole) {
+        store(y + at, noisy);
+      } else {
+        store_part(y + at, noisy, lanes);
+      }
     }
     at = stop;
   }

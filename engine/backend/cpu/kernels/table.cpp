@@ -12,6 +12,7 @@ const Kernels& kernels() {
     fill_elementwise(t);
     fill_conv(t);
     fill_conv_grad(t);
+    fill_winograd(t);
     fill_norm(t);
     fill_quantize(t);
     return t;

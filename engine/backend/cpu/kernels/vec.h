@@ -30,11 +30,11 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 /// The first n floats, zeros behind them.
 [[maybe_unused]] inline Vec load_part(const float* p, int64_t n) {
   Vec v = {};
-  __builtin_memcpy(&v, p, static_cast<size_t>(n) * sizeof(float));
+  for (int i = 0; i < kWidth; ++i) v[i] = i < n ? p[i] : 0.0f;
   return v;
 }
 [[maybe_unused]] inline void store_part(float* p, Vec v, int64_t n) {
-  __builtin_memcpy(p, &v, static_cast<size_t>(n) * sizeof(float));
+  for (int i = 0; i < kWidth && i < n; ++i) p[i] = v[i];
 }
 [[maybe_unused]] inline Vec splat(float value) {
 #if defined(NTQ_ISA_avx512)

@@ -1,0 +1,223 @@
+// Winograd's F(4x4, 3x3) (Lavin & Gray, arXiv 1509.09308): a 3x3 convolution of a 6x6 patch gives 4x4 outputs by 36
+// products per channel pair where the definition needs 144. Y = A^T [(G g G^T) . (B^T d B)] A; its gradient for the
+// filter is G^T [sum (B^T d B) . (A dY A^T)] G. Rounding error is some ten times that of the direct sum.
+#include "engine/backend/cpu/kernels/kernels.h"
+#include "engine/backend/cpu/kernels/tile.h"
+#include "engine/backend/cpu/kernels/vec.h"
+
+namespace ntq::cpu::NTQ_ISA {
+namespace {
+
+/// B^T d
+inline void input_line(const Vec* d, int step, Vec* o, int out_step) {
+  const Vec four = splat(4), five = splat(5), two = splat(2);
+  const Vec d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step];
+  const Vec even = d4 - four * d2, odd = d3 - four * d1;
+  const Vec even2 = d4 - d2, odd2 = two * (d3 - d1);
+  o[0] = four * d[0] - five * d2 + d4;
+  o[out_step] = even + odd;
+  o[2 * out_step] = even - odd;
+  o[3 * out_step] = even2 + odd2;
+  o[4 * out_step] = even2 - odd2;
+  o[5 * out_step] = four * d1 - five * d3 + d[5 * step];
+}
+
+/// A^T m
+inline void output_line(const Vec* m, int step, Vec* o, int out_step) {
+  const Vec s1 = m[step] + m[2 * step], d1 = m[step] - m[2 * step];
+  const Vec s2 = m[3 * step] + m[4 * step], d2 = m[3 * step] - m[4 * step];
+  o[0] = m[0] + s1 + s2;
+  o[out_step] = d1 + splat(2) * d2;
+  o[2 * out_step] = s1 + splat(4) * s2;
+  o[3 * out_step] = d1 + splat(8) * d2 + m[5 * step];
+}
+
+/// A y
+inline void grad_line(const Vec* y, int step, Vec* o, int out_step) {
+  const Vec y0 = y[0], y1 = y[step], y2 = y[2 * step], y3 = y[3 * step];
+  const Vec even = y0 + y2, odd = y1 + y3;
+  const Vec even2 = y0 + splat(4) * y2, odd2 = splat(2) * y1 + splat(8) * y3;
+  o[0] = y0;
+  o[out_step] = even + odd;
+  o[2 * out_step] = even - odd;
+  o[3 * out_step] = even2 + odd2;
+  o[4 * out_step] = even2 - odd2;
+  o[5 * out_step] = y3;
+}
+
+/// G g
+inline void filter_line(const Vec* g, int step, Vec* o, int out_step) {
+  const Vec sixth = splat(-1.0f / 6), outer = (g[0] + g[2 * step]) * sixth, inner = g[step] * sixth;
+  const Vec ends = g[0] * splat(1.0f / 24) + g[2 * step] * splat(1.0f / 6), middle = g[step] * splat(1.0f / 12);
+  o[0] = g[0] * splat(0.25f);
+  o[out_step] = outer + inner;
+  o[2 * out_step] = outer - inner;
+  o[3 * out_step] = ends + middle;
+  o[4 * out_step] = ends - middle;
+  o[5 * out_step] = g[2 * step];
+}
+
+/// G^T u
+inline void filter_grad_line(const Vec* u, int step, Vec* o, int out_step) {
+  const Vec sixth = splat(1.0f / 6), s1 = (u[step] + u[2 * step]) * sixth, s2 = u[3 * step] + u[4 * step];
+  o[0] = u[0] * splat(0.25f) - s1 + s2 * splat(1.0f / 24);
+  o[out_step] = (u[2 * step] - u[step]) * sixth + (u[3 * step] - u[4 * step]) * splat(1.0f / 12);
+  o[2 * out_step] = s2 * sixth - s1 + u[5 * step];
+}
+
+/// Where tile `index` of a batch of images begins, and what lies inside.
+struct Place {
+  const float* image;
+  int64_t h, w;
+};
+inline Place place(const WinogradImages& g, const float* images, int64_t index) {
+  const int64_t tiles_w = (g.w + 3) / 4, tiles_h = (g.h + 3) / 4;
+  const int64_t image = index / (tiles_h * tiles_w), in_image = index % (tiles_h * tiles_w);
+  return {images + image * g.h * g.w * g.channels, in_image / tiles_w * 4, in_image % tiles_w * 4};
+}
+
+/// `kSize` x `kSize` pixels from (h, w) on for one vector of channels, zeros outside of the image.
+template <int kSize>
+inline void load_patch(const WinogradImages& g, const float* image, int64_t h, int64_t w, int64_t c, Vec* patch) {
+  if (h >= 0 && w >= 0 && h + kSize <= g.h && w + kSize <= g.w) {
+    for (int i = 0; i < kSize; ++i) {
+      const float* row = image + ((h + i) * g.w + w) * g.channels + c;
+      for (int j = 0; j < kSize; ++j) patch[i * kSize + j] = load(row + j * g.channels);
+    }
+    return;
+  }
+  for (int i = 0; i < kSize; ++i) {
+    for (int j = 0; j < kSize; ++j) {
+      const bool inside = h + i >= 0 && h + i < g.h && w + j >= 0 && w + j < g.w;
+      patch[i * kSize + j] = inside ? load(image + ((h + i) * g.w + w + j) * g.channels + c) : Vec{};
+    }
+  }
+}
+
+/// v {36, stride tiles, channels} = B^T d B of tiles [begin, end).
+void winograd_input(const WinogradImages& g, const float* x, int64_t begin, int64_t end, float* v, int64_t stride) {
+  for (int64_t t = begin; t < end; ++t) {
+    const Place p = place(g, x, t);
+    float* to = v + (t - begin) * g.channels;
+    for (int64_t c = 0; c < g.channels; c += kWidth) {
+      Vec d[36], half[36];
+      load_patch<6>(g, p.image, p.h - 1, p.w - 1, c, d);
+      for (int j = 0; j < 6; ++j) input_line(d + j, 6, half + j, 6);
+      for (int i = 0; i < 6; ++i) input_line(half + 6 * i, 1, d + 6 * i, 1);
+      for (int i = 0; i < 36; ++i) store(to + i * stride * g.channels + c, d[i]);
+    }
+  }
+}
+
+/// d {36, stride tiles, channels} = A dY A^T.
+void winograd_grad(const WinogradImages& g, const float* dy, int64_t begin, int64_t end, float* d, int64_t stride) {
+  for (int64_t t = begin; t < end; ++t) {
+    const Place p = place(g, dy, t);
+    float* to = d + (t - begin) * g.channels;
+    for (int64_t c = 0; c < g.channels; c += kWidth) {
+      Vec y[16], half[24], out[36];
+      load_patch<4>(g, p.image, p.h, p.w, c, y);
+      for (int j = 0; j < 4; ++j) grad_line(y + j, 4, half + j, 4);
+      for (int i = 0; i < 6; ++i) grad_line(half + 4 * i, 1, out + 6 * i, 1);
+      for (int i = 0; i < 36; ++i) store(to + i * stride * g.channels + c, out[i]);
+    }
+  }
+}
+
+/// y = A^T m A for tiles [begin, end) of m {36, stride tiles, channels}.
+void winograd_output(const WinogradImages& g, const float* m, int64_t stride, int64_t begin, int64_t end, float* y) {
+  for (int64_t t = begin; t < end; ++t) {
+    const Place p = place(g, y, t);
+    float* image = y + (p.image - y);
+    const float* from = m + (t - begin) * g.channels;
+    const int64_t rows = g.h - p.h < 4 ? g.h - p.h : 4, columns = g.w - p.w < 4 ? g.w - p.w : 4;
+    for (int64_t c = 0; c < g.channels; c += kWidth) {
+      Vec in[36], half[24], out[16];
+      for (int i = 0; i < 36; ++i) in[i] = load(from + i * stride * g.channels + c);
+      for (int j = 0; j < 6; ++j) output_line(in + j, 6, half + j, 6);
+      for (int i = 0; i < 4; ++i) output_line(half + 6 * i, 1, out + 4 * i, 1);
+      for (int64_t i = 0; i < rows; ++i) {
+        float* row = image + ((p.h + i) * g.w + p.w) * g.channels + c;
+        for (int64_t j = 0; j < columns; ++j) store(row + j * g.channels, out[4 * i + j]);
+      }
+    }
+  }
+}
+
+/// One panel of u {36, panels of out, in, panel}: filters {out,3,3,in}, or, for the data gradient, filters
+/// {in,3,3,out} turned by half a turn.
+void winograd_filter(const float* w, int64_t in, int64_t out, bool turned, int64_t panel, float* u) {
+  const int64_t panels = (out + kPanel - 1) / kPanel, o0 = panel * kPanel;
+  const int64_t count = out - o0 < kPanel ? out - o0 : kPanel;
+  for (int64_t c = 0; c < in; ++c) {
+    for (int v = 0; v < kVecs; ++v) {
+      float lanes[9][kWidth] = {};
+      for (int l = 0; l < kWidth && v * kWidth + l < count; ++l) {
+        const int64_t o = o0 + v * kWidth + l;
+        for (int tap = 0; tap < 9; ++tap)
+          lanes[tap][l] = turned ? w[(c * 9 + 8 - tap) * out + o] : w[(o * 9 + tap) * in + c];
+      }
+      Vec g[9], half[18], full[36];
+      for (int tap = 0; tap < 9; ++tap) g[tap] = load(lanes[tap]);
+      for (int j = 0; j < 3; ++j) filter_line(g + j, 3, half + j, 3);
+      for (int i = 0; i < 6; ++i) filter_line(half + 3 * i, 1, full + 6 * i, 1);
+      for (int i = 0; i < 36; ++i) store(u + ((i * panels + panel) * in + c) * kPanel + v * kWidth, full[i]);
+    }
+  }
+}
+
+/// dw {out,3,3,in} of one output channel from sums {36, out, in}.
+void winograd_filter_grad(const float* sums, int64_t in, int64_t out, int64_t o, float* dw) {
+  for (int64_t c = 0; c < in; c += kWidth) {
+    Vec u[36], half[18], g[9];
+    for (int i = 0; i < 36; ++i) u[i] = load(sums + (i * out + o) * in + c);
+    for (int j = 0; j < 6; ++j) filter_grad_line(u + j, 6, half + j, 6);
+    for (int i = 0; i < 3; ++i) filter_grad_line(half + 6 * i, 1, g + 3 * i, 1);
+    for (int tap = 0; tap < 9; ++tap) store(dw + (o * 9 + tap) * in + c, g[tap]);
+  }
+}
+
+/// m {rows, out} = v {rows, in} * one of the 36 matrices u {panels, in, panel}, panels [panel_begin, panel_end).
+void winograd_product(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, int64_t panel_begin,
+                      int64_t panel_end, float* m) {
+  for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
+    const int64_t left = out - panel * kPanel;
+    for (int64_t r = 0; r < rows; r += kTile) {
+      const int64_t count = rows - r < kTile ? rows - r : kTile;
+      with_tile_rows(count, [&](auto size) {
+        product_tile<decltype(size)::value>(v + r * in, in, in, u + panel * in * kPanel, m + r * out + panel * kPanel,
+                                            out, left < kPanel ? left : kPanel);
+      });
+    }
+  }
+}
+
+/// acc {out, in} += sum over rows of d {rows, out} x v {rows, in}, output channels [o_begin, o_end).
+void winograd_outer(const float* d, const float* v, int64_t rows, int64_t in, int64_t out, int64_t o_begin,
+                    int64_t o_end, float* acc) {
+  const int64_t count = o_end - o_begin, tiles = (count + kTile - 1) / kTile;
+  for (int64_t c = 0; c < in; c += kPanel) {
+    const int64_t channels = in - c < kPanel ? in - c : kPanel;
+    for (int64_t k = 0; k < tiles; ++k) {
+      const int64_t o = o_begin + count * k / tiles, next = o_begin + count * (k + 1) / tiles;
+      with_tile_rows(next - o, [&](auto size) {
+        outer_tile<decltype(size)::value>(d + o, out, v + c, in, rows, acc + o * in + c, in, channels);
+      });
+    }
+  }
+}
+
+}  // namespace
+
+void fill_winograd(Kernels& t) {
+  t.width = kWidth;
+  t.winograd_input = winograd_input;
+  t.winograd_grad = winograd_grad;
+  t.winograd_output = winograd_output;
+  t.winograd_filter = winograd_filter;
+  t.winograd_filter_grad = winograd_filter_grad;
+  t.winograd_product = winograd_product;
+  t.winograd_outer = winograd_outer;
+}
+
+}  // namespace ntq::cpu::NTQ_ISA
