@@ -1,0 +1,115 @@
+// One training step of a whole model on synthetic images: forward, loss, backward, SGD. Prints one JSON object, which
+// scripts/compare-pytorch reads.
+//   train_step --model resnet20 --batch 128 --bits 4 --method ntq --steps 10
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "bench/fma_limit.h"
+#include "engine/backend/backend.h"
+#include "engine/ops/loss.h"
+#include "engine/random.h"
+#include "models/model.h"
+#include "optim/sgd.h"
+
+namespace ntq::bench {
+namespace {
+
+struct Options {
+  std::string model = "resnet20", method = "ntq";
+  int64_t batch = 128;
+  int bits = 32, activation_bits = 0, steps = 10, warmup = 2, threads = 0;
+  bool fma_limit = false;
+};
+
+// Multiply-adds of the convolutions and the classifier for one 32x32 image, counted layer by layer.
+const std::map<std::string, double> kMacs = {{"resnet20", 40'551'040}, {"resnet18", 555'422'720}};
+
+Options parse(int argc, char** argv) {
+  Options o;
+  CLI::App app("Times training steps on synthetic 32x32 images.");
+  app.add_option("--model", o.model, "model by name")->capture_default_str();
+  app.add_option("--batch", o.batch, "images in a step")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--bits", o.bits, "bits of weights and inputs, 32: full precision")->capture_default_str();
+  app.add_option("--activation-bits", o.activation_bits, "bits of inputs, 0: as --bits")->capture_default_str();
+  app.add_option("--method", o.method, "quantization method")->capture_default_str();
+  app.add_option("--steps", o.steps, "timed steps")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--warmup", o.warmup, "steps before them")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", o.threads, "threads, 0: one per core")->capture_default_str();
+  app.add_flag("--fma-limit", o.fma_limit, "measure the machine's multiply-add limit too");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error));
+  }
+  return o;
+}
+
+ModelOptions model_options(const Options& o) {
+  ModelOptions options;
+  options.weight.method = options.activation.method = o.method;
+  options.weight.bits = o.bits;
+  options.activation.bits = o.activation_bits == 0 ? o.bits : o.activation_bits;
+  return options;
+}
+
+/// Milliseconds of each timed step.
+std::vector<double> time_steps(const Options& o) {
+  const auto model = make_model(o.model, model_options(o));
+  Sgd sgd(model->named_parameters(), {.momentum = 0.9f, .weight_decay = 1e-4f});
+  const Tensor images = Tensor::empty({o.batch, 32, 32, 3}), labels = Tensor::empty({o.batch}, DType::i32);
+  for (int64_t i = 0; i < images.numel(); ++i)
+    images.f32()[i] = 4 * random_unit({.stream = stream_id("images")}, static_cast<uint64_t>(i)) - 2;
+  for (int64_t i = 0; i < o.batch; ++i) labels.data<int32_t>()[i] = static_cast<int32_t>(i % 10);
+
+  std::vector<double> times;
+  for (int step = 0; step < o.warmup + o.steps; ++step) {
+    const auto start = std::chrono::steady_clock::now();
+    sgd.zero_grad();
+    softmax_cross_entropy(model->forward(images), labels).backward();
+    sgd.step(0.01f);
+    const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
+    if (step >= o.warmup) times.push_back(spent.count());
+  }
+  return times;
+}
+
+nlohmann::ordered_json measure(const Options& o) {
+  if (o.threads > 0) set_cpu_threads(o.threads);
+  std::vector<double> times = time_steps(o);
+  std::sort(times.begin(), times.end());
+  const double ms = times[times.size() / 2], per_second = static_cast<double>(o.batch) / ms * 1e3;
+  nlohmann::ordered_json out = {{"model", o.model},
+                                {"batch", o.batch},
+                                {"bits", o.bits},
+                                {"method", o.bits == 32 ? "fp" : o.method},
+                                {"steps", o.steps},
+                                {"ms_per_step", ms},
+                                {"fastest_ms", times.front()},
+                                {"images_per_second", per_second},
+                                {"peak_tensor_mb", static_cast<double>(cpu_memory().peak) / 1e6},
+                                {"device", backend_for({}).describe()}};
+  if (const auto macs = kMacs.find(o.model); macs != kMacs.end()) {
+    out["flop_per_image"] = 6 * macs->second;  // forward, data gradient and filter gradient, 2 each
+    out["gflops"] = 6 * macs->second * per_second / 1e9;
+  }
+  if (o.fma_limit) out["fma_limit_gflops"] = fma_limit_gflops(cpu_isa(), cpu_threads());
+  return out;
+}
+
+}  // namespace
+}  // namespace ntq::bench
+
+int main(int argc, char** argv) {
+  const auto options = ntq::bench::parse(argc, argv);
+  try {
+    std::cout << ntq::bench::measure(options).dump(2) << "\n";
+  } catch (const std::exception& error) {
+    std::cerr << "train_step: " << error.what() << "\n";
+    return 2;
+  }
+}
