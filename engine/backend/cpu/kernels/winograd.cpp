@@ -8,41 +8,46 @@
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
+// One-dimensional transforms: `at(i)` gives value i, `put(i, value)` takes result i, wherever they are.
+
 /// B^T d
-inline void input_line(const Vec* d, int step, Vec* o, int out_step) {
+template <class At, class Put>
+inline void input_line(const At& at, const Put& put) {
   const Vec four = splat(4), five = splat(5), two = splat(2);
-  const Vec d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step];
+  const Vec d0 = at(0), d1 = at(1), d2 = at(2), d3 = at(3), d4 = at(4), d5 = at(5);
   const Vec even = d4 - four * d2, odd = d3 - four * d1;
   const Vec even2 = d4 - d2, odd2 = two * (d3 - d1);
-  o[0] = four * d[0] - five * d2 + d4;
-  o[out_step] = even + odd;
-  o[2 * out_step] = even - odd;
-  o[3 * out_step] = even2 + odd2;
-  o[4 * out_step] = even2 - odd2;
-  o[5 * out_step] = four * d1 - five * d3 + d[5 * step];
+  put(0, four * d0 - five * d2 + d4);
+  put(1, even + odd);
+  put(2, even - odd);
+  put(3, even2 + odd2);
+  put(4, even2 - odd2);
+  put(5, four * d1 - five * d3 + d5);
 }
 
 /// A^T m
-inline void output_line(const Vec* m, int step, Vec* o, int out_step) {
-  const Vec s1 = m[step] + m[2 * step], d1 = m[step] - m[2 * step];
-  const Vec s2 = m[3 * step] + m[4 * step], d2 = m[3 * step] - m[4 * step];
-  o[0] = m[0] + s1 + s2;
-  o[out_step] = d1 + splat(2) * d2;
-  o[2 * out_step] = s1 + splat(4) * s2;
-  o[3 * out_step] = d1 + splat(8) * d2 + m[5 * step];
+template <class At, class Put>
+inline void output_line(const At& at, const Put& put) {
+  const Vec m1 = at(1), m2 = at(2), m3 = at(3), m4 = at(4);
+  const Vec s1 = m1 + m2, d1 = m1 - m2, s2 = m3 + m4, d2 = m3 - m4;
+  put(0, at(0) + s1 + s2);
+  put(1, d1 + splat(2) * d2);
+  put(2, s1 + splat(4) * s2);
+  put(3, d1 + splat(8) * d2 + at(5));
 }
 
 /// A y
-inline void grad_line(const Vec* y, int step, Vec* o, int out_step) {
-  const Vec y0 = y[0], y1 = y[step], y2 = y[2 * step], y3 = y[3 * step];
+template <class At, class Put>
+inline void grad_line(const At& at, const Put& put) {
+  const Vec y0 = at(0), y1 = at(1), y2 = at(2), y3 = at(3);
   const Vec even = y0 + y2, odd = y1 + y3;
   const Vec even2 = y0 + splat(4) * y2, odd2 = splat(2) * y1 + splat(8) * y3;
-  o[0] = y0;
-  o[out_step] = even + odd;
-  o[2 * out_step] = even - odd;
-  o[3 * out_step] = even2 + odd2;
-  o[4 * out_step] = even2 - odd2;
-  o[5 * out_step] = y3;
+  put(0, y0);
+  put(1, even + odd);
+  put(2, even - odd);
+  put(3, even2 + odd2);
+  put(4, even2 - odd2);
+  put(5, y3);
 }
 
 /// G g
@@ -76,20 +81,19 @@ inline Place place(const WinogradImages& g, const float* images, int64_t index) 
   return {images + image * g.h * g.w * g.channels, in_image / tiles_w * 4, in_image % tiles_w * 4};
 }
 
-/// `kSize` x `kSize` pixels from (h, w) on for one vector of channels, zeros outside of the image.
+/// True when the kSize x kSize pixels from (h, w) on lie inside of the image.
+template <int kSize>
+inline bool inside(const WinogradImages& g, int64_t h, int64_t w) {
+  return h >= 0 && w >= 0 && h + kSize <= g.h && w + kSize <= g.w;
+}
+
+/// Those pixels for one vector of channels, zeros outside of the image.
 template <int kSize>
 inline void load_patch(const WinogradImages& g, const float* image, int64_t h, int64_t w, int64_t c, Vec* patch) {
-  if (h >= 0 && w >= 0 && h + kSize <= g.h && w + kSize <= g.w) {
-    for (int i = 0; i < kSize; ++i) {
-      const float* row = image + ((h + i) * g.w + w) * g.channels + c;
-      for (int j = 0; j < kSize; ++j) patch[i * kSize + j] = load(row + j * g.channels);
-    }
-    return;
-  }
   for (int i = 0; i < kSize; ++i) {
     for (int j = 0; j < kSize; ++j) {
-      const bool inside = h + i >= 0 && h + i < g.h && w + j >= 0 && w + j < g.w;
-      patch[i * kSize + j] = inside ? load(image + ((h + i) * g.w + w + j) * g.channels + c) : Vec{};
+      const bool there = h + i >= 0 && h + i < g.h && w + j >= 0 && w + j < g.w;
+      patch[i * kSize + j] = there ? load(image + ((h + i) * g.w + w + j) * g.channels + c) : Vec{};
     }
   }
 }
@@ -99,12 +103,23 @@ void winograd_input(const WinogradImages& g, const float* x, int64_t begin, int6
   for (int64_t t = begin; t < end; ++t) {
     const Place p = place(g, x, t);
     float* to = v + (t - begin) * g.channels;
+    const bool whole = inside<6>(g, p.h - 1, p.w - 1);
     for (int64_t c = 0; c < g.channels; c += kWidth) {
-      Vec d[36], half[36];
-      load_patch<6>(g, p.image, p.h - 1, p.w - 1, c, d);
-      for (int j = 0; j < 6; ++j) input_line(d + j, 6, half + j, 6);
-      for (int i = 0; i < 6; ++i) input_line(half + 6 * i, 1, d + 6 * i, 1);
-      for (int i = 0; i < 36; ++i) store(to + i * stride * g.channels + c, d[i]);
+      Vec half[36];
+      if (whole) {
+        const float* from = p.image + ((p.h - 1) * g.w + p.w - 1) * g.channels + c;
+        for (int j = 0; j < 6; ++j)
+          input_line([&](int i) { return load(from + (i * g.w + j) * g.channels); },
+                     [&](int i, Vec v6) { half[6 * i + j] = v6; });
+      } else {
+        Vec d[36];
+        load_patch<6>(g, p.image, p.h - 1, p.w - 1, c, d);
+        for (int j = 0; j < 6; ++j)
+          input_line([&](int i) { return d[6 * i + j]; }, [&](int i, Vec v6) { half[6 * i + j] = v6; });
+      }
+      for (int i = 0; i < 6; ++i)
+        input_line([&](int j) { return half[6 * i + j]; },
+                   [&](int j, Vec v6) { store(to + (6 * i + j) * stride * g.channels + c, v6); });
     }
   }
 }
@@ -115,11 +130,13 @@ void winograd_grad(const WinogradImages& g, const float* dy, int64_t begin, int6
     const Place p = place(g, dy, t);
     float* to = d + (t - begin) * g.channels;
     for (int64_t c = 0; c < g.channels; c += kWidth) {
-      Vec y[16], half[24], out[36];
+      Vec y[16], half[24];
       load_patch<4>(g, p.image, p.h, p.w, c, y);
-      for (int j = 0; j < 4; ++j) grad_line(y + j, 4, half + j, 4);
-      for (int i = 0; i < 6; ++i) grad_line(half + 4 * i, 1, out + 6 * i, 1);
-      for (int i = 0; i < 36; ++i) store(to + i * stride * g.channels + c, out[i]);
+      for (int j = 0; j < 4; ++j)
+        grad_line([&](int i) { return y[4 * i + j]; }, [&](int i, Vec v) { half[4 * i + j] = v; });
+      for (int i = 0; i < 6; ++i)
+        grad_line([&](int j) { return half[4 * i + j]; },
+                  [&](int j, Vec v) { store(to + (6 * i + j) * stride * g.channels + c, v); });
     }
   }
 }
@@ -132,13 +149,16 @@ void winograd_output(const WinogradImages& g, const float* m, int64_t stride, in
     const float* from = m + (t - begin) * g.channels;
     const int64_t rows = g.h - p.h < 4 ? g.h - p.h : 4, columns = g.w - p.w < 4 ? g.w - p.w : 4;
     for (int64_t c = 0; c < g.channels; c += kWidth) {
-      Vec in[36], half[24], out[16];
-      for (int i = 0; i < 36; ++i) in[i] = load(from + i * stride * g.channels + c);
-      for (int j = 0; j < 6; ++j) output_line(in + j, 6, half + j, 6);
-      for (int i = 0; i < 4; ++i) output_line(half + 6 * i, 1, out + 4 * i, 1);
-      for (int64_t i = 0; i < rows; ++i) {
+      Vec half[24];
+      for (int j = 0; j < 6; ++j)
+        output_line([&](int i) { return load(from + (6 * i + j) * stride * g.channels + c); },
+                    [&](int i, Vec v) { half[6 * i + j] = v; });
+      for (int i = 0; i < rows; ++i) {
         float* row = image + ((p.h + i) * g.w + p.w) * g.channels + c;
-        for (int64_t j = 0; j < columns; ++j) store(row + j * g.channels, out[4 * i + j]);
+        output_line([&](int j) { return half[6 * i + j]; },
+                    [&](int j, Vec v) {
+                      if (j < columns) store(row + j * g.channels, v);
+                    });
       }
     }
   }
