@@ -109,8 +109,8 @@ void validate(const TrainConfig& c) {
   in_range("--pretrain-lr", c.pretrain_lr, 1e-12, kMax, "more than 0");
   in_range<int64_t>("--epochs", c.epochs, 1, kMany, "1 or more");
   in_range<int64_t>("--batch-size", c.batch_size, 1, 1 << 20, "1 to 1048576");
-  in_range("--lr", c.lr, 0.0, kMax, "more than 0");
-  in_range("--momentum", c.momentum, 0.0, 1.0, "a number in [0, 1]");
+  in_range("--lr", c.lr, 0.0, kMax, "0 (the default of the bits) or more");
+  in_range("--momentum", c.momentum, 0.0, std::nextafter(1.0, 0.0), "a number in [0, 1)");
   in_range("--weight-decay", c.weight_decay, 0.0, kMax, "0 or more");
   one_of("--sched", c.sched, {"cosine", "step", "paper", "constant"});
   in_range<int64_t>("--warmup-epochs", c.warmup_epochs, 0, c.epochs, "0 to --epochs");

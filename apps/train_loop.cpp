@@ -116,8 +116,9 @@ void train(Session& s, const RunFolder& run, Console& console) {
     try {
       row = run_epoch(s, run, report);
     } catch (const DivergedError& e) {
-      throw DivergedError(concat("epoch ", p.epoch + 1, ", step ", p.step + 1, ": ", e.what(),
-                                 "; the last good checkpoint is ", run.file("last.bin"),
+      const bool trained = p.step == s.schedule.steps_per_epoch;
+      throw DivergedError(concat("epoch ", p.epoch + 1, trained ? ", validation" : concat(", step ", p.step + 1), ": ",
+                                 e.what(), "; the last good checkpoint is ", run.file("last.bin"),
                                  "; try a lower --lr or --warmup-epochs"));
     }
     const double top1 = row.has_ema ? row.ema_val_top1 : row.val_top1;

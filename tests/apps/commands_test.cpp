@@ -41,7 +41,7 @@ TEST_CASE("a two-stage run writes all its files, and the next one reuses its fir
   CHECK_FALSE(fs::exists(folder / "synthetic-resnet20-fp-2"));
   CHECK(read_file(path + "last.bin") == read_file(folder / "synthetic-resnet20-w4a4-ntq-2/last.bin"));
 
-  const Outcome eval = run("ntq-eval " + path + "last.bin --limit-val 32 --json");
+  const Outcome eval = run("ntq-eval " + path + "last.bin --limit-val 16 --json");
   REQUIRE_MESSAGE(eval.code == 0, eval.err);
   CHECK(Json::parse(eval.out)["top1"].get<double>() == doctest::Approx(json["last"]["val_top1"].get<double>()));
   CHECK(Json::parse(eval.out)["layers"].size() == 20);
@@ -144,8 +144,27 @@ TEST_CASE("a folder that cannot be written to ends in 4") {
 
 TEST_CASE("a loss that is not a number ends in 5 and keeps the last good checkpoint") {
   const TempFolder folder;
-  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 3 --lr 1e6 --momentum 1 --output " + folder.path);
+  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 3 --lr 1e20 --output " + folder.path);
   CHECK_MESSAGE(outcome.code == 5, outcome.out, outcome.err);
+  CHECK_MESSAGE(has(outcome.err, "epoch 1, step 2: the loss is not a number; first: "), outcome.err);
   CHECK(has(outcome.err, "last.bin"));
   CHECK(run("ntq-info " + folder / "synthetic-resnet20-fp/last.bin").code == 0);
+}
+
+TEST_CASE("a full disk ends in 4, with the file named and nothing torn left behind") {
+  const TempFolder folder;
+  // No file may grow beyond 100 kB; the signal for it is ignored, so that writing fails as on a full disk.
+  const std::string limits = "trap '' XFSZ; ulimit -f 200; ";
+  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 1 --output " + folder.path, limits);
+  CHECK_MESSAGE(outcome.code == 4, outcome.err);
+  CHECK(has(outcome.err, "synthetic-resnet20-fp/last.bin"));
+  for (const auto& file : fs::directory_iterator(folder / "synthetic-resnet20-fp")) {
+    CHECK_MESSAGE(!has(file.path().filename().string(), "last.bin"), file.path().string());
+  }
+  // The run starts over once there is room.
+  CHECK(run("ntq-train --quiet --resume --output " + folder.path).code == 0);
+}
+
+TEST_CASE("what cannot be printed is no success") {
+  CHECK(std::system(NTQ_BIN_DIR "/ntq-info --build >/dev/full 2>/dev/null") == 4 << 8);
 }

@@ -44,10 +44,10 @@ struct Outcome {
   std::string out, err;
 };
 
-/// Runs "ntq-train ..." (a program of the build and its arguments, as the shell takes them).
-inline Outcome run(const std::string& command) {
+/// Runs "ntq-train ..." (a program of the build and its arguments, as the shell takes them), behind other commands.
+inline Outcome run(const std::string& command, const std::string& before = "") {
   const TempFolder folder;
-  const std::string line = std::string(NTQ_BIN_DIR "/") + command + " >" + folder / "out" + " 2>" + folder / "err";
+  const std::string line = before + NTQ_BIN_DIR "/" + command + " >" + folder / "out" + " 2>" + folder / "err";
   const int status = std::system(line.c_str());
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return {code, read_file(folder / "out"), read_file(folder / "err")};
@@ -73,7 +73,7 @@ inline int finish(pid_t child) {
 
 /// Options that make a run of seconds: 64 training images in 4 steps an epoch.
 inline const std::string kTiny =
-    " synthetic resnet20 --limit-train 64 --limit-val 32 --batch-size 16 --log-interval 1 --threads 1 ";
+    " synthetic resnet20 --limit-train 64 --limit-val 16 --batch-size 16 --log-interval 1 --threads 1 ";
 
 inline int64_t lines_of(const std::string& text) {
   int64_t count = 0;
