@@ -30,18 +30,19 @@ void ProgressReport::step(int64_t images, double loss) {
   const bool logs = p.step % s_.config.log_interval == 0 || p.step == of;
   if (!logs && !console_.live()) return;
   const double seconds = since(epoch_start_);
-  const double wait = seconds > 0 ? 100 * s_.train_loader->wait_seconds() / seconds : 0;
-  const std::string numbers =
-      concat(p.step, "/", of, "  loss ", fixed(loss, 4), "  mean ", fixed(p.loss_sum / static_cast<double>(p.seen), 4),
-             "  ", fixed(static_cast<double>(epoch_images_) / seconds, 0), " images/s  data wait ", fixed(wait, 1),
-             "%  left ", duration(seconds_left()));
-  const double part = static_cast<double>(p.step) / static_cast<double>(of);
-  if (console_.live()) {
-    console_.progress(where() + " " + bar(part, 20) + " " + numbers);
-    if (logs) console_.log(where() + "  step " + numbers);
-  } else {
-    console_.line(where() + "  step " + numbers);
+  const std::string speed = fixed(static_cast<double>(epoch_images_) / seconds, 0);
+  const std::string wait = fixed(100 * s_.train_loader->wait_seconds() / seconds, 1) + "%";
+  const std::string left = duration(seconds_left());
+  if (console_.live()) {  // fits 80 columns
+    const double part = static_cast<double>(p.step) / static_cast<double>(of);
+    console_.progress(concat(where(), " ", bar(part, 10), " ", p.step, "/", of, " loss ", fixed(loss, 3), " ", speed,
+                             " img/s wait ", wait, " left ", left));
   }
+  if (!logs) return;
+  const std::string line = concat(where(), "  step ", p.step, "/", of, "  loss ", fixed(loss, 4), "  mean ",
+                                  fixed(p.loss_sum / static_cast<double>(p.seen), 4), "  ", speed,
+                                  " images/s  data wait ", wait, "  left ", left);
+  console_.live() ? console_.log(line) : console_.line(line);
 }
 
 void ProgressReport::end_training() {
@@ -53,7 +54,7 @@ void ProgressReport::end_training() {
 
 void ProgressReport::validation(int64_t done, int64_t of) {
   const double part = static_cast<double>(done) / static_cast<double>(of);
-  console_.progress(concat(where(), " ", bar(part, 20), " validation ", done, "/", of));
+  console_.progress(concat(where(), " ", bar(part, 10), " validation ", done, "/", of));
 }
 
 void ProgressReport::fill_times(EpochRow& row) const {

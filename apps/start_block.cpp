@@ -25,7 +25,7 @@ std::string optimizer_text(const TrainConfig& c) {
 }
 
 std::string schedule_text(const TrainConfig& c, int64_t steps) {
-  std::string text = concat(c.sched, ", ", c.epochs, " epochs of ", steps, " steps");
+  std::string text = concat(c.sched, ", ", c.epochs, c.epochs == 1 ? " epoch of " : " epochs of ", steps, " steps");
   if (c.warmup_epochs > 0) text += concat(", ", c.warmup_epochs, " of them warm-up");
   if (c.min_lr > 0) text += ", down to " + general(c.min_lr);
   return text;
