@@ -19,12 +19,17 @@ int main(int argc, char** argv) {
     catch_stop_signals();
     Console console(command->quiet, command->json);
     nlohmann::ordered_json summary;
-    if (command->resume) {
-      summary = resume_run(*command, console);
-    } else if (command->dry_run) {
-      summary = dry_run(command->config, console);
-    } else {
-      summary = start_run(command->config, console);
+    try {
+      if (command->resume) {
+        summary = resume_run(*command, console);
+      } else if (command->dry_run) {
+        summary = dry_run(command->config, console);
+      } else {
+        summary = start_run(command->config, console);
+      }
+    } catch (const std::exception& e) {
+      console.log(std::string("stopped: ") + e.what());  // the log of the run says how it ended, too
+      throw;
     }
     if (command->json) std::cout << summary.dump() << '\n';
   });

@@ -10,8 +10,8 @@ if(NTQ_WERROR)
   target_compile_options(ntq_options INTERFACE -Werror)
 endif()
 if(NTQ_SANITIZE)
-  # With sanitizers g++ reports uninitialised values inside of <regex> and <functional> that are not (GCC bug 105562).
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # The checks hide initialisations from g++'s flow analysis, inside of <functional> too (GCC bug 105562).
     target_compile_options(ntq_options INTERFACE -Wno-maybe-uninitialized)
   endif()
   target_compile_options(ntq_options INTERFACE -fsanitize=${NTQ_SANITIZE} -fno-omit-frame-pointer

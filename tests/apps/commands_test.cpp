@@ -148,6 +148,7 @@ TEST_CASE("a loss that is not a number ends in 5 and keeps the last good checkpo
   CHECK_MESSAGE(outcome.code == 5, outcome.out, outcome.err);
   CHECK_MESSAGE(has(outcome.err, "epoch 1, step 3: the loss is not a number; first: "), outcome.err);
   CHECK(has(outcome.err, "last.bin"));
+  CHECK(has(read_file(folder / "synthetic-resnet20-fp/log.txt"), "stopped: epoch 1, step "));
   CHECK(run("ntq-info " + folder / "synthetic-resnet20-fp/last.bin").code == 0);
 }
 

@@ -139,12 +139,14 @@ TEST_CASE("the check finds forbidden edges") {
 }
 
 TEST_CASE("includes are read with any spacing, and only as directives") {
-  const auto found = includes_of("#include \"a/b.h\"\n  #  include <c>\n// #include \"d/e.h\"\ntext #include <f>\n");
-  REQUIRE(found.size() == 2);
+  const auto found =
+      includes_of("#include \"a/b.h\"\n  #  include <c>\n// #include \"d/e.h\"\ntext #include <f>\n#include<g>\n");
+  REQUIRE(found.size() == 3);
   CHECK(found[0].path == "a/b.h");
   CHECK(found[0].quoted);
   CHECK(found[1].path == "c");
   CHECK_FALSE(found[1].quoted);
+  CHECK(found[2].path == "g");
 }
 
 TEST_CASE("OpenMP is used in the CPU backend only") {

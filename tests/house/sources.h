@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -38,11 +38,22 @@ struct Include {
   bool quoted;
 };
 
+/// Every #include directive, in order.
 inline std::vector<Include> includes_of(const std::string& text) {
-  static const std::regex pattern(R"re((?:^|\n)[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"])re");
   std::vector<Include> found;
-  for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match) {
-    found.push_back({(*match)[2].str(), (*match)[1].str() == "\""});
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string word, path;
+    words >> word;
+    if (word == "#") {
+      words >> path;
+      word += path;
+    }
+    if (word.rfind("#include", 0) != 0) continue;
+    const auto open = line.find_first_of("<\"");
+    const auto close = open == std::string::npos ? open : line.find_first_of(">\"", open + 1);
+    if (close != std::string::npos) found.push_back({line.substr(open + 1, close - open - 1), line[open] == '"'});
   }
   return found;
 }
