@@ -16,7 +16,7 @@ const BatchNormOptions& checked(const BatchNormOptions& o) {
 
 BatchNorm2d::BatchNorm2d(const BatchNormOptions& options)
     : options_(checked(options)),
-      weight_(register_parameter("weight", Tensor::full({options.channels}, 1.0f))),
+      weight_(register_parameter("weight", Tensor::full({options.channels}, options.initial_weight))),
       bias_(register_parameter("bias", Tensor::zeros({options.channels}))),
       running_mean_(register_buffer("running_mean", Tensor::zeros({options.channels}))),
       running_var_(register_buffer("running_var", Tensor::full({options.channels}, 1.0f))) {}

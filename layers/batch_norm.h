@@ -8,10 +8,11 @@ struct BatchNormOptions {
   int64_t channels = 1;
   float momentum = 0.1f;  ///< weight of the newest batch in the running statistics
   float eps = 1e-5f;
+  float initial_weight = 1.0f;
 };
 
-/// Over the last axis. Parameters: weight (ones), bias (zeros); buffers: running_mean, running_var (unbiased, as
-/// PyTorch keeps it), all {C}.
+/// Over the last axis. Parameters: weight (initial_weight), bias (zeros); buffers: running_mean, running_var (unbiased,
+/// as PyTorch keeps it), all {C}.
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(const BatchNormOptions& options);

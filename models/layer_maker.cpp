@@ -47,6 +47,11 @@ std::shared_ptr<BatchNorm2d> LayerMaker::norm(int64_t channels) const {
   return std::make_shared<BatchNorm2d>(BatchNormOptions{.channels = channels});
 }
 
+std::shared_ptr<BatchNorm2d> LayerMaker::last_norm(int64_t channels) const {
+  return std::make_shared<BatchNorm2d>(
+      BatchNormOptions{.channels = channels, .initial_weight = options_.zero_init_residual ? 0.0f : 1.0f});
+}
+
 std::shared_ptr<Linear> LayerMaker::classifier(const std::string& name, int64_t features) {
   made_.insert(name);
   LinearOptions options{.in_features = features,

@@ -23,6 +23,8 @@ class LayerMaker {
   std::shared_ptr<Conv2d> first_conv(const std::string& name, const ConvSizes& sizes);
   std::shared_ptr<Conv2d> conv(const std::string& name, const ConvSizes& sizes);
   std::shared_ptr<BatchNorm2d> norm(int64_t channels) const;
+  /// The norm that ends a block's branch: its weight starts at 0 when ModelOptions::zero_init_residual says so.
+  std::shared_ptr<BatchNorm2d> last_norm(int64_t channels) const;
   /// The last layer: `features` -> classes, with bias.
   std::shared_ptr<Linear> classifier(const std::string& name, int64_t features);
 

@@ -17,6 +17,7 @@ struct ModelOptions {
   Stem stem = Stem::cifar;
   QuantSpec weight = {};                    ///< for every conv and linear layer; bits 32: full precision
   QuantSpec activation = {};                ///< for every conv and linear input; the first layer's input is signed
+  bool zero_init_residual = false;          ///< the last batch norm of a block starts at 0: the block at its shortcut
   int first_last_bits = 0;                  ///< bits of the first conv and of the classifier; 0: as the others
   std::map<std::string, int> bits_of = {};  ///< exceptions by dotted layer name: bits of weights and inputs
   uint64_t seed = 0;                        ///< of the initial weights and of the noise

@@ -4,24 +4,35 @@
 #include "layers/sequential.h"
 
 namespace ntq {
+namespace {
+
+std::shared_ptr<Module> make_block(LayerMaker& make, const std::string& name, const BlockSizes& sizes,
+                                   const ResidualPlan& plan) {
+  if (plan.kind == BlockKind::bottleneck) return std::make_shared<Bottleneck>(make, name, sizes);
+  return std::make_shared<BasicBlock>(make, name, sizes, plan.shortcut);
+}
+
+}  // namespace
 
 ResidualNet::ResidualNet(const ModelOptions& options, const ResidualPlan& plan) : stem_(plan.stem) {
   LayerMaker make(options);
-  int64_t in = plan.channels, out = plan.channels;
-  ConvSizes stem{.in = options.in_channels, .out = out};
+  const int64_t expansion = plan.kind == BlockKind::bottleneck ? 4 : 1;
+  int64_t in = plan.channels, base = plan.channels;
+  ConvSizes stem{.in = options.in_channels, .out = in};
   if (stem_ == Stem::imagenet) stem.kernel = 7, stem.stride = 2;
   conv1_ = register_module("conv1", make.first_conv("conv1", stem));
-  bn1_ = register_module("bn1", make.norm(out));
+  bn1_ = register_module("bn1", make.norm(in));
   for (const int count : plan.blocks) {
     const std::string name = concat("layer", layers_.size() + 1);
     const auto layer = std::make_shared<Sequential>();
     for (int block = 0; block < count; ++block) {
-      const BlockSizes sizes{.in = in, .out = out, .stride = in == out ? 1 : 2};
-      layer->append(std::make_shared<BasicBlock>(make, concat(name, ".", block), sizes, plan.shortcut));
-      in = out;
+      const int64_t stride = block == 0 && !layers_.empty() ? 2 : 1;
+      const BlockSizes sizes{.in = in, .out = base * expansion, .stride = stride, .inner = base * plan.widen};
+      layer->append(make_block(make, concat(name, ".", block), sizes, plan));
+      in = sizes.out;
     }
     layers_.push_back(register_module(name, layer));
-    out *= 2;
+    base *= 2;
   }
   fc_ = register_module("fc", make.classifier("fc", in));
   make.check_exceptions();

@@ -9,7 +9,8 @@ ModelBuilder cifar_resnet(const std::string& name, int depth, Shortcut shortcut)
   const int n = (depth - 2) / 6;
   const ResidualPlan plan{.channels = 16, .blocks = {n, n, n}, .shortcut = shortcut};
   return [name, plan](const ModelOptions& options) {
-    check(options.stem == Stem::cifar, name, ": has only the cifar stem; with the imagenet stem: resnet18, resnet34");
+    check(options.stem == Stem::cifar, name,
+          ": has only the cifar stem; with the imagenet stem: resnet18 ... resnet152, wide_resnet50_2");
     return std::make_shared<ResidualNet>(options, plan);
   };
 }

@@ -3,7 +3,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/pool.h"
 #include "layers/sequential.h"
-#include "models/basic_block.h"
+#include "models/blocks.h"
 #include "models/families.h"
 
 namespace ntq {
@@ -13,7 +13,7 @@ namespace {
 class PreActBlock : public Module {
  public:
   PreActBlock(LayerMaker& make, const std::string& name, const BlockSizes& sizes) {
-    const auto [in, out, stride] = sizes;
+    const int64_t in = sizes.in, out = sizes.out, stride = sizes.stride;
     bn1_ = register_module("bn1", make.norm(in));
     conv1_ = register_module("conv1", make.conv(name + ".conv1", {.in = in, .out = out, .stride = stride}));
     bn2_ = register_module("bn2", make.norm(out));
@@ -73,7 +73,9 @@ class WideResNet : public Module {
 ModelBuilder wide_resnet(int depth, int width) {
   return [=](const ModelOptions& options) {
     check(options.stem == Stem::cifar, "wrn", depth, "-", width,
-          ": has only the cifar stem; with the imagenet stem: resnet18, resnet34");
+          ": has only the cifar stem; with the imagenet stem: resnet18 ... resnet152, wide_resnet50_2");
+    check(!options.zero_init_residual, "wrn", depth, "-", width,
+          ": no batch norm ends its blocks, so zero_init_residual means nothing here; leave it out");
     return std::make_shared<WideResNet>(options, depth, width);
   };
 }

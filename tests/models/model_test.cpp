@@ -70,6 +70,10 @@ TEST_CASE("parameter counts") {
   CHECK(count("resnet18", 100) == 11220132);
   CHECK(count("resnet18", 1000, Stem::imagenet) == 11689512);
   CHECK(count("resnet34", 1000, Stem::imagenet) == 21797672);
+  CHECK(count("resnet50", 1000, Stem::imagenet) == 25557032);
+  CHECK(count("resnet101", 1000, Stem::imagenet) == 44549160);
+  CHECK(count("resnet152", 1000, Stem::imagenet) == 60192808);
+  CHECK(count("wide_resnet50_2", 1000, Stem::imagenet) == 68883240);
   CHECK(count("wrn16-4", 10) == 2748890);
   CHECK(count("wrn28-10", 10) == 36479194);
 }
@@ -91,6 +95,10 @@ TEST_CASE("names of tensors") {
   const auto resnet = parameter_names(*make_model("resnet34", {}));
   for (const char* name : {"layer2.0.downsample.0.weight", "layer4.2.conv2.weight", "layer3.5.bn1.weight"})
     CHECK(has(resnet, name));
+  const auto deep = parameter_names(*make_model("resnet50", {}));
+  for (const char* name : {"layer1.0.downsample.0.weight", "layer3.5.conv3.weight", "layer4.2.bn3.bias"})
+    CHECK(has(deep, name));
+  CHECK_FALSE(has(deep, "layer1.1.downsample.0.weight"));
   const auto wide = parameter_names(*make_model("wrn16-4", {}));
   for (const char* name : {"layer1.0.shortcut.weight", "layer3.1.bn1.weight", "bn1.bias", "fc.weight"})
     CHECK(has(wide, name));
@@ -103,7 +111,7 @@ TEST_CASE("names of tensors") {
 
 TEST_CASE("shapes: logits per image, for other sizes and channels too") {
   const NoGrad no_grad;
-  for (const char* name : {"resnet20", "resnet20-b", "wrn16-4", "resnet18"}) {
+  for (const char* name : {"resnet20", "resnet20-b", "wrn16-4", "resnet18", "resnet50"}) {
     CAPTURE(name);
     const auto model = make_model(name, {.classes = 7, .in_channels = 1});
     CHECK(model->forward(test::some_values({2, 12, 9, 1})).shape() == Shape{2, 7});
@@ -117,7 +125,7 @@ TEST_CASE("shapes: logits per image, for other sizes and channels too") {
 TEST_CASE("every family trains: all parameters get finite gradients, full precision and quantized") {
   const Tensor x = test::some_values({2, 8, 8, 3});
   const int32_t labels[] = {1, 3};
-  for (const char* name : {"resnet20", "resnet20-b", "resnet18", "wrn16-4"}) {
+  for (const char* name : {"resnet20", "resnet20-b", "resnet18", "resnet50", "wrn16-4"}) {
     for (const int bits : {32, 2}) {
       CAPTURE(name);
       CAPTURE(bits);
@@ -201,8 +209,20 @@ TEST_CASE("noise streams differ by layer and follow the model's seed") {
   CHECK(names.size() == 40);
 }
 
+TEST_CASE("zero_init_residual: a block starts as its shortcut") {
+  for (const char* name : {"resnet18", "resnet50"}) {
+    const auto model = make_model(name, {.zero_init_residual = true});
+    for (const auto& [key, tensor] : model->named_parameters()) {
+      const bool last = key.find(name == std::string("resnet18") ? ".bn2.weight" : ".bn3.weight") != key.npos;
+      if (key.find("bn") != key.npos && key.find(".weight") != key.npos) CHECK(tensor.f32()[0] == (last ? 0.0f : 1.0f));
+    }
+  }
+  CHECK_THROWS_WITH_AS(make_model("wrn16-4", {.zero_init_residual = true}), Contains("no batch norm ends its blocks"),
+                       std::invalid_argument);
+}
+
 TEST_CASE("make_model: errors list what exists") {
-  CHECK_THROWS_WITH_AS(make_model("resnet21", {}), Contains("no model 'resnet21'; there are: resnet110, "),
+  CHECK_THROWS_WITH_AS(make_model("resnet21", {}), Contains("no model 'resnet21'; there are: resnet101, "),
                        std::invalid_argument);
   for (const char* name : {"resnet20", "wrn16-4"})
     CHECK_THROWS_WITH_AS(make_model(name, {.stem = Stem::imagenet}), Contains("has only the cifar stem"),
@@ -219,6 +239,6 @@ TEST_CASE("make_model: errors list what exists") {
   options.weight.bits = 32;
   CHECK_THROWS_WITH_AS(make_model("resnet20", options), Contains("full precision"), std::invalid_argument);
   const auto names = model_names();
-  CHECK(names.size() == 14);
+  CHECK(names.size() == 18);
   CHECK(std::is_sorted(names.begin(), names.end()));
 }
