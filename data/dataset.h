@@ -1,22 +1,42 @@
 #pragma once
-// Dataset: images as bytes, and labels. Built by name.
+// Dataset: images and labels by index. Built by name.
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "engine/check.h"
+
 namespace ntq {
 
 struct DatasetInfo {
   std::string name;
-  int64_t height = 32, width = 32, channels = 3, classes = 10;
-  std::array<float, 3> mean{}, deviation{};  ///< of values in [0, 1], per channel
-  bool flip = true;                          ///< whether mirroring keeps the label
+  int64_t height = 32, width = 32, channels = 3, classes = 10;  ///< of what load() gives
+  std::array<float, 3> mean{}, deviation{};                     ///< of values in [0, 1], per channel
+  bool flip = true;                                             ///< whether mirroring keeps the label
+  bool decodes = false;  ///< samples are decoded from files: loading them takes a core, not a moment
 };
 
-/// Random access; get() may be called from several threads at once.
+/// An image that cannot be read or decoded. A loader may skip some of them.
+struct BadImageError : DataError {
+  using DataError::DataError;
+};
+
+class Transform;
+
+/// How load() changes a sample on its way to the network.
+struct LoadContext {
+  const Transform& transform;  ///< normalisation of the data set's info()
+  bool augment = false;
+  int pad = 4;  ///< of small images: pixels of black around them, out of which a window is cut
+  uint64_t seed = 0;
+  int64_t epoch = 0;
+};
+
+/// Random access; get() and load() may be called from several threads at once.
 class Dataset {
  public:
   virtual ~Dataset() = default;
@@ -25,7 +45,11 @@ class Dataset {
     std::span<const uint8_t> pixels;  ///< {H,W,C}
     int32_t label;
   };
+  /// Pixels of the size that info() says, before any augmentation.
   virtual Sample get(int64_t index) const = 0;
+  /// Writes what the network sees of the sample, {H,W,C} float32, and gives its label. A pure function of the index and
+  /// of the context's seed and epoch. Throws DataError for samples that do not fit info().
+  virtual int32_t load(int64_t index, const LoadContext& context, float* out) const;
   virtual const DatasetInfo& info() const = 0;
 };
 
@@ -33,10 +57,24 @@ struct DatasetPair {
   std::shared_ptr<Dataset> train, val;
 };
 
-/// `name`: cifar10, cifar100, fashion-mnist, synthetic. `dir` is searched for the standard folder names (an empty `dir`
-/// means $NTQ_DATA_DIR, else ./datasets; fashion-mnist also looks where Debian's package lays it). `limit_*` > 0 keeps
-/// only the first so many images. Throws DataError saying what was looked for and where to get it, or
-/// std::invalid_argument for an unknown name.
+struct DatasetOptions {
+  std::string dir = {};  ///< searched for the standard folder names; empty: $NTQ_DATA_DIR, else ./datasets
+  /// > 0: keep the first so many images; of sets that lie in class folders, so many at equal distances.
+  int64_t limit_train = 0, limit_val = 0;
+
+  // Of photographs (imagenet, folder):
+  std::string protocol = "paper";  ///< or "field": data/crop.h
+  int64_t image_size = 224;        ///< side of what the network sees
+  bool fast_decode = false;        ///< decode large JPEGs at a half, a quarter or an eighth: faster, other pixels
+  std::string val_labels = {};     ///< list of labels for a `val` folder without class folders: data/README.md
+  /// Called while a folder is read for the first time: images found so far, class folders read, and of how many.
+  std::function<void(int64_t, int64_t, int64_t)> progress = {};
+};
+
+/// `name`: cifar10, cifar100, fashion-mnist, imagenet, folder (any <dir>/{train,val}/<class>/*), synthetic.
+/// Fashion-MNIST is also looked for where Debian's package lays it. Throws DataError saying what was looked for and
+/// where to get it, or std::invalid_argument for an unknown name or option.
+DatasetPair open_dataset(const std::string& name, const DatasetOptions& options);
 DatasetPair open_dataset(const std::string& name, const std::string& dir = {}, int64_t limit_train = 0,
                          int64_t limit_val = 0);
 std::vector<std::string> dataset_names();

@@ -7,6 +7,7 @@
 #include <limits>
 #include <mutex>
 #include <numeric>
+#include <set>
 #include <thread>
 
 #include "data/transforms.h"
@@ -20,11 +21,41 @@ struct Epoch {
   std::vector<uint32_t> order;
 };
 
-/// A finished batch, or why there is none.
-struct Slot {
+/// Samples that a worker takes at a time.
+constexpr int64_t kUnit = 16;
+
+/// A batch in the making: workers claim units of it.
+struct Work {
+  std::shared_ptr<const Epoch> epoch;
+  int64_t first = 0, count = 0;  // samples of the epoch's order
   Batch batch;
+  std::vector<std::string> faults;  // per sample; empty: none
+  int64_t claimed = 0, left = 0;    // units
+  bool ready = false;
+  int64_t error_at = 0;  // the first sample with one
   std::exception_ptr error;
+
+  int64_t units() const { return (count + kUnit - 1) / kUnit; }
 };
+
+/// Moves the samples without a fault together.
+void leave_out_faults(Work& work) {
+  const int64_t image = work.batch.images.shape().numel_from(1);
+  float* images = work.batch.images.f32();
+  auto* labels = work.batch.labels.data<int32_t>();
+  int64_t kept = 0;
+  for (int64_t i = 0; i < work.count; ++i) {
+    if (!work.faults[static_cast<size_t>(i)].empty()) continue;
+    if (kept != i) {
+      std::copy_n(images + i * image, image, images + kept * image);
+      labels[kept] = labels[i];
+    }
+    ++kept;
+  }
+  if (kept == work.count) return;
+  work.batch.images = work.batch.images.rows(0, kept);
+  work.batch.labels = work.batch.labels.rows(0, kept);
+}
 
 }  // namespace
 
@@ -35,12 +66,15 @@ struct DataLoader::Impl {
   int64_t batches = 0;
   double waited = 0;
 
-  // Batches [consumed, claimed) are in the ring or being made, batch b in slot b % prefetch.
+  std::set<int64_t> bad;  // samples
+  std::vector<std::string> bad_images;
+
+  // Batches [consumed, begun) are ready or being made, batch b in slot b % prefetch.
   std::mutex mutex;
-  std::condition_variable work, ready;
+  std::condition_variable wanted, ready;
   std::shared_ptr<const Epoch> epoch;
-  int64_t claimed = 0, consumed = 0;
-  std::vector<std::optional<Slot>> ring;
+  int64_t begun = 0, consumed = 0;
+  std::vector<std::shared_ptr<Work>> ring;
   bool stopping = false;
   std::vector<std::thread> workers;
 
@@ -48,8 +82,11 @@ struct DataLoader::Impl {
   ~Impl() { stop(); }
   void stop();
   void run();
-  Batch make(const Epoch& of, int64_t index) const;
-  Slot take();
+  std::shared_ptr<Work> begin_batch(int64_t index) const;
+  std::shared_ptr<Work> claim();
+  void fill(Work& work, int64_t unit) const;
+  std::shared_ptr<Work> take();
+  void account(const Work& work);
 };
 
 namespace {
@@ -63,11 +100,12 @@ const Dataset& checked(const std::shared_ptr<const Dataset>& dataset, const Load
         ", expected 1 to 4096 batches");
   const DatasetInfo& info = dataset->info();
   const int64_t side = std::min(info.height, info.width);
-  check(!options.augment || (options.pad >= 0 && options.pad <= side), "DataLoader: pad is ", options.pad,
-        ", expected 0 to the image's side, ", side);
+  check(!options.augment || info.decodes || (options.pad >= 0 && options.pad <= side), "DataLoader: pad is ",
+        options.pad, ", expected 0 to the image's side, ", side);
   const int64_t size = dataset->size();
   check(size >= 1 && size <= std::numeric_limits<int32_t>::max(), "DataLoader: data set ", info.name, " holds ", size,
         " images, expected 1 to 2^31 - 1");
+  check(options.max_bad >= 0, "DataLoader: max_bad is ", options.max_bad, ", expected 0 or more images");
   check(!options.drop_last || options.batch_size <= size, "DataLoader: data set ", info.name, " holds ", size,
         " images, no full batch of ", options.batch_size, "; choose a smaller batch_size or keep the last batch");
   return *dataset;
@@ -93,76 +131,110 @@ void DataLoader::Impl::stop() {
     const std::lock_guard lock(mutex);
     stopping = true;
   }
-  work.notify_all();
+  wanted.notify_all();
   for (std::thread& worker : workers) worker.join();
 }
 
-/// A worker's life: claim a batch, make it unlocked, hand it over unless the epoch has changed meanwhile.
+/// Memory and bookkeeping for batch `index` of the epoch.
+std::shared_ptr<Work> DataLoader::Impl::begin_batch(int64_t index) const {
+  const DatasetInfo& info = dataset->info();
+  auto work = std::make_shared<Work>();
+  work->epoch = epoch;
+  work->first = index * options.batch_size;
+  work->count = std::min(options.batch_size, dataset->size() - work->first);
+  work->batch = {Tensor::empty({work->count, info.height, info.width, info.channels}),
+                 Tensor::empty({work->count}, DType::i32)};
+  work->faults.resize(static_cast<size_t>(work->count));
+  work->left = work->units();
+  return work;
+}
+
+/// The batch that needs a worker next, begun if there is room for one more; null: none. Call it with the lock.
+std::shared_ptr<Work> DataLoader::Impl::claim() {
+  if (!epoch) return nullptr;
+  for (int64_t index = consumed; index < begun; ++index) {
+    auto& work = ring[static_cast<size_t>(index) % ring.size()];
+    if (work->claimed < work->units()) return work;
+  }
+  if (begun == batches || begun == consumed + static_cast<int64_t>(ring.size())) return nullptr;
+  auto& work = ring[static_cast<size_t>(begun) % ring.size()];
+  work = begin_batch(begun);
+  ++begun;
+  return work;
+}
+
+/// A worker's life: claim a unit, fill it unlocked; who fills the last one of a batch finishes it.
 void DataLoader::Impl::run() {
   std::unique_lock lock(mutex);
   for (;;) {
-    work.wait(lock, [&] {
-      return stopping || (epoch && claimed < batches && claimed < consumed + static_cast<int64_t>(ring.size()));
-    });
+    std::shared_ptr<Work> work;
+    wanted.wait(lock, [&] { return stopping || (work = claim()); });
     if (stopping) return;
-    const int64_t index = claimed++;
-    std::shared_ptr<const Epoch> of = epoch;
+    const int64_t unit = work->claimed++;
     lock.unlock();
-    Slot slot;
+    std::exception_ptr error;
     try {
-      slot.batch = make(*of, index);
+      fill(*work, unit);
     } catch (...) {
-      slot.error = std::current_exception();
+      error = std::current_exception();
     }
     lock.lock();
-    if (of != epoch) continue;
-    ring[static_cast<size_t>(index) % ring.size()] = std::move(slot);
-    if (index == consumed) ready.notify_one();
+    if (error && (!work->error || unit < work->error_at)) work->error = error, work->error_at = unit;
+    if (--work->left > 0) continue;
+    lock.unlock();
+    leave_out_faults(*work);
+    lock.lock();
+    work->ready = true;
+    ready.notify_one();
   }
 }
 
-Batch DataLoader::Impl::make(const Epoch& of, int64_t index) const {
-  const DatasetInfo& info = dataset->info();
-  const int64_t begin = index * options.batch_size;
-  const int64_t count = std::min(options.batch_size, dataset->size() - begin);
-  const int64_t image = info.height * info.width * info.channels;
-  Batch batch{Tensor::empty({count, info.height, info.width, info.channels}), Tensor::empty({count}, DType::i32)};
-  float* images = batch.images.f32();
-  int32_t* labels = batch.labels.data<int32_t>();
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t sample_index = of.order[static_cast<size_t>(begin + i)];
-    const Dataset::Sample sample = dataset->get(sample_index);
-    if (static_cast<int64_t>(sample.pixels.size()) != image || sample.label < 0 || sample.label >= info.classes) {
-      throw DataError(concat("data set ", info.name, ": image ", sample_index, " has ", sample.pixels.size(),
-                             " bytes and label ", sample.label, ", expected ", image, " bytes and a label below ",
-                             info.classes));
+void DataLoader::Impl::fill(Work& work, int64_t unit) const {
+  const int64_t image = work.batch.images.shape().numel_from(1), end = std::min((unit + 1) * kUnit, work.count);
+  const LoadContext context{transform, options.augment, options.pad, options.seed, work.epoch->number};
+  for (int64_t i = unit * kUnit; i < end; ++i) {
+    try {
+      work.batch.labels.data<int32_t>()[i] = dataset->load(work.epoch->order[static_cast<size_t>(work.first + i)],
+                                                           context, work.batch.images.f32() + i * image);
+    } catch (const BadImageError& e) {
+      work.faults[static_cast<size_t>(i)] = e.what();
     }
-    const Augmentation augmentation =
-        options.augment ? draw_augmentation(options.seed, of.number, sample_index, options.pad, info.flip)
-                        : Augmentation{};
-    transform(sample.pixels.data(), augmentation, images + i * image);
-    labels[i] = sample.label;
   }
-  return batch;
 }
 
 /// Batch `consumed`, and on to the next.
-Slot DataLoader::Impl::take() {
-  Slot slot;
+std::shared_ptr<Work> DataLoader::Impl::take() {
+  std::shared_ptr<Work> work;
   if (workers.empty()) {
-    slot.batch = make(*epoch, consumed++);
-    return slot;
+    work = begin_batch(consumed++);
+    for (int64_t unit = 0; unit < work->units(); ++unit) fill(*work, unit);
+    leave_out_faults(*work);
+    return work;
   }
   {
     std::unique_lock lock(mutex);
-    std::optional<Slot>& place = ring[static_cast<size_t>(consumed) % ring.size()];
-    ready.wait(lock, [&] { return place.has_value(); });
-    slot = std::move(*place);
+    std::shared_ptr<Work>& place = ring[static_cast<size_t>(consumed) % ring.size()];
+    ready.wait(lock, [&] { return place && place->ready; });
+    work = std::move(place);
     place.reset();
     ++consumed;
   }
-  work.notify_one();
-  return slot;
+  wanted.notify_all();
+  return work;
+}
+
+/// Counts what is bad in a batch that is handed out: in the order of the batches, so that the limit is reached at the
+/// same batch for any number of workers.
+void DataLoader::Impl::account(const Work& work) {
+  for (int64_t i = 0; i < work.count; ++i) {
+    const std::string& fault = work.faults[static_cast<size_t>(i)];
+    if (fault.empty() || !bad.insert(work.epoch->order[static_cast<size_t>(work.first + i)]).second) continue;
+    bad_images.push_back(fault);
+    if (static_cast<int64_t>(bad.size()) > options.max_bad) {
+      throw DataError(concat("bad images: expected at most ", options.max_bad, ", found ", bad.size(),
+                             "; the last: ", fault, "; repair or remove them, or raise --max-bad-images"));
+    }
+  }
 }
 
 DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
@@ -188,22 +260,25 @@ void DataLoader::start(int64_t epoch, int64_t first_batch) {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->epoch = std::move(next);
-    impl_->claimed = impl_->consumed = first_batch;
+    impl_->begun = impl_->consumed = first_batch;
     for (auto& slot : impl_->ring) slot.reset();
   }
   impl_->waited = 0;
-  impl_->work.notify_all();
+  impl_->wanted.notify_all();
 }
 
 std::optional<Batch> DataLoader::next() {
   check(impl_->epoch != nullptr, "DataLoader::next: call start(epoch) first");
   if (impl_->consumed == impl_->batches) return std::nullopt;
   const auto begin = std::chrono::steady_clock::now();
-  Slot slot = impl_->take();
+  const std::shared_ptr<Work> work = impl_->take();
   impl_->waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (slot.error) std::rethrow_exception(slot.error);
-  return std::move(slot.batch);
+  if (work->error) std::rethrow_exception(work->error);
+  impl_->account(*work);
+  return std::move(work->batch);
 }
+
+const std::vector<std::string>& DataLoader::bad_images() const { return impl_->bad_images; }
 
 double DataLoader::wait_seconds() const { return impl_->waited; }
 

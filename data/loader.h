@@ -21,7 +21,8 @@ struct LoaderOptions {
   int pad = 4;
   bool drop_last = true;  ///< leave out the last, smaller batch
   uint64_t seed = 0;
-  int prefetch = 4;  ///< batches ready ahead of time
+  int prefetch = 4;     ///< batches ready ahead of time
+  int64_t max_bad = 0;  ///< images that cannot be decoded and may be left out of their batches
 };
 
 /// The data of an epoch depend on (seed, epoch, index) alone, never on the number of workers. For one calling thread.
@@ -33,9 +34,12 @@ class DataLoader {
   int64_t batches_per_epoch() const;
   /// Begins `epoch` at batch `first_batch` (for a resume), dropping what is left of the one before. Call it first.
   void start(int64_t epoch, int64_t first_batch = 0);
-  /// The next batch; nothing at the end of the epoch. A worker's exception is rethrown here, in order; the
-  /// call after it gives the batch after.
+  /// The next batch; nothing at the end of the epoch. Images that cannot be decoded are left out: the batch is smaller,
+  /// or has none at all. A worker's exception is rethrown here, in order; the call after it gives the batch after.
+  /// Throws DataError when more than max_bad images were bad.
   std::optional<Batch> next();
+  /// What was wrong with each image left out so far, in the order of the batches, each image once.
+  const std::vector<std::string>& bad_images() const;
   /// Seconds that next() has waited for data since start().
   double wait_seconds() const;
 

@@ -13,10 +13,8 @@ struct Entry {
 };
 
 constexpr Entry kEntries[] = {
-    {"cifar10", open_cifar10},
-    {"cifar100", open_cifar100},
-    {"fashion-mnist", open_fashion_mnist},
-    {"synthetic", open_synthetic},
+    {"cifar10", open_cifar10},   {"cifar100", open_cifar100}, {"fashion-mnist", open_fashion_mnist},
+    {"imagenet", open_imagenet}, {"folder", open_folder},     {"synthetic", open_synthetic},
 };
 
 std::string data_root(const std::string& dir) {
@@ -28,11 +26,19 @@ std::string data_root(const std::string& dir) {
 }  // namespace
 
 DatasetPair open_dataset(const std::string& name, const std::string& dir, int64_t limit_train, int64_t limit_val) {
-  check(limit_train >= 0 && limit_val >= 0, "open_dataset: limits are image counts >= 0 (0: all), found ", limit_train,
-        " and ", limit_val);
+  DatasetOptions options;
+  options.dir = dir, options.limit_train = limit_train, options.limit_val = limit_val;
+  return open_dataset(name, options);
+}
+
+DatasetPair open_dataset(const std::string& name, const DatasetOptions& options) {
+  check(options.limit_train >= 0 && options.limit_val >= 0,
+        "open_dataset: limits are image counts >= 0 (0: all), found ", options.limit_train, " and ", options.limit_val);
   std::string known;
   for (const Entry& entry : kEntries) {
-    if (name == entry.name) return entry.open({data_root(dir), limit_train, limit_val});
+    if (name == entry.name) {
+      return entry.open({data_root(options.dir), options.limit_train, options.limit_val, options});
+    }
     known += concat(known.empty() ? "" : ", ", entry.name);
   }
   check(false, "unknown data set '", name, "', expected one of ", known);

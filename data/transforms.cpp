@@ -84,6 +84,14 @@ Transform::Transform(const DatasetInfo& info) : height_(info.height), width_(inf
   }
 }
 
+void Transform::row(const uint8_t* rgbx, int64_t count, bool mirror, float* out) const {
+  const int64_t step = mirror ? -4 : 4;
+  const uint8_t* in = mirror ? rgbx + 4 * (count - 1) : rgbx;
+  for (int64_t i = 0; i < count; ++i, in += step, out += 3) {
+    for (size_t c = 0; c < 3; ++c) out[c] = table_[c][in[c]];
+  }
+}
+
 void Transform::operator()(const uint8_t* pixels, const Augmentation& augmentation, float* out) const {
   const auto run = channels_ == 1 ? transform<1> : channels_ == 2 ? transform<2> : transform<3>;
   run(table_, pixels, height_, width_, augmentation, out);

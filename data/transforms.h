@@ -29,6 +29,9 @@ class Transform {
   /// Throws std::invalid_argument unless channels are 1 to 3 and every size and deviation is positive.
   explicit Transform(const DatasetInfo& info);
   void operator()(const uint8_t* pixels, const Augmentation& augmentation, float* out) const;
+  /// One row of `count` pixels {count,4} (red, green, blue, anything) to float {count,3}, mirrored or not. For sets of
+  /// 3 channels.
+  void row(const uint8_t* rgbx, int64_t count, bool mirror, float* out) const;
 
  private:
   int64_t height_, width_, channels_;

@@ -141,10 +141,11 @@ TEST_CASE("missing CIFAR folders and files say where and what to do") {
 }
 
 TEST_CASE("names, and the folder from the environment") {
-  CHECK(dataset_names() == std::vector<std::string>{"cifar10", "cifar100", "fashion-mnist", "synthetic"});
+  CHECK(dataset_names() ==
+        std::vector<std::string>{"cifar10", "cifar100", "fashion-mnist", "imagenet", "folder", "synthetic"});
   const std::string error = error_of<std::invalid_argument>([] { open_dataset("cifar11"); });
   CHECK(contains(error, "cifar11"));
-  CHECK(contains(error, "cifar10, cifar100, fashion-mnist, synthetic"));
+  CHECK(contains(error, "cifar10, cifar100, fashion-mnist, imagenet, folder, synthetic"));
 
   const TempFolder temp;
   write_cifar10(temp, "cifar10");

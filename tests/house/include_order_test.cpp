@@ -34,6 +34,8 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
     {"arm_neon.h", {"engine/backend/cpu/"}},
     {"stdint.h", {"engine/backend/cpu/kernels/"}},  // kernels take nothing from std
     {"zlib.h", {"engine/serialize", "data/", "tests/data/", "tests/engine/"}},
+    {"stb_image.h", {"data/"}},
+    {"jpeglib.h", {"data/", "bench/"}},
     {"nlohmann/", {"engine/serialize", "apps/", "bench/", "tests/"}},
     {"CLI/", {"apps/", "bench/"}},
     {"doctest/", {"tests/"}},

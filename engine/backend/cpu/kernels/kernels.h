@@ -53,6 +53,16 @@ struct NormArgs {
   int64_t channels;
 };
 
+/// One row of a photograph resized: pixel i is the sum over `taps` of weight {pixels, taps, 4} times source pixel
+/// begins[i] - first + tap of x, which may run past the row's end by taps - 1 pixels of zeros. `taps` is even.
+struct ResampleRow {
+  const float* x;
+  const int64_t* begins;
+  int64_t first;
+  const float* weights;
+  int64_t taps, pixels;
+};
+
 struct Kernels {
   const char* name;
   int width;      // floats of a vector
@@ -110,6 +120,12 @@ struct Kernels {
                    int64_t end);
   double (*quantize_grad)(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n);
   void (*quantize_codes)(const float* x, float step, QuantRange range, int32_t* codes, int64_t n);
+
+  // Photographs, four values a pixel; sums are rounded to whole numbers, halves up.
+  void (*widen_bytes)(const uint8_t* x, float* y, int64_t n);
+  void (*resample_row)(const ResampleRow& r, float* y);
+  /// y = sum of weights[k] rows[k], as bytes; n is a multiple of 8.
+  void (*mix_rows)(const float* const* rows, const float* weights, int64_t taps, int64_t n, uint8_t* y);
 };
 
 namespace portable {
@@ -132,5 +148,6 @@ void fill_conv_grad(Kernels& table);
 void fill_winograd(Kernels& table);
 void fill_norm(Kernels& table);
 void fill_quantize(Kernels& table);
+void fill_resample(Kernels& table);
 }  // namespace ntq::cpu::NTQ_ISA
 #endif

@@ -15,6 +15,7 @@ const Kernels& kernels() {
     fill_winograd(t);
     fill_norm(t);
     fill_quantize(t);
+    fill_resample(t);
     return t;
   }();
   return table;

@@ -1,0 +1,151 @@
+// Decoding, against what Pillow decodes (scripts/golden/make_images.py), and damaged files.
+#include "data/image_file.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "engine/serialize.h"
+#include "tests/data/files.h"
+
+using namespace ntq;
+using namespace ntq::test;
+
+namespace {
+
+const TensorFile& golden() {
+  static const TensorFile file = load_tensors(NTQ_SOURCE_DIR "/tests/golden/images.safetensors");
+  return file;
+}
+
+Bytes bytes_of(const std::string& name) {
+  const Tensor& tensor = golden().at(name);
+  return {tensor.data<uint8_t>(), tensor.data<uint8_t>() + tensor.numel()};
+}
+
+/// {H,W,3}
+Bytes decode(const Bytes& bytes, const std::string& name) {
+  ImageFile image(bytes, name);
+  const ImageSize size = image.size();
+  Bytes out;
+  image.read_rows(0, size.height, 0, size.width, [&](const uint8_t* row) {
+    for (int64_t x = 0; x < size.width; ++x) out.insert(out.end(), row + 4 * x, row + 4 * x + 3);
+  });
+  return out;
+}
+
+std::string refusal(const Bytes& bytes) {
+  return error_of<DataError>([&] { decode(bytes, "x.jpg"); });
+}
+
+const char* const kNames[] = {"wide.jpg", "progressive.jpg", "gray.jpg",  "cmyk.jpg",
+                              "full.jpg", "tiny.jpg",        "alpha.png", "palette.png"};
+
+}  // namespace
+
+TEST_CASE("pixels are Pillow's") {
+  for (const std::string name : kNames) {
+    CAPTURE(name);
+    const Tensor& expected = golden().at(name + "/pixels");
+    const Bytes found = decode(bytes_of(name), name);
+    REQUIRE(static_cast<int64_t>(found.size()) == expected.numel());
+    const bool exact = name.find(".jpg") == name.npos || jpeg_decoder() != "stb_image";
+    int64_t worst = 0;
+    for (size_t i = 0; i < found.size(); ++i)
+      worst = std::max<int64_t>(worst, std::abs(found[i] - expected.data<uint8_t>()[i]));
+    // stb_image rounds colours and upsamples in its own way.
+    CHECK(worst <= (exact ? 0 : 6));
+  }
+}
+
+TEST_CASE("a part of an image has the pixels of the whole") {
+  for (const std::string name : kNames) {
+    CAPTURE(name);
+    const Bytes bytes = bytes_of(name), whole = decode(bytes, name);
+    ImageFile image(bytes, name);
+    const auto [height, width] = image.size();
+    const int64_t top = height / 2, left = width / 2, bottom = height - height / 8, right = width - width / 8;
+    int64_t y = top, different = 0;
+    image.read_rows(top, bottom, left, right, [&](const uint8_t* row) {
+      for (int64_t x = left; x < right; ++x) {
+        for (int64_t c = 0; c < 3; ++c)
+          different += row[4 * x + c] != whole[static_cast<size_t>((y * width + x) * 3 + c)];
+      }
+      ++y;
+    });
+    CHECK(y == bottom);
+    CHECK(different == 0);
+  }
+}
+
+TEST_CASE("shrinking decodes JPEGs at a fraction of their size") {
+  const Bytes bytes = bytes_of("wide.jpg");  // 101 x 75
+  ImageFile image(bytes, "wide.jpg");
+  image.shrink(0.3);
+  if (jpeg_decoder() == "stb_image") {
+    CHECK(image.size() == ImageSize{75, 101});
+    return;
+  }
+  CHECK(image.size() == ImageSize{38, 51});
+  int64_t rows = 0;
+  image.read_rows(3, 38, 5, 51, [&](const uint8_t*) { ++rows; });
+  CHECK(rows == 35);
+  ImageFile full(bytes, "wide.jpg");
+  full.shrink(0.6);
+  CHECK(full.size() == ImageSize{75, 101});
+  ImageFile least(bytes, "wide.jpg");
+  least.shrink(0.0);
+  CHECK(least.size() == ImageSize{10, 13});
+}
+
+TEST_CASE("damaged files are refused with their name") {
+  CHECK(refusal({}) == "x.jpg: the file is empty, expected an image");
+  CHECK(contains(refusal({'h', 'e', 'l', 'l', 'o'}), "x.jpg: expected a JPEG or PNG image, found something else"));
+  for (const std::string name : kNames) {
+    CAPTURE(name);
+    const Bytes whole = bytes_of(name);
+    for (size_t size = 0; size < whole.size(); size += 1 + size / 16) {
+      CAPTURE(size);
+      const std::string message = refusal(Bytes(whole.begin(), whole.begin() + static_cast<int64_t>(size)));
+      // stb_image takes a PNG without its last bytes, once all pixels are there; every JPEG cut short is refused.
+      if (name.find(".jpg") != name.npos || size < whole.size() / 2) CHECK(contains(message, "x.jpg: "));
+    }
+  }
+}
+
+TEST_CASE("headers that claim absurd sizes cost no memory") {
+  Bytes bytes = bytes_of("wide.jpg");
+  size_t frame = 0;
+  while (!(bytes[frame] == 0xFF && bytes[frame + 1] == 0xC0)) ++frame;
+  for (size_t i = 5; i < 9; ++i) bytes[frame + i] = 0xFF;  // 65535 x 65535
+  CHECK(contains(refusal(bytes), jpeg_decoder() == "stb_image" ? "found 65535x65535" : "65500 pixels"));
+  bytes[frame + 5] = 0x20;  // 8447 rows: within the limit, but not in a file of this size
+  bytes[frame + 7] = 0x10;
+  CHECK(contains(refusal(bytes), "pixels cannot be in a file of"));
+  for (size_t i = 5; i < 9; ++i) bytes[frame + i] = 0;
+  CHECK(contains(refusal(bytes), "x.jpg: "));
+
+  Bytes png = bytes_of("palette.png");
+  for (size_t i = 16; i < 24; ++i) png[i] = 0x7F;
+  CHECK(contains(refusal(png), "x.jpg: "));
+}
+
+TEST_CASE("each byte of a header flipped: pixels or a clear error, never a crash") {
+  for (const std::string name : {"tiny.jpg", "palette.png"}) {
+    CAPTURE(name);
+    const Bytes whole = bytes_of(name);
+    for (size_t i = 0; i < whole.size(); i += i < 256 ? 1 : 7) {
+      Bytes flipped = whole;
+      flipped[i] ^= 0xFF;
+      const std::string message = refusal(flipped);
+      CHECK((message.empty() || contains(message, "x.jpg: ")));
+    }
+  }
+}
+
+TEST_CASE("rows outside of the image are a wrong call") {
+  const Bytes bytes = bytes_of("tiny.jpg");  // 7 x 9
+  ImageFile image(bytes, "tiny.jpg");
+  CHECK_THROWS_AS(image.read_rows(0, 10, 0, 7, [](const uint8_t*) {}), std::invalid_argument);
+  CHECK_THROWS_AS(image.read_rows(0, 9, 3, 8, [](const uint8_t*) {}), std::invalid_argument);
+}
