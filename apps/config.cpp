@@ -1,9 +1,11 @@
 #include "apps/config.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <thread>
 
 #include "apps/text.h"
 #include "data/dataset.h"
@@ -60,6 +62,21 @@ void check_bits(const char* option, int64_t bits, bool zero_allowed) {
 
 }  // namespace
 
+std::array<float, 3> parse_channels(const char* option, const std::string& text) {
+  std::array<float, 3> values{};
+  const char *at = text.data(), *end = at + text.size();
+  for (size_t i = 0; i < 3 && !text.empty(); ++i) {
+    const auto [stop, error] = std::from_chars(at, end, values[i]);
+    const bool last = i == 2;
+    if (error != std::errc() || !(values[i] >= 0 && values[i] <= 1) ||
+        (last ? stop != end : stop == end || *stop != ',')) {
+      throw UsageError(concat(option, ": expected three numbers in [0, 1], as 0.485,0.456,0.406, found '", text, "'"));
+    }
+    at = stop + 1;
+  }
+  return values;
+}
+
 Json config_to_json(const TrainConfig& config, JsonPart part) {
   Json json = {{"dataset", config.dataset}, {"model", config.model}};
   for_each_option(config, [&](const Option& option, const auto& field) {
@@ -95,7 +112,15 @@ void validate(const TrainConfig& c) {
   }
   one_of("DATASET", c.dataset, dataset_names());
   one_of("MODEL", c.model, model_names());
-  in_range<int64_t>("--workers", c.workers, 0, 256, "0 to 256");
+  in_range<int64_t>("--workers", c.workers, -1, 256, "0 to 256");
+  one_of("--aug", c.aug, {"paper", "field"});
+  in_range<int64_t>("--image-size", c.image_size, 8, 4096, "8 to 4096");
+  in_range<int64_t>("--max-bad-images", c.max_bad_images, -1, kMany, "0 or more");
+  parse_channels("--mean", c.mean);
+  parse_channels("--std", c.std);
+  one_of("--stem", c.stem, {"auto", "cifar", "imagenet"});
+  in_range<int64_t>("--calibrate", c.calibrate, 1, kMany, "1 or more batches");
+  in_range<int64_t>("--bn-recalibrate", c.bn_recalibrate, 0, kMany, "0 (off) or more batches");
   in_range<int64_t>("--limit-train", c.limit_train, 0, kMany, "0 (all) or more");
   in_range<int64_t>("--limit-val", c.limit_val, 0, kMany, "0 (all) or more");
   check_bits("--bits", c.bits, false);
@@ -131,6 +156,13 @@ void validate(const TrainConfig& c) {
 
 TrainConfig resolve(TrainConfig c) {
   const TrainConfig defaults;
+  if (c.workers < 0) c.workers = c.photographs() ? std::max<int64_t>(std::thread::hardware_concurrency(), 1) : 1;
+  if (!c.photographs()) {
+    c.aug = defaults.aug;
+    c.image_size = defaults.image_size;
+    c.fast_decode = false;
+  }
+  if (c.stem == "auto") c.stem = c.photographs() ? "imagenet" : "cifar";
   if (c.weight_bits == 0) c.weight_bits = c.bits;
   if (c.act_bits == 0) c.act_bits = c.bits;
   if (c.lr == 0) c.lr = c.quantized() ? 0.01 : 0.1;
@@ -142,10 +174,16 @@ TrainConfig resolve(TrainConfig c) {
     c.noise_k = defaults.noise_k;
     c.first_last_bits = 0;
   }
-  if (!c.quantized() || !c.init.empty()) c.pretrain_epochs = defaults.pretrain_epochs;
+  if (!c.quantized()) {
+    c.calibrate = defaults.calibrate;
+    c.pretrain_epochs = defaults.pretrain_epochs;
+  } else if (!c.init.empty()) {
+    c.pretrain_epochs = 0;  // said outright, since checkpoints do not keep --init
+  }
   if (c.pretrain_epochs <= 0) c.pretrain_lr = defaults.pretrain_lr;
   // A run may go on from another working folder.
   if (!c.init.empty()) c.init = std::filesystem::absolute(c.init).lexically_normal().string();
+  if (!c.val_labels.empty()) c.val_labels = std::filesystem::absolute(c.val_labels).lexically_normal().string();
   if (!c.data_dir.empty()) c.data_dir = std::filesystem::absolute(c.data_dir).lexically_normal().string();
   return c;
 }

@@ -1,5 +1,6 @@
 #pragma once
 // TrainConfig: everything that ntq-train can be told, its one list of options, and its JSON form.
+#include <array>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -18,8 +19,13 @@ struct TrainConfig {
   std::string dataset, model;
 
   std::string data_dir;
-  int64_t workers = 1;
+  int64_t workers = -1;  // -1: 1, or one per core for photographs
   bool no_aug = false;
+  std::string aug = "paper";
+  int64_t image_size = 224;
+  bool fast_decode = false;
+  int64_t max_bad_images = -1;  // -1: 10 in training, 0 in validation
+  std::string val_labels, mean, std;
   int64_t limit_train = 0, limit_val = 0;
 
   int64_t bits = 32, weight_bits = 0, act_bits = 0;  // 0: as bits
@@ -27,7 +33,12 @@ struct TrainConfig {
   double noise = 0.2, noise_k = 50;
   int64_t first_last_bits = 0;
 
+  std::string stem = "auto";
+  bool zero_init_residual = false;
+
   std::string init;
+  int64_t calibrate = 1, bn_recalibrate = 0;
+  bool no_start_eval = false;
   int64_t pretrain_epochs = -1;  // -1: as epochs
   double pretrain_lr = 0.1;
 
@@ -47,6 +58,8 @@ struct TrainConfig {
   bool quantized() const { return weight_bits < 32 || act_bits < 32; }
   /// Valid after resolve(): a full-precision stage comes first.
   bool two_stages() const { return quantized() && init.empty() && pretrain_epochs > 0; }
+  /// Photographs, decoded as they are needed.
+  bool photographs() const { return dataset == "imagenet" || dataset == "folder"; }
 };
 
 /// Recipe options decide the result: they are stored in checkpoints, compared when a run is resumed or reused. Run
@@ -72,8 +85,16 @@ void for_each_option(Config& c, Visitor&& visit) {
   const auto recipe = Scope::recipe;
   const auto run = Scope::run;
   visit(Option{"data-dir", "Data", run, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]"}, c.data_dir);
-  visit(Option{"workers", "Data", run, "loader threads; 0: load between steps [1]"}, c.workers);
+  visit(Option{"workers", "Data", run, "loader threads; 0: load between steps [1; photographs: one per core]"},
+        c.workers);
   visit(Option{"no-aug", "Data", recipe, "no random crop and flip"}, c.no_aug);
+  visit(Option{"aug", "Data", recipe, "photographs' crops: paper or field [paper]"}, c.aug);
+  visit(Option{"image-size", "Data", recipe, "side of photographs' crops [224]"}, c.image_size);
+  visit(Option{"fast-decode", "Data", recipe, "decode large JPEGs at a fraction of their size"}, c.fast_decode);
+  visit(Option{"max-bad-images", "Data", run, "images that may be left out [10; 0 in validation]"}, c.max_bad_images);
+  visit(Option{"val-labels", "Data", run, "labels of a val folder without class folders"}, c.val_labels);
+  visit(Option{"mean", "Data", recipe, "of each channel, as R,G,B in [0, 1] [the data set's]"}, c.mean);
+  visit(Option{"std", "Data", recipe, "deviation of each channel, likewise"}, c.std);
   visit(Option{"limit-train", "Data", recipe, "use only the first N training images"}, c.limit_train);
   visit(Option{"limit-val", "Data", recipe, "use only the first N validation images"}, c.limit_val);
 
@@ -86,7 +107,14 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"first-last-bits", "Quantization", recipe, "first conv and classifier [as the others]"},
         c.first_last_bits);
 
+  visit(Option{"stem", "Model", recipe, "cifar, imagenet, or auto: as the data set [auto]"}, c.stem);
+  visit(Option{"zero-init-residual", "Model", recipe, "last batch norm of a block starts at 0"}, c.zero_init_residual);
+
   visit(Option{"init", "Start", run, "start from the weights of this checkpoint"}, c.init);
+  visit(Option{"calibrate", "Start", recipe, "batches that set the first quantizer steps [1]"}, c.calibrate);
+  visit(Option{"bn-recalibrate", "Start", recipe, "re-estimate batch norm on N batches before each validation [0]"},
+        c.bn_recalibrate);
+  visit(Option{"no-start-eval", "Start", run, "no accuracy before and after quantization"}, c.no_start_eval);
   visit(Option{"pretrain-epochs", "Start", recipe, "full-precision stage; 0: none [--epochs]"}, c.pretrain_epochs);
   visit(Option{"pretrain-lr", "Start", recipe, "its learning rate [0.1]"}, c.pretrain_lr);
 
@@ -119,6 +147,8 @@ nlohmann::ordered_json config_to_json(const TrainConfig& config, JsonPart part);
 /// Overwrites what `json` names. Throws UsageError for an unknown key or a value of another type; `where` stands for
 /// the file in it.
 void apply_json(TrainConfig& config, const nlohmann::ordered_json& json, const std::string& where);
+/// "0.485,0.456,0.406"; zeros for "". Throws UsageError naming `option`.
+std::array<float, 3> parse_channels(const char* option, const std::string& text);
 /// Throws UsageError: "--epochs: expected 1 or more, found 0".
 void validate(const TrainConfig& config);
 /// Fills in what depends on other options and sets to the defaults what has no effect, so that equal recipes have equal

@@ -25,12 +25,13 @@ class Console {
   void log(const std::string& text);
   /// Redraws the progress line, ten times a second at most; nothing when the output is no terminal.
   void progress(const std::string& text);
+  /// Removes the progress line.
+  void clear_progress();
   /// Whether progress() shows anything.
   bool live() const { return terminal_ && !quiet_; }
 
  private:
   void print(std::FILE* stream, const std::string& text);
-  void clear_progress();
 
   std::FILE* out_;
   std::FILE* log_ = nullptr;

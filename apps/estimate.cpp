@@ -58,4 +58,24 @@ Estimate estimate_stage(const TrainConfig& config, const DatasetPair& data) {
   return out;
 }
 
+DataRate measure_data_rate(const TrainConfig& config, const DatasetPair& data) {
+  const auto loader = make_train_loader(config, data);
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  loader->start(0);
+  int64_t images = 0;
+  while (const auto batch = loader->next()) {
+    images += batch->labels.numel();
+    if (seconds() > 2) break;
+  }
+  return {static_cast<double>(images) / seconds(), config.workers};
+}
+
+std::string bottleneck_text(const DataRate& rate, double model_images_per_s) {
+  const bool data = rate.images_per_s < model_images_per_s;
+  return concat("data: ", fixed(rate.images_per_s, 0), " images/s with ", rate.workers,
+                rate.workers == 1 ? " worker" : " workers", ", the model takes ", fixed(model_images_per_s, 0),
+                ": the ", data ? "data are the bottleneck, try more --workers" : "model is the bottleneck");
+}
+
 }  // namespace ntq::apps

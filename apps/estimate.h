@@ -22,6 +22,16 @@ struct Estimate {
   nlohmann::ordered_json json() const;
 };
 
+/// What the loader of the training images gives on its own, with the options' workers.
+struct DataRate {
+  double images_per_s = 0;
+  int64_t workers = 0;
+};
+/// Loads for about two seconds, or one epoch when that is shorter.
+DataRate measure_data_rate(const TrainConfig& config, const DatasetPair& data);
+/// "data: 540 images/s with 2 workers, the model takes 31: the model is the bottleneck".
+std::string bottleneck_text(const DataRate& rate, double model_images_per_s);
+
 /// Takes a first step to warm up and times the second (and third, when they are short), and one validation batch.
 Estimate estimate_stage(const TrainConfig& config, const DatasetPair& data);
 

@@ -25,7 +25,7 @@ int64_t count_top_k(const Tensor& logits, const Tensor& labels, int64_t k) {
   return hits;
 }
 
-Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook) {
+Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook, const LogitsHook& logits_hook) {
   const NoGrad no_grad;
   const bool was_training = model.training();
   model.eval();
@@ -33,13 +33,15 @@ Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook) {
   loader.start(0);
   int64_t batches = 0;
   while (const auto batch = loader.next()) {
-    const Tensor logits = model.forward(batch->images);
-    const auto images = static_cast<int64_t>(batch->labels.numel());
-    scores.loss_sum +=
-        static_cast<double>(softmax_cross_entropy(logits, batch->labels).item()) * static_cast<double>(images);
-    scores.top1 += count_top_k(logits, batch->labels, 1);
-    scores.top5 += count_top_k(logits, batch->labels, 5);
-    scores.images += images;
+    if (const int64_t images = batch->labels.numel(); images > 0) {  // 0: none could be decoded
+      const Tensor logits = model.forward(batch->images);
+      const double loss = static_cast<double>(softmax_cross_entropy(logits, batch->labels).item());
+      if (logits_hook) logits_hook(logits, batch->labels);
+      scores.loss_sum += loss * static_cast<double>(images);
+      scores.top1 += count_top_k(logits, batch->labels, 1);
+      scores.top5 += count_top_k(logits, batch->labels, 5);
+      scores.images += images;
+    }
     if (hook && !hook(++batches, loader.batches_per_epoch())) break;
   }
   model.train(was_training);

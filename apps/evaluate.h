@@ -28,9 +28,11 @@ int64_t count_top_k(const Tensor& logits, const Tensor& labels, int64_t k);
 
 /// Called after each batch with (batches done, batches); false stops.
 using BatchHook = std::function<bool(int64_t, int64_t)>;
+/// Called with the logits {n,classes} and labels {n} of each batch.
+using LogitsHook = std::function<void(const Tensor&, const Tensor&)>;
 
 /// The model in evaluation mode, without gradients; its mode comes back after. Stops early when `hook` says so: then
 /// scores.images is less than the data set's size.
-Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook = {});
+Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook = {}, const LogitsHook& logits_hook = {});
 
 }  // namespace ntq::apps

@@ -1,7 +1,9 @@
 // ntq-eval: accuracy and per-layer quantization figures of a checkpoint.
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 
+#include "apps/calibrate.h"
 #include "apps/checkpoint.h"
 #include "apps/command.h"
 #include "apps/console.h"
@@ -9,6 +11,7 @@
 #include "apps/layer_report.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
+#include "apps/weights.h"
 #include "engine/backend/backend.h"
 #include "engine/check.h"
 
@@ -20,35 +23,61 @@ namespace {
 struct EvalOptions {
   std::string checkpoint;
   TrainConfig config;  ///< where the data lie and how to run
+  std::string logits;
   bool average = false, json = false;
 };
 
 bool parse(int argc, char** argv, EvalOptions& o) {
-  CLI::App app("Evaluate a checkpoint on its data set: top-1, top-5, loss, and what quantization does to each layer.");
-  app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin")->required()->type_name("");
-  app.add_option("--dataset", o.config.dataset, "another data set [the checkpoint's]")->type_name("NAME");
-  app.add_option("--data-dir", o.config.data_dir, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]")
+  CLI::App app(
+      "Evaluate a checkpoint on its data set: top-1, top-5, loss, and what quantization does to each layer.\n"
+      "Weights of others: ntq-eval FILE.safetensors --dataset imagenet --model resnet50");
+  TrainConfig& c = o.config;
+  app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin, or a safetensors file")
+      ->required()
+      ->type_name("");
+  app.add_option("--dataset", c.dataset, "another data set [the checkpoint's]")->type_name("NAME");
+  app.add_option("--model", c.model, "of a safetensors file of others")->type_name("NAME");
+  app.add_option("--stem", c.stem, "of such a file: cifar, imagenet, or auto [auto]")->type_name("NAME");
+  app.add_option("--data-dir", c.data_dir, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]")
       ->type_name("DIR");
-  app.add_option("--limit-val", o.config.limit_val, "use only the first N images")->type_name("N");
-  app.add_option("--batch-size", o.config.batch_size, "images at a time [128]")->type_name("N");
-  app.add_option("--workers", o.config.workers, "loader threads [1]")->type_name("N");
-  app.add_option("--threads", o.config.threads, "compute threads; 0: one per core [0]")->type_name("N");
+  app.add_option("--aug", c.aug, "photographs' crops: paper or field [the checkpoint's]")->type_name("NAME");
+  app.add_option("--image-size", c.image_size, "side of those crops [the checkpoint's]")->type_name("N");
+  app.add_option("--mean", c.mean, "of each channel [the data set's]")->type_name("R,G,B");
+  app.add_option("--std", c.std, "deviation of each channel, likewise")->type_name("R,G,B");
+  app.add_option("--val-labels", c.val_labels, "labels of a val folder without class folders")->type_name("FILE");
+  app.add_option("--max-bad-images", c.max_bad_images, "images that may be left out [0]")->type_name("N");
+  app.add_option("--limit-val", c.limit_val, "use only the first N images")->type_name("N");
+  app.add_option("--bn-recalibrate", c.bn_recalibrate, "re-estimate batch norm on N training batches [0]")
+      ->type_name("N");
+  app.add_option("--batch-size", c.batch_size, "images at a time [128]")->type_name("N");
+  app.add_option("--workers", c.workers, "loader threads [1; photographs: one per core]")->type_name("N");
+  app.add_option("--threads", c.threads, "compute threads; 0: one per core [0]")->type_name("N");
+  app.add_option("--logits", o.logits, "also write logits and labels into this safetensors file")->type_name("FILE");
   app.add_flag("--ema", o.average, "evaluate the averaged weights (--model-ema)");
   app.add_flag("--json", o.json, "one JSON object on stdout, all else on stderr");
   return parse_or_answer(app, argc, argv);
 }
 
-/// The checkpoint's recipe with this command's run options.
-TrainConfig merged(const EvalOptions& o, const Checkpoint& checkpoint) {
-  TrainConfig c = checkpoint.info.config;
-  if (!o.config.dataset.empty()) c.dataset = o.config.dataset;
-  c.data_dir = o.config.data_dir;
-  c.limit_val = o.config.limit_val;
-  c.batch_size = o.config.batch_size;
-  c.workers = o.config.workers;
-  c.threads = o.config.threads;
+/// `recipe` with this command's run options.
+TrainConfig merged(const EvalOptions& o, TrainConfig c) {
+  const TrainConfig& given = o.config;
+  const TrainConfig defaults;
+  if (!given.dataset.empty()) c.dataset = given.dataset;
+  if (given.aug != defaults.aug) c.aug = given.aug;
+  if (given.image_size != defaults.image_size) c.image_size = given.image_size;
+  if (!given.mean.empty()) c.mean = given.mean;
+  if (!given.std.empty()) c.std = given.std;
+  c.data_dir = given.data_dir;
+  c.val_labels = given.val_labels;
+  c.max_bad_images = given.max_bad_images;
+  c.limit_train = 0;
+  c.limit_val = given.limit_val;
+  c.batch_size = given.batch_size;
+  c.workers = given.workers;
+  c.threads = given.threads;
+  c.bn_recalibrate = given.bn_recalibrate;
   validate(c);
-  return c;
+  return resolve(c);
 }
 
 void check_data(const DatasetInfo& info, const CheckpointInfo& found, const std::string& path) {
@@ -58,27 +87,107 @@ void check_data(const DatasetInfo& info, const CheckpointInfo& found, const std:
                                " classes, ", found.channels, " channels)"));
 }
 
+/// What is evaluated, and on what.
+struct Subject {
+  TrainConfig config;
+  DatasetPair data;
+  std::shared_ptr<Module> model;
+  std::string title;
+};
+
+Subject open_checkpoint(const EvalOptions& o, const TensorFile& file, Console& console) {
+  if (!o.config.model.empty() || o.config.stem != TrainConfig().stem) {
+    throw UsageError("--model, --stem: only for files that are not checkpoints of ntq-train; those name their model");
+  }
+  const Checkpoint checkpoint = read_checkpoint(file, o.checkpoint);
+  Subject s;
+  s.config = merged(o, checkpoint.info.config);
+  s.data = open_data(s.config, console);
+  check_data(s.data.val->info(), checkpoint.info, o.checkpoint);
+  s.model = model_of(checkpoint, o.checkpoint, o.average);
+  s.title = concat(", epoch ", checkpoint.info.progress.epoch, o.average ? ", averaged weights" : "");
+  return s;
+}
+
+Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& console) {
+  if (o.config.dataset.empty() || o.config.model.empty()) {
+    throw UsageError(
+        concat(o.checkpoint, ": not a checkpoint of ntq-train; say what it is: --dataset NAME --model NAME"));
+  }
+  if (o.average) throw UsageError("--ema: only for checkpoints of ntq-train");
+  TrainConfig recipe;
+  recipe.model = o.config.model;
+  recipe.stem = o.config.stem;
+  Subject s;
+  s.config = merged(o, recipe);
+  s.data = open_data(s.config, console);
+  s.model = build_model(s.config, s.data.val->info().classes, s.data.val->info().channels);
+  const LoadReport report = load_weights(*s.model, read_public_weights(file),
+                                         {.path = o.checkpoint, .model = s.config.model, .new_head = false});
+  if (!report.missing.empty()) {
+    throw CheckpointError(concat(o.checkpoint, ": lacks ", report.missing.size(), " tensors of ", s.config.model,
+                                 ", the first is '", report.missing[0], "'; is it of another model?"));
+  }
+  if (!report.left_over.empty()) {
+    console.warn(concat(o.checkpoint, ": ", report.left_over.size(), " tensors have no place in ", s.config.model,
+                        ", the first is '", report.left_over[0], "'"));
+  }
+  s.model->eval();
+  return s;
+}
+
+/// Logits and labels in the order of the images.
+struct LogitsFile {
+  std::vector<float> values;
+  std::vector<int32_t> labels;
+
+  void add(const Tensor& batch, const Tensor& of) {
+    values.insert(values.end(), batch.f32(), batch.f32() + batch.numel());
+    labels.insert(labels.end(), of.data<int32_t>(), of.data<int32_t>() + of.numel());
+  }
+  void save(const std::string& path) const {
+    const auto rows = static_cast<int64_t>(labels.size());
+    const int64_t classes = rows == 0 ? 0 : static_cast<int64_t>(values.size()) / rows;
+    TensorFile file;
+    file.tensors = {{"logits", Tensor::from({rows, classes}, std::span<const float>(values))},
+                    {"labels", Tensor::from({rows}, std::span<const int32_t>(labels))}};
+    save_tensors(path, file);
+  }
+};
+
 void run(const EvalOptions& o) {
   Console console(false, o.json);
-  const Checkpoint checkpoint = load_checkpoint(o.checkpoint);
-  const TrainConfig config = merged(o, checkpoint);
-  if (config.threads > 0) set_cpu_threads(static_cast<int>(config.threads));
-  const DatasetPair data = open_dataset(config.dataset, config.data_dir, 0, config.limit_val);
-  check_data(data.val->info(), checkpoint.info, o.checkpoint);
-  const auto model = model_of(checkpoint, o.checkpoint, o.average);
+  if (o.config.threads > 0) set_cpu_threads(static_cast<int>(o.config.threads));
+  const TensorFile file = load_tensors(o.checkpoint);
+  const Subject subject =
+      is_ntq_checkpoint(file) ? open_checkpoint(o, file, console) : open_public_file(o, file, console);
+  const auto& [config, data, model, title] = subject;
   const auto layers = report_layers(*model);
-  console.headline(concat(config.model, " on ", config.dataset, ", ", precision_text(config), ", epoch ",
-                          checkpoint.info.progress.epoch, o.average ? ", averaged weights" : ""));
+  console.headline(concat(config.model, " on ", config.dataset, ", ", precision_text(config), title));
   console.line(layer_table(layers));
+  if (config.bn_recalibrate > 0) {
+    recalibrate_norms(*model, config, data, config.bn_recalibrate);
+    console.line(concat("batch norm re-estimated on ", config.bn_recalibrate, " training batches"));
+  }
 
+  if (!o.logits.empty() && std::filesystem::exists(o.logits)) {
+    throw UsageError("--logits " + o.logits + ": exists already; name another file");
+  }
+  LogitsFile logits;
   const auto start = std::chrono::steady_clock::now();
   const auto loader = make_val_loader(config, data);
-  const Scores scores = evaluate(*model, *loader, [&](int64_t done, int64_t of) {
-    console.progress(concat(bar(static_cast<double>(done) / static_cast<double>(of), 20), " ", done, "/", of));
-    return true;
-  });
+  const Scores scores = evaluate(
+      *model, *loader,
+      [&](int64_t done, int64_t of) {
+        console.progress(concat(bar(static_cast<double>(done) / static_cast<double>(of), 20), " ", done, "/", of));
+        return true;
+      },
+      o.logits.empty() ? LogitsHook()
+                       : [&](const Tensor& values, const Tensor& labels) { logits.add(values, labels); });
+  if (!o.logits.empty()) logits.save(o.logits);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double speed = static_cast<double>(scores.images) / seconds;
+  for (const std::string& bad : loader->bad_images()) console.warn("left out: " + bad);
   console.headline(concat("top-1 ", fixed(scores.top1_percent(), 2), "%  top-5 ", fixed(scores.top5_percent(), 2),
                           "%  loss ", fixed(scores.loss(), 4)));
   console.line(concat(scores.images, " images in ", duration(seconds), ", ", fixed(speed, 0), " images/s"));

@@ -6,6 +6,7 @@
 #include "apps/layer_report.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
+#include "data/image_file.h"
 #include "engine/backend/backend.h"
 #include "engine/check.h"
 
@@ -130,14 +131,16 @@ void show_checkpoint(const InfoOptions& o) {
 void show_build(const InfoOptions& o) {
   const std::string cpu = backend_for(Device{}).describe();
   if (o.json) {
-    std::cout << Json{{"version", version()}, {"build_type", build_type()}, {"compiler", compiler()},
-                      {"isa", cpu_isa()},     {"threads", cpu_threads()},   {"backends", {cpu}}}
+    std::cout << Json{{"version", version()},  {"build_type", build_type()}, {"compiler", compiler()},
+                      {"isa", cpu_isa()},      {"threads", cpu_threads()},   {"backends", {cpu}},
+                      {"jpeg", jpeg_decoder()}}
                      .dump()
               << '\n';
     return;
   }
   std::cout << "version    " << version() << ", " << build_type() << "\ncompiler   " << compiler() << "\nisa        "
-            << cpu_isa() << " (NTQ_CPU_ISA chooses another)\nbackends   " << cpu << '\n';
+            << cpu_isa() << " (NTQ_CPU_ISA chooses another)\nbackends   " << cpu << "\njpeg       " << jpeg_decoder()
+            << '\n';
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ T parse_number(const std::string& option, const std::string& text, const char* w
 }
 
 const char* value_name(const std::string& key) {
-  if (key == "init") return "FILE";
+  if (key == "init" || key == "val_labels") return "FILE";
+  if (key == "mean" || key == "std") return "R,G,B";
   return key == "data_dir" || key == "output" ? "DIR" : "NAME";
 }
 
@@ -85,11 +86,11 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option_function<std::string>(
          "DATASET", [&](const std::string& name) { given["dataset"] = name; },
-         "cifar10, cifar100, fashion-mnist, synthetic")
+         "cifar10, cifar100, imagenet, folder, fashion-mnist, synthetic")
       ->type_name("");
   app.add_option_function<std::string>(
          "MODEL", [&](const std::string& name) { given["model"] = name; },
-         "resnet20 ... resnet110, resnet18, wrn16-4, ...")
+         "resnet20 ... resnet110, resnet18 ... resnet152, wrn16-4, ...")
       ->type_name("");
   for_each_option(command.config, [&](const Option& option, auto& field) {
     app.option_defaults()->group(option.group);

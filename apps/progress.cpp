@@ -1,5 +1,7 @@
 #include "apps/progress.h"
 
+#include <algorithm>
+
 #include "apps/text.h"
 #include "engine/check.h"
 
@@ -40,9 +42,15 @@ void ProgressReport::step(int64_t images, double loss) {
   }
   if (!logs) return;
   const std::string line = concat(where(), "  step ", p.step, "/", of, "  loss ", fixed(loss, 4), "  mean ",
-                                  fixed(p.loss_sum / static_cast<double>(p.seen), 4), "  ", speed,
+                                  fixed(p.loss_sum / static_cast<double>(std::max<int64_t>(p.seen, 1)), 4), "  ", speed,
                                   " images/s  data wait ", wait, "  left ", left);
   console_.live() ? console_.log(line) : console_.line(line);
+}
+
+void ProgressReport::bad_images(const std::vector<std::string>& messages) {
+  for (; warned_ < messages.size(); ++warned_) {
+    console_.warn(concat("left out, ", warned_ + 1, " so far: ", messages[warned_]));
+  }
 }
 
 void ProgressReport::end_training() {

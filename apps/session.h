@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "apps/config.h"
+#include "apps/console.h"
 #include "data/loader.h"
 #include "engine/module.h"
 #include "optim/ema.h"
@@ -35,11 +36,14 @@ struct Session {
   int64_t global_step() const { return progress.epoch * schedule.steps_per_epoch + progress.step; }
 };
 
-DatasetPair open_data(const TrainConfig& config);
+/// Shows progress while class folders are read for the first time.
+DatasetPair open_data(const TrainConfig& config, Console& console);
 /// The model that the options describe, for `classes` and images of `channels`.
 std::shared_ptr<Module> build_model(const TrainConfig& config, int64_t classes, int64_t channels);
 /// Loader of the validation images: in order, unchanged, every one.
 std::unique_ptr<DataLoader> make_val_loader(const TrainConfig& config, const DatasetPair& data);
+/// Loader of the training images: shuffled, augmented, full batches only.
+std::unique_ptr<DataLoader> make_train_loader(const TrainConfig& config, const DatasetPair& data);
 /// Throws UsageError when an epoch would have no step.
 Session make_session(const TrainConfig& config, const DatasetPair& data);
 

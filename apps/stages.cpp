@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "apps/calibrate.h"
 #include "apps/checkpoint.h"
 #include "apps/estimate.h"
 #include "apps/init.h"
@@ -39,6 +40,10 @@ Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
               {"best_epoch", p.best_epoch},
               {"last", last_row(run)}};
   if (const auto stage = pretrain_run(run)) out["pretrain_run"] = stage->name();
+  if (run.has("start.json")) {
+    std::ifstream file(run.file("start.json"));
+    out["start"] = Json::parse(file, nullptr, false);
+  }
   return out;
 }
 
@@ -72,7 +77,12 @@ Json go_on(const RunFolder& run, const TrainConfig& config, const DatasetPair& d
   if (resumed) restore(session, run.file("last.bin"));
   print_start(console, session, run.path);
   if (!resumed) {
-    if (!init.empty()) print_init(console, init_from(session, init), init);
+    if (!init.empty()) {
+      print_init(console, init_from(session, init), init);
+      if (const auto scores = prepare_quantized_start(session, console)) {
+        write_file_atomically(run.file("start.json"), to_json(*scores).dump(2) + "\n");
+      }
+    }
     save_checkpoint(run.file("last.bin"), session);
   }
   train(session, run, console);
@@ -140,7 +150,7 @@ Json announce_stages(const TrainConfig& config, const DatasetPair& data, Console
 
 Json start_run(const TrainConfig& config, Console& console) {
   set_threads(config);
-  const DatasetPair data = open_data(config);
+  const DatasetPair data = open_data(config, console);
   check_buildable(config, data);
   if (config.two_stages()) announce_stages(config, data, console);
   return go_on(create_run(config), config, data, console);
@@ -148,10 +158,17 @@ Json start_run(const TrainConfig& config, Console& console) {
 
 Json dry_run(const TrainConfig& config, Console& console) {
   set_threads(config);
-  const DatasetPair data = open_data(config);
+  const DatasetPair data = open_data(config, console);
   check_buildable(config, data);
   print_start(console, make_session(config, data), "none (--dry-run)");
-  return announce_stages(config, data, console);
+  Json out = announce_stages(config, data, console);
+  const double step = out["stages"].back().value("seconds_per_step", 0.0);
+  const DataRate rate = measure_data_rate(config, data);
+  const double model_rate = step > 0 ? static_cast<double>(config.batch_size) / step : 0;
+  console.line(bottleneck_text(rate, model_rate));
+  out["data_images_per_s"] = rate.images_per_s;
+  out["model_images_per_s"] = model_rate;
+  return out;
 }
 
 Json resume_run(const TrainCommand& command, Console& console) {
@@ -164,7 +181,7 @@ Json resume_run(const TrainCommand& command, Console& console) {
     return report_end(run, summary, console);
   }
   set_threads(config);
-  return go_on(run, config, open_data(config), console);
+  return go_on(run, config, open_data(config, console), console);
 }
 
 }  // namespace ntq::apps

@@ -66,9 +66,9 @@ void print_start(Console& console, const Session& s, const std::string& run_path
   }
 }
 
-void print_init(Console& console, const InitReport& report, const std::string& path) {
+void print_init(Console& console, const LoadReport& report, const std::string& path) {
   console.line(concat("Starting from ", path, ": ", report.matched, " tensors matched, ", report.fresh.size(),
-                      " quantizer entries set by the first batch, ", report.missing.size(), " missing",
+                      " quantizer entries to be calibrated, ", report.missing.size(), " missing",
                       first_of(report.missing), ", ", report.left_over.size(), " left over",
                       first_of(report.left_over)));
   for (const auto& notice : report.notices) console.line("Note: " + notice);

@@ -9,7 +9,7 @@ namespace ntq::apps {
 /// Device, model, data, quantization by layer group, optimizer, schedule, run folder.
 void print_start(Console& console, const Session& session, const std::string& run_path);
 /// What --init has found, missed and left over.
-void print_init(Console& console, const InitReport& report, const std::string& path);
+void print_init(Console& console, const LoadReport& report, const std::string& path);
 /// "full precision" or "weights 4, activations 4 bits (ntq)".
 std::string precision_text(const TrainConfig& config);
 

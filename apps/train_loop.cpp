@@ -2,9 +2,11 @@
 // so a run that stops anywhere and goes on from last.bin ends with the same bits.
 #include "apps/train_loop.h"
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 
+#include "apps/calibrate.h"
 #include "apps/checkpoint.h"
 #include "apps/divergence.h"
 #include "apps/evaluate.h"
@@ -32,8 +34,10 @@ void train_epoch(Session& s, const RunFolder& run, ProgressReport& report) {
   s.train_loader->start(p.epoch, p.step);
   report.start_epoch();
   while (const auto batch = s.train_loader->next()) {
-    const StepResult result = train_step(s, *batch, s.schedule.at(s.global_step()));
+    report.bad_images(s.train_loader->bad_images());
     const int64_t images = batch->labels.numel();
+    // Without a single good image there is nothing to learn from; the step counts all the same.
+    const StepResult result = images == 0 ? StepResult{} : train_step(s, *batch, s.schedule.at(s.global_step()));
     p.step += 1;
     p.loss_sum += result.loss * static_cast<double>(images);
     p.correct += result.correct;
@@ -53,10 +57,12 @@ void validate_epoch(Session& s, const RunFolder& run, ProgressReport& report, Ep
     report.validation(done, of);
     return stop_signal() == 0;
   };
+  if (s.config.bn_recalibrate > 0) recalibrate_norms(*s.model, s.config, s.data, s.config.bn_recalibrate);
   const Scores scores = evaluate(*s.model, *s.val_loader, go_on);
   Scores average;
   if (s.ema && stop_signal() == 0) {
     s.ema->swap();
+    if (s.config.bn_recalibrate > 0) recalibrate_norms(*s.model, s.config, s.data, s.config.bn_recalibrate);
     average = evaluate(*s.model, *s.val_loader, go_on);
     s.ema->swap();
   }
@@ -80,8 +86,9 @@ EpochRow run_epoch(Session& s, const RunFolder& run, ProgressReport& report) {
   const Progress& p = s.progress;
   EpochRow row;
   row.epoch = p.epoch + 1;
-  row.train_loss = p.loss_sum / static_cast<double>(p.seen);
-  row.train_top1 = 100.0 * static_cast<double>(p.correct) / static_cast<double>(p.seen);
+  const auto seen = static_cast<double>(std::max<int64_t>(p.seen, 1));
+  row.train_loss = p.loss_sum / seen;
+  row.train_top1 = 100.0 * static_cast<double>(p.correct) / seen;
   row.lr = static_cast<double>(s.schedule.at(row.epoch * s.schedule.steps_per_epoch - 1));
   validate_epoch(s, run, report, row);
   const QuantMeans means = quant_means(report_layers(*s.model));

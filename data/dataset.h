@@ -61,6 +61,7 @@ struct DatasetOptions {
   std::string dir = {};  ///< searched for the standard folder names; empty: $NTQ_DATA_DIR, else ./datasets
   /// > 0: keep the first so many images; of sets that lie in class folders, so many at equal distances.
   int64_t limit_train = 0, limit_val = 0;
+  std::array<float, 3> mean{}, deviation{};  ///< for the normalisation, instead of the set's own; zeros: those
 
   // Of photographs (imagenet, folder):
   std::string protocol = "paper";  ///< or "field": data/crop.h

@@ -17,6 +17,27 @@ constexpr Entry kEntries[] = {
     {"imagenet", open_imagenet}, {"folder", open_folder},     {"synthetic", open_synthetic},
 };
 
+/// A data set with another normalisation.
+class Normalised final : public Dataset {
+ public:
+  Normalised(std::shared_ptr<Dataset> inner, const DatasetOptions& options)
+      : inner_(std::move(inner)), info_(inner_->info()) {
+    const auto given = [](const std::array<float, 3>& values) { return values != std::array<float, 3>{}; };
+    if (given(options.mean)) info_.mean = options.mean;
+    if (given(options.deviation)) info_.deviation = options.deviation;
+  }
+  int64_t size() const override { return inner_->size(); }
+  Sample get(int64_t index) const override { return inner_->get(index); }
+  int32_t load(int64_t index, const LoadContext& context, float* out) const override {
+    return inner_->load(index, context, out);
+  }
+  const DatasetInfo& info() const override { return info_; }
+
+ private:
+  std::shared_ptr<Dataset> inner_;
+  DatasetInfo info_;
+};
+
 std::string data_root(const std::string& dir) {
   if (!dir.empty()) return dir;
   const char* variable = std::getenv("NTQ_DATA_DIR");
@@ -37,7 +58,12 @@ DatasetPair open_dataset(const std::string& name, const DatasetOptions& options)
   std::string known;
   for (const Entry& entry : kEntries) {
     if (name == entry.name) {
-      return entry.open({data_root(options.dir), options.limit_train, options.limit_val, options});
+      DatasetPair pair = entry.open({data_root(options.dir), options.limit_train, options.limit_val, options});
+      if (options.mean != std::array<float, 3>{} || options.deviation != std::array<float, 3>{}) {
+        if (pair.train) pair.train = std::make_shared<Normalised>(pair.train, options);
+        pair.val = std::make_shared<Normalised>(pair.val, options);
+      }
+      return pair;
     }
     known += concat(known.empty() ? "" : ", ", entry.name);
   }

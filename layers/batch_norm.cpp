@@ -21,6 +21,12 @@ BatchNorm2d::BatchNorm2d(const BatchNormOptions& options)
       running_mean_(register_buffer("running_mean", Tensor::zeros({options.channels}))),
       running_var_(register_buffer("running_var", Tensor::full({options.channels}, 1.0f))) {}
 
+void BatchNorm2d::set_momentum(float momentum) {
+  BatchNormOptions changed = options_;
+  changed.momentum = momentum;
+  options_ = checked(changed);
+}
+
 Tensor BatchNorm2d::run(const Tensor& x, const Tensor& residual, bool relu) {
   check(x.defined() && x.shape().rank() >= 2 && x.size(-1) == options_.channels, "BatchNorm2d: input must be {...,",
         options_.channels, "}, found ", x.defined() ? x.shape().str() : "none");

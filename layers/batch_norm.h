@@ -19,6 +19,9 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x) override { return run(x, {}, false); }
   /// relu(bn(x) [+ residual]) in one pass.
   Tensor forward_relu(const Tensor& x, const Tensor& residual = {}) { return run(x, residual, true); }
+  /// From now on; in [0, 1]. 1: the running statistics become those of the next batch.
+  void set_momentum(float momentum);
+  float momentum() const { return options_.momentum; }
 
  private:
   Tensor run(const Tensor& x, const Tensor& residual, bool relu);

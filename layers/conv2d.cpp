@@ -35,8 +35,8 @@ Tensor Conv2d::forward(const Tensor& x) {
         smallest, " pixels high and wide for kernel ", options_.kernel, " and padding ", options_.padding, ", found ",
         x.shape());
   // The gradients use these same tensors: the noisy weight for dx, the quantized input for dw.
-  const Tensor input = input_quant_ ? input_quant_->forward(x) : x;
-  const Tensor weight = weight_quant_ ? weight_quant_->forward(weight_) : weight_;
+  const Tensor input = apply_quantizer(input_quant_, x);
+  const Tensor weight = apply_quantizer(weight_quant_, weight_);
   const Tensor y = conv2d(input, weight, {.stride = options_.stride, .padding = options_.padding});
   return bias_.defined() ? add_bias(y, bias_) : y;
 }

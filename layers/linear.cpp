@@ -26,8 +26,8 @@ Linear::Linear(const LinearOptions& options) : options_(options) {
 Tensor Linear::forward(const Tensor& x) {
   check(x.defined() && x.shape().rank() == 2 && x.size(1) == options_.in_features, "Linear ", options_.name,
         ": input must be {N,", options_.in_features, "}, found ", x.defined() ? x.shape().str() : "none");
-  const Tensor input = input_quant_ ? input_quant_->forward(x) : x;
-  const Tensor weight = weight_quant_ ? weight_quant_->forward(weight_) : weight_;
+  const Tensor input = apply_quantizer(input_quant_, x);
+  const Tensor weight = apply_quantizer(weight_quant_, weight_);
   const Tensor y = linear(input, weight);
   return bias_.defined() ? add_bias(y, bias_) : y;
 }

@@ -34,13 +34,26 @@ class Quantizer : public Module {
   virtual Tensor step() const = 0;
   /// Integer codes (int32, shape of x); value = step * code.
   virtual Tensor codes(const Tensor& x) const = 0;
+  /// While on, forward() in evaluation mode sets the step from all inputs since it was turned on. Methods that need no
+  /// first step do nothing.
+  virtual void calibrate(bool on) { static_cast<void>(on); }
+
+  /// Off: the layer that owns the quantizer computes in full precision.
+  void enable(bool on) { enabled_ = on; }
+  bool enabled() const { return enabled_; }
 
  protected:
   explicit Quantizer(QuantSpec spec);
 
  private:
   QuantSpec spec_;
+  bool enabled_ = true;
 };
+
+/// What a layer does with its quantizer: quantized values, or `x` itself without one or while it is off.
+inline Tensor apply_quantizer(const std::shared_ptr<Quantizer>& quantizer, const Tensor& x) {
+  return quantizer && quantizer->enabled() ? quantizer->forward(x) : x;
+}
 
 using QuantizerFactory = std::function<std::shared_ptr<Quantizer>(const QuantSpec&)>;
 

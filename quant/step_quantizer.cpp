@@ -20,7 +20,7 @@ StepQuantizer::StepQuantizer(const QuantSpec& spec, NoiseLevel noise)
 Tensor StepQuantizer::forward(const Tensor& x) {
   check(x.defined() && x.dtype() == DType::f32 && x.shape().rank() >= 1 && x.numel() > 0, spec().name,
         ": needs a float32 tensor with elements, found ", x.defined() ? x.shape().str() : "none");
-  if (step_.item() == 0.0f) init_step(x);
+  if (calibrating_ || step_.item() == 0.0f) init_step(x);
   check_step();
   QuantizeArgs args{.range = range(), .grad_scale = grad_scale(x)};
   if (training()) {
@@ -38,8 +38,16 @@ Tensor StepQuantizer::codes(const Tensor& x) const {
   return quantize_codes(x, step_, range());
 }
 
+void StepQuantizer::calibrate(bool on) {
+  calibrating_ = on;
+  sum_abs_ = count_ = 0;
+}
+
 void StepQuantizer::init_step(const Tensor& x) {
-  const double mean_abs = backend_for(x.device()).sum_abs(x.f32(), x.numel()) / static_cast<double>(x.numel());
+  if (!calibrating_) sum_abs_ = count_ = 0;
+  sum_abs_ += backend_for(x.device()).sum_abs(x.f32(), x.numel());
+  count_ += static_cast<double>(x.numel());
+  const double mean_abs = sum_abs_ / count_;
   if (!std::isfinite(mean_abs))
     throw DivergedError(
         concat(spec().name, ": the first input, ", x.shape(),

@@ -20,6 +20,8 @@ class StepQuantizer : public Quantizer {
   Tensor step() const override { return step_; }
   /// Throws std::invalid_argument while the step is 0.
   Tensor codes(const Tensor& x) const override;
+  /// The step becomes 2 mean|x| / sqrt(Q_P) over all inputs together.
+  void calibrate(bool on) override;
 
  private:
   void init_step(const Tensor& x);
@@ -29,6 +31,8 @@ class StepQuantizer : public Quantizer {
   NoiseLevel noise_;
   uint32_t stream_;
   Tensor step_, calls_;
+  bool calibrating_ = false;
+  double sum_abs_ = 0, count_ = 0;  // of the inputs that the first step is taken from
 };
 
 }  // namespace ntq

@@ -28,7 +28,10 @@ TrainConfig tiny(int64_t bits) {
   return resolve(c);
 }
 
-Session session(const TrainConfig& c) { return make_session(c, open_data(c)); }
+Session session(const TrainConfig& c) {
+  Console quiet(true, false);
+  return make_session(c, open_data(c, quiet));
+}
 
 void one_step(Session& s) {
   s.train_loader->start(0);
@@ -132,7 +135,7 @@ TEST_CASE("--init takes weights by name and leaves steps to the first batch") {
   TrainConfig c = tiny(4);
   c.seed = 9;
   Session q = session(c);
-  const InitReport report = init_from(q, folder / "fp.bin");
+  const LoadReport report = init_from(q, folder / "fp.bin");
   CHECK(report.matched == static_cast<int64_t>(fp.model->state_dict().size()));
   CHECK(report.missing.empty());
   CHECK(report.left_over.empty());
@@ -145,7 +148,7 @@ TEST_CASE("--init takes weights by name and leaves steps to the first batch") {
   Session same = session(c);
   CHECK(init_from(same, folder / "q4.bin").fresh.empty());
   Session two = session(tiny(2));
-  const InitReport other_bits = init_from(two, folder / "q4.bin");
+  const LoadReport other_bits = init_from(two, folder / "q4.bin");
   CHECK(other_bits.notices.size() == 1);
   CHECK(other_bits.left_over.empty());
   CHECK_FALSE(other_bits.fresh.empty());
@@ -171,7 +174,7 @@ TEST_CASE("--init starts the classifier anew for other classes and refuses other
   }
   save_tensors(folder / "100.bin", turned);
   const auto before = s.model->state_dict().back().second.to_vector();
-  const InitReport report = init_from(s, folder / "100.bin");
+  const LoadReport report = init_from(s, folder / "100.bin");
   CHECK(report.notices.size() == 1);
   CHECK(report.missing.empty());
   CHECK(s.model->named_parameters()[0].second.to_vector()[0] == 0.0f);
@@ -193,7 +196,7 @@ TEST_CASE("filters of foreign files are turned to channels last") {
   for (int64_t i = 0; i < filters.numel(); ++i) filters.f32()[i] = static_cast<float>(i);
   file.tensors.emplace_back("conv1.weight", filters);
   save_tensors(folder / "f.bin", file);
-  const InitReport report = init_from(s, folder / "f.bin");
+  const LoadReport report = init_from(s, folder / "f.bin");
   CHECK(report.matched == 1);
   CHECK_FALSE(report.missing.empty());
   const auto values = s.model->named_parameters()[0].second.to_vector();

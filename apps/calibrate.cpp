@@ -1,0 +1,111 @@
+#include "apps/calibrate.h"
+
+#include <algorithm>
+
+#include "apps/signals.h"
+#include "apps/text.h"
+#include "engine/autograd.h"
+#include "engine/check.h"
+#include "layers/batch_norm.h"
+#include "quant/quantizer.h"
+
+namespace ntq::apps {
+namespace {
+
+template <class M, class Visitor>
+void each(Module& model, Visitor&& visit) {
+  model.visit([&](const std::string&, Module& module) {
+    if (auto* found = dynamic_cast<M*>(&module)) visit(*found);
+  });
+}
+
+/// Runs `batches` batches through the model as it is set, without gradients.
+void run_batches(Module& model, const TrainConfig& config, const DatasetPair& data, int64_t batches,
+                 const std::function<void(int64_t)>& before) {
+  const NoGrad no_grad;
+  const auto loader = make_train_loader(config, data);
+  loader->start(0);
+  for (int64_t i = 0; i < batches; ++i) {
+    const auto batch = loader->next();
+    if (!batch) break;  // the epoch has fewer
+    if (batch->labels.numel() == 0) continue;
+    before(i);
+    model.forward(batch->images);
+  }
+}
+
+double top1(Session& s, Console& console, const char* what) {
+  const Scores scores = evaluate(*s.model, *s.val_loader, [&](int64_t done, int64_t of) {
+    console.progress(
+        concat(what, " ", bar(static_cast<double>(done) / static_cast<double>(of), 20), " ", done, "/", of));
+    return stop_signal() == 0;
+  });
+  if (const int signal = stop_signal()) throw Error("interrupted before the first step; start again", 128 + signal);
+  return scores.top1_percent();
+}
+
+}  // namespace
+
+void calibrate_steps(Session& s, int64_t batches) {
+  std::vector<Quantizer*> fresh;
+  each<Quantizer>(*s.model, [&](Quantizer& q) {
+    if (q.step().item() == 0.0f) fresh.push_back(&q);
+  });
+  if (fresh.empty()) return;
+  const bool was_training = s.model->training();
+  s.model->eval();
+  for (Quantizer* q : fresh) q->calibrate(true);
+  run_batches(*s.model, s.config, s.data, batches, [](int64_t) {});
+  for (Quantizer* q : fresh) q->calibrate(false);
+  s.model->train(was_training);
+}
+
+void recalibrate_norms(Module& model, const TrainConfig& config, const DatasetPair& data, int64_t batches) {
+  if (!data.train) throw DataError(config.dataset + ": no training images to re-estimate batch norm from");
+  const bool was_training = model.training();
+  std::vector<float> momenta;
+  model.eval();
+  each<BatchNorm2d>(model, [&](BatchNorm2d& norm) {
+    momenta.push_back(norm.momentum());
+    norm.train();
+  });
+  // Momentum 1/k for batch k: the plain mean of the batches.
+  run_batches(model, config, data, batches, [&](int64_t i) {
+    each<BatchNorm2d>(model, [&](BatchNorm2d& norm) { norm.set_momentum(1.0f / static_cast<float>(i + 1)); });
+  });
+  size_t at = 0;
+  each<BatchNorm2d>(model, [&](BatchNorm2d& norm) { norm.set_momentum(momenta[at++]); });
+  model.train(was_training);
+}
+
+std::optional<StartScores> prepare_quantized_start(Session& s, Console& console) {
+  const TrainConfig& c = s.config;
+  if (!c.quantized()) return std::nullopt;
+  StartScores scores;
+  if (!c.no_start_eval) {
+    each<Quantizer>(*s.model, [](Quantizer& q) { q.enable(false); });
+    scores.full_precision_top1 = top1(s, console, "before quantization");
+    each<Quantizer>(*s.model, [](Quantizer& q) { q.enable(true); });
+    console.line(concat("Before quantization: top-1 ", fixed(scores.full_precision_top1, 2), "%"));
+  }
+  // Steps follow from activations, and those from the norms' statistics: these first, then both as they will be used.
+  if (c.bn_recalibrate > 0) {
+    each<Quantizer>(*s.model, [](Quantizer& q) { q.enable(false); });
+    recalibrate_norms(*s.model, c, s.data, c.bn_recalibrate);
+    each<Quantizer>(*s.model, [](Quantizer& q) { q.enable(true); });
+  }
+  calibrate_steps(s, c.calibrate);
+  if (c.bn_recalibrate > 0) recalibrate_norms(*s.model, c, s.data, c.bn_recalibrate);
+  if (c.no_start_eval) return std::nullopt;
+  scores.quantized_top1 = top1(s, console, "right after quantization");
+  console.line(concat("Right after quantization: top-1 ", fixed(scores.quantized_top1, 2), "% (steps from ",
+                      c.calibrate, c.calibrate == 1 ? " batch" : " batches",
+                      c.bn_recalibrate > 0 ? ", batch norm re-estimated)" : ")"));
+  return scores;
+}
+
+nlohmann::ordered_json to_json(const StartScores& scores) {
+  return {{"full_precision_top1", scores.full_precision_top1}, {"quantized_top1", scores.quantized_top1}};
+}
+
+}  // namespace ntq::apps

@@ -1,0 +1,75 @@
+// ntq-export: a checkpoint's weights as a safetensors file with torchvision's and timm's names and layouts.
+#include <filesystem>
+#include <iostream>
+
+#include "apps/checkpoint.h"
+#include "apps/command.h"
+#include "apps/console.h"
+#include "apps/start_block.h"
+#include "apps/text.h"
+#include "apps/weights.h"
+#include "engine/check.h"
+
+using namespace ntq;
+using namespace ntq::apps;
+
+namespace {
+
+struct ExportOptions {
+  std::string checkpoint, out;
+  bool quantized = false, average = false, overwrite = false, json = false;
+};
+
+bool parse(int argc, char** argv, ExportOptions& o) {
+  CLI::App app(
+      "Write a checkpoint's weights as a safetensors file for PyTorch: torchvision's and timm's names, filters as\n"
+      "{out, in, height, width}. Full-precision weights, or with --quantized the values that the network computes "
+      "with.");
+  app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin")->required()->type_name("");
+  app.add_option("OUT", o.out, "the file to write")->required()->type_name("");
+  app.add_flag("--quantized", o.quantized, "quantized weights, and the steps of weights and inputs");
+  app.add_flag("--ema", o.average, "the averaged weights (--model-ema)");
+  app.add_flag("--overwrite", o.overwrite, "replace OUT if it is there");
+  app.add_flag("--json", o.json, "one JSON object on stdout, all else on stderr");
+  return parse_or_answer(app, argc, argv);
+}
+
+void run(const ExportOptions& o) {
+  Console console(false, o.json);
+  if (!o.overwrite && std::filesystem::exists(o.out)) {
+    throw UsageError(o.out + ": exists already; name another file, or give --overwrite");
+  }
+  const Checkpoint checkpoint = load_checkpoint(o.checkpoint);
+  const TrainConfig& config = checkpoint.info.config;
+  if (o.quantized && !config.quantized()) {
+    throw UsageError(concat("--quantized: ", o.checkpoint, " is in full precision; leave the option out"));
+  }
+  const auto model = model_of(checkpoint, o.checkpoint, o.average);
+  TensorFile file;
+  file.tensors = public_weights(*model, o.quantized);
+  file.metadata = {{"format", "pt"},
+                   {"ntq.exported", o.quantized ? "quantized" : "weights"},
+                   {"ntq.model", config.model},
+                   {"ntq.dataset", config.dataset},
+                   {"ntq.classes", std::to_string(checkpoint.info.classes)}};
+  save_tensors(o.out, file);
+  size_t bytes = 0;
+  for (const auto& [name, tensor] : file.tensors) bytes += tensor.bytes();
+  console.line(concat(o.out, ": ", file.tensors.size(), " tensors of ", config.model, ", ",
+                      bytes_text(static_cast<double>(bytes)), o.quantized ? ", " + precision_text(config) : ""));
+  if (!o.json) return;
+  std::cout << nlohmann::ordered_json{{"checkpoint", o.checkpoint},     {"file", o.out},
+                                      {"model", config.model},          {"quantized", o.quantized},
+                                      {"tensors", file.tensors.size()}, {"bytes", bytes}}
+                   .dump()
+            << '\n';
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_command(argc, argv, [&] {
+    ExportOptions options;
+    if (parse(argc, argv, options)) run(options);
+  });
+}

@@ -1,0 +1,152 @@
+#include "apps/weights.h"
+
+#include "engine/autograd.h"
+#include "engine/check.h"
+#include "engine/ops/cast.h"
+#include "layers/conv2d.h"
+#include "layers/linear.h"
+
+namespace ntq::apps {
+namespace {
+
+bool is_quantizer_entry(const std::string& name) {
+  return name.find("weight_quant.") != std::string::npos || name.find("input_quant.") != std::string::npos;
+}
+
+/// Values of {Cout,Cin,Kh,Kw} as {Cout,Kh,Kw,Cin}.
+Tensor to_channels_last(const Tensor& w) {
+  const int64_t out = w.size(0), in = w.size(1), kernel = w.size(2) * w.size(3);
+  Tensor y = Tensor::empty({out, w.size(2), w.size(3), in});
+  const float* from = w.f32();
+  float* to = y.f32();
+  for (int64_t o = 0; o < out; ++o) {
+    for (int64_t k = 0; k < kernel; ++k) {
+      for (int64_t i = 0; i < in; ++i) *to++ = from[(o * in + i) * kernel + k];
+    }
+  }
+  return y;
+}
+
+/// The way back.
+Tensor to_channels_first(const Tensor& w) {
+  const int64_t out = w.size(0), in = w.size(3), kernel = w.size(1) * w.size(2);
+  Tensor y = Tensor::empty({out, in, w.size(1), w.size(2)});
+  const float* from = w.f32();
+  float* to = y.f32();
+  for (int64_t o = 0; o < out; ++o) {
+    for (int64_t i = 0; i < in; ++i) {
+      for (int64_t k = 0; k < kernel; ++k) *to++ = from[(o * kernel + k) * in + i];
+    }
+  }
+  return y;
+}
+
+std::string our_name(std::string name) {
+  if (name.rfind("module.", 0) == 0) name.erase(0, 7);
+  if (name.rfind("linear.", 0) == 0) name.replace(0, 6, "fc");
+  // "shortcut.0.weight" of a block is "downsample.0.weight"; a wide ResNet's "shortcut.weight" is our own name.
+  const auto at = name.find(".shortcut.");
+  if (at != std::string::npos && at + 10 < name.size() && (name[at + 10] == '0' || name[at + 10] == '1')) {
+    name.replace(at + 1, 8, "downsample");
+  }
+  return name;
+}
+
+/// Dotted name of the last linear layer.
+std::string classifier_name(Module& model) {
+  std::string last;
+  model.visit([&](const std::string& name, Module& module) {
+    if (dynamic_cast<Linear*>(&module) != nullptr) last = name;
+  });
+  return last;
+}
+
+/// Class counts of file and model when they differ and nothing else does; {0, 0} otherwise.
+std::pair<int64_t, int64_t> other_classes(const NamedTensors& state, const Weights& weights, const std::string& head) {
+  const auto found = weights.find(head + "weight");
+  for (const auto& [name, target] : state) {
+    if (name != head + "weight" || found == weights.end()) continue;
+    const Shape& shape = found->second.shape();
+    if (shape.rank() == 2 && shape[1] == target.size(1) && shape[0] != target.size(0))
+      return {shape[0], target.size(0)};
+  }
+  return {0, 0};
+}
+
+}  // namespace
+
+Weights read_public_weights(const TensorFile& file) {
+  Weights out;
+  for (const auto& [name, tensor] : file.tensors) {
+    if (name.ends_with("num_batches_tracked")) continue;
+    const Tensor value = cast_f32(tensor);
+    out[our_name(name)] = tensor.shape().rank() == 4 ? to_channels_last(value) : value;
+  }
+  return out;
+}
+
+NamedTensors public_weights(Module& model, bool quantized) {
+  const NoGrad no_grad;
+  Weights values;  // quantized ones, by name
+  model.visit([&](const std::string& name, Module& module) {
+    const auto add = [&](const auto& layer) {
+      const auto& q = layer.weight_quantizer();
+      if (q && quantized) values[name + ".weight"] = q->forward(layer.weight());
+    };
+    if (const auto* conv = dynamic_cast<Conv2d*>(&module)) add(*conv);
+    if (const auto* linear = dynamic_cast<Linear*>(&module)) add(*linear);
+  });
+  NamedTensors out;
+  for (const auto& [name, tensor] : model.state_dict()) {
+    if (is_quantizer_entry(name) && !(quantized && name.ends_with(".step"))) continue;
+    const auto found = values.find(name);
+    const Tensor value = found == values.end() ? tensor.detach() : found->second;
+    out.emplace_back(name, value.shape().rank() == 4 ? to_channels_first(value) : value);
+  }
+  return out;
+}
+
+LoadReport load_weights(Module& model, Weights weights, const LoadOptions& o) {
+  LoadReport report;
+  const NamedTensors state = model.state_dict();
+  const std::string head = classifier_name(model) + ".";
+  const auto [there, here] = other_classes(state, weights, head);
+  const bool drop_head = o.new_head && there != here;
+  if (drop_head) {
+    report.notices.push_back(concat("the file has ", there, " classes, the data set ", here, ": the classifier ",
+                                    head.substr(0, head.size() - 1), " starts anew"));
+  }
+  std::vector<std::pair<Tensor, Tensor>> copies;  // to, from
+  for (const auto& [name, target] : state) {
+    const bool step = is_quantizer_entry(name);
+    const auto found = weights.find(name);
+    const bool skip = (step && !o.keep_steps) || (drop_head && name.rfind(head, 0) == 0);
+    if (found == weights.end() || skip) {
+      if (found != weights.end()) weights.erase(found);
+      if (step) {
+        report.fresh.push_back(name);
+      } else if (!skip) {
+        report.missing.push_back(name);
+      }
+      continue;
+    }
+    const Tensor& source = found->second;
+    if (source.shape() != target.shape() || source.dtype() != target.dtype()) {
+      throw CheckpointError(concat(o.path, ": tensor '", name, "': expected ", target.shape(), " ",
+                                   dtype_name(target.dtype()), " of ", o.model, ", found ", source.shape(), " ",
+                                   dtype_name(source.dtype()), "; is it of another model?"));
+    }
+    copies.emplace_back(target, source);
+    weights.erase(found);
+  }
+  for (const auto& [name, tensor] : weights) report.left_over.push_back(name);
+  report.matched = static_cast<int64_t>(copies.size());
+  if (copies.empty()) {
+    throw CheckpointError(concat(o.path, ": expected weights of ", o.model, ", found no tensor of a known name",
+                                 report.left_over.empty() ? "" : "; the first is '" + report.left_over[0] + "'"));
+  }
+  for (auto& [target, source] : copies) target.copy_from(source);
+  return report;
+}
+
+}  // namespace ntq::apps

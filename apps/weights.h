@@ -1,0 +1,43 @@
+#pragma once
+// Weights under public names: reading files of timm, torchvision and others into a model, and writing them back.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/module.h"
+#include "engine/serialize.h"
+
+namespace ntq::apps {
+
+/// Tensors by our names, filters {Cout,Kh,Kw,Cin}, float32.
+using Weights = std::map<std::string, Tensor>;
+
+/// Of a file that is not ours: filters {Cout,Cin,Kh,Kw} are turned, half, bfloat16 and float64 become float32, and
+/// names are taken as torchvision and timm have them, with the habits of other code undone: "module." in front,
+/// "linear" for the classifier "fc", "shortcut" for "downsample". Counters ("num_batches_tracked") are left out.
+Weights read_public_weights(const TensorFile& file);
+
+/// The tensors of a model in evaluation mode, for others: filters as {Cout,Cin,Kh,Kw}, no quantizer entries.
+/// `quantized`: the weights of layers with a weight quantizer as Q(w), and the steps of both quantizers under their
+/// names.
+NamedTensors public_weights(Module& model, bool quantized);
+
+struct LoadReport {
+  int64_t matched = 0;
+  std::vector<std::string> fresh;      ///< quantizer entries that calibration or the first batch will set
+  std::vector<std::string> missing;    ///< other tensors that the file lacks: they keep their random start
+  std::vector<std::string> left_over;  ///< tensors of the file that the model has no place for
+  std::vector<std::string> notices;
+};
+
+struct LoadOptions {
+  std::string path, model;  ///< for errors
+  bool keep_steps = false;  ///< take quantizer entries too
+  bool new_head = true;     ///< let the classifier start anew when the class counts differ; else an error
+};
+
+/// Copies what fits into the model. Throws CheckpointError when nothing matches or a tensor has another shape; the
+/// model is unchanged then.
+LoadReport load_weights(Module& model, Weights weights, const LoadOptions& options);
+
+}  // namespace ntq::apps

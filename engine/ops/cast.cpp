@@ -1,0 +1,48 @@
+#include "engine/ops/cast.h"
+
+#include <bit>
+#include <cmath>
+
+namespace ntq {
+namespace {
+
+/// IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
+float from_half(uint16_t bits) {
+  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  const float sign = (bits & 0x8000) != 0 ? -1.0f : 1.0f;
+  if (exponent == 31) return fraction != 0 ? NAN : sign * INFINITY;
+  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
+  return sign * std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+}
+
+/// The upper half of a float32.
+float from_bfloat16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+
+template <class T, class Convert>
+Tensor convert(const Tensor& x, Convert&& one) {
+  Tensor y = Tensor::empty(x.shape());
+  const auto* in = static_cast<const T*>(x.raw());
+  float* out = y.f32();
+  for (int64_t i = 0; i < x.numel(); ++i) out[i] = one(in[i]);
+  return y;
+}
+
+}  // namespace
+
+Tensor cast_f32(const Tensor& x) {
+  check(x.defined(), "cast_f32: the tensor is undefined");
+  const auto plain = [](auto value) { return static_cast<float>(value); };
+  switch (x.dtype()) {
+    case DType::f32: return x;
+    case DType::f64: return convert<double>(x, plain);
+    case DType::f16: return convert<uint16_t>(x, from_half);
+    case DType::bf16: return convert<uint16_t>(x, from_bfloat16);
+    case DType::i64: return convert<int64_t>(x, plain);
+    case DType::i32: return convert<int32_t>(x, plain);
+    case DType::i8: return convert<int8_t>(x, plain);
+    case DType::u8: return convert<uint8_t>(x, plain);
+  }
+  return {};
+}
+
+}  // namespace ntq
