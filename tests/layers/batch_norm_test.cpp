@@ -101,3 +101,13 @@ TEST_CASE("BatchNorm2d: errors") {
   CHECK_THROWS_WITH_AS(BatchNorm2d({.momentum = 1.5f}), Contains("momentum"), std::invalid_argument);
   CHECK_THROWS_WITH_AS(BatchNorm2d({.eps = 0}), Contains("eps"), std::invalid_argument);
 }
+
+TEST_CASE("BatchNorm2d: momentum 1/k over batches is their plain mean") {
+  BatchNorm2d norm({.channels = 2});
+  for (int k = 1; k <= 3; ++k) {
+    norm.set_momentum(1.0f / static_cast<float>(k));
+    norm(scale(batch(), static_cast<float>(k)));
+  }
+  check_close(named(norm, "running_mean"), {2.5 * 2, 2 * 2});
+  CHECK_THROWS_AS(norm.set_momentum(1.5f), std::invalid_argument);
+}

@@ -98,3 +98,21 @@ TEST_CASE("quantizer ranges") {
     CHECK(range(bits, false).high == 2 * half - 1);
   }
 }
+
+TEST_CASE("calibration takes the step from all inputs together") {
+  const auto q = lsq(2, false, false);
+  const Tensor small = Tensor::from({1, 2}, {1, 2}), large = Tensor::from({1, 4}, {3, 5, 7, 6});
+  q->eval();
+  q->calibrate(true);
+  q->forward(small);
+  check_close(q->step(), {2 * 1.5 / std::sqrt(3.0)});
+  q->forward(large);
+  check_close(q->step(), {2 * 4.0 / std::sqrt(3.0)});  // 24 over 6 values
+  q->calibrate(false);
+  q->forward(small);
+  check_close(q->step(), {2 * 4.0 / std::sqrt(3.0)});
+  CHECK(test::same_values(apply_quantizer(q, small), q->forward(small)));
+  q->enable(false);
+  CHECK(test::same_values(apply_quantizer(q, small), small));
+  CHECK(test::same_values(apply_quantizer(nullptr, small), small));
+}

@@ -1,0 +1,39 @@
+// Any bytes as an image: pixels or a DataError, from both decoders.
+#include <algorithm>
+#include <cstdint>
+
+#include "data/decoders.h"
+#include "engine/check.h"
+
+namespace {
+
+// Large images are slow, not wrong; the limit on pixels has its own test.
+constexpr int64_t kMostPixels = 1 << 20;
+
+void read(ntq::ImageFile& image) {
+  const auto [height, width] = image.size();
+  if (height * width > kMostPixels) return;
+  image.read_rows(height / 4, height, width / 8, width, [](const uint8_t*) {});
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::span<const uint8_t> bytes(data, size);
+  for (const double factor : {1.0, 0.2}) {
+    try {
+      ntq::ImageFile image(bytes, "input");
+      image.shrink(factor);
+      read(image);
+    } catch (const ntq::DataError&) {
+    }
+  }
+  try {
+    const ntq::ImageSize found = ntq::stb_image_size(bytes, "input");
+    if (found.height * found.width <= kMostPixels) {
+      ntq::stb_image_rows(bytes, "input", found, 0, found.height, [](const uint8_t*) {});
+    }
+  } catch (const ntq::DataError&) {
+  }
+  return 0;
+}
