@@ -1,6 +1,5 @@
 #pragma once
 // Bilinear resampling with antialiasing, as Pillow's resize(..., BILINEAR) has it, streaming: rows in, rows out.
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -16,27 +15,33 @@ struct ResampleAxis {
   int64_t size = 1, first = 0, count = 1;
 };
 
-/// Weights of source pixels [begin, begin + weights.size()) for one pixel made; their sum is 1.
-struct Taps {
-  int64_t begin = 0;
-  std::vector<float> weights;
+/// Weights of the source pixels begins[i], ... for pixel i made: weights[i * taps + k], in units of 2^-14 and with the
+/// sum 2^14. Behind the last pixel that counts they are 0.
+struct ResampleFilter {
+  int64_t taps = 1;  ///< of the pixel that needs most
+  std::vector<int32_t> begins, counts;
+  std::vector<int16_t> weights;
+
+  int64_t pixels() const { return static_cast<int64_t>(begins.size()); }
+  int64_t begin() const { return begins.front(); }
+  int64_t end() const { return begins.back() + counts.back(); }
 };
 
 /// A triangle filter, as wide as the scale where pixels get fewer, else of one pixel each side. Throws
 /// std::invalid_argument for sizes below 1 and windows outside of them.
-std::vector<Taps> bilinear_taps(const ResampleAxis& axis);
+ResampleFilter bilinear_filter(const ResampleAxis& axis);
 
 /// Rows {W,4} of bytes from the source in, in order; rows {count,4} out as they become complete. Rounds to bytes
-/// between the two axes, as Pillow does.
+/// between the two axes, as Pillow does; its weights have 22 bits where these have 14, so a value may differ by one.
 class Resampler {
  public:
   Resampler(const ResampleAxis& horizontal, const ResampleAxis& vertical);
 
   /// What of the source is needed.
-  int64_t first_row() const { return rows_.front().begin; }
-  int64_t end_row() const { return end(rows_); }
-  int64_t left() const { return columns_.front().begin; }
-  int64_t right() const { return end(columns_); }
+  int64_t first_row() const { return vertical_.begin(); }
+  int64_t end_row() const { return vertical_.end(); }
+  int64_t left() const { return horizontal_.begin(); }
+  int64_t right() const { return horizontal_.end(); }
 
   /// Row `y` of the source, first_row() <= y < end_row(), each once and in order.
   void push(int64_t y, const uint8_t* rgbx);
@@ -44,22 +49,20 @@ class Resampler {
   const uint8_t* pop();
 
  private:
-  static int64_t end(const std::vector<Taps>& all);
-
   const cpu::Kernels& kernels_;
-  std::vector<Taps> columns_, rows_;
-  // columns_ as the kernel wants them: an even number of taps each, missing ones of weight 0.
-  std::vector<int64_t> begins_;
-  std::vector<float> weights_;  // {pixels, taps, 4}
-  int64_t pixels_ = 0, taps_ = 1;
+  ResampleFilter horizontal_, vertical_;
+  // The horizontal filter in the kernel's layout; begins are relative to left().
+  int64_t row_taps_ = 4;
+  std::vector<int32_t> row_begins_;
+  std::vector<int16_t> row_weights_;
 
-  int64_t slots_ = 1, width_ = 0;    // of the ring; values of one of its rows, padded to a multiple of 8
-  std::vector<float> line_;          // the source row
-  std::vector<float> ring_;          // resized rows {slots, width}, y in slot y % slots
-  std::vector<const float*> mixed_;  // the rows of the ring that make one row out
+  int64_t width_ = 0;                  // bytes of a resized row, padded to a multiple of 16
+  std::vector<uint8_t> line_;          // the source row and room behind it
+  std::vector<uint8_t> ring_;          // resized rows {vertical taps, width}, y in slot y % taps
+  std::vector<const uint8_t*> mixed_;  // the rows of the ring that make one row out
+  std::vector<int16_t> mix_weights_;
   std::vector<uint8_t> out_;
-  int64_t pushed_ = 0;  // rows up to here are in the ring
-  size_t popped_ = 0;
+  int64_t pushed_ = 0, popped_ = 0;  // rows up to here are in the ring, and out
 };
 
 }  // namespace ntq

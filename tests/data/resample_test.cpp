@@ -8,34 +8,97 @@
 
 #include "data/crop.h"
 #include "data/image_folder.h"
+#include "engine/backend/cpu/isa.h"
 #include "engine/serialize.h"
 #include "tests/data/files.h"
 
 using namespace ntq;
 using namespace ntq::test;
 
+namespace {
+
+/// Weights of pixel i as fractions.
+std::vector<double> weights(const ResampleFilter& filter, size_t i) {
+  std::vector<double> out;
+  for (size_t k = 0; k < static_cast<size_t>(filter.counts[i]); ++k)
+    out.push_back(filter.weights[i * static_cast<size_t>(filter.taps) + k] / 16384.0);
+  return out;
+}
+
+}  // namespace
+
 TEST_CASE("weights by hand") {
   // 4 -> 2: a triangle two pixels wide on each side, around 1 and 3.
-  const auto half = bilinear_taps({.begin = 0, .end = 4, .size = 2, .first = 0, .count = 2});
-  REQUIRE(half.size() == 2);
-  CHECK(half[0].begin == 0);
-  REQUIRE(half[0].weights.size() == 3);
-  CHECK(half[0].weights[0] == doctest::Approx(3.0 / 7));
-  CHECK(half[0].weights[1] == doctest::Approx(3.0 / 7));
-  CHECK(half[0].weights[2] == doctest::Approx(1.0 / 7));
-  CHECK(half[1].begin == 1);
+  const ResampleFilter half = bilinear_filter({.begin = 0, .end = 4, .size = 2, .first = 0, .count = 2});
+  REQUIRE(half.pixels() == 2);
+  CHECK(half.begins == std::vector<int32_t>{0, 1});
+  REQUIRE(half.counts == std::vector<int32_t>{3, 3});
+  CHECK(weights(half, 0)[0] == doctest::Approx(3.0 / 7).epsilon(1e-4));
+  CHECK(weights(half, 0)[1] == doctest::Approx(3.0 / 7).epsilon(1e-4));
+  CHECK(weights(half, 0)[2] == doctest::Approx(1.0 / 7).epsilon(1e-3));
   // 2 -> 4: between the two nearest; the window leaves out the first pixel.
-  const auto twice = bilinear_taps({.begin = 0, .end = 2, .size = 4, .first = 1, .count = 3});
-  REQUIRE(twice.size() == 3);
-  CHECK(twice[0].weights == std::vector<float>{0.75f, 0.25f});
-  CHECK(twice[1].weights == std::vector<float>{0.25f, 0.75f});
-  CHECK(twice[2].begin == 1);
-  CHECK(twice[2].weights == std::vector<float>{1.0f});
+  const ResampleFilter twice = bilinear_filter({.begin = 0, .end = 2, .size = 4, .first = 1, .count = 3});
+  CHECK(weights(twice, 0) == std::vector<double>{0.75, 0.25});
+  CHECK(weights(twice, 1) == std::vector<double>{0.25, 0.75});
+  CHECK(weights(twice, 2) == std::vector<double>{1});
+  CHECK(twice.begins[2] == 1);
   // The same size: each pixel as it is.
-  for (const Taps& taps : bilinear_taps({.begin = 3, .end = 8, .size = 5, .first = 0, .count = 5}))
-    CHECK(taps.weights == std::vector<float>{1.0f});
-  CHECK_THROWS_AS(bilinear_taps({.begin = 0, .end = 4, .size = 2, .first = 1, .count = 2}), std::invalid_argument);
-  CHECK_THROWS_AS(bilinear_taps({.begin = 4, .end = 4, .size = 2, .first = 0, .count = 2}), std::invalid_argument);
+  const ResampleFilter same = bilinear_filter({.begin = 3, .end = 8, .size = 5, .first = 0, .count = 5});
+  for (size_t i = 0; i < 5; ++i) CHECK(weights(same, i) == std::vector<double>{1});
+  CHECK_THROWS_AS(bilinear_filter({.begin = 0, .end = 4, .size = 2, .first = 1, .count = 2}), std::invalid_argument);
+  CHECK_THROWS_AS(bilinear_filter({.begin = 4, .end = 4, .size = 2, .first = 0, .count = 2}), std::invalid_argument);
+}
+
+TEST_CASE("weights are positive, sum to one and lie within the source, whatever the scale") {
+  for (const double end : {1.0, 1.4, 3.0, 17.0, 100.5, 999.0}) {
+    for (const int64_t size : {1, 2, 5, 64, 300}) {
+      CAPTURE(end);
+      CAPTURE(size);
+      const ResampleFilter filter =
+          bilinear_filter({.begin = 0.25, .end = end, .size = size, .first = 0, .count = size});
+      for (size_t i = 0; i < static_cast<size_t>(size); ++i) {
+        double sum = 0;
+        for (const double w : weights(filter, i)) {
+          CHECK(w >= 0);
+          sum += w;
+        }
+        CHECK(sum == 1.0);
+        CHECK(filter.begins[i] >= 0);
+        CHECK(filter.begins[i] + filter.counts[i] <= std::ceil(end));
+        CHECK((i == 0 || filter.begins[i] >= filter.begins[i - 1]));
+      }
+    }
+  }
+}
+
+TEST_CASE("every instruction set gives the same bytes") {
+  std::vector<uint8_t> row(4 * 501);
+  for (size_t i = 0; i < row.size(); ++i) row[i] = static_cast<uint8_t>(i * i * 7 + i / 3);
+  for (const auto& [size, count] : {std::pair<int64_t, int64_t>{256, 224}, {33, 33}, {700, 101}, {3, 1}}) {
+    const ResampleFilter filter = bilinear_filter({.begin = 0, .end = 501, .size = size, .first = 0, .count = count});
+    const int64_t taps = (filter.taps + 3) / 4 * 4, width = (4 * count + 15) / 16 * 16;
+    std::vector<int16_t> packed(static_cast<size_t>(count * taps * 4));
+    for (int64_t i = 0; i < count * taps * 4; ++i) {
+      const int64_t tap = i / 8 % (taps / 2) * 2 + i % 2;
+      if (tap < filter.taps)
+        packed[static_cast<size_t>(i)] = filter.weights[static_cast<size_t>(i / (taps * 4) * filter.taps + tap)];
+    }
+    std::vector<uint8_t> padded = row;
+    padded.resize(row.size() + static_cast<size_t>(4 * taps));
+    std::vector<uint8_t> first, first_mixed;
+    for (const std::string& isa : cpu::available_isas()) {
+      CAPTURE(isa);
+      const cpu::Kernels& kernels = cpu::kernels_of(isa);
+      std::vector<uint8_t> out(static_cast<size_t>(width)), mixed(static_cast<size_t>(width));
+      kernels.resample_row({padded.data(), filter.begins.data(), packed.data(), taps, count}, out.data());
+      const uint8_t* const rows[] = {out.data(), padded.data() + 4, padded.data() + 9, out.data()};
+      const int16_t mix[] = {10000, 6000, 384, 0};
+      if (width <= 16 * 31) kernels.mix_rows(rows, mix, 4, width, mixed.data());
+      if (first.empty()) first = out, first_mixed = mixed;
+      CHECK(out == first);
+      CHECK(mixed == first_mixed);
+    }
+  }
 }
 
 TEST_CASE("rows come in order") {

@@ -14,7 +14,8 @@ inline const std::filesystem::path& folder() {
     std::filesystem::path path;
     Folder() {
       const std::filesystem::path memory = "/dev/shm";
-      std::string name = ((exists(memory) ? memory : std::filesystem::temp_directory_path()) / "ntq-fuzz-XXXXXX").string();
+      std::string name =
+          ((exists(memory) ? memory : std::filesystem::temp_directory_path()) / "ntq-fuzz-XXXXXX").string();
       if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
       path = name;
     }

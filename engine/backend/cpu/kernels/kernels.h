@@ -53,13 +53,17 @@ struct NormArgs {
   int64_t channels;
 };
 
-/// One row of a photograph resized: pixel i is the sum over `taps` of weight {pixels, taps, 4} times source pixel
-/// begins[i] - first + tap of x, which may run past the row's end by taps - 1 pixels of zeros. `taps` is even.
+/// Weights of a resize are 14-bit integers: they sum to this, and the same bits come out on every instruction set.
+constexpr int32_t kResampleOne = 1 << 14;
+
+/// One row of a photograph resized: pixel i is the sum over `taps` of weight times source pixel begins[i] + tap of x,
+/// which may run past the row's end by taps - 1 pixels of anything (their weights are 0). `taps` is a multiple of 4;
+/// the weights are {pixels, taps / 4, 2, 4, 2}: of four taps the first two, for each of the four values of a pixel,
+/// then the others.
 struct ResampleRow {
-  const float* x;
-  const int64_t* begins;
-  int64_t first;
-  const float* weights;
+  const uint8_t* x;
+  const int32_t* begins;
+  const int16_t* weights;
   int64_t taps, pixels;
 };
 
@@ -121,11 +125,10 @@ struct Kernels {
   double (*quantize_grad)(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n);
   void (*quantize_codes)(const float* x, float step, QuantRange range, int32_t* codes, int64_t n);
 
-  // Photographs, four values a pixel; sums are rounded to whole numbers, halves up.
-  void (*widen_bytes)(const uint8_t* x, float* y, int64_t n);
-  void (*resample_row)(const ResampleRow& r, float* y);
-  /// y = sum of weights[k] rows[k], as bytes; n is a multiple of 8.
-  void (*mix_rows)(const float* const* rows, const float* weights, int64_t taps, int64_t n, uint8_t* y);
+  // Photographs, four bytes a pixel; sums are rounded to the nearest, halves up.
+  void (*resample_row)(const ResampleRow& r, uint8_t* y);
+  /// y = sum of weights[k] rows[k]; n is a multiple of 16, taps are even (the last weight may be 0).
+  void (*mix_rows)(const uint8_t* const* rows, const int16_t* weights, int64_t taps, int64_t n, uint8_t* y);
 };
 
 namespace portable {
