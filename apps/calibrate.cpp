@@ -1,6 +1,7 @@
 #include "apps/calibrate.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "apps/signals.h"
 #include "apps/text.h"

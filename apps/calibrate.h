@@ -2,7 +2,7 @@
 // From pretrained weights to a quantized start: accuracy before, first steps, batch-norm statistics, accuracy after.
 #include <optional>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include "apps/evaluate.h"
 #include "apps/session.h"
 

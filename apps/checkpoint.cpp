@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "engine/check.h"
 

@@ -1,6 +1,7 @@
 #include "apps/estimate.h"
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "apps/text.h"
 #include "apps/train_loop.h"

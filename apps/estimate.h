@@ -2,7 +2,7 @@
 // How long a stage will take and how much memory, from a few steps on a throwaway copy.
 #include <string>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include "apps/session.h"
 
 namespace ntq::apps {

@@ -1,6 +1,7 @@
 // ntq-export: a checkpoint's weights as a safetensors file with torchvision's and timm's names and layouts.
 #include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "apps/checkpoint.h"
 #include "apps/command.h"

@@ -1,5 +1,6 @@
 // ntq-info: what a checkpoint holds, without data; or how this program was built.
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "apps/checkpoint.h"
 #include "apps/command.h"

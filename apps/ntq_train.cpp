@@ -1,5 +1,6 @@
 // ntq-train: trains a network, in full precision or quantization-aware.
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "apps/command.h"
 #include "apps/signals.h"

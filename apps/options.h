@@ -1,5 +1,6 @@
 #pragma once
 // The command line of ntq-train.
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 

@@ -1,5 +1,6 @@
 // Which run --resume means, and the options it goes on with.
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "apps/run_folder.h"
 #include "apps/stages.h"

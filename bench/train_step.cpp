@@ -1,6 +1,8 @@
 // One training step of a whole model on synthetic images: forward, loss, backward, SGD. Prints one JSON object, which
-// scripts/compare-pytorch reads.
+// scripts/compare-pytorch reads. From --size 64 on, the network has the stem for photographs and 1000 classes.
 //   train_step --model resnet20 --batch 128 --bits 4 --method ntq --steps 10
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -21,19 +23,23 @@ namespace {
 
 struct Options {
   std::string model = "resnet20", method = "ntq";
-  int64_t batch = 128;
+  int64_t batch = 128, size = 32;
   int bits = 32, activation_bits = 0, steps = 10, warmup = 2, threads = 0;
   bool fma_limit = false;
 };
 
-// Multiply-adds of the convolutions and the classifier for one 32x32 image, counted layer by layer.
-const std::map<std::string, double> kMacs = {{"resnet20", 40'551'040}, {"resnet18", 555'422'720}};
+// Multiply-adds of the convolutions and the classifier for one image of that size, counted layer by layer.
+const std::map<std::pair<std::string, int64_t>, double> kMacs = {{{"resnet20", 32}, 40'551'040},
+                                                                 {{"resnet18", 32}, 555'422'720},
+                                                                 {{"resnet18", 224}, 1'814'073'344},
+                                                                 {{"resnet50", 224}, 4'089'184'256}};
 
 Options parse(int argc, char** argv) {
   Options o;
   CLI::App app("Times training steps on synthetic 32x32 images.");
   app.add_option("--model", o.model, "model by name")->capture_default_str();
   app.add_option("--batch", o.batch, "images in a step")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--size", o.size, "side of the images")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--bits", o.bits, "bits of weights and inputs, 32: full precision")->capture_default_str();
   app.add_option("--activation-bits", o.activation_bits, "bits of inputs, 0: as --bits")->capture_default_str();
   app.add_option("--method", o.method, "quantization method")->capture_default_str();
@@ -51,6 +57,7 @@ Options parse(int argc, char** argv) {
 
 ModelOptions model_options(const Options& o) {
   ModelOptions options;
+  if (o.size >= 64) options.stem = Stem::imagenet, options.classes = 1000;
   options.weight.method = options.activation.method = o.method;
   options.weight.bits = o.bits;
   options.activation.bits = o.activation_bits == 0 ? o.bits : o.activation_bits;
@@ -61,7 +68,7 @@ ModelOptions model_options(const Options& o) {
 std::vector<double> time_steps(const Options& o) {
   const auto model = make_model(o.model, model_options(o));
   Sgd sgd(model->named_parameters(), {.momentum = 0.9f, .weight_decay = 1e-4f});
-  const Tensor images = Tensor::empty({o.batch, 32, 32, 3}), labels = Tensor::empty({o.batch}, DType::i32);
+  const Tensor images = Tensor::empty({o.batch, o.size, o.size, 3}), labels = Tensor::empty({o.batch}, DType::i32);
   for (int64_t i = 0; i < images.numel(); ++i)
     images.f32()[i] = 4 * random_unit({.stream = stream_id("images")}, static_cast<uint64_t>(i)) - 2;
   for (int64_t i = 0; i < o.batch; ++i) labels.data<int32_t>()[i] = static_cast<int32_t>(i % 10);
@@ -78,6 +85,13 @@ std::vector<double> time_steps(const Options& o) {
   return times;
 }
 
+/// Most memory of the process, as the system counts it.
+double peak_memory_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
+}
+
 nlohmann::ordered_json measure(const Options& o) {
   if (o.threads > 0) set_cpu_threads(o.threads);
   std::vector<double> times = time_steps(o);
@@ -92,8 +106,9 @@ nlohmann::ordered_json measure(const Options& o) {
                                 {"fastest_ms", times.front()},
                                 {"images_per_second", per_second},
                                 {"peak_tensor_mb", static_cast<double>(cpu_memory().peak) / 1e6},
+                                {"peak_memory_mb", peak_memory_mb()},
                                 {"device", backend_for({}).describe()}};
-  if (const auto macs = kMacs.find(o.model); macs != kMacs.end()) {
+  if (const auto macs = kMacs.find({o.model, o.size}); macs != kMacs.end()) {
     out["flop_per_image"] = 6 * macs->second;  // forward, data gradient and filter gradient, 2 each
     out["gflops"] = 6 * macs->second * per_second / 1e9;
   }
