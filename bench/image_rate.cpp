@@ -2,6 +2,8 @@
 // thread, and the loader with workers. Prints one JSON object; with --dump it writes what the network would see
 // instead.
 //   image_rate --data-dir .../imagenet-sample --aug field --workers 2
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -24,7 +26,7 @@ namespace {
 
 struct Options {
   std::string dir, protocol = "paper", dump;
-  bool fast = false;
+  bool fast = false, index_only = false;
   int workers = 2, rounds = 5;
 };
 
@@ -81,7 +83,22 @@ void dump(const Options& o, const ImageFolder& data) {
   }
 }
 
+/// Time to know which files there are (with a warm cache of the list or not), and the process's memory after it.
+void time_index(const Options& o) {
+  DatasetPair pair;
+  const double seconds = seconds_of([&] { pair = open_dataset("imagenet", o.dir); });
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::cout << nlohmann::ordered_json{{"train_images", pair.train->size()},
+                                      {"val_images", pair.val->size()},
+                                      {"seconds", seconds},
+                                      {"peak_memory_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6}}
+                   .dump(2)
+            << '\n';
+}
+
 void run(const Options& o) {
+  if (o.index_only) return time_index(o);
   const DatasetPair pair = open_dataset("imagenet", {.dir = o.dir, .protocol = o.protocol, .fast_decode = o.fast});
   const auto& data = dynamic_cast<const ImageFolder&>(*pair.train);
   if (!o.dump.empty()) return dump(o, data);
@@ -138,6 +155,7 @@ int main(int argc, char** argv) {
   app.add_flag("--fast-decode", o.fast, "shrunken decode of large JPEGs");
   app.add_option("--workers", o.workers, "loader threads")->capture_default_str();
   app.add_option("--rounds", o.rounds, "medians over so many")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_flag("--index-only", o.index_only, "only time the list of files: cold at first, then from its cache");
   app.add_option("--dump", o.dump, "write the evaluation crops of train into this folder instead");
   CLI11_PARSE(app, argc, argv);
   ntq::bench::run(o);

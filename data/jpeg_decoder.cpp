@@ -53,6 +53,8 @@ struct JpegDecoder::State {
   ErrorManager errors{};
   std::string name;
 
+  ~State() { jpeg_destroy_decompress(&info); }
+
   /// Runs `body`, which must hold no C++ objects; throws what libjpeg reports.
   template <class Body>
   void guarded(Body&& body) {
@@ -76,7 +78,7 @@ JpegDecoder::JpegDecoder(std::span<const uint8_t> bytes, const std::string& name
   });
 }
 
-JpegDecoder::~JpegDecoder() { jpeg_destroy_decompress(&state_->info); }
+JpegDecoder::~JpegDecoder() = default;
 
 ImageSize JpegDecoder::size() const { return {state_->info.image_height, state_->info.image_width}; }
 

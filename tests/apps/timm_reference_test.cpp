@@ -113,9 +113,10 @@ TEST_CASE("gradients of resnet18 are timm's") {
   const int32_t labels[] = {1, 3, 5, 7};
   softmax_cross_entropy(model->forward(images()), Tensor::from({4}, std::span<const int32_t>(labels))).backward();
   int64_t compared = 0;
-  for (const auto& [name, parameter] : model->named_parameters()) {
+  for (const auto& entry : model->named_parameters()) {
+    const std::string& name = entry.first;
     CAPTURE(name);
-    const Tensor grad = parameter.grad(), &expected = golden().at("grad/" + name);
+    const Tensor grad = entry.second.grad(), &expected = golden().at("grad/" + name);
     REQUIRE(grad.defined());
     double sum = 0;
     for (const float g : grad.to_vector()) sum += static_cast<double>(g) * static_cast<double>(g);

@@ -63,7 +63,7 @@ TEST_CASE("a part of an image has the pixels of the whole") {
     CAPTURE(name);
     const Bytes bytes = bytes_of(name), whole = decode(bytes, name);
     ImageFile image(bytes, name);
-    const auto [height, width] = image.size();
+    const int64_t height = image.size().height, width = image.size().width;
     const int64_t top = height / 2, left = width / 2, bottom = height - height / 8, right = width - width / 8;
     int64_t y = top, different = 0;
     image.read_rows(top, bottom, left, right, [&](const uint8_t* row) {
