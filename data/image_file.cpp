@@ -42,6 +42,7 @@ bool jpeg_is_complete(std::span<const uint8_t> bytes) {
 ImageFile::ImageFile(std::span<const uint8_t> bytes, std::string name) : bytes_(bytes), name_(std::move(name)) {
   if (bytes.empty()) throw DataError(name_ + ": the file is empty, expected an image");
   const bool jpeg = is_jpeg(bytes);
+  if (!jpeg && bytes[0] == 0xFF) throw DataError(name_ + ": expected a JPEG or PNG image, found something else");
 #ifdef NTQ_LIBJPEG
   if (jpeg) jpeg_ = std::make_unique<Jpeg>(bytes, name_);
   size_ = jpeg ? jpeg_->size() : stb_image_size(bytes, name_);

@@ -8,6 +8,7 @@
 #define STBI_FAILURE_USERMSG
 #include <stb_image.h>
 
+#include <algorithm>
 #include <climits>
 
 #include "data/decoders.h"
@@ -26,9 +27,48 @@ int length(std::span<const uint8_t> bytes, const std::string& name) {
   return static_cast<int>(bytes.size());
 }
 
+/// Refuses a Huffman segment, whose length stands at `at`, with tables of more codes than there are bytes, or than fit
+/// into their lengths: stb_image 2.27 writes or reads past its own tables then.
+void check_huffman_segment(std::span<const uint8_t> bytes, size_t at, const std::string& name) {
+  // A table is read whole, wherever its segment ends; behind the file's end stand zeros.
+  const auto byte = [&](size_t i) { return i < bytes.size() ? int64_t{bytes[i]} : 0; };
+  int64_t left = byte(at) * 256 + byte(at + 1) - 2;
+  for (size_t table = at + 2; left > 0;) {
+    int64_t codes = 0, used = 0;  // `used`: of the 2^16 codes of 16 bits
+    for (size_t i = 1; i <= 16; ++i) {
+      codes += byte(table + i);
+      used += byte(table + i) << (16 - i);
+    }
+    if (codes > 256 || used > 1 << 16) {
+      throw DataError(name + ": cannot be decoded: a Huffman table has more codes than there can be");
+    }
+    table += static_cast<size_t>(17 + codes);
+    left -= 17 + codes;
+  }
+}
+
+/// All of a JPEG's Huffman tables. Up to the first scan segment by segment, since what cameras add there may hold
+/// anything; from there on wherever the marker stands.
+void check_huffman_tables(std::span<const uint8_t> bytes, const std::string& name) {
+  if (bytes.empty() || bytes[0] != 0xFF) return;
+  bool in_scans = false;
+  for (size_t at = 0; at + 3 < bytes.size();) {
+    if (bytes[at++] != 0xFF) continue;
+    while (at < bytes.size() && bytes[at] == 0xFF) ++at;
+    if (at + 2 >= bytes.size()) return;
+    const uint8_t marker = bytes[at++];
+    if (marker == 0xC4) check_huffman_segment(bytes, at, name);
+    in_scans = in_scans || marker == 0xDA;
+    // Application data and comments; the other segments are short and hold no markers.
+    const bool anything = (marker >= 0xE0 && marker <= 0xEF) || marker == 0xFE;
+    if (anything && !in_scans) at += std::max<size_t>(static_cast<size_t>(bytes[at] << 8 | bytes[at + 1]), 2);
+  }
+}
+
 }  // namespace
 
 ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name) {
+  check_huffman_tables(bytes, name);  // it reads them on its way to the size
   int width = 0, height = 0, channels = 0;
   if (stbi_info_from_memory(bytes.data(), length(bytes, name), &width, &height, &channels) == 0) {
     throw DataError(name + ": expected a JPEG or PNG image, found something else");
@@ -38,6 +78,7 @@ ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name
 
 void stb_image_rows(std::span<const uint8_t> bytes, const std::string& name, ImageSize size, int64_t begin, int64_t end,
                     const RowSink& sink) {
+  check_huffman_tables(bytes, name);
   int width = 0, height = 0, channels = 0;
   const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
       stbi_load_from_memory(bytes.data(), length(bytes, name), &width, &height, &channels, 4), stbi_image_free);
