@@ -65,10 +65,29 @@ void check_huffman_tables(std::span<const uint8_t> bytes, const std::string& nam
   }
 }
 
+/// Refuses a PNG that ends within a chunk: stb_image asks for the memory that a chunk claims before it looks.
+void check_png_chunks(std::span<const uint8_t> bytes, const std::string& name) {
+  constexpr uint8_t signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  if (bytes.size() < 8 || !std::equal(signature, signature + 8, bytes.begin())) return;
+  for (size_t at = 8; at + 12 <= bytes.size();) {
+    const uint8_t* p = bytes.data() + at;
+    const size_t length = size_t{p[0]} << 24 | size_t{p[1]} << 16 | size_t{p[2]} << 8 | p[3];
+    if (length > bytes.size() - at - 12) break;
+    if (std::equal(p + 4, p + 8, "IEND")) return;
+    at += 12 + length;
+  }
+  throw DataError(name + ": the PNG is truncated, its last chunk is missing");
+}
+
+void check_before(std::span<const uint8_t> bytes, const std::string& name) {
+  check_huffman_tables(bytes, name);
+  check_png_chunks(bytes, name);
+}
+
 }  // namespace
 
 ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name) {
-  check_huffman_tables(bytes, name);  // it reads them on its way to the size
+  check_before(bytes, name);  // it reads tables on its way to the size
   int width = 0, height = 0, channels = 0;
   if (stbi_info_from_memory(bytes.data(), length(bytes, name), &width, &height, &channels) == 0) {
     throw DataError(name + ": expected a JPEG or PNG image, found something else");
@@ -78,7 +97,7 @@ ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name
 
 void stb_image_rows(std::span<const uint8_t> bytes, const std::string& name, ImageSize size, int64_t begin, int64_t end,
                     const RowSink& sink) {
-  check_huffman_tables(bytes, name);
+  check_before(bytes, name);
   int width = 0, height = 0, channels = 0;
   const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
       stbi_load_from_memory(bytes.data(), length(bytes, name), &width, &height, &channels, 4), stbi_image_free);
