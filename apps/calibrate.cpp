@@ -26,11 +26,11 @@ void run_batches(Module& model, const TrainConfig& config, const DatasetPair& da
   const NoGrad no_grad;
   const auto loader = make_train_loader(config, data);
   loader->start(0);
-  for (int64_t i = 0; i < batches; ++i) {
+  for (int64_t used = 0; used < batches;) {
     const auto batch = loader->next();
     if (!batch) break;  // the epoch has fewer
     if (batch->labels.numel() == 0) continue;
-    before(i);
+    before(used++);
     model.forward(batch->images);
   }
 }

@@ -33,6 +33,7 @@ bool parse(int argc, char** argv, EvalOptions& o) {
       "Evaluate a checkpoint on its data set: top-1, top-5, loss, and what quantization does to each layer.\n"
       "Weights of others: ntq-eval FILE.safetensors --dataset imagenet --model resnet50");
   TrainConfig& c = o.config;
+  c.aug.clear(), c.image_size = -1;  // not given: the checkpoint's
   app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin, or a safetensors file")
       ->required()
       ->type_name("");
@@ -62,10 +63,9 @@ bool parse(int argc, char** argv, EvalOptions& o) {
 /// `recipe` with this command's run options.
 TrainConfig merged(const EvalOptions& o, TrainConfig c) {
   const TrainConfig& given = o.config;
-  const TrainConfig defaults;
   if (!given.dataset.empty()) c.dataset = given.dataset;
-  if (given.aug != defaults.aug) c.aug = given.aug;
-  if (given.image_size != defaults.image_size) c.image_size = given.image_size;
+  if (!given.aug.empty()) c.aug = given.aug;
+  if (given.image_size != -1) c.image_size = given.image_size;
   if (!given.mean.empty()) c.mean = given.mean;
   if (!given.std.empty()) c.std = given.std;
   c.data_dir = given.data_dir;

@@ -36,18 +36,6 @@ std::vector<ClassFolder> list_classes(const fs::path& root) {
   return classes;
 }
 
-std::vector<std::string> list_images(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    std::string name = entry->path().filename().string();
-    if (is_image_name(name)) names.push_back(std::move(name));
-  }
-  if (error) throw DataError(concat(folder.string(), ": cannot be read: ", error.message()));
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 bool same_folders(const std::vector<ClassFolder>& a, const std::vector<ClassFolder>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const auto& x, const auto& y) { return x.name == y.name && x.changed == y.changed; });
@@ -137,6 +125,18 @@ bool is_image_name(const std::string& name) {
   std::string ending = name.substr(dot + 1);
   for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   return ending == "jpeg" || ending == "jpg" || ending == "png";
+}
+
+std::vector<std::string> list_images(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    if (is_image_name(name)) names.push_back(std::move(name));
+  }
+  if (error) throw DataError(concat(folder.string(), ": cannot be read: ", error.message()));
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::string pack_index(const FileIndex& index, const std::string& root) {

@@ -40,6 +40,8 @@ using IndexProgress = std::function<void(int64_t, int64_t, int64_t)>;
 
 /// Names that count as images: .jpeg, .jpg, .png in any case, not beginning with a dot.
 bool is_image_name(const std::string& name);
+/// Those in `folder`, sorted. Throws DataError when it cannot be read.
+std::vector<std::string> list_images(const std::filesystem::path& folder);
 
 /// Reads `root`, or takes the list from `cache` when no folder in `root` has changed since. A `cache` that cannot be
 /// read or written is passed over. Throws DataError when `root` cannot be read.

@@ -6,7 +6,6 @@
 #include <map>
 #include <sstream>
 
-#include "data/files.h"
 #include "data/image_folder.h"
 #include "data/sources.h"
 
@@ -33,17 +32,9 @@ fs::path find_root(const std::string& name, const std::vector<fs::path>& candida
 
 /// Files directly in `root`, as one class without a name.
 FileIndex list_flat(const fs::path& root) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(root, error), end; !error && entry != end; entry.increment(error)) {
-    std::string name = entry->path().filename().string();
-    if (is_image_name(name)) names.push_back(std::move(name));
-  }
-  if (error) throw DataError(concat(root.string(), ": cannot be read: ", error.message()));
-  std::sort(names.begin(), names.end());
   FileIndex index;
   index.classes.push_back({});
-  for (const std::string& name : names) index.add(name);
+  for (const std::string& name : list_images(root)) index.add(name);
   return index;
 }
 
