@@ -6,9 +6,11 @@
 #include "apps/train_loop.h"
 #include "engine/check.h"
 #include "tests/apps/tools.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::apps;
+using ntq::test::contains;
 using ntq::test::read_file;
 using ntq::test::TempFolder;
 using ntq::test::write_file;
@@ -51,8 +53,6 @@ std::string error_of(const std::function<void()>& body) {
   return "";
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 /// A copy of the file with one metadata entry changed and the checksums made anew.
 void edit_metadata(const std::string& from, const std::string& to, const std::string& key, const std::string& value) {
   TensorFile file = load_tensors(from);
@@ -89,31 +89,31 @@ TEST_CASE("checkpoints of another kind are refused, with what was expected and f
   save_checkpoint(good, s);
 
   edit_metadata(good, bad, "ntq.format", "2");
-  CHECK(has(error_of([&] { load_checkpoint(bad); }), "expected 1 or older, found 2"));
+  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "expected 1 or older, found 2"));
   edit_metadata(good, bad, "ntq.format", "one");
-  CHECK(has(error_of([&] { load_checkpoint(bad); }), "expected an integer"));
+  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "expected an integer"));
   edit_metadata(good, bad, "ntq.config", "{");
-  CHECK(has(error_of([&] { load_checkpoint(bad); }), "ntq.config"));
+  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "ntq.config"));
   edit_metadata(good, bad, "ntq.config", R"({"dataset": "synthetic", "model": "resnet999"})");
-  CHECK(has(error_of([&] { load_checkpoint(bad); }), "resnet999"));
+  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "resnet999"));
   edit_metadata(good, bad, "ntq.classes", "99999999999999999999");
-  CHECK(has(error_of([&] { load_checkpoint(bad); }), "ntq.classes"));
+  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "ntq.classes"));
   edit_metadata(good, bad, "ntq.loss_sum", "0x12");
-  CHECK(has(error_of([&] { load_checkpoint(bad); }), "16 hex digits"));
+  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "16 hex digits"));
 
   edit_metadata(good, bad, "ntq.step", "3");
-  CHECK(has(error_of([&] { restore(s, bad); }), "is the data set another one now?"));
+  CHECK(contains(error_of([&] { restore(s, bad); }), "is the data set another one now?"));
   Session other = session(tiny(2));
-  CHECK(has(error_of([&] { restore(other, good); }), "'bits': expected 2, found 4"));
+  CHECK(contains(error_of([&] { restore(other, good); }), "'bits': expected 2, found 4"));
 
   edit_metadata(good, bad, "ntq.classes", "11");
   const Checkpoint eleven = load_checkpoint(bad);
-  CHECK(has(error_of([&] { model_of(eleven, bad, false); }), "does not fit the model"));
+  CHECK(contains(error_of([&] { model_of(eleven, bad, false); }), "does not fit the model"));
 
   TensorFile foreign;
   foreign.tensors.emplace_back("x", Tensor::zeros({2}));
   save_tensors(bad, foreign);
-  CHECK(has(error_of([&] { load_checkpoint(bad); }), "use ntq-train --init"));
+  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "use ntq-train --init"));
   CHECK_THROWS_AS(load_checkpoint(folder / "none.bin"), CheckpointError);
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("a checkpoint without an average has none to give") {
   save_checkpoint(folder / "a.bin", session(c));
   const Checkpoint checkpoint = load_checkpoint(folder / "a.bin");
   CHECK_NOTHROW(model_of(checkpoint, "a.bin", false));
-  CHECK(has(error_of([&] { model_of(checkpoint, "a.bin", true); }), "--model-ema"));
+  CHECK(contains(error_of([&] { model_of(checkpoint, "a.bin", true); }), "--model-ema"));
 }
 
 TEST_CASE("--init takes weights by name and leaves steps to the first batch") {
@@ -181,11 +181,11 @@ TEST_CASE("--init starts the classifier anew for other classes and refuses other
 
   turned.tensors[0].second = Tensor::zeros({16, 3, 7, 7});
   save_tensors(folder / "shape.bin", turned);
-  CHECK(has(error_of([&] { init_from(s, folder / "shape.bin"); }), "is it of another model?"));
+  CHECK(contains(error_of([&] { init_from(s, folder / "shape.bin"); }), "is it of another model?"));
   TensorFile unknown;
   unknown.tensors.emplace_back("x", Tensor::zeros({2}));
   save_tensors(folder / "unknown.bin", unknown);
-  CHECK(has(error_of([&] { init_from(s, folder / "unknown.bin"); }), "the first is 'x'"));
+  CHECK(contains(error_of([&] { init_from(s, folder / "unknown.bin"); }), "the first is 'x'"));
 }
 
 TEST_CASE("filters of foreign files are turned to channels last") {

@@ -5,16 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/apps/tools.h"
+#include "tests/support/text.h"
 
 using namespace ntq::test;
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
-
-namespace {
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
 
 TEST_CASE("a two-stage run writes all its files, and the next one reuses its first stage") {
   const TempFolder folder;
@@ -31,13 +26,13 @@ TEST_CASE("a two-stage run writes all its files, and the next one reuses its fir
        {"config.json", "metrics.csv", "metrics.jsonl", "last.bin", "best.bin", "log.txt", "result.json"}) {
     CHECK_MESSAGE(fs::exists(path + name), name);
   }
-  CHECK(has(first.err, "2 stages, about"));
-  CHECK(has(read_file(path + "log.txt"), "bits       20 layers: weights 4, inputs 4 bits (ntq)"));
-  CHECK_FALSE(has(first.err, "\r"));
+  CHECK(contains(first.err, "2 stages, about"));
+  CHECK(contains(read_file(path + "log.txt"), "bits       20 layers: weights 4, inputs 4 bits (ntq)"));
+  CHECK_FALSE(contains(first.err, "\r"));
 
   const Outcome second = run("ntq-train" + options);
   REQUIRE_MESSAGE(second.code == 0, second.err);
-  CHECK(has(second.out, "already there, " + folder / "synthetic-resnet20-fp"));
+  CHECK(contains(second.out, "already there, " + folder / "synthetic-resnet20-fp"));
   CHECK_FALSE(fs::exists(folder / "synthetic-resnet20-fp-2"));
   CHECK(read_file(path + "last.bin") == read_file(folder / "synthetic-resnet20-w4a4-ntq-2/last.bin"));
 
@@ -45,12 +40,12 @@ TEST_CASE("a two-stage run writes all its files, and the next one reuses its fir
   REQUIRE_MESSAGE(eval.code == 0, eval.err);
   CHECK(Json::parse(eval.out)["top1"].get<double>() == doctest::Approx(json["last"]["val_top1"].get<double>()));
   CHECK(Json::parse(eval.out)["layers"].size() == 20);
-  CHECK(has(eval.err, "layer1.0.conv1"));
+  CHECK(contains(eval.err, "layer1.0.conv1"));
   CHECK(run("ntq-eval " + path + "last.bin --ema").code == 4);
 
   const Outcome info = run("ntq-info " + path + "last.bin");
   CHECK(info.code == 0);
-  CHECK(has(info.out, "weights 4, activations 4 bits (ntq)"));
+  CHECK(contains(info.out, "weights 4, activations 4 bits (ntq)"));
   CHECK(Json::parse(run("ntq-info --json " + path + "last.bin").out)["layers"].size() == 20);
 }
 
@@ -70,9 +65,9 @@ TEST_CASE("--dry-run and --print-config write nothing") {
 TEST_CASE("help, version and build answers") {
   for (const char* command : {"ntq-train", "ntq-eval", "ntq-info"}) {
     CHECK(run(std::string(command) + " --help").code == 0);
-    CHECK(has(run(std::string(command) + " --version").out, std::string(command) + " 0."));
+    CHECK(contains(run(std::string(command) + " --version").out, std::string(command) + " 0."));
   }
-  CHECK(has(run("ntq-info --build").out, "backends   cpu"));
+  CHECK(contains(run("ntq-info --build").out, "backends   cpu"));
 }
 
 TEST_CASE("usage errors: exit code 2, one line") {
@@ -81,7 +76,7 @@ TEST_CASE("usage errors: exit code 2, one line") {
        {"ntq-train", "ntq-train synthetic resnet20 --bitz 4", "ntq-train synthetic resnet20 --bits 9",
         "ntq-train synthetic resnet20 --batch-size 4000", "ntq-train synthetic resnet20 --config none.json", "ntq-eval",
         "ntq-info", "ntq-info --nothing"}) {
-    const Outcome outcome = run(arguments + (has(arguments, "ntq-train") ? " --output " + folder / "runs" : ""));
+    const Outcome outcome = run(arguments + (contains(arguments, "ntq-train") ? " --output " + folder / "runs" : ""));
     CHECK_MESSAGE(outcome.code == 2, arguments, outcome.err);
     CHECK_MESSAGE(lines_of(outcome.err) == 1, outcome.err);
     CHECK(outcome.out.empty());
@@ -146,9 +141,9 @@ TEST_CASE("a loss that is not a number ends in 5 and keeps the last good checkpo
   const TempFolder folder;
   const Outcome outcome = run("ntq-train" + kTiny + "--epochs 3 --lr 1e6 --weight-decay 1e6 --output " + folder.path);
   CHECK_MESSAGE(outcome.code == 5, outcome.out, outcome.err);
-  CHECK_MESSAGE(has(outcome.err, "epoch 1, step 3: the loss is not a number; first: "), outcome.err);
-  CHECK(has(outcome.err, "last.bin"));
-  CHECK(has(read_file(folder / "synthetic-resnet20-fp/log.txt"), "stopped: epoch 1, step "));
+  CHECK_MESSAGE(contains(outcome.err, "epoch 1, step 3: the loss is not a number; first: "), outcome.err);
+  CHECK(contains(outcome.err, "last.bin"));
+  CHECK(contains(read_file(folder / "synthetic-resnet20-fp/log.txt"), "stopped: epoch 1, step "));
   CHECK(run("ntq-info " + folder / "synthetic-resnet20-fp/last.bin").code == 0);
 }
 
@@ -158,9 +153,9 @@ TEST_CASE("a full disk ends in 4, with the file named and nothing torn left behi
   const std::string limits = "trap '' XFSZ; ulimit -f 200; ";
   const Outcome outcome = run("ntq-train" + kTiny + "--epochs 1 --output " + folder.path, limits);
   CHECK_MESSAGE(outcome.code == 4, outcome.err);
-  CHECK(has(outcome.err, "synthetic-resnet20-fp/last.bin"));
+  CHECK(contains(outcome.err, "synthetic-resnet20-fp/last.bin"));
   for (const auto& file : fs::directory_iterator(folder / "synthetic-resnet20-fp")) {
-    CHECK_MESSAGE(!has(file.path().filename().string(), "last.bin"), file.path().string());
+    CHECK_MESSAGE(!contains(file.path().filename().string(), "last.bin"), file.path().string());
   }
   // The run starts over once there is room.
   CHECK(run("ntq-train --quiet --resume --output " + folder.path).code == 0);

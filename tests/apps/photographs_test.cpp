@@ -11,14 +11,13 @@
 #include "apps/weights.h"
 #include "engine/serialize.h"
 #include "tests/apps/tools.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// `count` images in each of two classes, in train and val, out of tests/golden.
 std::string make_photos(const TempFolder& at, int count) {
@@ -66,11 +65,11 @@ TEST_CASE("from pretrained weights to 4 bits, and a stop within the epoch that c
       "ntq-train" + kModel + data + "--bits 4 --calibrate 2 --bn-recalibrate 2 --save-every 1 --init " + file;
   const Outcome whole = run(quantized + " --output " + runs.path);
   REQUIRE_MESSAGE(whole.code == 0, whole.err);
-  CHECK(has(whole.out, "Before quantization: top-1 "));
-  CHECK(has(whole.out, "Right after quantization: top-1 "));
-  CHECK(has(whole.out, "(steps from 2 batches, batch norm re-estimated)"));
+  CHECK(contains(whole.out, "Before quantization: top-1 "));
+  CHECK(contains(whole.out, "Right after quantization: top-1 "));
+  CHECK(contains(whole.out, "(steps from 2 batches, batch norm re-estimated)"));
   const std::string last = "folder-resnet18-w4a4-ntq/last.bin";
-  CHECK(has(read_file(runs / "folder-resnet18-w4a4-ntq/result.json"), "full_precision_top1"));
+  CHECK(contains(read_file(runs / "folder-resnet18-w4a4-ntq/result.json"), "full_precision_top1"));
 
   // Interrupted as soon as there is a checkpoint within the epoch, then resumed with other threads and workers.
   const pid_t child = start(quantized + " --output " + again.path);
@@ -101,9 +100,9 @@ TEST_CASE("bad images: named and left out in training, an error in validation an
   write_file(photos / "train/b/1.JPEG", "no image");
   const Outcome outcome = run("ntq-train" + kModel + data + "--output " + runs.path);
   CHECK_MESSAGE(outcome.code == 0, outcome.err);
-  CHECK(has(outcome.err, "left out, 1 so far: "));
-  CHECK(has(outcome.err, "train/a/0.JPEG: the file is empty"));
-  CHECK(has(outcome.err, "train/b/1.JPEG: expected a JPEG or PNG image"));
+  CHECK(contains(outcome.err, "left out, 1 so far: "));
+  CHECK(contains(outcome.err, "train/a/0.JPEG: the file is empty"));
+  CHECK(contains(outcome.err, "train/b/1.JPEG: expected a JPEG or PNG image"));
   CHECK(run("ntq-train" + kModel + data + "--max-bad-images 1 --output " + runs.path).code == 3);
 
   const std::string eval = "ntq-eval " + runs / "folder-resnet18-fp/last.bin" + data;
@@ -111,11 +110,11 @@ TEST_CASE("bad images: named and left out in training, an error in validation an
   write_file(photos / "val/a/0.JPEG", "no image");
   const Outcome strict = run(eval);
   CHECK(strict.code == 3);
-  CHECK(has(strict.err, "val/a/0.JPEG"));
+  CHECK(contains(strict.err, "val/a/0.JPEG"));
   const Outcome lenient = run(eval + "--max-bad-images 1");
   CHECK(lenient.code == 0);
-  CHECK(has(lenient.err, "left out: "));
-  CHECK(has(lenient.out, "15 images in "));
+  CHECK(contains(lenient.err, "left out: "));
+  CHECK(contains(lenient.out, "15 images in "));
 }
 
 TEST_CASE("--dry-run tells what limits the speed") {
@@ -123,8 +122,8 @@ TEST_CASE("--dry-run tells what limits the speed") {
   const std::string data = make_photos(photos, 4);
   const Outcome outcome = run("ntq-train" + kModel + data + "--aug field --fast-decode --dry-run");
   CHECK_MESSAGE(outcome.code == 0, outcome.err);
-  CHECK(has(outcome.out, "images/s with 2 workers, the model takes "));
-  CHECK(has(outcome.out, "bottleneck"));
+  CHECK(contains(outcome.out, "images/s with 2 workers, the model takes "));
+  CHECK(contains(outcome.out, "bottleneck"));
 }
 
 TEST_CASE("weights of others: what does not fit is said") {
@@ -137,9 +136,9 @@ TEST_CASE("weights of others: what does not fit is said") {
   CHECK(run(eval).code == 2);
   const Outcome part = run(eval + "--dataset folder --model resnet18");
   CHECK(part.code == 4);
-  CHECK(has(part.err, "lacks 101 tensors of resnet18, the first is 'bn1.weight'"));
+  CHECK(contains(part.err, "lacks 101 tensors of resnet18, the first is 'bn1.weight'"));
   const Outcome stem = run(eval + "--dataset folder --model resnet18 --stem cifar");
   CHECK(stem.code == 4);
-  CHECK(has(stem.err, "tensor 'conv1.weight': expected {64,3,3,3} F32 of resnet18, found {64,7,7,3} F32"));
+  CHECK(contains(stem.err, "tensor 'conv1.weight': expected {64,3,3,3} F32 of resnet18, found {64,7,7,3} F32"));
   CHECK(run("ntq-eval " + runs / "part" + data + "--dataset folder --model resnet18 --mean 1,2").code == 2);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/check.h"
+#include "tests/support/text.h"
 
 namespace ntq::test {
 
@@ -50,7 +51,5 @@ std::string error_of(F&& call) {
   }
   return "";
 }
-
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace ntq::test

@@ -6,7 +6,10 @@
 #include <map>
 #include <string>
 
+#include "tests/support/text.h"
+
 using namespace ntq;
+using ntq::test::contains;
 
 namespace {
 
@@ -59,8 +62,6 @@ std::string load_error(Module& module, const NamedTensors& state) {
   }
   return "";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

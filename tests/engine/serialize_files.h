@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine/serialize.h"
+#include "tests/support/text.h"
 
 namespace ntq::test {
 
@@ -91,7 +92,5 @@ std::string checkpoint_error(Call call) {
   }
   return "";
 }
-
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace ntq::test
