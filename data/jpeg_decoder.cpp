@@ -14,9 +14,9 @@
 namespace ntq {
 namespace {
 
-/// Pixels around a cut that the decoder's smooth upsampling of colours may spoil: more than one block of the largest
-/// kind.
-constexpr int64_t kMargin = 32;
+/// Pixels around a cut that the decoder's smooth upsampling of colours may spoil: two at most, where a colour sample
+/// lacks its neighbour.
+constexpr int64_t kMargin = 4;
 
 struct ErrorManager : jpeg_error_mgr {
   std::jmp_buf jump;

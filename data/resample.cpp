@@ -30,8 +30,8 @@ ResampleFilter bilinear_filter(const ResampleAxis& a) {
   const double scale = (a.end - a.begin) / static_cast<double>(a.size), reach = std::max(scale, 1.0);
   const auto lowest = static_cast<int64_t>(std::floor(a.begin)), highest = static_cast<int64_t>(std::ceil(a.end));
   ResampleFilter filter;
-  filter.taps = std::min(static_cast<int64_t>(std::ceil(2 * reach)) + 1, highest - lowest);
-  filter.weights.resize(static_cast<size_t>(a.count * filter.taps));
+  const int64_t most = std::min(static_cast<int64_t>(std::ceil(2 * reach)) + 1, highest - lowest);
+  filter.weights.resize(static_cast<size_t>(a.count * most));
   std::vector<double> weights;
   for (int64_t i = 0; i < a.count; ++i) {
     const double center = a.begin + (static_cast<double>(a.first + i) + 0.5) * scale;
@@ -44,13 +44,19 @@ ResampleFilter bilinear_filter(const ResampleAxis& a) {
       sum += weights.back();
     }
     for (double& w : weights) w /= sum;
-    int16_t* out = filter.weights.data() + i * filter.taps;
+    int16_t* out = filter.weights.data() + i * most;
     to_integers(weights, out);
     auto count = static_cast<int32_t>(weights.size());
     while (count > 1 && out[count - 1] == 0) --count;
     filter.begins.push_back(static_cast<int32_t>(begin));
     filter.counts.push_back(count);
   }
+  // Often fewer than there might be: 500 pixels to 256 take 4 each, not 5, and so half the instructions.
+  filter.taps = *std::max_element(filter.counts.begin(), filter.counts.end());
+  for (int64_t i = 1; i < a.count; ++i) {
+    std::copy_n(filter.weights.begin() + i * most, filter.taps, filter.weights.begin() + i * filter.taps);
+  }
+  filter.weights.resize(static_cast<size_t>(a.count * filter.taps));
   return filter;
 }
 

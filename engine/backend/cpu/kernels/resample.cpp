@@ -13,27 +13,45 @@ static_assert(1 << kShift == kResampleOne);
 
 #ifdef __AVX2__
 
-/// Values of a pixel next to those of its neighbour, so that one instruction multiplies and adds both.
-inline __m256i beside_neighbours(__m256i pixels) {
-  const __m256i order = _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11,
-                                         4, 5, 12, 13, 6, 7, 14, 15);
-  return _mm256_shuffle_epi8(pixels, order);
+/// Sums of one pixel's four channels, in two halves that the caller adds up.
+inline __m256i weigh_pixel(const uint8_t* x, const __m256i* w, int64_t taps) {
+  // Each value beside its neighbour's, widened with zeros, so that one instruction multiplies and adds both.
+  const __m256i order = _mm256_setr_epi8(0, -1, 4, -1, 1, -1, 5, -1, 2, -1, 6, -1, 3, -1, 7, -1,  //
+                                         8, -1, 12, -1, 9, -1, 13, -1, 10, -1, 14, -1, 11, -1, 15, -1);
+  __m256i sum = _mm256_setzero_si256();
+  for (int64_t k = 0; k < taps; k += 4, ++w) {
+    const __m256i four = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + 4 * k)));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_shuffle_epi8(four, order), _mm256_loadu_si256(w)));
+  }
+  return sum;
+}
+
+/// The halves of two pixels, added up: a's sums, then b's.
+inline __m256i add_halves(__m256i a, __m256i b) {
+  return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
 }
 
 void resample_row(const ResampleRow& r, uint8_t* y) {
-  const __m128i half = _mm_set1_epi32(kResampleOne / 2);
+  const __m256i half = _mm256_set1_epi32(kResampleOne / 2);
   const auto* w = reinterpret_cast<const __m256i*>(r.weights);
-  for (int64_t i = 0; i < r.pixels; ++i) {
-    const uint8_t* x = r.x + 4 * int64_t{r.begins[i]};
-    __m256i sum = _mm256_setzero_si256();
-    for (int64_t k = 0; k < r.taps; k += 4, ++w) {
-      const __m256i four = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + 4 * k)));
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(beside_neighbours(four), _mm256_loadu_si256(w)));
-    }
-    __m128i one = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-    one = _mm_srai_epi32(_mm_add_epi32(one, half), kShift);
-    one = _mm_packus_epi16(_mm_packs_epi32(one, one), one);
-    const int32_t bytes = _mm_cvtsi128_si32(one);
+  const int64_t steps = r.taps / 4;
+  const auto pixel = [&](int64_t i) { return weigh_pixel(r.x + 4 * int64_t{r.begins[i]}, w + i * steps, r.taps); };
+  const auto finish = [half](__m256i sums) { return _mm256_srai_epi32(_mm256_add_epi32(sums, half), kShift); };
+  int64_t i = 0;
+  for (; i + 4 <= r.pixels; i += 4) {
+    const __m256i ab = finish(add_halves(pixel(i), pixel(i + 1)));
+    const __m256i cd = finish(add_halves(pixel(i + 2), pixel(i + 3)));
+    // The packs work within halves: a c a c | b d b d.
+    const __m256i words = _mm256_packs_epi32(ab, cd);
+    const __m256i bytes = _mm256_packus_epi16(words, words);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y + 4 * i),
+                     _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)));
+  }
+  for (; i < r.pixels; ++i) {
+    const __m256i a = pixel(i);
+    const __m128i sums = _mm256_castsi256_si128(finish(add_halves(a, a)));
+    const __m128i words = _mm_packs_epi32(sums, sums);
+    const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
     __builtin_memcpy(y + 4 * i, &bytes, sizeof bytes);
   }
 }
