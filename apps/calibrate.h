@@ -8,8 +8,9 @@
 
 namespace ntq::apps {
 
-/// Sets the steps of the quantizers that have none yet from `batches` training batches (of epoch 0, augmented), with
-/// the batch-norm statistics as they are. Throws DivergedError, naming the layer, for activations that are not finite.
+/// Sets the steps of the quantizers that have none yet from `batches` training batches (of epoch 0, augmented), each
+/// normalised by its own statistics, as in the first training step; the running statistics stay as they are. Throws
+/// DivergedError, naming the layer, for activations that are not finite.
 void calibrate_steps(Session& session, int64_t batches);
 
 /// Batch-norm statistics anew: the mean over `batches` training batches (of epoch 0, augmented) of the statistics of

@@ -120,6 +120,7 @@ void validate(const TrainConfig& c) {
   parse_channels("--mean", c.mean);
   parse_channels("--std", c.std);
   one_of("--stem", c.stem, {"auto", "cifar", "imagenet"});
+  one_of("--step-init", c.step_init, {"lsq", "mse"});
   in_range<int64_t>("--calibrate", c.calibrate, 1, kMany, "1 or more batches");
   in_range<int64_t>("--bn-recalibrate", c.bn_recalibrate, 0, kMany, "0 (off) or more batches");
   in_range<int64_t>("--limit-train", c.limit_train, 0, kMany, "0 (all) or more");
@@ -177,6 +178,7 @@ TrainConfig resolve(TrainConfig c) {
   }
   if (!c.quantized()) {
     c.calibrate = defaults.calibrate;
+    c.step_init = defaults.step_init;
     c.pretrain_epochs = defaults.pretrain_epochs;
   } else if (!c.init.empty()) {
     c.pretrain_epochs = 0;  // said outright, since checkpoints do not keep --init

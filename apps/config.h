@@ -37,6 +37,7 @@ struct TrainConfig {
   bool zero_init_residual = false;
 
   std::string init;
+  std::string step_init = "lsq";
   int64_t calibrate = 1, bn_recalibrate = 0;
   bool no_start_eval = false;
   int64_t pretrain_epochs = -1;  // -1: as epochs
@@ -111,6 +112,8 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"zero-init-residual", "Model", recipe, "last batch norm of a block starts at 0"}, c.zero_init_residual);
 
   visit(Option{"init", "Start", run, "start from the weights of this checkpoint"}, c.init);
+  visit(Option{"step-init", "Start", recipe, "first steps: lsq (from mean|x|) or mse (least squared error) [lsq]"},
+        c.step_init);
   visit(Option{"calibrate", "Start", recipe, "batches that set the first quantizer steps [1]"}, c.calibrate);
   visit(Option{"bn-recalibrate", "Start", recipe, "re-estimate batch norm on N batches before each validation [0]"},
         c.bn_recalibrate);

@@ -40,6 +40,7 @@ std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64
   spec.noise_c = static_cast<float>(c.noise);
   spec.noise_k = static_cast<float>(c.noise_k);
   spec.seed = static_cast<uint64_t>(c.seed);
+  spec.step_init = c.step_init == "mse" ? StepInit::least_error : StepInit::mean_abs;
   ModelOptions options;
   options.classes = classes;
   options.in_channels = channels;

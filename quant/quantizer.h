@@ -10,6 +10,12 @@
 
 namespace ntq {
 
+/// Where the first step comes from.
+enum class StepInit {
+  mean_abs,  ///< 2 mean|x| / sqrt(Q_P), LSQ's: too small for sparse activations at 2 bits, which then mostly saturate
+  least_error,  ///< the step with the least squared error, as LSQ+ starts its activations (arXiv 2004.09576)
+};
+
 /// What one quantizer does. bits 32 means none at all (full precision).
 struct QuantSpec {
   std::string method = "ntq";
@@ -22,6 +28,7 @@ struct QuantSpec {
   std::string name = {};  ///< dotted layer name: names the noise stream and appears in errors
   /// LSQ's N in g = 1/sqrt(N Q_P) for activations: features of one sample (default) or the whole batch too.
   bool count_batch = false;
+  StepInit step_init = StepInit::mean_abs;
 };
 
 /// Forward gives the values to compute with: noisy in training if the method says so, plain in evaluation.

@@ -9,7 +9,7 @@ struct NoiseLevel {
   float c = 0, k = 0;
 };
 
-/// Parameter: step {1}, 0 until the first forward sets it to 2 mean|x| / sqrt(Q_P). Buffer: calls {1} int64, training
+/// Parameter: step {1}, 0 until the first forward sets it, as spec.step_init says. Buffer: calls {1} int64, training
 /// forwards so far: it numbers the noise, so that a resumed run draws what an uninterrupted one would have drawn.
 class StepQuantizer : public Quantizer {
  public:
@@ -20,7 +20,7 @@ class StepQuantizer : public Quantizer {
   Tensor step() const override { return step_; }
   /// Throws std::invalid_argument while the step is 0.
   Tensor codes(const Tensor& x) const override;
-  /// The step becomes 2 mean|x| / sqrt(Q_P) over all inputs together.
+  /// mean_abs: the step of all inputs together. least_error: the mean of their steps, by their sizes.
   void calibrate(bool on) override;
 
  private:
@@ -32,7 +32,7 @@ class StepQuantizer : public Quantizer {
   uint32_t stream_;
   Tensor step_, calls_;
   bool calibrating_ = false;
-  double sum_abs_ = 0, count_ = 0;  // of the inputs that the first step is taken from
+  double sum_ = 0, count_ = 0;  // of the inputs that the first step is taken from
 };
 
 }  // namespace ntq

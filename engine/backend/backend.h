@@ -116,6 +116,8 @@ class Backend {
                              float* dx, float* dstep, int64_t n) = 0;
   /// Integer codes as int32.
   virtual void quantize_codes(const float* x, const float* step, QuantRange range, int32_t* codes, int64_t n) = 0;
+  /// Sum of (Q(x) - x)^2 for a step that need not be stored yet.
+  virtual double quantize_error(const float* x, float step, QuantRange range, int64_t n) = 0;
 
   virtual void sgd_step(const SgdUpdate& update, float* w, const float* g, float* momentum, int64_t n) = 0;
 };

@@ -121,15 +121,19 @@ TEST_CASE("quantizers and noise have the same bits on every instruction set, at 
       for (int64_t i = 0; i < n; ++i) out.f32()[3 * n + i] = static_cast<float>(codes.data<int32_t>()[i]);
       std::vector<float> values = out.to_vector();
       values.push_back(dstep);
+      values.push_back(static_cast<float>(b.quantize_error(x.f32(), step, range, n)));
       return values;
     };
     const std::vector<float> expected = all(*portable);
+    double error = 0;
     for (int64_t i = 0; i < n; ++i) {
       const auto at = static_cast<size_t>(i);
       const float code = std::nearbyint(std::min(std::max(x.f32()[i] / step, -8.0f), 7.0f));
       REQUIRE(expected[at] == code * step);
       REQUIRE(expected[at + static_cast<size_t>(3 * n)] == code);
+      error += std::pow(static_cast<double>(code * step - x.f32()[i]), 2);
     }
+    CHECK(static_cast<double>(expected.back()) == doctest::Approx(error).epsilon(1e-5));
     for (const std::string& isa : cpu::available_isas()) {
       CAPTURE(isa);
       CHECK(all(*cpu::make_cpu_backend(isa)) == expected);

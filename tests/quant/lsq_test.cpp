@@ -1,6 +1,9 @@
 // LSQ against vectors computed in float64 with the formulas of arXiv 1902.08153.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "quant/quantizer.h"
@@ -115,4 +118,40 @@ TEST_CASE("calibration takes the step from all inputs together") {
   q->enable(false);
   CHECK(test::same_values(apply_quantizer(q, small), small));
   CHECK(test::same_values(apply_quantizer(nullptr, small), small));
+}
+
+TEST_CASE("least_error finds the step with the least squared error, and keeps LSQ's where nothing is to be found") {
+  const auto make = [](bool is_signed) {
+    return make_quantizer({.method = "lsq",
+                           .bits = 2,
+                           .is_signed = is_signed,
+                           .is_weight = is_signed,
+                           .name = "q",
+                           .step_init = StepInit::least_error});
+  };
+  // Sparse, as behind a ReLU: LSQ's rule gives 0.23, which cuts off at 0.69.
+  std::vector<float> sparse(30);
+  for (int i = 0; i < 6; ++i) sparse[static_cast<size_t>(5 * i)] = .5f * static_cast<float>(1 + i % 3);
+  const auto inputs = make(false);
+  inputs->forward(Tensor::from({1, 30}, std::span<const float>(sparse)));
+  CHECK(inputs->step().item() == doctest::Approx(0.5).epsilon(0.012));
+
+  const Tensor w = Tensor::from({8}, {-.95f, -.31f, .07f, .22f, .48f, .90f, .02f, -.13f});
+  const auto weights = make(true);
+  weights->forward(w);
+  const auto error = [&](double step) {
+    double total = 0;
+    for (const float v : w.to_vector()) {
+      const double q = std::nearbyint(std::clamp(static_cast<double>(v) / step, -2.0, 1.0)) * step;
+      total += (q - static_cast<double>(v)) * (q - static_cast<double>(v));
+    }
+    return total;
+  };
+  double least = error(0.01);
+  for (double step = 0.01; step < 2; step += 0.001) least = std::min(least, error(step));
+  CHECK(error(static_cast<double>(weights->step().item())) < 1.01 * least);
+
+  const auto zeros = make(false);
+  zeros->forward(Tensor::zeros({1, 4}));
+  CHECK(zeros->step().item() > 0.0f);
 }

@@ -12,6 +12,17 @@ namespace {
 
 constexpr int64_t kGrain = int64_t{1} << 15;  // elements a task takes of an elementwise op
 
+/// Sum of kernel(begin, count) over fixed chunks of n elements, in their order: the same for any number of threads.
+template <class Kernel>
+double chunked_sum(int64_t n, Kernel&& kernel) {
+  std::vector<double> partial(static_cast<size_t>((n + kGrain - 1) / kGrain));
+  parallel_ranges(n, kGrain,
+                  [&](int64_t b, int64_t e) { partial[static_cast<size_t>(b / kGrain)] = kernel(b, e - b); });
+  double total = 0;
+  for (const double part : partial) total += part;
+  return total;
+}
+
 }  // namespace
 
 std::string CpuBackend::describe() const {
@@ -62,16 +73,12 @@ void CpuBackend::sum_rows(const float* x, float* y, int64_t rows, int64_t channe
   k_.sum_rows(partial.data(), y, chunks, channels);
 }
 
-double CpuBackend::chunked_sum(double (*kernel)(const float*, int64_t), const float* x, int64_t n) {
-  std::vector<double> partial(static_cast<size_t>((n + kGrain - 1) / kGrain));
-  parallel_ranges(n, kGrain,
-                  [&](int64_t b, int64_t e) { partial[static_cast<size_t>(b / kGrain)] = kernel(x + b, e - b); });
-  double total = 0;
-  for (const double part : partial) total += part;
-  return total;
+double CpuBackend::sum(const float* x, int64_t n) {
+  return chunked_sum(n, [&](int64_t b, int64_t count) { return k_.sum(x + b, count); });
 }
-double CpuBackend::sum(const float* x, int64_t n) { return chunked_sum(k_.sum, x, n); }
-double CpuBackend::sum_abs(const float* x, int64_t n) { return chunked_sum(k_.sum_abs, x, n); }
+double CpuBackend::sum_abs(const float* x, int64_t n) {
+  return chunked_sum(n, [&](int64_t b, int64_t count) { return k_.sum_abs(x + b, count); });
+}
 bool CpuBackend::all_finite(const float* x, int64_t n) {
   // A float64 sum of float32 magnitudes cannot overflow, so it is finite exactly when all of them are.
   return std::isfinite(sum_abs(x, n));
@@ -84,18 +91,18 @@ void CpuBackend::quantize(const float* x, const float* step, QuantRange range, c
 
 void CpuBackend::quantize_grad(const float* x, const float* step, QuantRange range, float grad_scale, const float* dy,
                                float* dx, float* dstep, int64_t n) {
-  std::vector<double> partial(static_cast<size_t>((n + kGrain - 1) / kGrain));
-  parallel_ranges(n, kGrain, [&, s = *step](int64_t b, int64_t e) {
-    partial[static_cast<size_t>(b / kGrain)] = k_.quantize_grad(x + b, s, range, dy + b, dx + b, e - b);
-  });
-  double total = 0;
-  for (const double part : partial) total += part;
+  const double total = chunked_sum(
+      n, [&, s = *step](int64_t b, int64_t count) { return k_.quantize_grad(x + b, s, range, dy + b, dx + b, count); });
   *dstep = static_cast<float>(grad_scale * total);
 }
 
 void CpuBackend::quantize_codes(const float* x, const float* step, QuantRange range, int32_t* codes, int64_t n) {
   parallel_ranges(n, kGrain,
                   [&, s = *step](int64_t b, int64_t e) { k_.quantize_codes(x + b, s, range, codes + b, e - b); });
+}
+
+double CpuBackend::quantize_error(const float* x, float step, QuantRange range, int64_t n) {
+  return chunked_sum(n, [&](int64_t b, int64_t count) { return k_.quantize_error(x + b, step, range, count); });
 }
 
 void CpuBackend::sgd_step(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n) {

@@ -61,13 +61,13 @@ class CpuBackend : public Backend {
   void quantize_grad(const float* x, const float* step, QuantRange range, float grad_scale, const float* dy, float* dx,
                      float* dstep, int64_t n) override;
   void quantize_codes(const float* x, const float* step, QuantRange range, int32_t* codes, int64_t n) override;
+  double quantize_error(const float* x, float step, QuantRange range, int64_t n) override;
 
   void sgd_step(const SgdUpdate& update, float* w, const float* g, float* momentum, int64_t n) override;
 
  private:
   void norm_grad(const struct NormArgs& args, bool frozen, int64_t rows, float* dx, float* dgamma, float* dbeta,
                  float* d_residual);
-  double chunked_sum(double (*kernel)(const float*, int64_t), const float* x, int64_t n);
 
   const Kernels& k_;
   CachingAllocator allocator_;

@@ -80,6 +80,29 @@ double quantize_grad(const float* x, float step, QuantRange range, const float* 
   return total;
 }
 
+double quantize_error(const float* x, float step, QuantRange range, int64_t n) {
+  const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
+  constexpr int kLaneVecs = 16 / kWidth;
+  double total = 0;
+  constexpr int64_t kChunk = 4096;
+  for (int64_t c0 = 0; c0 < n; c0 += kChunk) {
+    const int64_t stop = n - c0 < kChunk ? n : c0 + kChunk;
+    Vec sums[kLaneVecs] = {};
+    for (int64_t i = c0; i < stop; i += 16) {
+      for (int j = 0; j < kLaneVecs; ++j) {
+        const int64_t at = i + j * kWidth;
+        const int64_t lanes = stop - at < kWidth ? stop - at : kWidth;
+        if (lanes <= 0) break;
+        const Vec v = lanes == kWidth ? load(x + at) : load_part(x + at, lanes);
+        const Vec e = code(v, s, low, high) * s - v;
+        sums[j] += e * e;
+      }
+    }
+    for (int l = 0; l < 16; ++l) total += static_cast<double>(sums[l / kWidth][l % kWidth]);
+  }
+  return total;
+}
+
 void quantize_codes(const float* x, float step, QuantRange range, int32_t* codes, int64_t n) {
   const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
   for (int64_t i = 0; i < n; i += kWidth) {
@@ -95,6 +118,7 @@ void fill_quantize(Kernels& t) {
   t.quantize = quantize;
   t.quantize_grad = quantize_grad;
   t.quantize_codes = quantize_codes;
+  t.quantize_error = quantize_error;
 }
 
 }  // namespace ntq::cpu::NTQ_ISA
