@@ -43,7 +43,9 @@ TEST_CASE("steps are those of the first training step; nothing else changes") {
   std::map<std::string, Tensor> first;
   for (const auto& [name, tensor] : trained.model->state_dict()) first[name] = tensor;
   int steps = 0;
-  for (const auto& [name, tensor] : calibrated.model->state_dict()) {
+  for (const auto& entry : calibrated.model->state_dict()) {
+    const std::string& name = entry.first;
+    const Tensor& tensor = entry.second;
     if (tensor.dtype() != DType::f32) continue;
     CAPTURE(name);
     const bool step = name.size() > 5 && name.compare(name.size() - 5, 5, ".step") == 0;
