@@ -6,6 +6,10 @@ target_compile_options(ntq_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(ntq_options INTERFACE -Wno-restrict)
 endif()
+# Files that another one includes look like headers to g++.
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(ntq_options INTERFACE -Wno-subobject-linkage)
+endif()
 if(NTQ_WERROR)
   target_compile_options(ntq_options INTERFACE -Werror)
 endif()
