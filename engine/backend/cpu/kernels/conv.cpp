@@ -13,33 +13,30 @@ constexpr int64_t kDepth = 320;     // products summed in registers before they 
 constexpr int64_t kMaxTaps = 128;
 
 /// One register tile: `taps` taps, channels [0, depth) behind each pointer, on top of what is in the rows if `add`.
-template <int M>
+template <int M, int V>
 void tile(const float* const* rows, int64_t row_stride, int64_t taps, int64_t offset, int64_t depth, const float* panel,
           int64_t tap_stride, float* const* out, int64_t channels, bool add) {
-  Vec acc[M][kVecs];
+  Vec acc[M][V];
   if (add) {
-    for (int m = 0; m < M; ++m) load_row(acc[m], out[m], channels);
+    for (int m = 0; m < M; ++m) load_row<V>(acc[m], out[m], channels);
   } else {
-    for (int m = 0; m < M; ++m) clear_row(acc[m]);
+    for (int m = 0; m < M; ++m) clear_row<V>(acc[m]);
   }
   for (int64_t t = 0; t < taps; ++t) {
     const float* a[M];
     for (int m = 0; m < M; ++m) a[m] = rows[t * row_stride + m] + offset;
     const float* b = panel + t * tap_stride;
     for (int64_t k = 0; k < depth; ++k, b += kPanel) {
-      Vec wide[kVecs];
-      for (int v = 0; v < kVecs; ++v) wide[v] = load(b + v * kWidth);
+      Vec wide[V];
+      for (int v = 0; v < V; ++v) wide[v] = load(b + v * kWidth);
       for (int m = 0; m < M; ++m) {
         const Vec one = splat(a[m][k]);
-        for (int v = 0; v < kVecs; ++v) acc[m][v] = fma(one, wide[v], acc[m][v]);
+        for (int v = 0; v < V; ++v) acc[m][v] = fma(one, wide[v], acc[m][v]);
       }
     }
   }
-  for (int m = 0; m < M; ++m) store_row(out[m], acc[m], channels);
+  for (int m = 0; m < M; ++m) store_row<V>(out[m], acc[m], channels);
 }
-
-using TileFn = void (*)(const float* const*, int64_t, int64_t, int64_t, int64_t, const float*, int64_t, float* const*,
-                        int64_t, bool);
 
 void gather_product(const GatherProduct& p, int64_t begin, int64_t end, int64_t panel_begin, int64_t panel_end) {
   const Source source = source_of(p);
@@ -80,25 +77,10 @@ void gather_product(const GatherProduct& p, int64_t begin, int64_t end, int64_t 
           for (int64_t i = 0; i < rows; i += kTile) {
             const int m = static_cast<int>(rows - i < kTile ? rows - i : kTile);
             for (int r = 0; r < m; ++r) to[r] = out[i + r] + panel * kPanel;
-            static constexpr TileFn tiles[] = {
-              tile<1>,
-              tile<2>,
-              tile<3>,
-              tile<4>,
-              tile<5>,
-              tile<6>
-#if defined(NTQ_ISA_avx512)
-              ,
-              tile<7>,
-              tile<8>,
-              tile<9>,
-              tile<10>,
-              tile<11>,
-              tile<12>
-#endif
-            };
-            tiles[m - 1](pointers + t0 * kBlock + i, kBlock, taps, c0, c_count, packed, p.x_c * kPanel, to, channels,
-                         add);
+            with_tile(m, channels, [&](auto tile_rows, auto vecs) {
+              tile<tile_rows.value, vecs.value>(pointers + t0 * kBlock + i, kBlock, taps, c0, c_count, packed,
+                                                p.x_c * kPanel, to, channels, add);
+            });
           }
         }
       }

@@ -14,41 +14,32 @@ constexpr int64_t kMaxTaps = 128;
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// acc[m][c] += sum over pixels of dy[pixel][m] * x[pixel][c]; whole panels of x through pointers, or packed
+/// acc[m][c] += sum over pixels of dy[pixel][m] * x[pixel][c]; V whole vectors of x through pointers, or packed
 /// {pixels, kPanel}.
-template <int M, bool kPacked>
+template <int M, int V, bool kPacked>
 void tile(const float* const* x, const float* packed, int64_t offset, const float* dy, int64_t dy_stride,
           int64_t pixels, float* acc, int64_t acc_stride) {
-  Vec sum[M][kVecs];
-  for (int m = 0; m < M; ++m) load_row(sum[m], acc + m * acc_stride, kPanel);
+  Vec sum[M][V];
+  for (int m = 0; m < M; ++m) load_row<V>(sum[m], acc + m * acc_stride, V * kWidth);
   for (int64_t i = 0; i < pixels; ++i, dy += dy_stride) {
-    Vec wide[kVecs];
+    Vec wide[V];
     const float* row = kPacked ? packed + i * kPanel : x[i] + offset;
-    for (int v = 0; v < kVecs; ++v) wide[v] = load(row + v * kWidth);
+    for (int v = 0; v < V; ++v) wide[v] = load(row + v * kWidth);
     for (int m = 0; m < M; ++m) {
       const Vec one = splat(dy[m]);
-      for (int v = 0; v < kVecs; ++v) sum[m][v] = fma(one, wide[v], sum[m][v]);
+      for (int v = 0; v < V; ++v) sum[m][v] = fma(one, wide[v], sum[m][v]);
     }
   }
-  for (int m = 0; m < M; ++m) store_row(acc + m * acc_stride, sum[m], kPanel);
+  for (int m = 0; m < M; ++m) store_row<V>(acc + m * acc_stride, sum[m], V * kWidth);
 }
-
-using TileFn = void (*)(const float* const*, const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t);
-template <bool kPacked>
-constexpr TileFn kTiles[] = {
-    tile<1, kPacked>, tile<2, kPacked>, tile<3, kPacked>, tile<4, kPacked>,  tile<5, kPacked>,  tile<6, kPacked>,
-#if defined(NTQ_ISA_avx512)
-    tile<7, kPacked>, tile<8, kPacked>, tile<9, kPacked>, tile<10, kPacked>, tile<11, kPacked>, tile<12, kPacked>,
-#endif
-};
 
 int64_t outer_scratch(const GatherOuter& p) { return kPixels * (kPanel + round_up(p.dy_c, kTile) + kTile); }
 
 void pack_panel(const float* const* x, int64_t offset, int64_t channels, int64_t pixels, float* to) {
   for (int64_t i = 0; i < pixels; ++i) {
     Vec row[kVecs];
-    load_row(row, x[i] + offset, channels);
-    store_row(to + i * kPanel, row, kPanel);
+    load_row<kVecs>(row, x[i] + offset, channels);
+    store_row<kVecs>(to + i * kPanel, row, kPanel);
   }
 }
 
@@ -57,7 +48,7 @@ void gather_outer(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_b
   const Source source = source_of(p);
   const float* pointers[kMaxTaps * kPixels];
   const int64_t padded_c = round_up(p.x_c, kPanel), acc_stride = p.tap_count * padded_c;
-  const bool pack = p.x_c >= kPackFrom || p.dy_c >= kPackFrom || p.x_c % kPanel;
+  const bool pack = p.x_c >= kPackFrom || p.dy_c >= kPackFrom || p.x_c % kWidth;
   float* const packed_x = scratch;
   float* const packed_dy = scratch + kPixels * kPanel;
   // Even tiles: 16 channels go as 6 + 5 + 5, so that no tile is too low to hide the latency of its sums.
@@ -84,11 +75,15 @@ void gather_outer(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_b
         for (int64_t k = 0; k < co_tiles; ++k) {
           const int64_t co = co_of(k), m = co_of(k + 1) - co;
           float* to = acc + co * acc_stride + t * padded_c + c0;
-          if (pack) {
-            kTiles<true>[m - 1](x, packed_x, c0, packed_dy + (co - co_begin) * kPixels, m, pixels, to, acc_stride);
-          } else {
-            kTiles<false>[m - 1](x, nullptr, c0, p.dy + r0 * p.dy_c + co, p.dy_c, pixels, to, acc_stride);
-          }
+          with_tile(m, channels, [&](auto tile_rows, auto vecs) {
+            constexpr int kRows = tile_rows.value, kWide = vecs.value;
+            if (pack) {
+              tile<kRows, kWide, true>(x, packed_x, c0, packed_dy + (co - co_begin) * kPixels, m, pixels, to,
+                                       acc_stride);
+            } else {
+              tile<kRows, kWide, false>(x, nullptr, c0, p.dy + r0 * p.dy_c + co, p.dy_c, pixels, to, acc_stride);
+            }
+          });
         }
       }
     }

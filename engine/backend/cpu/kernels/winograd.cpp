@@ -10,19 +10,22 @@ namespace {
 
 // One-dimensional transforms: `at(i)` gives value i, `put(i, value)` takes result i, wherever they are.
 
-/// B^T d
-template <class At, class Put>
+/// B^T d, its results 0 to 2 (of the first half) or 3 to 5: half of the registers that all six would take.
+template <bool kFirst, class At, class Put>
 inline void input_line(const At& at, const Put& put) {
   const Vec four = splat(4), five = splat(5), two = splat(2);
-  const Vec d0 = at(0), d1 = at(1), d2 = at(2), d3 = at(3), d4 = at(4), d5 = at(5);
-  const Vec even = d4 - four * d2, odd = d3 - four * d1;
-  const Vec even2 = d4 - d2, odd2 = two * (d3 - d1);
-  put(0, four * d0 - five * d2 + d4);
-  put(1, even + odd);
-  put(2, even - odd);
-  put(3, even2 + odd2);
-  put(4, even2 - odd2);
-  put(5, four * d1 - five * d3 + d5);
+  const Vec d1 = at(1), d2 = at(2), d3 = at(3), d4 = at(4);
+  if constexpr (kFirst) {
+    const Vec even = d4 - four * d2, odd = d3 - four * d1;
+    put(0, four * at(0) - five * d2 + d4);
+    put(1, even + odd);
+    put(2, even - odd);
+  } else {
+    const Vec even = d4 - d2, odd = two * (d3 - d1);
+    put(3, even + odd);
+    put(4, even - odd);
+    put(5, four * d1 - five * d3 + at(5));
+  }
 }
 
 /// A^T m
@@ -87,15 +90,45 @@ inline bool inside(const WinogradImages& g, int64_t h, int64_t w) {
   return h >= 0 && w >= 0 && h + kSize <= g.h && w + kSize <= g.w;
 }
 
-/// Those pixels for one vector of channels, zeros outside of the image.
+/// The kSize x kSize pixels from (h, w) on, of which some lie outside of the image and count as zeros.
 template <int kSize>
-inline void load_patch(const WinogradImages& g, const float* image, int64_t h, int64_t w, int64_t c, Vec* patch) {
-  for (int i = 0; i < kSize; ++i) {
-    for (int j = 0; j < kSize; ++j) {
-      const bool there = h + i >= 0 && h + i < g.h && w + j >= 0 && w + j < g.w;
-      patch[i * kSize + j] = there ? load(image + ((h + i) * g.w + w + j) * g.channels + c) : Vec{};
+struct BorderPatch {
+  BorderPatch(const WinogradImages& g, const float* image, int64_t h, int64_t w) : channels(g.channels) {
+    static constexpr float kZeros[kWidth] = {};
+    for (int i = 0; i < kSize; ++i) {
+      const bool there = h + i >= 0 && h + i < g.h;
+      row[i] = there ? image + ((h + i) * g.w + w) * g.channels : kZeros;
+      mask[i] = there ? -1 : 0;  // a row outside is read at its beginning, whatever the column
+      column[i] = w + i >= 0 && w + i < g.w;
     }
   }
+  /// kWidth channels of pixel (i, j), from c on.
+  Vec at(int i, int j, int64_t c) const { return column[j] ? load(row[i] + ((j * channels + c) & mask[i])) : Vec{}; }
+
+  int64_t channels;
+  const float* row[kSize];
+  int64_t mask[kSize];
+  bool column[kSize];
+};
+
+/// Results 6 * i + j of B^T d B for i in a half; `at(i, j)` gives d.
+template <bool kFirst, class At, class Put>
+inline void input_half(const At& at, const Put& put) {
+  constexpr int kRow = kFirst ? 0 : 3;
+  Vec half[18];
+  for (int j = 0; j < 6; ++j)
+    input_line<kFirst>([&](int i) { return at(i, j); }, [&](int i, Vec v) { half[6 * (i - kRow) + j] = v; });
+  for (int i = 0; i < 3; ++i) {
+    const auto middle = [&](int j) { return half[6 * i + j]; };
+    const auto result = [&](int j, Vec v) { put(6 * (kRow + i) + j, v); };
+    input_line<true>(middle, result);
+    input_line<false>(middle, result);
+  }
+}
+template <class At, class Put>
+inline void input_tile(const At& at, const Put& put) {
+  input_half<true>(at, put);
+  input_half<false>(at, put);
 }
 
 /// v {36, stride tiles, channels} = B^T d B of tiles [begin, end).
@@ -103,25 +136,28 @@ void winograd_input(const WinogradImages& g, const float* x, int64_t begin, int6
   for (int64_t t = begin; t < end; ++t) {
     const Place p = place(g, x, t);
     float* to = v + (t - begin) * g.channels;
-    const bool whole = inside<6>(g, p.h - 1, p.w - 1);
-    for (int64_t c = 0; c < g.channels; c += kWidth) {
-      Vec half[36];
-      if (whole) {
-        const float* from = p.image + ((p.h - 1) * g.w + p.w - 1) * g.channels + c;
-        for (int j = 0; j < 6; ++j)
-          input_line([&](int i) { return load(from + (i * g.w + j) * g.channels); },
-                     [&](int i, Vec v6) { half[6 * i + j] = v6; });
-      } else {
-        Vec d[36];
-        load_patch<6>(g, p.image, p.h - 1, p.w - 1, c, d);
-        for (int j = 0; j < 6; ++j)
-          input_line([&](int i) { return d[6 * i + j]; }, [&](int i, Vec v6) { half[6 * i + j] = v6; });
-      }
-      for (int i = 0; i < 6; ++i)
-        input_line([&](int j) { return half[6 * i + j]; },
-                   [&](int j, Vec v6) { store(to + (6 * i + j) * stride * g.channels + c, v6); });
+    const auto put_from = [&](int64_t c) {
+      return [=, &g](int k, Vec value) { store(to + k * stride * g.channels + c, value); };
+    };
+    if (inside<6>(g, p.h - 1, p.w - 1)) {
+      const float* from = p.image + ((p.h - 1) * g.w + p.w - 1) * g.channels;
+      for (int64_t c = 0; c < g.channels; c += kWidth)
+        input_tile([&](int i, int j) { return load(from + (i * g.w + j) * g.channels + c); }, put_from(c));
+    } else {
+      const BorderPatch<6> patch(g, p.image, p.h - 1, p.w - 1);
+      for (int64_t c = 0; c < g.channels; c += kWidth)
+        input_tile([&](int i, int j) { return patch.at(i, j, c); }, put_from(c));
     }
   }
+}
+
+/// Results 6 * i + j of A y A^T; `at(i, j)` gives y.
+template <class At, class Put>
+inline void grad_tile(const At& at, const Put& put) {
+  Vec half[24];
+  for (int j = 0; j < 4; ++j) grad_line([&](int i) { return at(i, j); }, [&](int i, Vec v) { half[4 * i + j] = v; });
+  for (int i = 0; i < 6; ++i)
+    grad_line([&](int j) { return half[4 * i + j]; }, [&](int j, Vec v) { put(6 * i + j, v); });
 }
 
 /// d {36, stride tiles, channels} = A dY A^T.
@@ -129,14 +165,17 @@ void winograd_grad(const WinogradImages& g, const float* dy, int64_t begin, int6
   for (int64_t t = begin; t < end; ++t) {
     const Place p = place(g, dy, t);
     float* to = d + (t - begin) * g.channels;
-    for (int64_t c = 0; c < g.channels; c += kWidth) {
-      Vec y[16], half[24];
-      load_patch<4>(g, p.image, p.h, p.w, c, y);
-      for (int j = 0; j < 4; ++j)
-        grad_line([&](int i) { return y[4 * i + j]; }, [&](int i, Vec v) { half[4 * i + j] = v; });
-      for (int i = 0; i < 6; ++i)
-        grad_line([&](int j) { return half[4 * i + j]; },
-                  [&](int j, Vec v) { store(to + (6 * i + j) * stride * g.channels + c, v); });
+    const auto put_from = [&](int64_t c) {
+      return [=, &g](int k, Vec value) { store(to + k * stride * g.channels + c, value); };
+    };
+    if (inside<4>(g, p.h, p.w)) {
+      const float* from = p.image + (p.h * g.w + p.w) * g.channels;
+      for (int64_t c = 0; c < g.channels; c += kWidth)
+        grad_tile([&](int i, int j) { return load(from + (i * g.w + j) * g.channels + c); }, put_from(c));
+    } else {
+      const BorderPatch<4> patch(g, p.image, p.h, p.w);
+      for (int64_t c = 0; c < g.channels; c += kWidth)
+        grad_tile([&](int i, int j) { return patch.at(i, j, c); }, put_from(c));
     }
   }
 }
@@ -201,12 +240,12 @@ void winograd_filter_grad(const float* sums, int64_t in, int64_t out, int64_t o,
 void winograd_product(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, int64_t panel_begin,
                       int64_t panel_end, float* m) {
   for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
-    const int64_t left = out - panel * kPanel;
+    const int64_t left = out - panel * kPanel, channels = left < kPanel ? left : kPanel;
     for (int64_t r = 0; r < rows; r += kTile) {
       const int64_t count = rows - r < kTile ? rows - r : kTile;
-      with_tile_rows(count, [&](auto size) {
-        product_tile<decltype(size)::value>(v + r * in, in, in, u + panel * in * kPanel, m + r * out + panel * kPanel,
-                                            out, left < kPanel ? left : kPanel);
+      with_tile(count, channels, [&](auto tile_rows, auto vecs) {
+        product_tile<tile_rows.value, vecs.value>(v + r * in, in, in, u + panel * in * kPanel,
+                                                  m + r * out + panel * kPanel, out, channels);
       });
     }
   }
@@ -220,8 +259,8 @@ void winograd_outer(const float* d, const float* v, int64_t rows, int64_t in, in
     const int64_t channels = in - c < kPanel ? in - c : kPanel;
     for (int64_t k = 0; k < tiles; ++k) {
       const int64_t o = o_begin + count * k / tiles, next = o_begin + count * (k + 1) / tiles;
-      with_tile_rows(next - o, [&](auto size) {
-        outer_tile<decltype(size)::value>(d + o, out, v + c, in, rows, acc + o * in + c, in, channels);
+      with_tile(next - o, channels, [&](auto tile_rows, auto vecs) {
+        outer_tile<tile_rows.value, vecs.value>(d + o, out, v + c, in, rows, acc + o * in + c, in, channels);
       });
     }
   }
