@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/backend/cpu/isa.h"
 #include "engine/check.h"
 #include "engine/random.h"
 
@@ -78,6 +79,8 @@ Transform::Transform(const DatasetInfo& info) : height_(info.height), width_(inf
   for (size_t c = 0; c < static_cast<size_t>(channels_); ++c) {
     check(info.deviation[c] > 0, "data set ", info.name, ": deviation of channel ", c, " is ", info.deviation[c],
           ", expected above 0");
+    scale_[c] = 1 / (255 * info.deviation[c]);
+    shift_[c] = -info.mean[c] / info.deviation[c];
     for (size_t value = 0; value < 256; ++value) {
       table_[c][value] = (static_cast<float>(value) / 255.0f - info.mean[c]) / info.deviation[c];
     }
@@ -85,11 +88,7 @@ Transform::Transform(const DatasetInfo& info) : height_(info.height), width_(inf
 }
 
 void Transform::row(const uint8_t* rgbx, int64_t count, bool mirror, float* out) const {
-  const int64_t step = mirror ? -4 : 4;
-  const uint8_t* in = mirror ? rgbx + 4 * (count - 1) : rgbx;
-  for (int64_t i = 0; i < count; ++i, in += step, out += 3) {
-    for (size_t c = 0; c < 3; ++c) out[c] = table_[c][in[c]];
-  }
+  cpu::chosen_kernels().scale_row(scale_.data(), shift_.data(), rgbx, count, mirror, out);
 }
 
 void Transform::operator()(const uint8_t* pixels, const Augmentation& augmentation, float* out) const {

@@ -30,12 +30,13 @@ class Transform {
   explicit Transform(const DatasetInfo& info);
   void operator()(const uint8_t* pixels, const Augmentation& augmentation, float* out) const;
   /// One row of `count` pixels {count,4} (red, green, blue, anything) to float {count,3}, mirrored or not. For sets of
-  /// 3 channels.
+  /// 3 channels. Computed, not looked up as operator() does: three times as fast here, and a rounding apart.
   void row(const uint8_t* rgbx, int64_t count, bool mirror, float* out) const;
 
  private:
   int64_t height_, width_, channels_;
   std::array<std::array<float, 256>, 3> table_{};  ///< normalised value of each byte, per channel
+  std::array<float, 3> scale_{}, shift_{};         ///< the same as a line
 };
 
 }  // namespace ntq

@@ -130,6 +130,9 @@ struct Kernels {
   void (*resample_row)(const ResampleRow& r, uint8_t* y);
   /// y = sum of weights[k] rows[k]; n is a multiple of 16, taps are even (the last weight may be 0).
   void (*mix_rows)(const uint8_t* const* rows, const int16_t* weights, int64_t taps, int64_t n, uint8_t* y);
+  /// n pixels {n,4} to floats {n,3}, from the last to the first where mirrored: value times scale[c], rounded, plus
+  /// shift[c].
+  void (*scale_row)(const float* scale, const float* shift, const uint8_t* x, int64_t n, bool mirror, float* y);
 };
 
 namespace portable {

@@ -1,5 +1,7 @@
-// Rows of photographs, four bytes a pixel: weighted sums along a row and across rows, in integers.
+// Rows of photographs, four bytes a pixel: weighted sums along a row and across rows, in integers; bytes to floats.
 #include "engine/backend/cpu/kernels/kernels.h"
+
+#include <type_traits>
 
 #ifdef __AVX2__
 #include <immintrin.h>
@@ -13,16 +15,17 @@ static_assert(1 << kShift == kResampleOne);
 
 #ifdef __AVX2__
 
-/// Sums of one pixel's four channels, in two halves that the caller adds up.
-inline __m256i weigh_pixel(const uint8_t* x, const __m256i* w, int64_t taps) {
+/// Sums of one pixel's four channels over 4 `steps` taps, in two halves that the caller adds up.
+inline __m256i weigh_pixel(const uint8_t* x, const __m256i* w, int64_t steps) {
   // Each value beside its neighbour's, widened with zeros, so that one instruction multiplies and adds both.
   const __m256i order = _mm256_setr_epi8(0, -1, 4, -1, 1, -1, 5, -1, 2, -1, 6, -1, 3, -1, 7, -1,  //
                                          8, -1, 12, -1, 9, -1, 13, -1, 10, -1, 14, -1, 11, -1, 15, -1);
-  __m256i sum = _mm256_setzero_si256();
-  for (int64_t k = 0; k < taps; k += 4, ++w) {
-    const __m256i four = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + 4 * k)));
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_shuffle_epi8(four, order), _mm256_loadu_si256(w)));
-  }
+  const auto products = [&](int64_t k) {
+    const __m256i four = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + 16 * k)));
+    return _mm256_madd_epi16(_mm256_shuffle_epi8(four, order), _mm256_loadu_si256(w + k));
+  };
+  __m256i sum = products(0);
+  for (int64_t k = 1; k < steps; ++k) sum = _mm256_add_epi32(sum, products(k));
   return sum;
 }
 
@@ -31,11 +34,12 @@ inline __m256i add_halves(__m256i a, __m256i b) {
   return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
 }
 
-void resample_row(const ResampleRow& r, uint8_t* y) {
+/// `steps` is a constant (std::integral_constant) for the usual numbers of taps: no loop is left.
+template <class Steps>
+inline void resample_row_of(const ResampleRow& r, Steps steps, uint8_t* y) {
   const __m256i half = _mm256_set1_epi32(kResampleOne / 2);
   const auto* w = reinterpret_cast<const __m256i*>(r.weights);
-  const int64_t steps = r.taps / 4;
-  const auto pixel = [&](int64_t i) { return weigh_pixel(r.x + 4 * int64_t{r.begins[i]}, w + i * steps, r.taps); };
+  const auto pixel = [&](int64_t i) { return weigh_pixel(r.x + 4 * int64_t{r.begins[i]}, w + i * steps, steps); };
   const auto finish = [half](__m256i sums) { return _mm256_srai_epi32(_mm256_add_epi32(sums, half), kShift); };
   int64_t i = 0;
   for (; i + 4 <= r.pixels; i += 4) {
@@ -54,6 +58,12 @@ void resample_row(const ResampleRow& r, uint8_t* y) {
     const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
     __builtin_memcpy(y + 4 * i, &bytes, sizeof bytes);
   }
+}
+
+void resample_row(const ResampleRow& r, uint8_t* y) {
+  if (r.taps == 4) return resample_row_of(r, std::integral_constant<int64_t, 1>{}, y);
+  if (r.taps == 8) return resample_row_of(r, std::integral_constant<int64_t, 2>{}, y);
+  resample_row_of(r, r.taps / 4, y);
 }
 
 void mix_rows(const uint8_t* const* rows, const int16_t* weights, int64_t taps, int64_t n, uint8_t* y) {
@@ -77,7 +87,22 @@ void mix_rows(const uint8_t* const* rows, const int16_t* weights, int64_t taps, 
   }
 }
 
-#else
+/// Four pixels: their colours in the order asked for, without the fourth bytes.
+inline void scale_four(const float* a, const float* b, const uint8_t* x, __m128i order, float* y) {
+  // Twelve values are a vector and a half, and red, green, blue goes on across them.
+  const __m256 scale = _mm256_setr_ps(a[0], a[1], a[2], a[0], a[1], a[2], a[0], a[1]);
+  const __m256 shift = _mm256_setr_ps(b[0], b[1], b[2], b[0], b[1], b[2], b[0], b[1]);
+  const __m128 scale_end = _mm_setr_ps(a[2], a[0], a[1], a[2]), shift_end = _mm_setr_ps(b[2], b[0], b[1], b[2]);
+  const __m128i bytes = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)), order);
+  const __m256 eight = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+  const __m128 four = _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_srli_si128(bytes, 8)));
+  _mm256_storeu_ps(y, _mm256_add_ps(_mm256_mul_ps(eight, scale), shift));
+  _mm_storeu_ps(y + 8, _mm_add_ps(_mm_mul_ps(four, scale_end), shift_end));
+}
+
+#endif
+
+#ifndef __AVX2__
 
 void resample_row(const ResampleRow& r, uint8_t* y) {
   const int16_t* w = r.weights;
@@ -101,11 +126,26 @@ void mix_rows(const uint8_t* const* rows, const int16_t* weights, int64_t taps, 
 
 #endif
 
+void scale_row(const float* scale, const float* shift, const uint8_t* x, int64_t n, bool mirror, float* y) {
+  int64_t i = 0;
+#ifdef __AVX2__
+  const __m128i forwards = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+  const __m128i backwards = _mm_setr_epi8(12, 13, 14, 8, 9, 10, 4, 5, 6, 0, 1, 2, -1, -1, -1, -1);
+  for (; i + 4 <= n; i += 4)
+    scale_four(scale, shift, x + 4 * (mirror ? n - 4 - i : i), mirror ? backwards : forwards, y + 3 * i);
+#endif
+  for (; i < n; ++i) {
+    const uint8_t* pixel = x + 4 * (mirror ? n - 1 - i : i);
+    for (int64_t c = 0; c < 3; ++c) y[3 * i + c] = static_cast<float>(pixel[c]) * scale[c] + shift[c];
+  }
+}
+
 }  // namespace
 
 void fill_resample(Kernels& table) {
   table.resample_row = resample_row;
   table.mix_rows = mix_rows;
+  table.scale_row = scale_row;
 }
 
 }  // namespace ntq::cpu::NTQ_ISA
