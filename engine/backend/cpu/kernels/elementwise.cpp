@@ -11,14 +11,6 @@ inline void each_vec(int64_t n, Op op) {
   for (; i + kWidth <= n; i += kWidth) op(i, int64_t{kWidth});
   if (i < n) op(i, n - i);
 }
-inline Vec get(const float* p, int64_t lanes) { return lanes == kWidth ? load(p) : load_part(p, lanes); }
-inline void put(float* p, Vec v, int64_t lanes) {
-  if (lanes == kWidth) {
-    store(p, v);
-  } else {
-    store_part(p, v, lanes);
-  }
-}
 
 void add(const float* a, const float* b, float* y, int64_t n) {
   each_vec(n, [=](int64_t i, int64_t l) { put(y + i, get(a + i, l) + get(b + i, l), l); });

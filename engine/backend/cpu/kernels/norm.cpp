@@ -10,14 +10,6 @@ template <class Op>
 inline void each_channel_vec(int64_t channels, Op op) {
   for (int64_t c = 0; c < channels; c += kWidth) op(c, channels - c < kWidth ? channels - c : int64_t{kWidth});
 }
-inline Vec get(const float* p, int64_t lanes) { return lanes == kWidth ? load(p) : load_part(p, lanes); }
-inline void put(float* p, Vec v, int64_t lanes) {
-  if (lanes == kWidth) {
-    store(p, v);
-  } else {
-    store_part(p, v, lanes);
-  }
-}
 
 void norm_chunk(const float* x, int64_t rows, int64_t channels, float* mean, float* m2) {
   each_channel_vec(channels, [=](int64_t c, int64_t l) {

@@ -31,28 +31,23 @@ void quantize(const float* x, float step, QuantRange range, const QuantNoise& no
     normal_chunk(noise.key, static_cast<uint64_t>(first), eps);
     for (; at < stop; at += kWidth) {
       const int64_t lanes = stop - at < kWidth ? stop - at : kWidth;
-      const bool whole = lanes == kWidth;
-      const Vec v = whole ? load(x + at) : load_part(x + at, lanes);
-      const Vec n = whole ? load(eps + (at - first)) : load_part(eps + (at - first), lanes);
+      const Vec v = get(x + at, lanes);
+      const Vec n = get(eps + (at - first), lanes);
       const Vec q = code(v, s, low, high) * s;
       const Vec e = absolute(q - v);
-      const Vec noisy = q + c * exponential(k * e) * square_root(e) * n;
-      if (whole) {
-        store(y + at, noisy);
-      } else {
-        store_part(y + at, noisy, lanes);
-      }
+      put(y + at, q + c * exponential(k * e) * square_root(e) * n, lanes);
     }
     at = stop;
   }
 }
 
-double quantize_grad(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n) {
-  const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
-  // Sixteen float lanes over at most a chunk of elements, then float64: the same sum on every ISA.
+/// The sum of terms(at, lanes) over `lanes` elements from each `at`, 0 in the lanes beyond them. Sixteen float lanes
+/// over at most a chunk of elements, then float64: the same sum on every ISA.
+template <typename Terms>
+double sum_over(int64_t n, Terms terms) {
   constexpr int kLaneVecs = 16 / kWidth;
-  double total = 0;
   constexpr int64_t kChunk = 4096;
+  double total = 0;
   for (int64_t c0 = 0; c0 < n; c0 += kChunk) {
     const int64_t stop = n - c0 < kChunk ? n : c0 + kChunk;
     Vec sums[kLaneVecs] = {};
@@ -61,18 +56,7 @@ double quantize_grad(const float* x, float step, QuantRange range, const float* 
         const int64_t at = i + j * kWidth;
         const int64_t lanes = stop - at < kWidth ? stop - at : kWidth;
         if (lanes <= 0) break;
-        const Vec v = (lanes == kWidth ? load(x + at) : load_part(x + at, lanes)) / s;
-        const Vec g = lanes == kWidth ? load(dy + at) : load_part(dy + at, lanes);
-        const VecI below = v <= low, above = v >= high;
-        const Vec clipped = clamp(v, low, high);
-        const Vec d = select(below, low, select(above, high, round_even(clipped) - v));
-        sums[j] += g * d;
-        const Vec through = select(below | above, Vec{}, g);
-        if (lanes == kWidth) {
-          store(dx + at, through);
-        } else {
-          store_part(dx + at, through, lanes);
-        }
+        sums[j] += terms(at, lanes);
       }
     }
     for (int l = 0; l < 16; ++l) total += static_cast<double>(sums[l / kWidth][l % kWidth]);
@@ -80,27 +64,26 @@ double quantize_grad(const float* x, float step, QuantRange range, const float* 
   return total;
 }
 
+double quantize_grad(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n) {
+  const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
+  return sum_over(n, [&](int64_t at, int64_t lanes) {
+    const Vec v = get(x + at, lanes) / s;
+    const Vec g = get(dy + at, lanes);
+    const VecI below = v <= low, above = v >= high;
+    const Vec clipped = clamp(v, low, high);
+    const Vec d = select(below, low, select(above, high, round_even(clipped) - v));
+    put(dx + at, select(below | above, Vec{}, g), lanes);
+    return g * d;
+  });
+}
+
 double quantize_error(const float* x, float step, QuantRange range, int64_t n) {
   const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
-  constexpr int kLaneVecs = 16 / kWidth;
-  double total = 0;
-  constexpr int64_t kChunk = 4096;
-  for (int64_t c0 = 0; c0 < n; c0 += kChunk) {
-    const int64_t stop = n - c0 < kChunk ? n : c0 + kChunk;
-    Vec sums[kLaneVecs] = {};
-    for (int64_t i = c0; i < stop; i += 16) {
-      for (int j = 0; j < kLaneVecs; ++j) {
-        const int64_t at = i + j * kWidth;
-        const int64_t lanes = stop - at < kWidth ? stop - at : kWidth;
-        if (lanes <= 0) break;
-        const Vec v = lanes == kWidth ? load(x + at) : load_part(x + at, lanes);
-        const Vec e = code(v, s, low, high) * s - v;
-        sums[j] += e * e;
-      }
-    }
-    for (int l = 0; l < 16; ++l) total += static_cast<double>(sums[l / kWidth][l % kWidth]);
-  }
-  return total;
+  return sum_over(n, [&](int64_t at, int64_t lanes) {
+    const Vec v = get(x + at, lanes);
+    const Vec e = code(v, s, low, high) * s - v;
+    return e * e;
+  });
 }
 
 void quantize_codes(const float* x, float step, QuantRange range, int32_t* codes, int64_t n) {

@@ -36,6 +36,17 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 [[maybe_unused]] inline void store_part(float* p, Vec v, int64_t n) {
   for (int i = 0; i < kWidth && i < n; ++i) p[i] = v[i];
 }
+/// A whole vector, or its first `lanes` floats.
+[[maybe_unused]] inline Vec get(const float* p, int64_t lanes) {
+  return lanes == kWidth ? load(p) : load_part(p, lanes);
+}
+[[maybe_unused]] inline void put(float* p, Vec v, int64_t lanes) {
+  if (lanes == kWidth) {
+    store(p, v);
+  } else {
+    store_part(p, v, lanes);
+  }
+}
 [[maybe_unused]] inline Vec splat(float value) {
 #if defined(NTQ_ISA_avx512)
   return _mm512_set1_ps(value);
