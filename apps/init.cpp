@@ -6,7 +6,7 @@ namespace ntq::apps {
 namespace {
 
 bool same_quantization(const TrainConfig& a, const TrainConfig& b) {
-  return a.method == b.method && a.weight_bits == b.weight_bits && a.act_bits == b.act_bits &&
+  return a.method == b.method && a.bits_of_weights() == b.bits_of_weights() && a.bits_of_activations() == b.bits_of_activations() &&
          a.first_last_bits == b.first_last_bits;
 }
 

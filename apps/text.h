@@ -15,7 +15,7 @@ std::string duration(double seconds);
 /// "1.2 GB", "345 kB"; powers of ten.
 std::string bytes_text(double bytes);
 /// "a, b, c".
-std::string join(const std::vector<std::string>& items);
+std::string join(const std::vector<std::string>& items, const char* between = ", ");
 /// The candidate within two edits of `word`, or "".
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
 /// Rows as aligned columns; the first row is the heading, the first column is left-aligned, the others right.
