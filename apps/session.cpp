@@ -16,14 +16,15 @@ int64_t max_bad(const TrainConfig& c, bool training) {
 
 DatasetPair open_data(const TrainConfig& c, Console& console) {
   DatasetOptions options;
-  options.dir = c.data_dir;
-  options.limit_train = c.limit_train, options.limit_val = c.limit_val;
+  if (!c.data_dir.empty()) options.dir = c.data_dir;
+  if (c.limit_train > 0) options.limit_train = c.limit_train;
+  if (c.limit_val > 0) options.limit_val = c.limit_val;
   options.protocol = c.aug;
   options.image_size = c.image_size;
   options.fast_decode = c.fast_decode;
-  options.val_labels = c.val_labels;
-  options.mean = parse_channels("--mean", c.mean);
-  options.deviation = parse_channels("--std", c.std);
+  if (!c.val_labels.empty()) options.val_labels = c.val_labels;
+  if (!c.mean.empty()) options.mean = parse_channels("--mean", c.mean);
+  if (!c.std.empty()) options.deviation = parse_channels("--std", c.std);
   options.progress = [&](int64_t images, int64_t folders, int64_t of) {
     console.progress(concat("reading class folders ", bar(static_cast<double>(folders) / static_cast<double>(of), 20),
                             " ", folders, "/", of, ", ", images, " images"));
