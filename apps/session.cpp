@@ -19,12 +19,12 @@ bool interrupted() { return stop_signal() != 0; }
 
 DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<std::string>& classes) {
   DatasetOptions options;
-  options.dir = c.data_dir.value_or("");
+  options.dir = c.data_dir;
   options.limit_train = c.limit_train, options.limit_val = c.limit_val;
   options.protocol = c.aug;
   options.image_size = c.image_size;
   options.fast_decode = c.fast_decode;
-  options.val_labels = c.val_labels.value_or("");
+  options.val_labels = c.val_labels;
   options.refresh_index = c.refresh_index;
   options.class_names = classes;
   options.mean = channels("--mean", c.mean);
