@@ -2,19 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <fstream>
 #include <iostream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "apps/command.h"
+#include "apps/json.h"
 #include "apps/text.h"
 #include "engine/check.h"
+#include "engine/serialize.h"
 
 namespace ntq::apps {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 template <class T>
 T parse_number(const std::string& option, const std::string& text, const char* what) {
@@ -56,14 +53,10 @@ void add_option(CLI::App& app, const Option& option, Json& given, bool) {
 }
 
 Json read_config_file(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) throw UsageError("--config " + path + ": cannot read the file");
   try {
-    return Json::parse(text.str());
-  } catch (const Json::exception& e) {
-    throw UsageError(concat("--config ", path, ": not valid JSON: ", e.what()));
+    return parse_json(read_text_file(path), path);
+  } catch (const std::exception& e) {
+    throw UsageError(concat("--config ", e.what()));
   }
 }
 
