@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "apps/json.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 
 namespace ntq::apps {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// The bits of a double, 16 hex digits: exact, and the same text every time.
 std::string to_bits(double value) {
@@ -20,9 +19,9 @@ std::string to_bits(double value) {
 }
 
 /// Reads typed metadata entries; every error names the file and the entry.
-class Metadata {
+class MetadataReader {
  public:
-  Metadata(const TensorFile& file, const std::string& path) : entries_(file.metadata), path_(path) {}
+  MetadataReader(const TensorFile& file, const std::string& path) : entries_(file.metadata), path_(path) {}
 
   const std::string& text(const std::string& key) const {
     const auto found = entries_.find(key);
@@ -48,7 +47,8 @@ class Metadata {
     return std::bit_cast<double>(number);
   }
   [[noreturn]] void fail(const std::string& key, const std::string& expected, const std::string& found) const {
-    throw CheckpointError(concat(path_, ": metadata '", key, "': expected ", expected, ", found ", found));
+    throw CheckpointError(
+        concat(path_, ": metadata '", key, "': expected ", expected, ", found ", printable(found, 80)));
   }
 
  private:
@@ -99,7 +99,7 @@ CheckpointInfo read_info(const TensorFile& file, const std::string& path) {
                           "to start from such weights, use ntq-train --init");
   }
   constexpr int64_t kMany = int64_t{1} << 40;
-  const Metadata meta(file, path);
+  const MetadataReader meta(file, path);
   const int64_t format = meta.integer("ntq.format", 1, kMany);
   if (format > kCheckpointFormat) {
     throw CheckpointError(concat(path, ": checkpoint format: expected ", kCheckpointFormat, " or older, found ", format,
@@ -107,10 +107,9 @@ CheckpointInfo read_info(const TensorFile& file, const std::string& path) {
   }
   CheckpointInfo info;
   try {
-    apply_json(info.config, without_sentinels(Json::parse(meta.text("ntq.config"))), path + ": metadata 'ntq.config'");
+    const std::string where = path + ": metadata 'ntq.config'";
+    apply_json(info.config, without_sentinels(parse_json(meta.text("ntq.config"), where)), where);
     validate(info.config);
-  } catch (const Json::exception& e) {
-    meta.fail("ntq.config", "JSON", e.what());
   } catch (const std::invalid_argument& e) {
     throw CheckpointError(concat(path, ": ", e.what()));
   }

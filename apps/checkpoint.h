@@ -36,8 +36,8 @@ CheckpointInfo read_info(const TensorFile& file, const std::string& path);
 
 void save_checkpoint(const std::string& path, const Session& session);
 /// Puts a run back to where the checkpoint was written. Throws CheckpointError, naming the first difference, when it
-/// is of another recipe, model or data; the session is unusable then. `allow_data_change`: goes on with other data. Gives
-/// a line when they are others or nothing is known of them, else "".
+/// is of another recipe, model or data; the session is unusable then. `allow_data_change`: goes on with other data.
+/// Gives a line when they are others or nothing is known of them, else "".
 std::string restore(Session& session, const std::string& path, bool allow_data_change = false);
 /// Which weights of a checkpoint are meant: where there is an average, it chose the best epoch, so it is taken unless
 /// the weights themselves are asked for. Throws UsageError for both wishes, CheckpointError for an average that the

@@ -7,9 +7,11 @@
 #include <limits>
 #include <thread>
 
+#include "apps/json.h"
 #include "apps/text.h"
 #include "data/dataset.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 #include "models/model.h"
 #include "quant/quantizer.h"
 
@@ -35,7 +37,7 @@ void one_of(const char* option, const std::string& value, const std::vector<std:
     if (value == name) return;
   }
   const std::string guess = nearest(value, allowed);
-  throw UsageError(concat(option, ": expected one of ", join(allowed), "; found '", value, "'",
+  throw UsageError(concat(option, ": expected one of ", join(allowed), "; found '", printable(value, 80), "'",
                           guess.empty() ? "" : ". Did you mean " + guess + "?"));
 }
 
@@ -45,13 +47,18 @@ void check_bits(const char* option, int64_t bits) {
 }
 
 void validate_run_options(const TrainConfig& c) {
-  const auto not_empty = [](const char* option, const std::optional<std::string>& text) {
+  const auto usable_name = [](const char* option, const std::optional<std::string>& text) {
     if (text && text->empty()) throw UsageError(concat(option, ": expected a name, found nothing"));
+    for (size_t at = 0, size = 1; text && at < text->size(); at += size) {
+      size = utf8_length(std::string_view(*text).substr(at));
+      // config.json could not hold it, and a resumed run would look elsewhere.
+      if (size == 0) throw UsageError(concat(option, ": expected a name in UTF-8, found ", in_quotes(*text)));
+    }
   };
-  not_empty("--data-dir", c.data_dir);
-  not_empty("--val-labels", c.val_labels);
-  not_empty("--init", c.init);
-  not_empty("--output", c.output);
+  usable_name("--data-dir", c.data_dir);
+  usable_name("--val-labels", c.val_labels);
+  usable_name("--init", c.init);
+  usable_name("--output", c.output);
   in_range<int64_t>("--workers", c.workers, 0, kMaxWorkers, "0 to 256");
   in_range<int64_t>("--max-bad-images", c.max_bad_images, 0, kMany, "0 or more");
   if (c.device.rfind("cuda", 0) == 0) throw DeviceError("--device " + c.device + ": not in this build; use cpu");
@@ -92,7 +99,8 @@ void validate(const TrainConfig& c) {
   if (c.std) {
     for (const float deviation : parse_channels("--std", *c.std)) {
       if (deviation > 0) continue;
-      throw UsageError(concat("--std: expected three numbers in (0, 1], found '", *c.std, "': images are divided by it"));
+      throw UsageError(
+          concat("--std: expected three numbers in (0, 1], found '", *c.std, "': images are divided by it"));
     }
   }
   one_of("--stem", c.stem, {"auto", "cifar", "imagenet"});
@@ -114,7 +122,7 @@ void validate(const TrainConfig& c) {
   in_range<int64_t>("--batch-size", c.batch_size, 1, 1 << 20, "1 to 1048576");
   in_range("--lr", c.lr, 0.0, kMaxRate, "0 to 1000");
   in_range("--momentum", c.momentum, 0.0, std::nextafter(1.0, 0.0), "a number in [0, 1)");
-  in_range("--weight-decay", c.weight_decay, 0.0, kMaxRate, "0 to 1000");
+  in_range("--weight-decay", c.weight_decay, 0.0, kMax, "0 to 1000000");
   one_of("--sched", c.sched, {"cosine", "step", "paper", "constant"});
   in_range<int64_t>("--warmup-epochs", c.warmup_epochs, 0, c.epochs, "0 to --epochs");
   in_range("--min-lr", c.min_lr, 0.0, kMaxRate, "0 to 1000");
@@ -189,7 +197,8 @@ TrainConfig resolve(TrainConfig c) {
 
 TrainConfig pretrain_config(const TrainConfig& config) {
   TrainConfig fp = config;
-  fp.bits = fp.weight_bits = fp.act_bits = 32;
+  fp.bits = 32;
+  fp.weight_bits = fp.act_bits = fp.bits;
   fp.epochs = config.pretrain_epochs.value_or(config.epochs);
   fp.lr = config.pretrain_lr;
   fp.warmup_epochs = std::min(config.warmup_epochs, fp.epochs);

@@ -30,9 +30,9 @@ struct TrainConfig {
   int64_t image_size = 224;
   bool fast_decode = false;
   int64_t max_bad_images = 10;
-  std::optional<std::string> val_labels;             // class folders
-  std::optional<std::string> mean, std;              // the data set's
-  std::optional<int64_t> limit_train, limit_val;     // all
+  std::optional<std::string> val_labels;          // class folders
+  std::optional<std::string> mean, std;           // the data set's
+  std::optional<int64_t> limit_train, limit_val;  // all
 
   int64_t bits = 32;
   std::optional<int64_t> weight_bits, act_bits;  // bits
@@ -104,8 +104,7 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"aug", "Data", recipe, "photographs' crops: paper or field [paper]"}, c.aug);
   visit(Option{"image-size", "Data", recipe, "side of photographs' crops [224]"}, c.image_size);
   visit(Option{"fast-decode", "Data", recipe, "decode large JPEGs at a fraction of their size"}, c.fast_decode);
-  visit(Option{"max-bad-images", "Data", run, "images that cannot be read and may be left out [10]"},
-        c.max_bad_images);
+  visit(Option{"max-bad-images", "Data", run, "images that cannot be read and may be left out [10]"}, c.max_bad_images);
   visit(Option{"val-labels", "Data", run, "labels of a val folder without class folders"}, c.val_labels);
   visit(Option{"mean", "Data", recipe, "of each channel, as R,G,B in [0, 1] [the data set's]"}, c.mean);
   visit(Option{"std", "Data", recipe, "deviation of each channel, likewise"}, c.std);
@@ -167,8 +166,8 @@ void apply_json(TrainConfig& config, const nlohmann::ordered_json& json, const s
 /// JSON of a file, where releases up to 0.1 wrote 0, -1 or "" for what was not given: null instead. None of these is a
 /// legal value of the option.
 nlohmann::ordered_json without_sentinels(nlohmann::ordered_json json);
-/// Run options of `config` (workers, threads, ...) that this machine or build does not take, put back to their defaults:
-/// they change no result, so they stop no run. Gives their names.
+/// Run options of `config` (workers, threads, ...) that this machine or build does not take, put back to their
+/// defaults: they change no result, so they stop no run. Gives their names.
 std::vector<std::string> reset_impossible_run_options(TrainConfig& config);
 /// "0.485,0.456,0.406". Throws UsageError naming `option`.
 std::array<float, 3> parse_channels(const char* option, const std::string& text);

@@ -33,7 +33,8 @@ Json channels_to_json(const std::array<float, 3>& values, int64_t channels) {
 
 std::array<float, 3> channels_from(const Json& json) {
   std::array<float, 3> out{};
-  if (!json.is_array() || json.empty() || json.size() > out.size()) throw CheckpointError("expected one to three numbers");
+  if (!json.is_array() || json.empty() || json.size() > out.size())
+    throw CheckpointError("expected one to three numbers");
   for (size_t i = 0; i < json.size(); ++i) out[i] = json[i].get<float>();
   return out;
 }
@@ -55,7 +56,8 @@ std::optional<T> entry(const Metadata& metadata, const char* key, const std::str
 
 std::string first_names(const std::vector<std::string>& names) {
   constexpr size_t kShown = 3;
-  const std::vector<std::string> shown(names.begin(), names.begin() + static_cast<long>(std::min(names.size(), kShown)));
+  const std::vector<std::string> shown(names.begin(),
+                                       names.begin() + static_cast<long>(std::min(names.size(), kShown)));
   return join(shown) + (names.size() > kShown ? ", ..." : "");
 }
 
@@ -88,9 +90,8 @@ Preprocessing preprocessing_of(const TrainConfig& c, const DatasetInfo& info) {
 }
 
 void put_record(Metadata& metadata, const DataRecord& data, const Preprocessing& p) {
-  metadata[kData] = dump_json({{"train", split_to_json(data.train)},
-                               {"val", split_to_json(data.val)},
-                               {"classes", data.classes}});
+  metadata[kData] =
+      dump_json({{"train", split_to_json(data.train)}, {"val", split_to_json(data.val)}, {"classes", data.classes}});
   metadata[kPreprocessing] = dump_json({{"mean", channels_to_json(p.mean, p.channels)},
                                         {"std", channels_to_json(p.deviation, p.channels)},
                                         {"image_size", p.image_size},
@@ -124,8 +125,8 @@ std::vector<std::string> differences(const DataRecord& there, const DataRecord& 
                          here.classes.size(), " here (", first_names(here.classes), ")"));
   } else if (there.classes != here.classes) {
     const auto at = std::mismatch(there.classes.begin(), there.classes.end(), here.classes.begin());
-    out.push_back(concat("class ", at.first - there.classes.begin(), " is '", *at.first, "' there, '", *at.second,
-                         "' here"));
+    out.push_back(
+        concat("class ", at.first - there.classes.begin(), " is '", *at.first, "' there, '", *at.second, "' here"));
   }
   compare("training", there.train, here.train, out);
   if (!training_only) compare("validation", there.val, here.val, out);
@@ -136,8 +137,9 @@ std::string check_same_data(const Metadata& metadata, const std::string& path, c
                             bool allow_change) {
   const auto there = data_record(metadata, path);
   if (!there) {
-    return path + ": written by an older release, without classes and fingerprint of its data: whether these are the "
-                  "same data could not be checked";
+    return path +
+           ": written by an older release, without classes and fingerprint of its data: whether these are the "
+           "same data could not be checked";
   }
   const std::string found = join(differences(*there, here, false), "; ");
   if (found.empty()) return "";

@@ -110,9 +110,12 @@ nlohmann::ordered_json quantization_json(Module& model) {
   const auto add = [&](const std::string& layer, const char* what, const std::shared_ptr<Quantizer>& q) {
     if (!q) return;
     const auto [low, high] = q->range();
-    out[layer][what] = {{"method", q->spec().method}, {"bits", q->spec().bits},
-                        {"signed", q->spec().is_signed}, {"low", low},
-                        {"high", high}, {"step", q->step().item()}};
+    out[layer][what] = {{"method", q->spec().method},
+                        {"bits", q->spec().bits},
+                        {"signed", q->spec().is_signed},
+                        {"low", low},
+                        {"high", high},
+                        {"step", q->step().item()}};
   };
   model.visit([&](const std::string& name, Module& module) {
     const auto layer = [&](const auto& l) {

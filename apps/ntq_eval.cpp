@@ -123,14 +123,15 @@ Subject open_checkpoint(const EvalOptions& o, const TensorFile& file, Console& c
   s.model = model_of(checkpoint, o.checkpoint, average);
   const auto trained = data_record(file.metadata, o.checkpoint);
   if (!trained) {
-    console.warn(o.checkpoint +
-                 ": written by an older release, without the names of its classes: whether those of the data are the same "
-                 "could not be checked");
+    console.warn(
+        o.checkpoint +
+        ": written by an older release, without the names of its classes: whether those of the data are the same "
+        "could not be checked");
   } else if (o.allow_data_change) {
     console.warn("--allow-data-change: labels are taken by number, whatever the classes are called");
   }
-  s.data = open_data(s.config, console,
-                     trained && !o.allow_data_change ? trained->classes : std::vector<std::string>());
+  s.data =
+      open_data(s.config, console, trained && !o.allow_data_change ? trained->classes : std::vector<std::string>());
   check_data(s.data.val->info(), checkpoint.info, o.checkpoint);
   s.title = concat(", epoch ", checkpoint.info.progress.epoch);
   if (checkpoint.has_ema()) s.title += ", " + weighting_text(checkpoint, average);

@@ -8,6 +8,7 @@
 #include "apps/console.h"
 #include "apps/data_record.h"
 #include "apps/json.h"
+#include "apps/layer_report.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/weights.h"
@@ -53,14 +54,17 @@ void run(const ExportOptions& o) {
   const TrainConfig& config = checkpoint.info.config;
   const bool quantized = o.quantized || o.int8;
   if (quantized && !config.quantized()) {
-    throw UsageError(concat(o.int8 ? "--int8: " : "--quantized: ", o.checkpoint, " is in full precision; leave the option out"));
+    throw UsageError(
+        concat(o.int8 ? "--int8: " : "--quantized: ", o.checkpoint, " is in full precision; leave the option out"));
   }
   const bool average = takes_average(checkpoint, o.checkpoint, parse_weighting(o.average, o.raw));
   const auto model = model_of(checkpoint, o.checkpoint, average);
   TensorFile file;
   file.tensors = public_weights(*model, o.int8 ? Export::codes : o.quantized ? Export::quantized : Export::weights);
   file.metadata = {{"format", "pt"},
-                   {"ntq.exported", o.int8 ? "int8" : o.quantized ? "quantized" : "weights"},
+                   {"ntq.exported", o.int8        ? "int8"
+                                    : o.quantized ? "quantized"
+                                                  : "weights"},
                    {"ntq.model", config.model},
                    {"ntq.dataset", config.dataset},
                    {"ntq.classes", std::to_string(checkpoint.info.classes)}};

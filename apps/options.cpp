@@ -2,19 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <fstream>
 #include <iostream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "apps/command.h"
+#include "apps/json.h"
 #include "apps/text.h"
 #include "engine/check.h"
+#include "engine/serialize.h"
 
 namespace ntq::apps {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 template <class T>
 T parse_number(const std::string& option, const std::string& text, const char* what) {
@@ -60,14 +57,10 @@ void add_option(CLI::App& app, const Option& option, Json& given, bool) {
 }
 
 Json read_config_file(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) throw UsageError("--config " + path + ": cannot read the file");
   try {
-    return Json::parse(text.str());
-  } catch (const Json::exception& e) {
-    throw UsageError(concat("--config ", path, ": not valid JSON: ", e.what()));
+    return parse_json(read_text_file(path), path);
+  } catch (const std::exception& e) {
+    throw UsageError(concat("--config ", e.what()));
   }
 }
 
@@ -84,7 +77,8 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   TrainCommand command;
   Json& given = command.given_json;
   given = Json::object();
-  std::string config_file, resume;
+  std::optional<std::string> config_file;
+  std::string resume;
   CLI::App app(
       "Train a network, in full precision or quantization-aware, evaluate it and save it.\n"
       "Example: ntq-train cifar10 resnet20 --bits 4");
@@ -118,14 +112,19 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
     throw UsageError("--allow-data-change: only together with --resume");
   }
   if (resume_option->count() > 0) {
-    const auto words = resume_option->results();
-    if (!words.empty() && words[0].empty()) throw UsageError("--resume: expected a run folder, or no word at all");
-    if (command.dry_run || !config_file.empty()) throw UsageError("--resume: not together with --dry-run or --config");
+    // An empty word (a shell variable that is not set) is not "the newest run".
+    for (int i = 1; i < argc; ++i) {
+      const std::string_view word = argv[i];
+      if (word == "--resume=" || (word == "--resume" && i + 1 < argc && *argv[i + 1] == '\0')) {
+        throw UsageError("--resume: expected a run folder, or no word at all, found an empty one");
+      }
+    }
+    if (command.dry_run || config_file) throw UsageError("--resume: not together with --dry-run or --config");
     command.resume = resume;
     command.config = command.given;
     return command;
   }
-  if (!config_file.empty()) apply_json(command.config, without_sentinels(read_config_file(config_file)), config_file);
+  if (config_file) apply_json(command.config, without_sentinels(read_config_file(*config_file)), *config_file);
   drop_derived(command.config, given);
   apply_json(command.config, given, "command line");
   validate(command.config);

@@ -55,7 +55,8 @@ void ProgressReport::bad_images(const std::vector<std::string>& messages) {
 
 void ProgressReport::bad_validation_images(const std::vector<std::string>& messages) {
   for (; warned_validation_ < messages.size(); ++warned_validation_) {
-    console_.warn(concat("validation image left out, ", warned_validation_ + 1, " so far: ", messages[warned_validation_]));
+    console_.warn(
+        concat("validation image left out, ", warned_validation_ + 1, " so far: ", messages[warned_validation_]));
   }
 }
 

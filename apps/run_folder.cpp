@@ -7,11 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 #include <system_error>
 
+#include "apps/json.h"
 #include "apps/text.h"
 #include "engine/check.h"
 #include "engine/serialize.h"
@@ -20,7 +18,6 @@ namespace ntq::apps {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 [[noreturn]] void cannot_create(const std::string& path, const std::error_code& error) {
   throw CheckpointError(
@@ -28,14 +25,10 @@ using Json = nlohmann::ordered_json;
 }
 
 Json read_json(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) throw CheckpointError(path + ": cannot read it; expected a run folder of ntq-train");
   try {
-    return Json::parse(text.str());
-  } catch (const Json::exception& e) {
-    throw CheckpointError(concat(path, ": not valid JSON: ", e.what()));
+    return parse_json(read_text_file(path), path);
+  } catch (const JsonError& e) {
+    throw CheckpointError(e.what());
   }
 }
 
@@ -54,7 +47,8 @@ std::string parent(const RunFolder& run) {
 RunFolder free_name(const std::string& base) {
   RunFolder run{base};
   std::error_code unknown;
-  for (int number = 2; fs::exists(fs::symlink_status(run.path, unknown)); ++number) run.path = concat(base, "-", number);
+  for (int number = 2; fs::exists(fs::symlink_status(run.path, unknown)); ++number)
+    run.path = concat(base, "-", number);
   return run;
 }
 
@@ -196,11 +190,12 @@ std::optional<RunFolder> pretrain_run(const RunFolder& run) {
   if (!run.has("pretrain.json")) return std::nullopt;
   const Json json = read_json(path);
   if (!json.is_object() || !json.contains("run") || !json["run"].is_string()) {
-    throw CheckpointError(path + ": expected {\"run\": NAME}, found " + json.dump());
+    throw CheckpointError(path + ": expected {\"run\": NAME}, found " + brief(json));
   }
   const fs::path name = json["run"].get<std::string>();
   if (name.empty() || name.has_parent_path() || name == "." || name == "..") {
-    throw CheckpointError(concat(path, ": expected the name of a run folder beside this one, found ", json["run"].dump()));
+    throw CheckpointError(
+        concat(path, ": expected the name of a run folder beside this one, found ", brief(json["run"])));
   }
   return RunFolder{(fs::path(parent(run)) / name).string()};
 }

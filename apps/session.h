@@ -38,8 +38,8 @@ struct Session {
   int64_t global_step() const { return progress.epoch * schedule.steps_per_epoch + progress.step; }
 };
 
-/// Shows progress while class folders are read for the first time, and warns of what was left out. `classes`: names that
-/// the labels have to mean, in label order; empty: the data's own.
+/// Shows progress while class folders are read for the first time, and warns of what was left out. `classes`: names
+/// that the labels have to mean, in label order; empty: the data's own.
 DatasetPair open_data(const TrainConfig& config, Console& console, const std::vector<std::string>& classes = {});
 /// The model that the options describe, for `classes` and images of `channels`.
 std::shared_ptr<Module> build_model(const TrainConfig& config, int64_t classes, int64_t channels);

@@ -40,7 +40,8 @@ std::string first_of(const std::vector<std::string>& names) {
 std::string precision_text(const TrainConfig& c) {
   if (!c.quantized()) return "full precision";
   const auto bits = [](int64_t b) { return b == 32 ? std::string("fp") : std::to_string(b); };
-  return concat("weights ", bits(c.bits_of_weights()), ", activations ", bits(c.bits_of_activations()), " bits (", c.method, ")");
+  return concat("weights ", bits(c.bits_of_weights()), ", activations ", bits(c.bits_of_activations()), " bits (",
+                c.method, ")");
 }
 
 void print_start(Console& console, const Session& s, const std::string& run_path) {
