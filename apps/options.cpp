@@ -1,13 +1,13 @@
 #include "apps/options.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "apps/command.h"
+#include "apps/command_line.h"
 #include "apps/text.h"
 #include "engine/check.h"
 
@@ -15,16 +15,6 @@ namespace ntq::apps {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-template <class T>
-T parse_number(const std::string& option, const std::string& text, const char* what) {
-  T value{};
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end)
-    throw UsageError(concat(option, ": expected ", what, ", found '", text, "'"));
-  return value;
-}
 
 const char* value_name(const std::string& key) {
   if (key == "init" || key == "val_labels") return "FILE";
@@ -40,13 +30,13 @@ void add_option(CLI::App& app, const Option& option, Json& given, const std::str
 }
 void add_option(CLI::App& app, const Option& option, Json& given, int64_t) {
   const auto set = [&given, key = option.key(), name = concat("--", option.name)](const std::string& text) {
-    given[key] = parse_number<int64_t>(name, text, "an integer");
+    given[key] = parse_integer(name, text);
   };
   app.add_option_function<std::string>(concat("--", option.name), set, option.help)->type_name("N");
 }
 void add_option(CLI::App& app, const Option& option, Json& given, double) {
   const auto set = [&given, key = option.key(), name = concat("--", option.name)](const std::string& text) {
-    given[key] = parse_number<double>(name, text, "a number");
+    given[key] = parse_real(name, text);
   };
   app.add_option_function<std::string>(concat("--", option.name), set, option.help)->type_name("X");
 }
