@@ -2,14 +2,13 @@
 
 #include <bit>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "apps/json.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 
 namespace ntq::apps {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// The bits of a double, 16 hex digits: exact, and the same text every time.
 std::string to_bits(double value) {
@@ -47,7 +46,8 @@ class Metadata {
     return std::bit_cast<double>(number);
   }
   [[noreturn]] void fail(const std::string& key, const std::string& expected, const std::string& found) const {
-    throw CheckpointError(concat(path_, ": metadata '", key, "': expected ", expected, ", found ", found));
+    throw CheckpointError(
+        concat(path_, ": metadata '", key, "': expected ", expected, ", found ", printable(found, 80)));
   }
 
  private:
@@ -88,10 +88,9 @@ CheckpointInfo read_info(const TensorFile& file, const std::string& path) {
   }
   CheckpointInfo info;
   try {
-    apply_json(info.config, Json::parse(meta.text("ntq.config")), path + ": metadata 'ntq.config'");
+    const std::string where = path + ": metadata 'ntq.config'";
+    apply_json(info.config, parse_json(meta.text("ntq.config"), where), where);
     validate(info.config);
-  } catch (const Json::exception& e) {
-    meta.fail("ntq.config", "JSON", e.what());
   } catch (const std::invalid_argument& e) {
     throw CheckpointError(concat(path, ": ", e.what()));
   }

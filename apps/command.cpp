@@ -8,12 +8,12 @@
 #include <filesystem>
 #include <iostream>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <regex>
 #include <system_error>
 
 #include "apps/command_line.h"
 #include "apps/config.h"
+#include "apps/json.h"
 #include "apps/signals.h"
 #include "apps/streams.h"
 #include "engine/check.h"
@@ -22,9 +22,19 @@
 namespace ntq::apps {
 namespace {
 
-/// The help without the blank lines before headings: it has to fit on one screen.
+constexpr size_t kNameColumn = 28, kHelpWidth = 100;
+
+/// The help without the blank lines before headings, for it has to fit on one screen, and with long lists wrapped.
 std::string one_screen(std::string text) {
   for (size_t at; (at = text.find("\n\n\n")) != std::string::npos;) text.erase(at, 2);
+  for (size_t start = 0, end; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
+    const size_t comma = text.rfind(", ", start + kHelpWidth);
+    if (end - start <= kHelpWidth || text[start] != ' ' || comma == std::string::npos || comma < start + kNameColumn) {
+      continue;
+    }
+    text.replace(comma + 1, 1, "\n" + std::string(kNameColumn, ' '));
+    end = comma + 1;
+  }
   return text;
 }
 
@@ -89,7 +99,7 @@ const char* build_type() { return NTQ_BUILD_TYPE; }
 bool parse_or_answer(CLI::App& app, int argc, char** argv) {
   const std::string name = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "ntq";
   app.name(name);
-  app.get_formatter()->column_width(28);
+  app.get_formatter()->column_width(kNameColumn);
   app.set_version_flag("--version", name + " " + version(), "print the version and stop");
   app.set_help_flag("-h,--help", "print this and stop");
   try {
@@ -109,8 +119,7 @@ void print_json(nlohmann::ordered_json answer, int code) {
   answer["exit_code"] = code;
   answered = true;
   stdout_is_in_use();
-  // Names and paths need not be UTF-8.
-  std::cout << answer.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
+  std::cout << dump_json(answer) << std::endl;
 }
 
 int run_command(int argc, char** argv, const std::function<void()>& body) {

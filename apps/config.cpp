@@ -5,37 +5,36 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "apps/json.h"
 #include "apps/text.h"
 #include "data/dataset.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 #include "models/model.h"
 #include "quant/quantizer.h"
 
 namespace ntq::apps {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 void assign(const Json& json, std::string& field, const std::string& where) {
-  if (!json.is_string()) throw UsageError(concat(where, ": expected a string, found ", json.dump()));
+  if (!json.is_string()) throw UsageError(concat(where, ": expected a string, found ", brief(json)));
   field = json.get<std::string>();
 }
 void assign(const Json& json, bool& field, const std::string& where) {
-  if (!json.is_boolean()) throw UsageError(concat(where, ": expected true or false, found ", json.dump()));
+  if (!json.is_boolean()) throw UsageError(concat(where, ": expected true or false, found ", brief(json)));
   field = json.get<bool>();
 }
 void assign(const Json& json, double& field, const std::string& where) {
-  if (!json.is_number()) throw UsageError(concat(where, ": expected a number, found ", json.dump()));
+  if (!json.is_number()) throw UsageError(concat(where, ": expected a number, found ", brief(json)));
   field = json.get<double>();
 }
 void assign(const Json& json, int64_t& field, const std::string& where) {
   const bool fits =
       !json.is_number_unsigned() || json.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   if (!json.is_number_integer() || !fits) {
-    throw UsageError(concat(where, ": expected an integer, found ", json.dump()));
+    throw UsageError(concat(where, ": expected an integer, found ", brief(json)));
   }
   field = json.get<int64_t>();
 }
@@ -52,7 +51,7 @@ void one_of(const char* option, const std::string& value, const std::vector<std:
     if (value == name) return;
   }
   const std::string guess = nearest(value, allowed);
-  throw UsageError(concat(option, ": expected one of ", join(allowed), "; found '", value, "'",
+  throw UsageError(concat(option, ": expected one of ", join(allowed), "; found '", printable(value, 80), "'",
                           guess.empty() ? "" : ". Did you mean " + guess + "?"));
 }
 
@@ -94,7 +93,7 @@ void apply_json(TrainConfig& config, const Json& json, const std::string& where)
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const std::string guess = nearest(key, known);
     throw UsageError(
-        concat(where, ": unknown key '", key, "'",
+        concat(where, ": unknown key '", printable(key, 80), "'",
                guess.empty() ? "; ntq-train --print-config shows all keys" : "; did you mean '" + guess + "'?"));
   }
   const auto take = [&](const std::string& key, auto& field) {

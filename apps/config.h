@@ -134,7 +134,7 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"smoothing", "Optimizer", recipe, "label smoothing, in [0, 1) [0]"}, c.smoothing);
   visit(Option{"model-ema", "Optimizer", recipe, "average the weights with this decay; 0: off [0]"}, c.model_ema);
 
-  visit(Option{"device", "Run", run, "auto, cpu or cuda[:i] [auto]"}, c.device);
+  visit(Option{"device", "Run", run, "auto or cpu [auto]"}, c.device);
   visit(Option{"precision", "Run", recipe, "fp32 [fp32]"}, c.precision);
   visit(Option{"threads", "Run", run, "compute threads; 0: one per core [0]"}, c.threads);
   visit(Option{"seed", "Run", recipe, "of weights, data order, augmentation and noise [0]"}, c.seed);

@@ -1,22 +1,16 @@
 #include "apps/metrics.h"
 
 #include <charconv>
-#include <fstream>
-#include <sstream>
+#include <filesystem>
 
-#include <nlohmann/json.hpp>
+#include "apps/json.h"
 #include "apps/text.h"
 #include "engine/serialize.h"
 
 namespace ntq::apps {
 namespace {
 
-std::string read_or_empty(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+std::string read_or_empty(const std::string& path) { return std::filesystem::exists(path) ? read_text_file(path) : ""; }
 
 /// Complete lines whose epoch is in [1, last]; `epoch_of` gives 0 for a line that is no row.
 template <class EpochOf>
@@ -37,7 +31,7 @@ int64_t csv_epoch(const std::string& line) {
 }
 
 int64_t json_epoch(const std::string& line) {
-  const auto json = nlohmann::json::parse(line, nullptr, false);
+  const Json json = parse_json_or_null(line);
   if (!json.is_object() || !json.contains("epoch") || !json["epoch"].is_number_integer()) return 0;
   return json["epoch"].get<int64_t>();
 }

@@ -1,8 +1,8 @@
 // ntq-train: trains a network, in full precision or quantization-aware.
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "apps/command.h"
+#include "apps/json.h"
 #include "apps/stages.h"
 #include "engine/check.h"
 
@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
     if (!command) return;
     if (command->print_config) {
       const TrainConfig config = command->resume ? resolve_resume(*command).second : command->config;
-      std::cout << config_to_json(config, JsonPart::all).dump(2) << '\n';
+      std::cout << dump_json(config_to_json(config, JsonPart::all), 2) << '\n';
       return;
     }
     Console console(command->quiet, command->json);

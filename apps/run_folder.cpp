@@ -6,10 +6,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "apps/json.h"
 #include "engine/check.h"
 #include "engine/serialize.h"
 
@@ -17,7 +15,6 @@ namespace ntq::apps {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 [[noreturn]] void cannot_create(const std::string& path, const std::error_code& error) {
   throw CheckpointError(
@@ -25,14 +22,10 @@ using Json = nlohmann::ordered_json;
 }
 
 Json read_json(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) throw CheckpointError(path + ": cannot read it; expected a run folder of ntq-train");
   try {
-    return Json::parse(text.str());
-  } catch (const Json::exception& e) {
-    throw CheckpointError(concat(path, ": not valid JSON: ", e.what()));
+    return parse_json(read_text_file(path), path);
+  } catch (const JsonError& e) {
+    throw CheckpointError(e.what());
   }
 }
 
@@ -150,7 +143,7 @@ std::optional<RunFolder> pretrain_run(const RunFolder& run) {
   if (!run.has("pretrain.json")) return std::nullopt;
   const Json json = read_json(path);
   if (!json.is_object() || !json.contains("run") || !json["run"].is_string()) {
-    throw CheckpointError(path + ": expected {\"run\": NAME}, found " + json.dump());
+    throw CheckpointError(path + ": expected {\"run\": NAME}, found " + brief(json));
   }
   const RunFolder stage{(fs::path(parent(run)) / json["run"].get<std::string>()).string()};
   return stage;

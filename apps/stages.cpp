@@ -1,31 +1,30 @@
 #include "apps/stages.h"
 
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "apps/calibrate.h"
 #include "apps/checkpoint.h"
 #include "apps/estimate.h"
 #include "apps/init.h"
+#include "apps/json.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/train_loop.h"
 #include "engine/backend/backend.h"
 #include "engine/check.h"
+#include "engine/serialize.h"
 
 namespace ntq::apps {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// The last row of metrics.jsonl.
 Json last_row(const RunFolder& run) {
-  std::ifstream file(run.file("metrics.jsonl"));
+  if (!run.has("metrics.jsonl")) return {};
+  std::istringstream rows(read_text_file(run.file("metrics.jsonl")));
   std::string line, last;
-  while (std::getline(file, line)) last = line;
-  const Json row = Json::parse(last, nullptr, false);
-  return row.is_discarded() ? Json() : row;
+  while (std::getline(rows, line)) last = line;
+  return parse_json_or_null(last);
 }
 
 /// What the run came to; written as result.json, which marks a run as finished.
@@ -42,8 +41,7 @@ Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
               {"last", last_row(run)}};
   if (const auto stage = pretrain_run(run)) out["pretrain_run"] = stage->name();
   if (run.has("start.json")) {
-    std::ifstream file(run.file("start.json"));
-    out["start"] = Json::parse(file, nullptr, false);
+    out["start"] = parse_json_or_null(read_text_file(run.file("start.json")));
   }
   return out;
 }
@@ -176,8 +174,7 @@ Json resume_run(const TrainCommand& command, Console& console) {
   const auto [run, config] = resolve_resume(command);
   if (run.finished()) {
     console.line(run.path + ": finished already");
-    std::ifstream file(run.file("result.json"));
-    const Json summary = Json::parse(file, nullptr, false);
+    const Json summary = parse_json_or_null(read_text_file(run.file("result.json")));
     if (!summary.is_object()) throw CheckpointError(run.file("result.json") + ": expected a JSON object");
     return report_end(run, summary, console);
   }

@@ -84,6 +84,26 @@ std::string join(const std::vector<std::string>& items) {
   return out;
 }
 
+std::vector<std::string> in_natural_order(std::vector<std::string> names) {
+  // Numbers of up to eight digits compare as text once they are equally long.
+  const auto key = [](const std::string& name) {
+    std::string out, digits;
+    for (const char c : name + ' ') {
+      const bool digit = c >= '0' && c <= '9';
+      if (digit) digits += c;
+      if (digit || digits.empty()) {
+        out += digit ? "" : std::string(1, c);
+        continue;
+      }
+      out += std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits + c;
+      digits.clear();
+    }
+    return out;
+  };
+  std::stable_sort(names.begin(), names.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  return names;
+}
+
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
   const std::string wanted = plain(word);
   if (wanted.empty()) return "";

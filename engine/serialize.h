@@ -1,19 +1,38 @@
 #pragma once
 // Tensors on disk: safetensors files (8-byte little-endian header length, JSON header, raw values), which Python's
 // safetensors package reads and writes too.
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/module.h"
 
 namespace ntq {
 
+/// A tensor as the header names it; its type may be one that the library has no arithmetic for ("BOOL", "F8_E4M3").
+struct TensorInfo {
+  std::string name, dtype;
+  std::vector<int64_t> sizes;
+  /// Whether load_tensors() makes a Tensor of it: a type of DType and at most Shape::kMaxRank axes.
+  bool readable() const;
+  /// "{64,3,7,7}".
+  std::string shape() const;
+};
+
+/// What stands before the values, in the order of the file's text.
+struct TensorHeader {
+  std::map<std::string, std::string> metadata;
+  std::vector<TensorInfo> entries;
+};
+
 /// Tensors stand in the order of the header: that in which they were given to save_tensors.
 struct TensorFile {
   std::map<std::string, std::string> metadata;
   NamedTensors tensors;
-  /// The tensor of that name; throws CheckpointError naming what is there.
+  std::vector<TensorInfo> skipped = {};  ///< not readable(): in the file, but not among the tensors; never saved
+  /// The tensor of that name; throws CheckpointError naming what is there, or the type that cannot be read.
   const Tensor& at(const std::string& name) const;
 };
 
@@ -29,8 +48,17 @@ void save_tensors(const std::string& path, const TensorFile& file);
 /// appear in the result's metadata. Throws CheckpointError in one line.
 TensorFile load_tensors(const std::string& path);
 
+/// The header alone, checked as load_tensors() does but for the checksums: its memory is that of the header's text, so
+/// names and shapes can be compared before anything is built for them.
+TensorHeader load_header(const std::string& path);
+
 /// The same from memory; `name` stands for the path in errors. For tests and fuzzing.
 TensorFile parse_tensors(std::string_view bytes, const std::string& name);
+TensorHeader parse_header(std::string_view bytes, const std::string& name);
+
+/// The text of a regular file: a pipe or a device is refused, not waited for. Throws CheckpointError in one line, for
+/// more than `max_bytes` too.
+std::string read_text_file(const std::string& path, uint64_t max_bytes = 64 << 20);
 
 /// Writes `text` to `path` by the same temporary-flush-rename steps. Throws CheckpointError.
 void write_file_atomically(const std::string& path, std::string_view text);

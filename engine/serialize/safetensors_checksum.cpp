@@ -13,9 +13,7 @@ namespace {
 /// that a copy made by another program passes too.
 std::string checksum_of_header(const Header& header) {
   nlohmann::json tensors = nlohmann::json::object();
-  for (const Entry& e : header.entries) {
-    tensors[e.name] = {std::string(dtype_name(e.dtype)), nlohmann::json(e.shape.sizes())};
-  }
+  for (const Entry& e : header.entries) tensors[e.name] = {e.dtype, nlohmann::json(e.sizes)};
   std::map<std::string, std::string> metadata = header.metadata;
   metadata.erase(kChecksums);
   const std::string text = nlohmann::json{{"metadata", metadata}, {"tensors", tensors}}.dump();
@@ -30,11 +28,20 @@ nlohmann::json make_table(const Header& header, const std::vector<std::string>& 
 
 }  // namespace
 
-std::string checksum(const void* data, size_t bytes) {
-  const uLong crc = bytes == 0 ? 0 : ::crc32_z(0, static_cast<const Bytef*>(data), bytes);
+void Checksum::add(const void* data, size_t bytes) {
+  if (bytes > 0) crc_ = static_cast<uint32_t>(::crc32_z(crc_, static_cast<const Bytef*>(data), bytes));
+}
+
+std::string Checksum::text() const {
   std::array<char, 9> hex{};
-  std::snprintf(hex.data(), hex.size(), "%08lx", crc & 0xffffffffUL);
+  std::snprintf(hex.data(), hex.size(), "%08x", crc_);
   return hex.data();
+}
+
+std::string checksum(const void* data, size_t bytes) {
+  Checksum sum;
+  sum.add(data, bytes);
+  return sum.text();
 }
 
 std::string checksum_table(const Header& header, const std::vector<std::string>& sums) {

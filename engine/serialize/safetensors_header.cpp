@@ -18,19 +18,12 @@ std::string json_string(const std::string& text) {
 
 std::string json_entry(const Entry& entry) {
   std::string sizes;
-  for (const int64_t size : entry.shape.sizes()) sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
-  return concat(json_string(entry.name), ":{\"dtype\":\"", dtype_name(entry.dtype), "\",\"shape\":[", sizes,
-                "],\"data_offsets\":[", entry.begin, ",", entry.end, "]}");
+  for (const int64_t size : entry.sizes) sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+  return concat(json_string(entry.name), ":{\"dtype\":\"", entry.dtype, "\",\"shape\":[", sizes, "],\"data_offsets\":[",
+                entry.begin, ",", entry.end, "]}");
 }
 
 }  // namespace
-
-std::string in_quotes(std::string_view text) {
-  constexpr size_t kLongest = 80;
-  std::string out = "\"";
-  for (const char c : text.substr(0, kLongest)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return out + (text.size() > kLongest ? "...\"" : "\"");
-}
 
 std::string format_header(const Header& header) {
   std::string json = "{";

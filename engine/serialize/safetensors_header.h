@@ -2,12 +2,15 @@
 // The JSON header of a safetensors file, and the checksums in it. Internal to serialize.
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/check.h"
 #include "engine/dtype.h"
+#include "engine/printable.h"
+#include "engine/serialize.h"
 #include "engine/shape.h"
 
 namespace ntq::safetensors {
@@ -17,20 +20,18 @@ inline constexpr const char* kMetadata = "__metadata__";
 inline constexpr const char* kChecksums = "ntq.crc32";
 
 /// One tensor: values in [begin, end) bytes behind the header.
-struct Entry {
-  std::string name;
-  DType dtype = DType::f32;
-  Shape shape{};
+struct Entry : TensorInfo {
   uint64_t begin = 0, end = 0;
+  uint64_t bytes() const { return end - begin; }
 };
+
+/// The type of that name, if the library has it.
+std::optional<DType> find_dtype(std::string_view name);
 
 struct Header {
   std::map<std::string, std::string> metadata;
   std::vector<Entry> entries;  // in the order of the text
 };
-
-/// `text` in quotes, on one line and at most some 80 characters long, for messages about a file's contents.
-std::string in_quotes(std::string_view text);
 
 /// Throws CheckpointError: "<file>: <message>; the file is damaged ...".
 template <class... Args>
@@ -48,6 +49,15 @@ std::vector<size_t> order_by_offset(const std::vector<Entry>& entries);
 
 /// CRC-32 of bytes, 8 hex digits.
 std::string checksum(const void* data, size_t bytes);
+/// The same of bytes in parts.
+class Checksum {
+ public:
+  void add(const void* data, size_t bytes);
+  std::string text() const;
+
+ private:
+  uint32_t crc_ = 0;
+};
 /// The table for metadata "ntq.crc32"; `sums` holds each entry's checksum().
 std::string checksum_table(const Header& header, const std::vector<std::string>& sums);
 /// Throws CheckpointError naming what differs between `table`, read from the file, and the checksums of what was read.

@@ -1,5 +1,6 @@
 // The header as events of a JSON parser: no tree is built, so nesting and size cost nothing, and repeated keys are
 // seen.
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -11,17 +12,45 @@
 namespace ntq::safetensors {
 namespace {
 
-constexpr std::array kDTypes = {DType::f32, DType::f64, DType::f16, DType::bf16,
-                                DType::i64, DType::i32, DType::i8,  DType::u8};
+constexpr size_t kMaxSizes = 64;  // numpy's limit
 
-DType parse_dtype(const std::string& text, const std::string& tensor, const std::string& file) {
+/// So many bytes hold so many elements: of the types that have a DType, then of the format's others.
+struct Storage {
+  std::string_view dtype;
+  uint64_t bytes, elements;
+};
+constexpr std::array kStorage = {
+    Storage{"F32", 4, 1},   Storage{"F64", 8, 1},         Storage{"F16", 2, 1},         Storage{"BF16", 2, 1},
+    Storage{"I64", 8, 1},   Storage{"I32", 4, 1},         Storage{"I8", 1, 1},          Storage{"U8", 1, 1},
+    Storage{"BOOL", 1, 1},  Storage{"I16", 2, 1},         Storage{"U16", 2, 1},         Storage{"U32", 4, 1},
+    Storage{"U64", 8, 1},   Storage{"F8_E4M3", 1, 1},     Storage{"F8_E5M2", 1, 1},     Storage{"F8_E8M0", 1, 1},
+    Storage{"F4", 1, 2},    Storage{"F6_E2M3", 3, 4},     Storage{"F6_E3M2", 3, 4},     Storage{"C64", 8, 1},
+    Storage{"C128", 16, 1}, Storage{"F8_E4M3FNUZ", 1, 1}, Storage{"F8_E5M2FNUZ", 1, 1},
+};
+
+const Storage* find_storage(std::string_view dtype) {
+  const auto* found =
+      std::find_if(kStorage.begin(), kStorage.end(), [&](const Storage& s) { return s.dtype == dtype; });
+  return found == kStorage.end() ? nullptr : found;
+}
+
+[[noreturn]] void fail_dtype(const std::string& text, const std::string& tensor, const std::string& file) {
   std::string known;
-  for (const DType dtype : kDTypes) {
-    if (dtype_name(dtype) == text) return dtype;
-    known += concat(known.empty() ? "" : ", ", dtype_name(dtype));
-  }
+  for (const Storage& s : kStorage) known += concat(known.empty() ? "" : ", ", s.dtype);
   throw CheckpointError(concat(file, ": tensor ", in_quotes(tensor), " has type ", in_quotes(text),
                                ", which is not one of ", known, "; convert it first"));
+}
+
+/// Nothing for more than 2^62.
+std::optional<uint64_t> count_elements(const std::vector<int64_t>& sizes) {
+  uint64_t count = 1;
+  bool none = false;
+  for (const int64_t size : sizes) {
+    none = none || size == 0;
+    if (size > 0 && count > (uint64_t{1} << 62) / static_cast<uint64_t>(size)) return {};
+    count *= static_cast<uint64_t>(std::max<int64_t>(size, 1));
+  }
+  return none ? 0 : count;
 }
 
 class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
@@ -37,7 +66,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
   bool number_unsigned(number_unsigned_t value) override {
     if (place_ != Place::shape && place_ != Place::offsets) unexpected(concat("the number ", value));
     std::vector<uint64_t>& list = place_ == Place::shape ? *sizes_ : *offsets_;
-    const size_t most = place_ == Place::shape ? Shape::kMaxRank : 2;
+    const size_t most = place_ == Place::shape ? kMaxSizes : 2;
     if (list.size() == most) bad(concat("\"", key_, "\" holds more than ", most, " numbers"));
     list.push_back(value);
     return true;
@@ -47,7 +76,8 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     if (place_ == Place::metadata) {
       header_.metadata[key_] = text;
     } else if (place_ == Place::entry && key_ == "dtype") {
-      entry_.dtype = parse_dtype(text, entry_.name, file_);
+      if (find_storage(text) == nullptr) fail_dtype(text, entry_.name, file_);
+      entry_.dtype = text;
       has_dtype_ = true;
     } else {
       unexpected("the string " + in_quotes(text));
@@ -60,7 +90,8 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
       place_ = Place::names;
     } else if (place_ == Place::names) {
       place_ = key_ == kMetadata ? Place::metadata : Place::entry;
-      entry_ = {.name = key_};
+      entry_ = {};
+      entry_.name = key_;
       has_dtype_ = false;
       sizes_.reset();
       offsets_.reset();
@@ -121,16 +152,11 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
 
   void finish_entry() {
     if (!has_dtype_ || !sizes_ || !offsets_ || offsets_->size() != 2) bad("needs dtype, shape and two data_offsets");
-    std::vector<int64_t> sizes;
     for (const uint64_t size : *sizes_) {
       if (size > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) bad(concat("impossible size ", size));
-      sizes.push_back(static_cast<int64_t>(size));
+      entry_.sizes.push_back(static_cast<int64_t>(size));
     }
-    try {
-      entry_.shape = Shape(std::span<const int64_t>(sizes));
-    } catch (const std::invalid_argument& error) {
-      bad(error.what());
-    }
+    if (!count_elements(entry_.sizes)) bad("shape: more than 2^62 elements");
     entry_.begin = (*offsets_)[0];
     entry_.end = (*offsets_)[1];
     header_.entries.push_back(entry_);
@@ -155,9 +181,11 @@ void check_layout(const Header& header, uint64_t data_bytes, const std::string& 
       damaged(file, where, " lies outside of the ", data_bytes, " bytes behind the header");
     }
     if (e.begin != next) damaged(file, where, e.begin < next ? " overlaps" : " leaves a hole behind", " byte ", next);
-    const uint64_t bytes = e.end - e.begin, element = dtype_size(e.dtype);
-    if (bytes % element != 0 || bytes / element != static_cast<uint64_t>(e.shape.numel())) {
-      damaged(file, where, " does not hold ", dtype_name(e.dtype), " ", e.shape);
+    const Storage& unit = *find_storage(e.dtype);
+    const uint64_t elements = count_elements(e.sizes).value_or(0);
+    if (elements % unit.elements != 0 || e.bytes() % unit.bytes != 0 ||
+        e.bytes() / unit.bytes != elements / unit.elements) {
+      damaged(file, where, " does not hold ", e.dtype, " ", e.shape());
     }
     next = e.end;
   }
@@ -165,6 +193,14 @@ void check_layout(const Header& header, uint64_t data_bytes, const std::string& 
 }
 
 }  // namespace
+
+std::optional<DType> find_dtype(std::string_view name) {
+  for (const DType dtype :
+       {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64, DType::i32, DType::i8, DType::u8}) {
+    if (dtype_name(dtype) == name) return dtype;
+  }
+  return {};
+}
 
 Header parse_header(std::string_view json, uint64_t data_bytes, const std::string& file) {
   if (json.empty() || json.front() != '{') damaged(file, "the header does not start with '{'");

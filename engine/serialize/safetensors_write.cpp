@@ -36,7 +36,11 @@ Header make_header(const TensorFile& file, const std::vector<size_t>& order) {
   header.metadata = file.metadata;
   header.metadata.erase(kChecksums);
   for (const auto& [name, tensor] : file.tensors) {
-    header.entries.push_back({.name = name, .dtype = tensor.dtype(), .shape = tensor.shape()});
+    Entry& entry = header.entries.emplace_back();
+    const auto sizes = tensor.shape().sizes();
+    entry.name = name;
+    entry.dtype = dtype_name(tensor.dtype());
+    entry.sizes.assign(sizes.begin(), sizes.end());
   }
   uint64_t next = 0;
   for (const size_t i : order) {

@@ -125,7 +125,7 @@ TEST_CASE("damage: what is no header") {
   CHECK(contains(header_error("{\"a\":\"b\"}"), "found the string \"b\""));
   CHECK(contains(header_error("{\"a\":[]}"), "found a list"));
   CHECK(contains(header_error("{\"a\n\":1}"), "no valid JSON"));
-  CHECK(contains(header_error("{\"a\\n\":{\"b\":1}}"), "\"a?\""));  // no line breaks in messages
+  CHECK(contains(header_error("{\"a\\n\":{\"b\":1}}"), "\"a\\n\""));  // no line breaks in messages
   const std::string deep(1'000'000, '[');
   CHECK(contains(header_error("{\"a\":" + deep), "found a list"));
   std::string nested;
@@ -153,7 +153,9 @@ TEST_CASE("damage: entries") {
   CHECK(contains(entry_error("\"F32\"", "[-2]", "[0,8]"), "found the number -2"));
   CHECK(contains(entry_error("\"F32\"", "[2.0]", "[0,8]"), "found the number \"2.0\""));
   CHECK(contains(entry_error("\"F32\"", "[[2]]", "[0,8]"), "found a list"));
-  CHECK(contains(entry_error("\"F32\"", "[1,1,1,1,1,1,2]", "[0,8]"), "more than 6 numbers"));
+  std::string axes = "[2";
+  for (int i = 0; i < 64; ++i) axes += ",1";
+  CHECK(contains(entry_error("\"F32\"", axes + "]", "[0,8]"), "more than 64 numbers"));
   CHECK(contains(entry_error("\"F32\"", "[9223372036854775808]", "[0,8]"), "impossible size"));
   CHECK(contains(entry_error("\"F32\"", "[99999999999999999999]", "[0,8]"), "found the number"));
   CHECK(contains(entry_error("\"F32\"", "[4294967296,4294967296]", "[0,8]"), "2^62"));
