@@ -8,14 +8,18 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "apps/signals.h"
+#include "apps/streams.h"
+#include "apps/text.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 
 namespace ntq::apps {
 namespace {
 
 size_t terminal_width(std::FILE* stream) {
   winsize size{};
-  return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+  return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 bool wants_color() {
@@ -38,38 +42,69 @@ Console::~Console() {
 }
 
 void Console::log_to(const std::string& path) {
-  if (log_ != nullptr) std::fclose(log_);
-  log_ = path.empty() ? nullptr : std::fopen(path.c_str(), "a");
+  if (log_ != nullptr && std::fclose(log_) != 0) log_failed();
+  log_ = path.empty() ? nullptr : std::fopen(path.c_str(), "ae");
   if (log_ == nullptr && !path.empty()) {
     throw CheckpointError(concat(path, ": cannot open the log for writing: ", std::strerror(errno)));
   }
+  log_path_ = path;
 }
 
-void Console::log(const std::string& text) {
-  if (log_ == nullptr) return;
-  std::fprintf(log_, "%s\n", text.c_str());
-  std::fflush(log_);
+void Console::log_failed() {
+  if (!lost_.empty()) return;
+  lost_ = concat(log_path_, ": ", std::strerror(errno));
+  print(stderr, printable(concat("warning: ", lost_, "; the training goes on without a complete log")));
 }
+
+void Console::out_failed() {
+  if (out_failed_) return;
+  const int error = errno;
+  out_failed_ = true;
+  const char* name = out_ == stdout ? "stdout" : "stderr";
+  if (reader_is_gone(out_)) {
+    log_clean(concat("nobody reads ", name, " any more; all goes on"));
+  } else if (out_ == stdout) {
+    warn(concat("cannot write to stdout: ", std::strerror(error), "; all goes on, and ends with exit code 4"));
+  } else {
+    log_clean(concat("cannot write to stderr: ", std::strerror(error)));
+  }
+}
+
+void Console::log_clean(const std::string& text) {
+  if (log_ == nullptr) return;
+  // A failure is remembered, but room may come back: each line is tried.
+  std::clearerr(log_);
+  std::fprintf(log_, "%s\n", text.c_str());
+  if (std::fflush(log_) != 0) log_failed();
+}
+
+void Console::log(const std::string& text) { log_clean(printable(text)); }
 
 void Console::print(std::FILE* stream, const std::string& text) {
   clear_progress();
   std::fprintf(stream, "%s\n", text.c_str());
-  std::fflush(stream);
+  if (std::fflush(stream) != 0 && stream == out_) out_failed();
 }
 
 void Console::line(const std::string& text) {
   log(text);
-  if (!quiet_) print(out_, text);
+  if (!quiet_) print(out_, printable(text));
+}
+
+void Console::block(const std::string& lines) {
+  log_clean(printable_lines(lines));
+  if (!quiet_) print(out_, printable_lines(lines));
 }
 
 void Console::headline(const std::string& text) {
   log(text);
-  if (!quiet_) print(out_, color_ ? "\033[1m" + text + "\033[0m" : text);
+  const std::string clean = printable(text);
+  if (!quiet_) print(out_, color_ ? "\033[1m" + clean + "\033[0m" : clean);
 }
 
 void Console::warn(const std::string& text) {
-  const std::string full = "warning: " + text;
-  log(full);
+  const std::string full = "warning: " + printable(text);
+  log_clean(full);
   print(stderr, full);
 }
 
@@ -78,13 +113,15 @@ void Console::progress(const std::string& text) {
   if (!live() || now - last_draw_ < std::chrono::milliseconds(100)) return;
   last_draw_ = now;
   drawn_ = true;
-  std::fprintf(out_, "\r%s\033[K", text.substr(0, terminal_width(out_) - 1).c_str());
-  std::fflush(out_);
+  set_progress_drawn(true);
+  std::fprintf(out_, "\r%s\033[K", first_columns(printable(text), terminal_width(out_) - 1).c_str());
+  if (std::fflush(out_) != 0) out_failed();
 }
 
 void Console::clear_progress() {
   if (drawn_) std::fprintf(out_, "\r\033[K");
   drawn_ = false;
+  set_progress_drawn(false);
 }
 
 std::string bar(double part, int width) {

@@ -1,5 +1,7 @@
 #pragma once
 // What a command says: plain lines, warnings, and a progress line on a terminal only. Everything goes to log.txt too.
+// Names out of files may hold anything: what a terminal would obey is shown as text (engine/printable.h), here and in
+// the log. A screen or log that cannot be written stops no training; lost() says so at the end.
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -16,7 +18,12 @@ class Console {
 
   /// Appends every line to this file from now on; "" ends it. Throws CheckpointError.
   void log_to(const std::string& path);
+  /// Of a log that could not be written in full: "runs/x/log.txt: No space left on device". "": nothing is lost.
+  const std::string& lost() const { return lost_; }
+  /// One line; a line end in it is shown as "\n".
   void line(const std::string& text);
+  /// Several lines, as they are: a table.
+  void block(const std::string& lines);
   /// The same in bold, on a terminal that shows colour.
   void headline(const std::string& text);
   /// On stderr, quiet or not.
@@ -32,10 +39,15 @@ class Console {
 
  private:
   void print(std::FILE* stream, const std::string& text);
+  void log_clean(const std::string& text);
+  void log_failed();
+  void out_failed();
 
   std::FILE* out_;
   std::FILE* log_ = nullptr;
+  std::string log_path_, lost_;
   bool quiet_, terminal_, color_, drawn_ = false;
+  bool out_failed_ = false;  // and that has been said
   std::chrono::steady_clock::time_point last_draw_{};
 };
 

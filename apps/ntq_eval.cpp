@@ -1,7 +1,6 @@
 // ntq-eval: accuracy and per-layer quantization figures of a checkpoint.
 #include <chrono>
 #include <filesystem>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "apps/calibrate.h"
@@ -199,7 +198,7 @@ void run(const EvalOptions& o) {
   const auto& [config, data, model, title] = subject;
   const auto layers = report_layers(*model);
   console.headline(concat(config.model, " on ", config.dataset, ", ", precision_text(config), title));
-  console.line(layer_table(layers));
+  console.block(layer_table(layers));
   if (config.bn_recalibrate > 0) {
     recalibrate_norms(*model, config, data, config.bn_recalibrate);
     console.line(concat("batch norm re-estimated on ", config.bn_recalibrate, " training batches"));
@@ -224,14 +223,12 @@ void run(const EvalOptions& o) {
   console.line(concat(scores.images, " images in ", duration(seconds), ", ", fixed(speed, 0), " images/s"));
   if (!o.json) return;
   const QuantMeans means = quant_means(layers);
-  std::cout << nlohmann::ordered_json{{"checkpoint", o.checkpoint},      {"dataset", config.dataset},
+  print_json({{"checkpoint", o.checkpoint},      {"dataset", config.dataset},
                                       {"model", config.model},           {"images", scores.images},
                                       {"top1", scores.top1_percent()},   {"top5", scores.top5_percent()},
                                       {"loss", scores.loss()},           {"mean_step", means.step},
                                       {"mean_error", means.error},       {"images_per_s", speed},
-                                      {"layers", layers_to_json(layers)}}
-                   .dump()
-            << '\n';
+                                      {"layers", layers_to_json(layers)}});
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // ntq-export: a checkpoint's weights as a safetensors file with torchvision's and timm's names and layouts.
 #include <filesystem>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "apps/checkpoint.h"
@@ -80,11 +79,9 @@ void run(const ExportOptions& o) {
   console.line(concat(o.out, ": ", file.tensors.size(), " tensors of ", config.model, ", ",
                       bytes_text(static_cast<double>(bytes)), quantized ? ", " + precision_text(config) : ""));
   if (!o.json) return;
-  std::cout << nlohmann::ordered_json{{"checkpoint", o.checkpoint},     {"file", o.out},
+  print_json({{"checkpoint", o.checkpoint},     {"file", o.out},
                                       {"model", config.model},          {"quantized", quantized},
-                                      {"tensors", file.tensors.size()}, {"bytes", bytes}}
-                   .dump()
-            << '\n';
+                                      {"tensors", file.tensors.size()}, {"bytes", bytes}});
 }
 
 }  // namespace

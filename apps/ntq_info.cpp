@@ -10,6 +10,7 @@
 #include "data/image_file.h"
 #include "engine/backend/backend.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 
 using namespace ntq;
 using namespace ntq::apps;
@@ -71,7 +72,7 @@ Json tensors_to_json(const NamedTensors& tensors) {
 std::string tensor_list(const NamedTensors& tensors) {
   std::vector<std::vector<std::string>> rows = {{"tensor", "type", "shape"}};
   for (const auto& [name, tensor] : tensors) {
-    rows.push_back({name, std::string(dtype_name(tensor.dtype())), tensor.shape().str()});
+    rows.push_back({printable(name), std::string(dtype_name(tensor.dtype())), tensor.shape().str()});
   }
   return table(rows);
 }
@@ -95,13 +96,11 @@ void show_checkpoint(const InfoOptions& o) {
   const TensorFile file = load_tensors(o.checkpoint);
   if (!is_ntq_checkpoint(file)) {
     if (o.json) {
-      std::cout << Json{{"checkpoint", o.checkpoint},
-                        {"metadata", file.metadata},
-                        {"tensors", tensors_to_json(file.tensors)}}
-                << '\n';
+      print_json(
+          {{"checkpoint", o.checkpoint}, {"metadata", file.metadata}, {"tensors", tensors_to_json(file.tensors)}});
     } else {
       std::cout << "safetensors file, not written by ntq-train\n";
-      for (const auto& [key, value] : file.metadata) std::cout << key << ": " << value << '\n';
+      for (const auto& [key, value] : file.metadata) std::cout << printable(key) << ": " << printable(value) << '\n';
       std::cout << tensor_list(file.tensors);
     }
     return;
@@ -119,24 +118,26 @@ void show_checkpoint(const InfoOptions& o) {
                     {"deployed", static_cast<int64_t>(deployed)}};
     out["layers"] = layers_to_json(layers);
     if (o.tensors) out["tensors"] = tensors_to_json(c.file.tensors);
-    std::cout << out.dump() << '\n';
+    print_json(out);
     return;
   }
   for (const auto& [name, value] : describe(c, model->parameter_count(), deployed)) {
-    std::cout << name << std::string(11 - name.size(), ' ') << value << '\n';
+    std::cout << name << std::string(11 - name.size(), ' ') << printable(value) << '\n';
   }
-  std::cout << "config     " << c.file.metadata.at("ntq.config") << "\n\n" << layer_table(layers);
+  std::cout << "config     " << printable(c.file.metadata.at("ntq.config")) << "\n\n" << layer_table(layers);
   if (o.tensors) std::cout << '\n' << tensor_list(c.file.tensors);
 }
 
 void show_build(const InfoOptions& o) {
   const std::string cpu = backend_for(Device{}).describe();
   if (o.json) {
-    std::cout << Json{{"version", version()},  {"build_type", build_type()}, {"compiler", compiler()},
-                      {"isa", cpu_isa()},      {"threads", cpu_threads()},   {"backends", {cpu}},
-                      {"jpeg", jpeg_decoder()}}
-                     .dump()
-              << '\n';
+    print_json({{"version", version()},
+                {"build_type", build_type()},
+                {"compiler", compiler()},
+                {"isa", cpu_isa()},
+                {"threads", cpu_threads()},
+                {"backends", {cpu}},
+                {"jpeg", jpeg_decoder()}});
     return;
   }
   std::cout << "version    " << version() << ", " << build_type() << "\ncompiler   " << compiler() << "\nisa        "

@@ -1,10 +1,10 @@
 // ntq-train: trains a network, in full precision or quantization-aware.
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "apps/command.h"
-#include "apps/signals.h"
+#include "apps/json.h"
 #include "apps/stages.h"
+#include "engine/check.h"
 
 using namespace ntq::apps;
 
@@ -14,10 +14,9 @@ int main(int argc, char** argv) {
     if (!command) return;
     if (command->print_config) {
       const TrainConfig config = command->resume ? resolve_resume(*command).second : command->config;
-      std::cout << config_to_json(config, JsonPart::all).dump(2) << '\n';
+      std::cout << dump_json(config_to_json(config, JsonPart::all), 2) << '\n';
       return;
     }
-    catch_stop_signals();
     Console console(command->quiet, command->json);
     nlohmann::ordered_json summary;
     try {
@@ -32,6 +31,10 @@ int main(int argc, char** argv) {
       console.log(std::string("stopped: ") + e.what());  // the log of the run says how it ended, too
       throw;
     }
-    if (command->json) std::cout << summary.dump() << '\n';
+    console.log_to("");
+    const std::string& lost = console.lost();
+    if (!lost.empty()) summary["error"] = lost;
+    if (command->json) print_json(summary, lost.empty() ? 0 : 4);
+    if (!lost.empty()) throw ntq::CheckpointError(lost + "; the training is complete, its log is not");
   });
 }

@@ -1,26 +1,37 @@
 #include "apps/options.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
-#include <iostream>
+#include <algorithm>
 
 #include "apps/command.h"
+#include "apps/command_line.h"
 #include "apps/json.h"
 #include "apps/text.h"
+#include "data/dataset.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 #include "engine/serialize.h"
+#include "models/model.h"
+#include "quant/quantizer.h"
 
 namespace ntq::apps {
 namespace {
 
-template <class T>
-T parse_number(const std::string& option, const std::string& text, const char* what) {
-  T value{};
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end)
-    throw UsageError(concat(option, ": expected ", what, ", found '", text, "'"));
-  return value;
+/// config.json holds UTF-8 alone, and a run that cannot be resumed is worth nothing.
+void check_utf8(const std::string& option, const std::string& text) {
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t length = utf8_length(rest);
+    if (length == 0) {
+      throw UsageError(concat(option, ": expected UTF-8, found ", quoted(text),
+                              "; rename the file or folder, or name it by a link"));
+    }
+    rest.remove_prefix(length);
+  }
+}
+
+/// With the methods of this build.
+std::string help_of(const Option& option) {
+  return option.key() == "method" ? join(quantizer_names()) + " [" + TrainConfig().method + "]" : option.help;
 }
 
 const char* value_name(const std::string& key) {
@@ -31,19 +42,22 @@ const char* value_name(const std::string& key) {
 
 /// One option on the command line; its value lands in `given`, under the key of the config file.
 void add_option(CLI::App& app, const Option& option, Json& given, const std::string&) {
-  const auto set = [&given, key = option.key()](const std::string& text) { given[key] = text; };
-  app.add_option_function<std::string>(concat("--", option.name), set, option.help)
+  const auto set = [&given, key = option.key(), name = concat("--", option.name)](const std::string& text) {
+    check_utf8(name, text);
+    given[key] = text;
+  };
+  app.add_option_function<std::string>(concat("--", option.name), set, help_of(option))
       ->type_name(value_name(option.key()));
 }
 void add_option(CLI::App& app, const Option& option, Json& given, int64_t) {
   const auto set = [&given, key = option.key(), name = concat("--", option.name)](const std::string& text) {
-    given[key] = parse_number<int64_t>(name, text, "an integer");
+    given[key] = parse_integer(name, text);
   };
   app.add_option_function<std::string>(concat("--", option.name), set, option.help)->type_name("N");
 }
 void add_option(CLI::App& app, const Option& option, Json& given, double) {
   const auto set = [&given, key = option.key(), name = concat("--", option.name)](const std::string& text) {
-    given[key] = parse_number<double>(name, text, "a number");
+    given[key] = parse_real(name, text);
   };
   app.add_option_function<std::string>(concat("--", option.name), set, option.help)->type_name("X");
 }
@@ -71,6 +85,17 @@ void drop_derived(TrainConfig& config, const Json& given) {
   if (!given.contains("act_bits")) config.act_bits.reset();
 }
 
+bool is_in(const Json& given, const char* key, const std::vector<std::string>& names) {
+  return given.contains(key) && std::find(names.begin(), names.end(), given[key].get<std::string>()) != names.end();
+}
+
+void check_order(const Json& given) {
+  if (!is_in(given, "dataset", model_names())) return;
+  const std::string model = given["dataset"], dataset = given.value("model", "cifar10");
+  throw UsageError(concat("DATASET: found the model ", model, "; DATASET comes before MODEL: ntq-train ",
+                          is_in(given, "model", dataset_names()) ? dataset : "cifar10", " ", model));
+}
+
 }  // namespace
 
 std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
@@ -83,14 +108,15 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
       "Train a network, in full precision or quantization-aware, evaluate it and save it.\n"
       "Example: ntq-train cifar10 resnet20 --bits 4");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app.add_option_function<std::string>(
-         "DATASET", [&](const std::string& name) { given["dataset"] = name; },
-         "cifar10, cifar100, imagenet, folder, fashion-mnist, synthetic")
-      ->type_name("");
-  app.add_option_function<std::string>(
-         "MODEL", [&](const std::string& name) { given["model"] = name; },
-         "resnet20 ... resnet110, resnet18 ... resnet152, wrn16-4, ...")
-      ->type_name("");
+  const auto positional = [&](const char* name, const char* key, const std::vector<std::string>& names) {
+    const auto set = [&given, name, key](const std::string& text) {
+      check_utf8(name, text);
+      given[key] = text;
+    };
+    app.add_option_function<std::string>(name, set, join(names))->type_name("");
+  };
+  positional("DATASET", "dataset", dataset_names());
+  positional("MODEL", "model", in_natural_order(model_names()));
   for_each_option(command.config, [&](const Option& option, auto& field) {
     app.option_defaults()->group(option.group);
     add_option(app, option, given, field);
@@ -106,6 +132,7 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   app.add_flag("--quiet", command.quiet, "only warnings and errors");
   app.add_flag("--json", command.json, "one JSON object on stdout, all else on stderr");
   if (!parse_or_answer(app, argc, argv)) return std::nullopt;
+  check_order(given);
 
   apply_json(command.given, given, "command line");
   if (command.allow_data_change && resume_option->count() == 0) {
@@ -129,6 +156,11 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   apply_json(command.config, given, "command line");
   validate(command.config);
   command.config = resolve(command.config);
+  for_each_option(command.config, [&](const Option& option, const auto& field) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::string>) {
+      check_utf8(concat("--", option.name), field);  // a relative path has become an absolute one
+    }
+  });
   return command;
 }
 

@@ -1,9 +1,12 @@
 #include "apps/text.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <numeric>
+
+#include "engine/printable.h"
 
 namespace ntq::apps {
 namespace {
@@ -36,6 +39,21 @@ size_t edits(const std::string& a, const std::string& b) {
   return row.back();
 }
 
+/// What is compared: lower case, one kind of dash.
+std::string plain(std::string word) {
+  for (char& c : word) c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return word;
+}
+
+/// Of the first character; a byte that is no UTF-8 counts as one.
+size_t character_bytes(std::string_view text) { return std::max<size_t>(utf8_length(text), 1); }
+
+/// East Asian characters and emoji take two. From U+1000 on all count as such: too short a line does no harm.
+size_t character_columns(std::string_view text) {
+  const size_t bytes = character_bytes(text);
+  return bytes < 3 || (bytes == 3 && static_cast<unsigned char>(text[0]) == 0xe0) ? 1 : 2;
+}
+
 }  // namespace
 
 std::string fixed(double value, int digits) { return print("%.*f", digits, value); }
@@ -66,11 +84,36 @@ std::string join(const std::vector<std::string>& items, const char* between) {
   return out;
 }
 
+std::vector<std::string> in_natural_order(std::vector<std::string> names) {
+  // Numbers of up to eight digits compare as text once they are equally long.
+  const auto key = [](const std::string& name) {
+    std::string out, digits;
+    for (const char c : name + ' ') {
+      const bool digit = c >= '0' && c <= '9';
+      if (digit) digits += c;
+      if (digit || digits.empty()) {
+        out += digit ? "" : std::string(1, c);
+        continue;
+      }
+      out += std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits + c;
+      digits.clear();
+    }
+    return out;
+  };
+  std::stable_sort(names.begin(), names.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  return names;
+}
+
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
+  const std::string wanted = plain(word);
+  if (wanted.empty()) return "";
   std::string best;
-  size_t distance = 3;
+  size_t distance = std::min<size_t>(3, wanted.size() / 2 + 1);
   for (const auto& candidate : candidates) {
-    if (const size_t d = edits(word, candidate); d < distance) {
+    const std::string other = plain(candidate);
+    if (other == wanted) return candidate;
+    const bool begins = wanted.size() > 1 && other.rfind(wanted, 0) == 0;
+    if (const size_t d = begins ? 0 : edits(wanted, other); d < distance) {
       distance = d;
       best = candidate;
     }
@@ -78,17 +121,32 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
   return best;
 }
 
+size_t columns(std::string_view text) {
+  size_t sum = 0;
+  for (; !text.empty(); text.remove_prefix(character_bytes(text))) sum += character_columns(text);
+  return sum;
+}
+
+std::string first_columns(std::string_view text, size_t width) {
+  size_t end = 0;
+  for (size_t used = 0; end < text.size(); end += character_bytes(text.substr(end))) {
+    used += character_columns(text.substr(end));
+    if (used > width) break;
+  }
+  return std::string(text.substr(0, end));
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
   }
   std::string out;
   for (const auto& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - row[i].size(), ' ');
+      const std::string space(widths[i] - columns(row[i]), ' ');
       line += (i == 0 ? row[i] + space : "  " + space + row[i]);
     }
     out += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';

@@ -138,6 +138,7 @@ StepResult train_step(Session& s, const Batch& batch, float lr) {
 }
 
 void train(Session& s, const RunFolder& run, Console& console) {
+  catch_stop_signals();  // until here there was nothing to save
   Progress& p = s.progress;
   MetricsFiles metrics(run.path, p.epoch);
   ProgressReport report(s, console);

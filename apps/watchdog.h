@@ -1,0 +1,23 @@
+#pragma once
+// Ends a process that a signal has asked to stop and that hangs: in a read of a dead mount, say, which no flag reaches.
+
+namespace ntq::apps {
+
+/// Starts the watching thread, asleep. Without threads to be had there is no watchdog.
+void start_watchdog();
+/// A stop signal has come; may be called in a signal handler. A process that computes, reads or writes is left alone;
+/// one that does nothing for 4 seconds ends with 128 + signal and a line on stderr.
+void wake_watchdog(int signal);
+/// The signal has been noticed, what is left is to save: a disk may be silent for 30 seconds.
+void watchdog_be_patient();
+
+/// While one lives, the watchdog gives the disk 30 seconds: around the writing of a checkpoint.
+class SlowWrite {
+ public:
+  SlowWrite();
+  ~SlowWrite();
+  SlowWrite(const SlowWrite&) = delete;
+  SlowWrite& operator=(const SlowWrite&) = delete;
+};
+
+}  // namespace ntq::apps
