@@ -105,7 +105,8 @@ TEST_CASE("shrinking decodes JPEGs at a fraction of their size") {
 
 TEST_CASE("damaged files are refused with their name") {
   CHECK(refusal({}) == "x.jpg: the file is empty, expected an image");
-  CHECK(contains(refusal({'h', 'e', 'l', 'l', 'o'}), "x.jpg: expected a JPEG or PNG image, found something else"));
+  CHECK(contains(refusal({'h', 'e', 'l', 'l', 'o'}),
+                 "x.jpg: expected a JPEG, PNG, BMP or WebP image, found something else"));
   for (const std::string name : kNames) {
     CAPTURE(name);
     const Bytes whole = bytes_of(name);
