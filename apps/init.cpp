@@ -1,5 +1,6 @@
 #include "apps/init.h"
 
+#include "apps/check_values.h"
 #include "apps/checkpoint.h"
 
 namespace ntq::apps {
@@ -19,13 +20,15 @@ LoadReport init_from(Session& s, const std::string& path) {
   Weights weights;
   if (is_ntq_checkpoint(file)) {
     const Checkpoint checkpoint = read_checkpoint(file, path);
-    weights.insert(checkpoint.model.begin(), checkpoint.model.end());
+    check_values(checkpoint.model, path);
+    weights.tensors.insert(checkpoint.model.begin(), checkpoint.model.end());
+    for (const auto& info : checkpoint.file.skipped) weights.skipped[info.name] = info;
     options.keep_steps = same_quantization(checkpoint.info.config, s.config);
     if (checkpoint.info.config.quantized() && !options.keep_steps) {
       notices.push_back("the file has other bits or another method: all steps start anew");
     }
   } else {
-    weights = read_public_weights(file);
+    weights = read_public_weights(file, path);
   }
   LoadReport report = load_weights(*s.model, std::move(weights), options);
   report.notices.insert(report.notices.begin(), notices.begin(), notices.end());
