@@ -60,7 +60,7 @@ constexpr std::array kForeign = {
     Foreign{" bit nbits n-bits num-bits bitwidth bit-width quant-bits ", "bits"},
     Foreign{" quant quantizer quant-method quantization qat q-method algorithm ", "method"},
     Foreign{" limit-train-batches max-train-samples train-limit subset ", "limit-train"},
-    Foreign{" limit-val-batches limit-test-batches max-eval-samples max-val-samples limit-eval val-limit limit n ",
+    Foreign{" limit-val-batches limit-test-batches max-eval-samples max-val-samples limit-eval val-limit n ",
             "limit-val"},
     Foreign{" augment augmentation auto-augment aa randaugment transform ", "aug"},
     Foreign{" no-augment no-augmentation ", "no-aug"},
