@@ -121,7 +121,8 @@ void print_json(nlohmann::ordered_json answer, int code) {
   answer["exit_code"] = code;
   answered = true;
   stdout_is_in_use();
-  std::cout << dump_json(answer) << std::endl;
+  std::cout << dump_json(answer) << '\n';
+  if (!std::cout.flush()) note_failed_write(stdout);
 }
 
 int run_command(int argc, char** argv, const std::function<void()>& body) {

@@ -151,7 +151,8 @@ class Scan {
     }
     for (size_t i = positionals_.size(); i < places_.size(); ++i) {
       if (places_[i]->get_required()) {
-        throw UsageError(concat("expected ", app_.get_name(), " ", names, ": ", places_[i]->get_name(), " is missing", kHelp));
+        throw UsageError(
+            concat("expected ", app_.get_name(), " ", names, ": ", places_[i]->get_name(), " is missing", kHelp));
       }
     }
     if (positionals_.size() <= places_.size()) return;

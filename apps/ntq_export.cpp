@@ -58,9 +58,12 @@ void run(const ExportOptions& o) {
   console.line(concat(o.out, ": ", file.tensors.size(), " tensors of ", config.model, ", ",
                       bytes_text(static_cast<double>(bytes)), o.quantized ? ", " + precision_text(config) : ""));
   if (!o.json) return;
-  print_json({{"checkpoint", o.checkpoint},     {"file", o.out},
-                                      {"model", config.model},          {"quantized", o.quantized},
-                                      {"tensors", file.tensors.size()}, {"bytes", bytes}});
+  print_json({{"checkpoint", o.checkpoint},
+              {"file", o.out},
+              {"model", config.model},
+              {"quantized", o.quantized},
+              {"tensors", file.tensors.size()},
+              {"bytes", bytes}});
 }
 
 }  // namespace
