@@ -16,6 +16,7 @@
 #include "apps/json.h"
 #include "apps/signals.h"
 #include "apps/streams.h"
+#include "apps/text.h"
 #include "engine/check.h"
 #include "engine/printable.h"
 
@@ -57,7 +58,7 @@ bool answered = false;  // the one JSON object has been printed
 
 /// Says why the command ends with `code`. One line whatever `what` holds; a stop that was asked for is no error.
 int fail(bool json, int code, const std::string& what) {
-  const std::string line = printable(without_source_places(what), 4000);
+  const std::string line = printable(one_line(without_source_places(what)), 4000);
   std::cerr << (code > 128 ? "" : "error: ") << line << std::endl;
   if (json && !answered) print_json({{"error", line}}, code);
   return code;
@@ -102,6 +103,7 @@ bool parse_or_answer(CLI::App& app, int argc, char** argv) {
   app.get_formatter()->column_width(kNameColumn);
   app.set_version_flag("--version", name + " " + version(), "print the version and stop");
   app.set_help_flag("-h,--help", "print this and stop");
+  for (auto* option : app.get_options()) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   try {
     app.parse(checked_words(app, argc, argv));
     return true;
@@ -119,7 +121,8 @@ void print_json(nlohmann::ordered_json answer, int code) {
   answer["exit_code"] = code;
   answered = true;
   stdout_is_in_use();
-  std::cout << dump_json(answer) << std::endl;
+  std::cout << dump_json(answer) << '\n';
+  if (!std::cout.flush()) note_failed_write(stdout);
 }
 
 int run_command(int argc, char** argv, const std::function<void()>& body) {

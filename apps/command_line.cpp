@@ -42,7 +42,7 @@ T parse_number(const std::string& option, const std::string& text, const char* w
   return value;
 }
 
-bool is_flag(const CLI::Option& option) { return option.get_type_size_max() == 0; }
+bool is_flag(const CLI::Option& option) { return option.get_expected_max() == 0; }
 bool may_stand_alone(const CLI::Option& option) { return option.get_expected_min() == 0; }
 
 /// "-5", "-.5", "-inf": a value, no option.
@@ -151,7 +151,8 @@ class Scan {
     }
     for (size_t i = positionals_.size(); i < places_.size(); ++i) {
       if (places_[i]->get_required()) {
-        throw UsageError(concat("expected ", app_.get_name(), " ", names, ": ", places_[i]->get_name(), " is missing", kHelp));
+        throw UsageError(
+            concat("expected ", app_.get_name(), " ", names, ": ", places_[i]->get_name(), " is missing", kHelp));
       }
     }
     if (positionals_.size() <= places_.size()) return;
@@ -160,7 +161,7 @@ class Scan {
       extra += (extra.empty() ? "" : ", ") + shown(positionals_[i]);
     }
     const std::string& first = positionals_[places_.size()];
-    const std::string hint = meant(app_, first.substr(0, first.find('=')));
+    const std::string hint = first.size() < 3 ? "" : meant(app_, first.substr(0, first.find('=')));
     throw UsageError(concat("expected no more words than ", names, ", found also ", printable(extra, 4 * kShown),
                             hint.empty() ? "" : "; " + hint, kHelp));
   }

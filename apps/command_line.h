@@ -11,9 +11,9 @@ namespace ntq::apps {
 int64_t parse_integer(const std::string& option, const std::string& text);
 double parse_real(const std::string& option, const std::string& text);
 
-/// The words in the form that CLI11 cannot misread, for app.parse(): last first. An option whose type name is "N" or "X"
-/// holds an integer or a number; "-5" is a value, "--lr" is none. Throws UsageError in one line for an unknown option
-/// (with near names), a value that is missing, wrong or not wanted, and for words too many or too few.
+/// The words in the form that CLI11 cannot misread, for app.parse(): last first. An option whose type name is "N" or
+/// "X" holds an integer or a number; "-5" is a value, "--lr" is none. Throws UsageError in one line for an unknown
+/// option (with near names), a value that is missing, wrong or not wanted, and for words too many or too few.
 std::vector<std::string> checked_words(const CLI::App& app, int argc, const char* const* argv);
 
 /// What `name` (without dashes) means among the options of this command: "did you mean --epochs?", "the second word is

@@ -57,8 +57,9 @@ void Console::log_failed() {
 }
 
 void Console::out_failed() {
-  if (out_failed_) return;
   const int error = errno;
+  note_failed_write(out_);
+  if (out_failed_) return;
   out_failed_ = true;
   const char* name = out_ == stdout ? "stdout" : "stderr";
   if (reader_is_gone(out_)) {

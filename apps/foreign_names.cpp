@@ -48,7 +48,8 @@ constexpr std::array kForeign = {
     Foreign{" o out outdir out-dir output-dir output-path save-dir save-path save work-dir workdir log-dir logdir "
             "default-root-dir checkpoint-dir ckpt-dir results-dir project exp experiment name run-name prefix ",
             "output logits"},
-    Foreign{" p print-freq print-interval log-freq log-every log-every-n-steps log-steps logging-steps ", "log-interval"},
+    Foreign{" p print-freq print-interval log-freq log-every log-every-n-steps log-steps logging-steps ",
+            "log-interval"},
     Foreign{" save-freq save-interval save-steps save-period checkpoint-interval checkpoint-every recovery-interval ",
             "save-every"},
     Foreign{" pretrained weights checkpoint ckpt ckpt-path load load-from model-path initial-checkpoint finetune "
@@ -60,7 +61,7 @@ constexpr std::array kForeign = {
     Foreign{" bit nbits n-bits num-bits bitwidth bit-width quant-bits ", "bits"},
     Foreign{" quant quantizer quant-method quantization qat q-method algorithm ", "method"},
     Foreign{" limit-train-batches max-train-samples train-limit subset ", "limit-train"},
-    Foreign{" limit-val-batches limit-test-batches max-eval-samples max-val-samples limit-eval val-limit limit n ",
+    Foreign{" limit-val-batches limit-test-batches max-eval-samples max-val-samples limit-eval val-limit n ",
             "limit-val"},
     Foreign{" augment augmentation auto-augment aa randaugment transform ", "aug"},
     Foreign{" no-augment no-augmentation ", "no-aug"},
@@ -100,10 +101,11 @@ std::string translated(const CLI::App& app, const std::string& name) {
 
 /// Of a DATASET or MODEL that this command takes without a name.
 std::string as_positional(const CLI::App& app, const std::string& name) {
-  static const std::array kinds = {Foreign{" dataset data-set ", "DATASET"},
-                                   Foreign{" model arch a architecture net network backbone model-name ", "MODEL"},
-                                   Foreign{" checkpoint ckpt weights model-path resume init input file i ", "CHECKPOINT"},
-                                   Foreign{" out output o output-file outfile ", "OUT"}};
+  static const std::array kinds = {
+      Foreign{" dataset data-set ", "DATASET"},
+      Foreign{" model arch a architecture net network backbone model-name ", "MODEL"},
+      Foreign{" checkpoint ckpt weights model-path resume init input file i ", "CHECKPOINT"},
+      Foreign{" out output o output-file outfile ", "OUT"}};
   for (const auto& kind : kinds) {
     if (std::string(kind.names).find(" " + name + " ") == std::string::npos) continue;
     const CLI::Option* option = app.get_option_no_throw(kind.ours);

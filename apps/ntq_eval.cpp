@@ -223,12 +223,17 @@ void run(const EvalOptions& o) {
   console.line(concat(scores.images, " images in ", duration(seconds), ", ", fixed(speed, 0), " images/s"));
   if (!o.json) return;
   const QuantMeans means = quant_means(layers);
-  print_json({{"checkpoint", o.checkpoint},      {"dataset", config.dataset},
-                                      {"model", config.model},           {"images", scores.images},
-                                      {"top1", scores.top1_percent()},   {"top5", scores.top5_percent()},
-                                      {"loss", scores.loss()},           {"mean_step", means.step},
-                                      {"mean_error", means.error},       {"images_per_s", speed},
-                                      {"layers", layers_to_json(layers)}});
+  print_json({{"checkpoint", o.checkpoint},
+              {"dataset", config.dataset},
+              {"model", config.model},
+              {"images", scores.images},
+              {"top1", scores.top1_percent()},
+              {"top5", scores.top5_percent()},
+              {"loss", scores.loss()},
+              {"mean_step", means.step},
+              {"mean_error", means.error},
+              {"images_per_s", speed},
+              {"layers", layers_to_json(layers)}});
 }
 
 }  // namespace

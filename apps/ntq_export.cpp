@@ -79,9 +79,12 @@ void run(const ExportOptions& o) {
   console.line(concat(o.out, ": ", file.tensors.size(), " tensors of ", config.model, ", ",
                       bytes_text(static_cast<double>(bytes)), quantized ? ", " + precision_text(config) : ""));
   if (!o.json) return;
-  print_json({{"checkpoint", o.checkpoint},     {"file", o.out},
-                                      {"model", config.model},          {"quantized", quantized},
-                                      {"tensors", file.tensors.size()}, {"bytes", bytes}});
+  print_json({{"checkpoint", o.checkpoint},
+              {"file", o.out},
+              {"model", config.model},
+              {"quantized", quantized},
+              {"tensors", file.tensors.size()},
+              {"bytes", bytes}});
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "apps/command.h"
 #include "apps/json.h"
 #include "apps/stages.h"
+#include "apps/text.h"
 #include "engine/check.h"
 
 using namespace ntq::apps;
@@ -28,7 +29,7 @@ int main(int argc, char** argv) {
         summary = start_run(command->config, console);
       }
     } catch (const std::exception& e) {
-      console.log(std::string("stopped: ") + e.what());  // the log of the run says how it ended, too
+      console.log("stopped: " + one_line(e.what()));  // the log of the run says how it ended, too
       throw;
     }
     console.log_to("");

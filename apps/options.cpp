@@ -22,8 +22,8 @@ void check_utf8(const std::string& option, const std::string& text) {
   for (std::string_view rest = text; !rest.empty();) {
     const size_t length = utf8_length(rest);
     if (length == 0) {
-      throw UsageError(concat(option, ": expected UTF-8, found ", quoted(text),
-                              "; rename the file or folder, or name it by a link"));
+      const char* advice = option[0] == '-' ? "; rename the file or folder, or name it by a link" : "";
+      throw UsageError(concat(option, ": expected UTF-8, found ", quoted(text), advice));
     }
     rest.remove_prefix(length);
   }

@@ -30,14 +30,22 @@ void tell(int file, const char* text) {
   if (write(file, text, std::strlen(text)) < 0) return;  // nobody is left to hear it
 }
 
+/// The object on stdout that --json promises, if it is still owed.
+void answer_interrupted(int signal) {
+  if (json_owed == 0) return;
+  char text[] = "{\"error\":\"interrupted\",\"exit_code\":000}\n";
+  char* digit = std::strchr(text, '0');
+  const int code = 128 + signal;
+  digit[0] = static_cast<char>('0' + code / 100);
+  digit[1] = static_cast<char>('0' + code / 10 % 10);
+  digit[2] = static_cast<char>('0' + code % 10);
+  tell(STDOUT_FILENO, text);
+}
+
 extern "C" void end_now(int signal) {
   if (progress_drawn != 0) tell(json_owed != 0 ? STDERR_FILENO : STDOUT_FILENO, "\r\033[K");
   tell(STDERR_FILENO, "interrupted\n");
-  if (json_owed != 0) {
-    tell(STDOUT_FILENO, signal == SIGINT    ? "{\"error\":\"interrupted\",\"exit_code\":130}\n"
-                        : signal == SIGTERM ? "{\"error\":\"interrupted\",\"exit_code\":143}\n"
-                                            : "{\"error\":\"interrupted\",\"exit_code\":129}\n");
-  }
+  answer_interrupted(signal);
   _exit(128 + signal);
 }
 
@@ -47,18 +55,33 @@ extern "C" void remember_signal(int signal) {
     caught_at = now();
     wake_watchdog(signal);
   } else if (signal != SIGXCPU && now() - caught_at > kOneRequest) {  // XCPU comes again each second of computing
+    answer_interrupted(signal);
     std::signal(signal, SIG_DFL);
     raise(signal);  // comes when this handler is left
   }
 }
 
-void handle(int signal, void (*handler)(int)) {
+using Handler = void (*)(int);
+
+volatile Handler on_interrupt = nullptr;
+
+/// Of a job in the background of a script, which has INT ignored: Ctrl-C is for the others, kill -INT is for it.
+extern "C" void only_if_sent(int signal, siginfo_t* info, void*) {
+  if (info->si_code != SI_KERNEL) on_interrupt(signal);
+}
+
+void handle(int signal, Handler handler) {
   struct sigaction before = {}, action = {};
   sigaction(signal, nullptr, &before);
-  // nohup and shells say so for jobs that shall live on.
-  if ((signal == SIGHUP || signal == SIGINT) && before.sa_handler == SIG_IGN) return;
-  action.sa_handler = handler;
+  const bool ignored = (before.sa_flags & SA_SIGINFO) == 0 && before.sa_handler == SIG_IGN;
+  if (signal == SIGHUP && ignored) return;  // nohup
   action.sa_flags = static_cast<int>(SA_RESTART);
+  action.sa_handler = handler;
+  if (signal == SIGINT) on_interrupt = handler;
+  if (signal == SIGINT && (ignored || (before.sa_flags & SA_SIGINFO) != 0)) {
+    action.sa_flags |= SA_SIGINFO;
+    action.sa_sigaction = only_if_sent;
+  }
   sigfillset(&action.sa_mask);
   sigaction(signal, &action, nullptr);
 }
@@ -75,7 +98,7 @@ void end_on_signals(bool json) {
 void stdout_is_in_use() { json_owed = 0; }
 
 void catch_stop_signals() {
-  start_watchdog();
+  start_watchdog(answer_interrupted);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) handle(signal, remember_signal);
 }
 

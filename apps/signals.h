@@ -2,8 +2,8 @@
 // Signals: how a training is asked to stop, and what a signal does to the other commands.
 //
 // A run stops on INT, TERM, HUP, USR1 and XCPU: the first lets the training loop finish its step and save, a second one
-// kills at once. HUP and INT stay ignored where they were (nohup, background jobs). PIPE and XFSZ are ignored: writing
-// fails instead, and is checked.
+// kills at once. HUP stays ignored where it was (nohup), and Ctrl-C where INT was (background jobs of scripts). PIPE
+// and XFSZ are ignored: writing fails instead, and is checked.
 
 namespace ntq::apps {
 

@@ -11,6 +11,13 @@
 #include "engine/check.h"
 
 namespace ntq::apps {
+namespace {
+
+int stdout_error = 0, stderr_error = 0;  // the first of each
+
+int& error_of(std::FILE* stream) { return stream == stdout ? stdout_error : stderr_error; }
+
+}  // namespace
 
 void open_closed_streams() {
   for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
@@ -25,19 +32,22 @@ bool reader_is_gone(std::FILE* stream) {
   return poll(&end, 1, 0) == 1 && (end.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+void note_failed_write(std::FILE* stream) {
+  if (error_of(stream) == 0) error_of(stream) = errno;
+}
+
 std::string finish_stream(std::FILE* stream) {
   std::ostream& cpp = stream == stdout ? std::cout : std::cerr;
   errno = 0;
   bool lost = !cpp.flush();
   lost = std::fflush(stream) != 0 || lost;
   lost = std::ferror(stream) != 0 || lost;
-  int error = errno;
   // Some file systems tell of a full disk at the end only. Closing a copy asks them and keeps the stream open.
-  if (const int copy = dup(fileno(stream)); copy >= 0 && close(copy) != 0 && errno != EINTR) {
-    lost = true;
-    error = errno;
-  }
+  const int copy = lost ? -1 : dup(fileno(stream));
+  lost = (copy >= 0 && close(copy) != 0 && errno != EINTR) || lost;
   if (!lost || reader_is_gone(stream)) return "";
+  note_failed_write(stream);
+  const int error = error_of(stream);
   return concat("cannot write to ", stream == stdout ? "stdout" : "stderr", error != 0 ? ": " : "",
                 error != 0 ? std::strerror(error) : "");
 }

@@ -84,6 +84,20 @@ std::string join(const std::vector<std::string>& items, const char* between) {
   return out;
 }
 
+std::string one_line(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c != '\n' && !(c == ' ' && !out.empty() && out.back() == '\n')) {
+      if (!out.empty() && out.back() == '\n') out.back() = ' ';
+      out += c;
+    } else if (c == '\n' && (out.empty() || out.back() != '\n')) {
+      out += c;
+    }
+  }
+  if (!out.empty() && out.back() == '\n') out.pop_back();
+  return out;
+}
+
 std::vector<std::string> in_natural_order(std::vector<std::string> names) {
   // Numbers of up to eight digits compare as text once they are equally long.
   const auto key = [](const std::string& name) {

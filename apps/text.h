@@ -17,6 +17,8 @@ std::string duration(double seconds);
 std::string bytes_text(double bytes);
 /// "a, b, c".
 std::string join(const std::vector<std::string>& items, const char* between = ", ");
+/// Line ends and the space behind them as one space each.
+std::string one_line(const std::string& text);
 /// Sorted as people do: resnet18 before resnet101.
 std::vector<std::string> in_natural_order(std::vector<std::string> names);
 /// The candidate that `word` most likely means: the same but for case and '_' or '-', then the first that begins with

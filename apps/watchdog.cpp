@@ -16,12 +16,14 @@
 namespace ntq::apps {
 namespace {
 
-constexpr double kTick = 0.5;         // seconds between two looks
-constexpr double kLeast = 0.02;       // of one core: less is a process that waits
+constexpr double kTick = 0.25;         // seconds between two looks
+constexpr double kLeast = 0.02;        // of one core: less is a process that waits
 constexpr int64_t kLeastBytes = 4096;  // between two looks; reading the counters is less
-constexpr double kShort = 4, kLong = 30;
+constexpr double kLong = 30;
 
 sem_t asked;
+double short_wait = 4;
+void (*say_at_end)(int) = nullptr;
 std::atomic<int> reason{0}, slow_writes{0};
 std::atomic<bool> noticed{false};
 
@@ -48,11 +50,12 @@ int64_t bytes_moved() {
 
 [[noreturn]] void end(int signal) {
   char text[160];
-  const int length = std::snprintf(text, sizeof text,
-                                   "\nended by signal %d without saving: it waited for a file or a disk that does not "
-                                   "answer\n",
-                                   signal);
-  if (write(STDERR_FILENO, text, static_cast<size_t>(length)) < 0) _exit(128 + signal);
+  const int length =
+      std::snprintf(text, sizeof text,
+                    "\nended by signal %d: it waited for a file or a disk that does not answer; --resume "
+                    "goes on from the last save\n",
+                    signal);
+  if (write(STDERR_FILENO, text, static_cast<size_t>(length)) >= 0 && say_at_end != nullptr) say_at_end(signal);
   _exit(128 + signal);
 }
 
@@ -69,15 +72,17 @@ void* watch(void*) {
     const bool works = cpu_now - cpu > kLeast * kTick || bytes_now - bytes > kLeastBytes;
     idle = works ? 0 : idle + kTick;
     cpu = cpu_now, bytes = bytes_now;
-    if (idle >= (noticed || slow_writes > 0 ? kLong : kShort)) end(reason);
+    if (idle >= (noticed || slow_writes > 0 ? kLong : short_wait)) end(reason);
   }
 }
 
 }  // namespace
 
-void start_watchdog() {
+void start_watchdog(void (*say)(int signal), double seconds) {
   static bool started = false;
   if (started || sem_init(&asked, 0, 0) != 0) return;
+  short_wait = seconds;
+  say_at_end = say;
   // Signals are for the other threads; a small stack, for nothing may be allocated here.
   sigset_t all, before;
   sigfillset(&all);

@@ -3,10 +3,11 @@
 
 namespace ntq::apps {
 
-/// Starts the watching thread, asleep. Without threads to be had there is no watchdog.
-void start_watchdog();
+/// Starts the watching thread, asleep; the first call counts. Without threads to be had there is no watchdog. `say` is
+/// called at the end, after the line; it may only do what a signal handler may.
+void start_watchdog(void (*say)(int signal), double seconds = 4);
 /// A stop signal has come; may be called in a signal handler. A process that computes, reads or writes is left alone;
-/// one that does nothing for 4 seconds ends with 128 + signal and a line on stderr.
+/// one that does nothing for so many seconds ends with 128 + signal and a line on stderr.
 void wake_watchdog(int signal);
 /// The signal has been noticed, what is left is to save: a disk may be silent for 30 seconds.
 void watchdog_be_patient();
