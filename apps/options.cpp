@@ -139,13 +139,6 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
     throw UsageError("--allow-data-change: only together with --resume");
   }
   if (resume_option->count() > 0) {
-    // An empty word (a shell variable that is not set) is not "the newest run".
-    for (int i = 1; i < argc; ++i) {
-      const std::string_view word = argv[i];
-      if (word == "--resume=" || (word == "--resume" && i + 1 < argc && *argv[i + 1] == '\0')) {
-        throw UsageError("--resume: expected a run folder, or no word at all, found an empty one");
-      }
-    }
     if (command.dry_run || config_file) throw UsageError("--resume: not together with --dry-run or --config");
     command.resume = resume;
     command.config = command.given;

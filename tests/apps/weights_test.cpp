@@ -58,7 +58,7 @@ std::string refusal(const TensorFile& file) {
 using Names = std::vector<std::string>;
 
 /// A model's tensors under public names, as a file holds them.
-TensorFile file_of(Module& model) { return {{}, public_weights(model, false)}; }
+TensorFile file_of(Module& model) { return {{}, public_weights(model, Export::weights)}; }
 
 std::string load_error(const TensorFile& file) {
   const auto model = make_model("resnet20", {.seed = 2});
