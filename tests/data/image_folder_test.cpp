@@ -3,11 +3,8 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <cmath>
-#include <thread>
 
-#include "data/index_cache.h"
 #include "data/loader.h"
 #include "data/transforms.h"
 #include "engine/serialize.h"
@@ -103,6 +100,13 @@ TEST_CASE("pixels are those of the evaluation crop, normalised") {
   const Tensor& expected = golden.at("alpha.png/paper");
   const auto sample = pair.val->get(0);
   REQUIRE(static_cast<int64_t>(sample.pixels.size()) == expected.numel());
+  int64_t off = 0, worst = 0;  // as resample_test allows: one gray level, 0.1 on average
+  for (size_t i = 0; i < sample.pixels.size(); ++i) {
+    const int64_t difference = std::abs(sample.pixels[i] - expected.data<uint8_t>()[i]);
+    off += difference, worst = std::max(worst, difference);
+  }
+  CHECK(worst <= 1);
+  CHECK(off * 10 <= expected.numel());
   const Transform transform(pair.val->info());
   std::vector<float> out(sample.pixels.size()), plain(sample.pixels.size());
   CHECK(pair.val->load(0, {.transform = transform}, out.data()) == 0);
@@ -163,56 +167,6 @@ TEST_CASE("a batch of bad images only is empty") {
   REQUIRE(batch.has_value());
   CHECK(batch->labels.numel() == 0);
   CHECK_FALSE(loader.next().has_value());
-}
-
-TEST_CASE("the list is kept, and read again when a folder changes") {
-  const TempFolder at, cache;
-  write_photos(at);
-  const fs::path root = at.path() / "train", kept = cache.path() / "sub/list.bin";
-  int64_t reads = 0;
-  const auto read = [&] {
-    return read_index(root, {.cache = kept, .progress = [&](int64_t, int64_t, int64_t) { ++reads; }});
-  };
-  read();
-  CHECK_FALSE(fs::exists(kept));  // the folders changed a moment ago
-  std::this_thread::sleep_for(std::chrono::milliseconds(120));
-  read();
-  CHECK(fs::exists(kept));
-  reads = 0;
-  const FileIndex warm = read();
-  CHECK(reads == 0);
-  CHECK(warm.size() == 4);
-  CHECK(warm.name(3) == "c.jpeg");
-  CHECK(warm.label(3) == 2);
-
-  at.write("train/n01/new.jpg", image("tiny.jpg"));
-  CHECK(read().size() == 5);
-  fs::remove(root / "n01/new.jpg");
-  CHECK(read().size() == 4);
-  fs::remove_all(root / "n03");
-  CHECK(read().size() == 3);
-  CHECK(reads > 3);
-}
-
-TEST_CASE("a damaged cache is not believed") {
-  const TempFolder at, cache;
-  write_photos(at);
-  const FileIndex index = read_index(at.path() / "train");
-  const std::string bytes = pack_index(index, "/root");
-  FileIndex back;
-  REQUIRE(unpack_index(bytes, "/root", back));
-  CHECK(back.size() == 4);
-  CHECK(back.name(1) == "a.jpg");
-  CHECK_FALSE(unpack_index(bytes, "/other", back));
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    CHECK_FALSE(unpack_index(bytes.substr(0, i), "/root", back));
-    std::string flipped = bytes;
-    flipped[i] = static_cast<char>(flipped[i] ^ 0x41);
-    CHECK_FALSE(unpack_index(flipped, "/root", back));
-  }
-  // A cache that cannot be written is no error.
-  cache.write("file", {});
-  CHECK(read_index(at.path() / "train", {.cache = cache.path() / "file/list.bin"}).size() == 4);
 }
 
 TEST_CASE("a flat val folder with a list of labels") {
