@@ -1,8 +1,5 @@
 #include "apps/command.h"
 
-#include <unistd.h>
-
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -33,15 +30,6 @@ std::string allowed_hint(const CLI::App& app, const std::string& message) {
 std::string one_screen(std::string text) {
   for (size_t at; (at = text.find("\n\n\n")) != std::string::npos;) text.erase(at, 2);
   return text;
-}
-
-/// OpenMP threads that wait by spinning, the default, take the cores that the loader and other programs need: 8% of a
-/// training's time on two cores, most of it on a shared machine. The runtime reads its settings before main(), so the
-/// command starts itself again; a policy of the user's stands.
-void let_threads_sleep(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
-  std::error_code failed;  // "/proc/self/exe" itself would show as "exe" among the processes
-  execv(std::filesystem::read_symlink("/proc/self/exe", failed).c_str(), argv);  // returns if it fails: threads spin
 }
 
 int fail(bool json, int code, const std::string& what) {
@@ -77,7 +65,6 @@ bool parse_or_answer(CLI::App& app, int argc, char** argv) {
 }
 
 int run_command(int argc, char** argv, const std::function<void()>& body) {
-  let_threads_sleep(argv);
   bool json = false;
   for (int i = 1; i < argc; ++i) json = json || std::strcmp(argv[i], "--json") == 0;
   try {
