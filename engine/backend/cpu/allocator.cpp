@@ -76,7 +76,7 @@ void* CachingAllocator::allocate(size_t bytes) {
     block = ask_system(size);
   }
   if (!block)
-    throw DeviceError(concat("out of memory: ", bytes >> 20, " MB asked for with ", use_.in_use >> 20,
+    throw DeviceError(concat("out of memory: ", (bytes >> 20) + 1, " MB asked for with ", use_.in_use >> 20,
                              " MB in use; a smaller batch size needs less"));
   try {
     free_.try_emplace(size);  // now, so that release() finds it
