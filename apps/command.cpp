@@ -1,7 +1,5 @@
 #include "apps/command.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -37,15 +35,6 @@ std::string one_screen(std::string text) {
     end = comma + 1;
   }
   return text;
-}
-
-/// OpenMP threads that wait by spinning, the default, take the cores that the loader and other programs need: 8% of a
-/// training's time on two cores, most of it on a shared machine. The runtime reads its settings before main(), so the
-/// command starts itself again; a policy of the user's stands.
-void let_threads_sleep(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
-  std::error_code failed;  // "/proc/self/exe" itself would show as "exe" among the processes
-  execv(std::filesystem::read_symlink("/proc/self/exe", failed).c_str(), argv);  // returns if it fails: threads spin
 }
 
 /// "... (file.cpp:18)" is for those who embed the library.
@@ -127,7 +116,6 @@ void print_json(nlohmann::ordered_json answer, int code) {
 
 int run_command(int argc, char** argv, const std::function<void()>& body) {
   open_closed_streams();
-  let_threads_sleep(argv);
   bool json = false;
   for (int i = 1; i < argc; ++i) json = json || std::strcmp(argv[i], "--json") == 0;
   end_on_signals(json);
