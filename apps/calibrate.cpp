@@ -64,13 +64,17 @@ void run_batches(Module& model, const TrainConfig& config, const DatasetPair& da
   }
 }
 
+void stop_if_interrupted() {
+  if (const int signal = stop_signal()) throw Error("interrupted before the first step; start again", 128 + signal);
+}
+
 double top1(Session& s, Console& console, const char* what) {
   const Scores scores = evaluate(*s.model, *s.val_loader, [&](int64_t done, int64_t of) {
     console.progress(
         concat(what, " ", bar(static_cast<double>(done) / static_cast<double>(of), 20), " ", done, "/", of));
     return stop_signal() == 0;
   });
-  if (const int signal = stop_signal()) throw Error("interrupted before the first step; start again", 128 + signal);
+  stop_if_interrupted();
   return scores.top1_percent();
 }
 
@@ -97,7 +101,7 @@ void recalibrate_norms(Module& model, const TrainConfig& config, const DatasetPa
   run_batches(model, config, data, batches, [&](int64_t i) { norms.set_momentum(1.0f / static_cast<float>(i + 1)); });
 }
 
-std::optional<StartScores> prepare_quantized_start(Session& s, Console& console) {
+std::optional<StartScores> prepare_quantized_start(Session& s, Console& console) try {
   const TrainConfig& c = s.config;
   if (!c.quantized()) return std::nullopt;
   StartScores scores;
@@ -119,6 +123,9 @@ std::optional<StartScores> prepare_quantized_start(Session& s, Console& console)
         "  Less than half is left: --step-init mse often starts much closer, above all with 2-bit activations");
   }
   return scores;
+} catch (const LoadInterrupted&) {
+  stop_if_interrupted();
+  throw;
 }
 
 nlohmann::ordered_json to_json(const StartScores& scores) {

@@ -1,5 +1,6 @@
 #include "apps/checkpoint.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 
@@ -18,9 +19,9 @@ std::string to_bits(double value) {
 }
 
 /// Reads typed metadata entries; every error names the file and the entry.
-class Metadata {
+class MetadataReader {
  public:
-  Metadata(const TensorFile& file, const std::string& path) : entries_(file.metadata), path_(path) {}
+  MetadataReader(const TensorFile& file, const std::string& path) : entries_(file.metadata), path_(path) {}
 
   const std::string& text(const std::string& key) const {
     const auto found = entries_.find(key);
@@ -69,6 +70,24 @@ void load_into(Target& target, const NamedTensors& source, const std::string& pa
   }
 }
 
+/// A model's size is its architecture's, but for classes and channels, which a file may claim at will: the layers that
+/// have them must be there, with these sizes, before such a model is built.
+void check_free_sizes(const CheckpointInfo& info, const NamedTensors& tensors, const std::string& path) {
+  const auto expect = [&](const char* name, size_t axis, int64_t size, const char* what) {
+    for (const auto& [key, tensor] : tensors) {
+      if (key != name) continue;
+      const Shape& shape = tensor.shape();
+      if (shape.rank() > static_cast<int>(axis) && shape[static_cast<int>(axis)] == size) return;
+      throw CheckpointError(concat(path, ": does not fit the model: tensor '", name, "': expected ", size, " ", what,
+                                   ", found shape ", shape));
+    }
+    throw CheckpointError(concat(path, ": does not fit the model: expected a tensor '", name, "' of ",
+                                 info.config.model, ", found none"));
+  };
+  expect("fc.weight", 0, info.classes, "classes");
+  expect("conv1.weight", 3, info.channels, "channels");
+}
+
 }  // namespace
 
 bool is_ntq_checkpoint(const TensorFile& file) { return file.metadata.count("ntq.format") > 0; }
@@ -80,7 +99,7 @@ CheckpointInfo read_info(const TensorFile& file, const std::string& path) {
                           "to start from such weights, use ntq-train --init");
   }
   constexpr int64_t kMany = int64_t{1} << 40;
-  const Metadata meta(file, path);
+  const MetadataReader meta(file, path);
   const int64_t format = meta.integer("ntq.format", 1, kMany);
   if (format > kCheckpointFormat) {
     throw CheckpointError(concat(path, ": checkpoint format: expected ", kCheckpointFormat, " or older, found ", format,
@@ -89,7 +108,7 @@ CheckpointInfo read_info(const TensorFile& file, const std::string& path) {
   CheckpointInfo info;
   try {
     const std::string where = path + ": metadata 'ntq.config'";
-    apply_json(info.config, parse_json(meta.text("ntq.config"), where), where);
+    apply_json(info.config, without_sentinels(parse_json(meta.text("ntq.config"), where)), where);
     validate(info.config);
   } catch (const std::invalid_argument& e) {
     throw CheckpointError(concat(path, ": ", e.what()));
@@ -132,9 +151,9 @@ void save_checkpoint(const std::string& path, const Session& s) {
   const Progress& p = s.progress;
   TensorFile file;
   const Json quantization = {{"method", c.quantized() ? c.method : "fp"},
-                             {"weight_bits", c.weight_bits},
-                             {"act_bits", c.act_bits},
-                             {"first_last_bits", c.first_last_bits},
+                             {"weight_bits", c.bits_of_weights()},
+                             {"act_bits", c.bits_of_activations()},
+                             {"first_last_bits", c.first_last_bits ? Json(*c.first_last_bits) : Json(nullptr)},
                              {"noise", c.noise},
                              {"noise_k", c.noise_k}};
   file.metadata = {{"ntq.format", std::to_string(kCheckpointFormat)},
@@ -154,14 +173,16 @@ void save_checkpoint(const std::string& path, const Session& s) {
                    {"ntq.best_top1_bits", to_bits(p.best_top1)},
                    {"ntq.best_epoch", std::to_string(p.best_epoch)},
                    {"ntq.ema_updates", std::to_string(s.ema ? s.ema->updates() : 0)}};
+  put_record(file.metadata, s.record, preprocessing_of(c, s.data.train->info()));
   append(file.tensors, "", s.model->state_dict());
   append(file.tensors, "optim.", s.optimizer->state_dict());
   if (s.ema) append(file.tensors, "ema.", s.ema->state_dict());
   save_tensors(path, file);
 }
 
-void restore(Session& s, const std::string& path) {
+std::string restore(Session& s, const std::string& path, bool allow_data_change) {
   const Checkpoint checkpoint = load_checkpoint(path);
+  const std::string notice = check_same_data(checkpoint.file.metadata, path, s.record, allow_data_change);
   const Json expected = config_to_json(s.config, JsonPart::recipe);
   const Json found = config_to_json(checkpoint.info.config, JsonPart::recipe);
   for (const auto& [key, value] : expected.items()) {
@@ -177,20 +198,40 @@ void restore(Session& s, const std::string& path) {
     s.ema->set_updates(checkpoint.info.ema_updates);
   }
   s.progress = checkpoint.info.progress;
-  const Progress& p = s.progress;
+  Progress& p = s.progress;
+  if (allow_data_change) p.step = std::min(p.step, s.schedule.steps_per_epoch);
   if (p.epoch > s.config.epochs || p.step > s.schedule.steps_per_epoch) {
     throw CheckpointError(concat(path, ": expected at most epoch ", s.config.epochs, " and step ",
                                  s.schedule.steps_per_epoch, ", found ", p.epoch, " and ", p.step,
                                  "; is the data set another one now?"));
   }
+  return notice;
+}
+
+Weighting parse_weighting(bool average, bool raw) {
+  if (average && raw) throw UsageError("--ema, --raw: expected one of them, found both");
+  return average ? Weighting::average : raw ? Weighting::raw : Weighting::automatic;
+}
+
+bool takes_average(const Checkpoint& checkpoint, const std::string& path, Weighting wish) {
+  if (wish == Weighting::average && !checkpoint.has_ema()) {
+    throw CheckpointError(path + ": expected averaged weights, found none; it was trained without --model-ema");
+  }
+  return wish != Weighting::raw && checkpoint.has_ema();
+}
+
+std::string weighting_text(const Checkpoint& checkpoint, bool average) {
+  if (!checkpoint.has_ema()) return "";
+  return average ? "averaged weights, by which the best epoch was chosen (--raw for the weights themselves)"
+                 : "the weights themselves, not their average";
 }
 
 std::shared_ptr<Module> model_of(const Checkpoint& checkpoint, const std::string& path, bool average) {
-  if (average && !checkpoint.has_ema()) {
-    throw CheckpointError(path + ": expected averaged weights, found none; it was trained without --model-ema");
-  }
+  takes_average(checkpoint, path, average ? Weighting::average : Weighting::raw);
+  const NamedTensors& weights = average ? checkpoint.ema : checkpoint.model;
+  check_free_sizes(checkpoint.info, weights, path);
   const auto model = build_model(checkpoint.info.config, checkpoint.info.classes, checkpoint.info.channels);
-  load_into(*model, average ? checkpoint.ema : checkpoint.model, path);
+  load_into(*model, weights, path);
   model->eval();
   return model;
 }

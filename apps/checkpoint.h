@@ -36,9 +36,21 @@ CheckpointInfo read_info(const TensorFile& file, const std::string& path);
 
 void save_checkpoint(const std::string& path, const Session& session);
 /// Puts a run back to where the checkpoint was written. Throws CheckpointError, naming the first difference, when it
-/// is of another recipe or model; the session is unusable then.
-void restore(Session& session, const std::string& path);
-/// The model of a checkpoint with its weights (or with their average), ready for evaluation.
+/// is of another recipe, model or data; the session is unusable then. `allow_data_change`: goes on with other data.
+/// Gives a line when they are others or nothing is known of them, else "".
+std::string restore(Session& session, const std::string& path, bool allow_data_change = false);
+/// Which weights of a checkpoint are meant: where there is an average, it chose the best epoch, so it is taken unless
+/// the weights themselves are asked for. Throws UsageError for both wishes, CheckpointError for an average that the
+/// checkpoint does not have.
+enum class Weighting { automatic, average, raw };
+bool takes_average(const Checkpoint& checkpoint, const std::string& path, Weighting wish);
+Weighting parse_weighting(bool average, bool raw);
+/// "averaged weights; --raw for the weights themselves", "the weights themselves, not their average"; "" when the
+/// checkpoint has no average.
+std::string weighting_text(const Checkpoint& checkpoint, bool average);
+
+/// The model of a checkpoint with its weights (or with their average), ready for evaluation. Throws CheckpointError,
+/// before anything large is built, when the tensors are not those of the model.
 std::shared_ptr<Module> model_of(const Checkpoint& checkpoint, const std::string& path, bool average);
 
 }  // namespace ntq::apps

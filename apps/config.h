@@ -2,9 +2,11 @@
 // TrainConfig: everything that ntq-train can be told, its one list of options, and its JSON form.
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -15,36 +17,42 @@ struct UsageError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+/// What is std::optional has a default that depends on something else (named behind it); no legal value stands for
+/// "not given".
 struct TrainConfig {
   std::string dataset, model;
 
-  std::string data_dir;
-  int64_t workers = -1;  // -1: 1, or one per core for photographs
+  std::optional<std::string> data_dir;  // $NTQ_DATA_DIR, else ./datasets
+  std::optional<int64_t> workers;       // loader_workers()
+  bool refresh_index = false;
   bool no_aug = false;
   std::string aug = "paper";
   int64_t image_size = 224;
   bool fast_decode = false;
-  int64_t max_bad_images = -1;  // -1: 10 in training, 0 in validation
-  std::string val_labels, mean, std;
-  int64_t limit_train = 0, limit_val = 0;
+  int64_t max_bad_images = 10;
+  std::optional<std::string> val_labels;          // class folders
+  std::optional<std::string> mean, std;           // the data set's
+  std::optional<int64_t> limit_train, limit_val;  // all
 
-  int64_t bits = 32, weight_bits = 0, act_bits = 0;  // 0: as bits
+  int64_t bits = 32;
+  std::optional<int64_t> weight_bits, act_bits;  // bits
   std::string method = "ntq";
   double noise = 0.2, noise_k = 50;
-  int64_t first_last_bits = 0;
+  std::optional<int64_t> first_last_bits;  // as the other layers
 
   std::string stem = "auto";
   bool zero_init_residual = false;
 
-  std::string init;
+  std::optional<std::string> init;  // random weights, or a full-precision stage
+  bool raw = false;
   std::string step_init = "lsq";
   int64_t calibrate = 1, bn_recalibrate = 0;
   bool no_start_eval = false;
-  int64_t pretrain_epochs = -1;  // -1: as epochs
+  std::optional<int64_t> pretrain_epochs;  // epochs
   double pretrain_lr = 0.1;
 
   int64_t epochs = 100, batch_size = 128;
-  double lr = 0;  // 0: 0.1 in full precision, 0.01 quantized
+  std::optional<double> lr;  // 0.1 in full precision, 0.01 quantized
   double momentum = 0.9, weight_decay = 1e-4;
   bool nesterov = false, no_decay_vectors = false;
   std::string sched = "cosine";
@@ -52,13 +60,16 @@ struct TrainConfig {
   double min_lr = 0, smoothing = 0, model_ema = 0;
 
   std::string device = "auto", precision = "fp32";
-  int64_t threads = 0, seed = 0;
+  std::optional<int64_t> threads;  // one per core
+  int64_t seed = 0;
   std::string output = "runs";
   int64_t log_interval = 50, save_every = 0;
 
-  bool quantized() const { return weight_bits < 32 || act_bits < 32; }
-  /// Valid after resolve(): a full-precision stage comes first.
-  bool two_stages() const { return quantized() && init.empty() && pretrain_epochs > 0; }
+  int64_t bits_of_weights() const { return weight_bits.value_or(bits); }
+  int64_t bits_of_activations() const { return act_bits.value_or(bits); }
+  bool quantized() const { return bits_of_weights() < 32 || bits_of_activations() < 32; }
+  /// A full-precision stage comes first.
+  bool two_stages() const { return quantized() && !init && pretrain_epochs.value_or(epochs) > 0; }
   /// Photographs, decoded as they are needed.
   bool photographs() const { return dataset == "imagenet" || dataset == "folder"; }
 };
@@ -88,11 +99,12 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"data-dir", "Data", run, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]"}, c.data_dir);
   visit(Option{"workers", "Data", run, "loader threads; 0: load between steps [1; photographs: one per core]"},
         c.workers);
+  visit(Option{"refresh-index", "Data", run, "read the list of photographs anew"}, c.refresh_index);
   visit(Option{"no-aug", "Data", recipe, "no random crop and flip"}, c.no_aug);
   visit(Option{"aug", "Data", recipe, "photographs' crops: paper or field [paper]"}, c.aug);
   visit(Option{"image-size", "Data", recipe, "side of photographs' crops [224]"}, c.image_size);
   visit(Option{"fast-decode", "Data", recipe, "decode large JPEGs at a fraction of their size"}, c.fast_decode);
-  visit(Option{"max-bad-images", "Data", run, "images that may be left out [10; 0 in validation]"}, c.max_bad_images);
+  visit(Option{"max-bad-images", "Data", run, "images that cannot be read and may be left out [10]"}, c.max_bad_images);
   visit(Option{"val-labels", "Data", run, "labels of a val folder without class folders"}, c.val_labels);
   visit(Option{"mean", "Data", recipe, "of each channel, as R,G,B in [0, 1] [the data set's]"}, c.mean);
   visit(Option{"std", "Data", recipe, "deviation of each channel, likewise"}, c.std);
@@ -112,6 +124,7 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"zero-init-residual", "Model", recipe, "last batch norm of a block starts at 0"}, c.zero_init_residual);
 
   visit(Option{"init", "Start", run, "start from the weights of this checkpoint"}, c.init);
+  visit(Option{"raw", "Start", run, "of --init: the weights themselves, not their average"}, c.raw);
   visit(Option{"step-init", "Start", recipe, "first steps: lsq (from mean|x|) or mse (least squared error) [lsq]"},
         c.step_init);
   visit(Option{"calibrate", "Start", recipe, "batches that set the first quantizer steps [1]"}, c.calibrate);
@@ -136,7 +149,7 @@ void for_each_option(Config& c, Visitor&& visit) {
 
   visit(Option{"device", "Run", run, "auto or cpu [auto]"}, c.device);
   visit(Option{"precision", "Run", recipe, "fp32 [fp32]"}, c.precision);
-  visit(Option{"threads", "Run", run, "compute threads; 0: one per core [0]"}, c.threads);
+  visit(Option{"threads", "Run", run, "compute threads [one per core]"}, c.threads);
   visit(Option{"seed", "Run", recipe, "of weights, data order, augmentation and noise [0]"}, c.seed);
   visit(Option{"output", "Run", run, "folder of the run folders [runs]"}, c.output);
   visit(Option{"log-interval", "Run", run, "steps between two lines of log [50]"}, c.log_interval);
@@ -147,13 +160,21 @@ enum class JsonPart { all, recipe };
 
 /// Data set, model and every option of the part, in the order of the list.
 nlohmann::ordered_json config_to_json(const TrainConfig& config, JsonPart part);
-/// Overwrites what `json` names. Throws UsageError for an unknown key or a value of another type; `where` stands for
-/// the file in it.
+/// Overwrites what `json` names; null: not given. Throws UsageError for an unknown key or a value of another type;
+/// `where` stands for the file in it.
 void apply_json(TrainConfig& config, const nlohmann::ordered_json& json, const std::string& where);
-/// "0.485,0.456,0.406"; zeros for "". Throws UsageError naming `option`.
+/// JSON of a file, where releases up to 0.1 wrote 0, -1 or "" for what was not given: null instead. None of these is a
+/// legal value of the option.
+nlohmann::ordered_json without_sentinels(nlohmann::ordered_json json);
+/// Run options of `config` (workers, threads, ...) that this machine or build does not take, put back to their
+/// defaults: they change no result, so they stop no run. Gives their names.
+std::vector<std::string> reset_impossible_run_options(TrainConfig& config);
+/// "0.485,0.456,0.406". Throws UsageError naming `option`.
 std::array<float, 3> parse_channels(const char* option, const std::string& text);
 /// Throws UsageError: "--epochs: expected 1 or more, found 0".
 void validate(const TrainConfig& config);
+/// Loader threads: as given, else 1, or one per core for photographs.
+int64_t loader_workers(const TrainConfig& config);
 /// Fills in what depends on other options and sets to the defaults what has no effect, so that equal recipes have equal
 /// JSON. Idempotent.
 TrainConfig resolve(TrainConfig config);

@@ -69,7 +69,7 @@ DataRate measure_data_rate(const TrainConfig& config, const DatasetPair& data) {
     images += batch->labels.numel();
     if (seconds() > 2) break;
   }
-  return {static_cast<double>(images) / seconds(), config.workers};
+  return {static_cast<double>(images) / seconds(), loader_workers(config)};
 }
 
 std::string bottleneck_text(const DataRate& rate, double model_images_per_s) {

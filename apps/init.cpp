@@ -1,13 +1,14 @@
 #include "apps/init.h"
 
 #include "apps/checkpoint.h"
+#include "apps/text.h"
 
 namespace ntq::apps {
 namespace {
 
 bool same_quantization(const TrainConfig& a, const TrainConfig& b) {
-  return a.method == b.method && a.weight_bits == b.weight_bits && a.act_bits == b.act_bits &&
-         a.first_last_bits == b.first_last_bits;
+  return a.method == b.method && a.bits_of_weights() == b.bits_of_weights() &&
+         a.bits_of_activations() == b.bits_of_activations() && a.first_last_bits == b.first_last_bits;
 }
 
 }  // namespace
@@ -19,7 +20,16 @@ LoadReport init_from(Session& s, const std::string& path) {
   Weights weights;
   if (is_ntq_checkpoint(file)) {
     const Checkpoint checkpoint = read_checkpoint(file, path);
-    weights.insert(checkpoint.model.begin(), checkpoint.model.end());
+    const bool average = takes_average(checkpoint, path, parse_weighting(false, s.config.raw));
+    const NamedTensors& chosen = average ? checkpoint.ema : checkpoint.model;
+    weights.insert(chosen.begin(), chosen.end());
+    if (checkpoint.has_ema()) notices.push_back(weighting_text(checkpoint, average));
+    const auto trained = data_record(file.metadata, path);
+    if (trained && trained->classes.size() == s.record.classes.size() && trained->classes != s.record.classes) {
+      notices.push_back(join(differences(*trained, {s.record.classes, trained->train, trained->val}, true)) +
+                        ": the classifier starts anew");
+      options.keep_head = false;
+    }
     options.keep_steps = same_quantization(checkpoint.info.config, s.config);
     if (checkpoint.info.config.quantized() && !options.keep_steps) {
       notices.push_back("the file has other bits or another method: all steps start anew");

@@ -105,6 +105,29 @@ nlohmann::ordered_json layers_to_json(const std::vector<LayerReport>& layers) {
   return out;
 }
 
+nlohmann::ordered_json quantization_json(Module& model) {
+  auto out = nlohmann::ordered_json::object();
+  const auto add = [&](const std::string& layer, const char* what, const std::shared_ptr<Quantizer>& q) {
+    if (!q) return;
+    const auto [low, high] = q->range();
+    out[layer][what] = {{"method", q->spec().method},
+                        {"bits", q->spec().bits},
+                        {"signed", q->spec().is_signed},
+                        {"low", low},
+                        {"high", high},
+                        {"step", q->step().item()}};
+  };
+  model.visit([&](const std::string& name, Module& module) {
+    const auto layer = [&](const auto& l) {
+      add(name, "weight", l.weight_quantizer());
+      add(name, "input", l.input_quantizer());
+    };
+    if (const auto* conv = dynamic_cast<const Conv2d*>(&module)) layer(*conv);
+    if (const auto* linear = dynamic_cast<const Linear*>(&module)) layer(*linear);
+  });
+  return out;
+}
+
 std::string bits_summary(const std::vector<LayerReport>& layers) {
   const auto same = [](const LayerReport& a, const LayerReport& b) {
     return a.weight_bits == b.weight_bits && a.input_bits == b.input_bits && a.method == b.method;

@@ -20,62 +20,70 @@ using namespace ntq::apps;
 
 namespace {
 
+/// What the command line names; all else is the checkpoint's, or a default.
 struct EvalOptions {
   std::string checkpoint;
-  TrainConfig config;  ///< where the data lie and how to run
-  std::string logits;
-  bool average = false, json = false;
+  std::optional<std::string> dataset, model, stem, data_dir, aug, mean, std, val_labels, logits;
+  std::optional<int64_t> image_size, limit_val, workers, threads;
+  int64_t max_bad_images = 0, bn_recalibrate = 0, batch_size = 128;
+  bool refresh_index = false, average = false, raw = false, allow_data_change = false, json = false;
 };
 
 bool parse(int argc, char** argv, EvalOptions& o) {
   CLI::App app(
       "Evaluate a checkpoint on its data set: top-1, top-5, loss, and what quantization does to each layer.\n"
       "Weights of others: ntq-eval FILE.safetensors --dataset imagenet --model resnet50");
-  TrainConfig& c = o.config;
-  c.aug.clear(), c.image_size = -1;  // not given: the checkpoint's
   app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin, or a safetensors file")
       ->required()
       ->type_name("");
-  app.add_option("--dataset", c.dataset, "another data set [the checkpoint's]")->type_name("NAME");
-  app.add_option("--model", c.model, "of a safetensors file of others")->type_name("NAME");
-  app.add_option("--stem", c.stem, "of such a file: cifar, imagenet, or auto [auto]")->type_name("NAME");
-  app.add_option("--data-dir", c.data_dir, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]")
+  app.add_option("--dataset", o.dataset, "another data set [the checkpoint's]")->type_name("NAME");
+  app.add_option("--model", o.model, "of a safetensors file of others")->type_name("NAME");
+  app.add_option("--stem", o.stem, "of such a file: cifar, imagenet, or auto [auto]")->type_name("NAME");
+  app.add_option("--data-dir", o.data_dir, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]")
       ->type_name("DIR");
-  app.add_option("--aug", c.aug, "photographs' crops: paper or field [the checkpoint's]")->type_name("NAME");
-  app.add_option("--image-size", c.image_size, "side of those crops [the checkpoint's]")->type_name("N");
-  app.add_option("--mean", c.mean, "of each channel [the data set's]")->type_name("R,G,B");
-  app.add_option("--std", c.std, "deviation of each channel, likewise")->type_name("R,G,B");
-  app.add_option("--val-labels", c.val_labels, "labels of a val folder without class folders")->type_name("FILE");
-  app.add_option("--max-bad-images", c.max_bad_images, "images that may be left out [0]")->type_name("N");
-  app.add_option("--limit-val", c.limit_val, "use only the first N images")->type_name("N");
-  app.add_option("--bn-recalibrate", c.bn_recalibrate, "re-estimate batch norm on N training batches [0]")
+  app.add_option("--aug", o.aug, "photographs' crops: paper or field [the checkpoint's]")->type_name("NAME");
+  app.add_option("--image-size", o.image_size, "side of those crops [the checkpoint's]")->type_name("N");
+  app.add_option("--mean", o.mean, "of each channel [the checkpoint's, else the data set's]")->type_name("R,G,B");
+  app.add_option("--std", o.std, "deviation of each channel, likewise")->type_name("R,G,B");
+  app.add_option("--val-labels", o.val_labels, "labels of a val folder without class folders")->type_name("FILE");
+  app.add_option("--max-bad-images", o.max_bad_images, "images that may be left out [0]")->type_name("N");
+  app.add_option("--limit-val", o.limit_val, "use only the first N images")->type_name("N");
+  app.add_option("--bn-recalibrate", o.bn_recalibrate, "re-estimate batch norm on N training batches [0]")
       ->type_name("N");
-  app.add_option("--batch-size", c.batch_size, "images at a time [128]")->type_name("N");
-  app.add_option("--workers", c.workers, "loader threads [1; photographs: one per core]")->type_name("N");
-  app.add_option("--threads", c.threads, "compute threads; 0: one per core [0]")->type_name("N");
+  app.add_option("--batch-size", o.batch_size, "images at a time [128]")->type_name("N");
+  app.add_option("--workers", o.workers, "loader threads [1; photographs: one per core]")->type_name("N");
+  app.add_option("--threads", o.threads, "compute threads [one per core]")->type_name("N");
   app.add_option("--logits", o.logits, "also write logits and labels into this safetensors file")->type_name("FILE");
-  app.add_flag("--ema", o.average, "evaluate the averaged weights (--model-ema)");
+  app.add_flag("--ema", o.average, "the averaged weights: the default where there are any (--model-ema)");
+  app.add_flag("--raw", o.raw, "the weights themselves, not their average");
+  app.add_flag("--refresh-index", o.refresh_index, "read the list of photographs anew");
+  app.add_flag("--allow-data-change", o.allow_data_change, "take labels by number though the class names are others");
   app.add_flag("--json", o.json, "one JSON object on stdout, all else on stderr");
   return parse_or_answer(app, argc, argv);
 }
 
-/// `recipe` with this command's run options.
+template <class T>
+void take(T& field, const std::optional<T>& given) {
+  if (given) field = *given;
+}
+
+/// `recipe` with what the command line names.
 TrainConfig merged(const EvalOptions& o, TrainConfig c) {
-  const TrainConfig& given = o.config;
-  if (!given.dataset.empty()) c.dataset = given.dataset;
-  if (!given.aug.empty()) c.aug = given.aug;
-  if (given.image_size != -1) c.image_size = given.image_size;
-  if (!given.mean.empty()) c.mean = given.mean;
-  if (!given.std.empty()) c.std = given.std;
-  c.data_dir = given.data_dir;
-  c.val_labels = given.val_labels;
-  c.max_bad_images = given.max_bad_images;
-  c.limit_train = 0;
-  c.limit_val = given.limit_val;
-  c.batch_size = given.batch_size;
-  c.workers = given.workers;
-  c.threads = given.threads;
-  c.bn_recalibrate = given.bn_recalibrate;
+  take(c.dataset, o.dataset);
+  take(c.aug, o.aug);
+  take(c.image_size, o.image_size);
+  if (o.mean) c.mean = o.mean;
+  if (o.std) c.std = o.std;
+  c.data_dir = o.data_dir;
+  c.val_labels = o.val_labels;
+  c.max_bad_images = o.max_bad_images;
+  c.refresh_index = o.refresh_index;
+  c.limit_train.reset();
+  c.limit_val = o.limit_val;
+  c.batch_size = o.batch_size;
+  c.workers = o.workers;
+  c.threads = o.threads;
+  c.bn_recalibrate = o.bn_recalibrate;
   validate(c);
   return resolve(c);
 }
@@ -87,6 +95,8 @@ void check_data(const DatasetInfo& info, const CheckpointInfo& found, const std:
                                " classes, ", found.channels, " channels)"));
 }
 
+std::string channels_text(const std::array<float, 3>& v) { return concat(v[0], ",", v[1], ",", v[2]); }
+
 /// What is evaluated, and on what.
 struct Subject {
   TrainConfig config;
@@ -96,28 +106,46 @@ struct Subject {
 };
 
 Subject open_checkpoint(const EvalOptions& o, const TensorFile& file, Console& console) {
-  if (!o.config.model.empty() || o.config.stem != TrainConfig().stem) {
+  if (o.model || o.stem) {
     throw UsageError("--model, --stem: only for files that are not checkpoints of ntq-train; those name their model");
   }
   const Checkpoint checkpoint = read_checkpoint(file, o.checkpoint);
+  const bool average = takes_average(checkpoint, o.checkpoint, parse_weighting(o.average, o.raw));
+  TrainConfig recipe = checkpoint.info.config;
+  // As the network was trained, whatever data set it meets now.
+  if (const auto trained = preprocessing_record(file.metadata, o.checkpoint); trained && trained->channels == 3) {
+    recipe.mean = channels_text(trained->mean);
+    recipe.std = channels_text(trained->deviation);
+  }
   Subject s;
-  s.config = merged(o, checkpoint.info.config);
-  s.data = open_data(s.config, console);
+  s.config = merged(o, recipe);
+  s.model = model_of(checkpoint, o.checkpoint, average);
+  const auto trained = data_record(file.metadata, o.checkpoint);
+  if (!trained) {
+    console.warn(
+        o.checkpoint +
+        ": written by an older release, without the names of its classes: whether those of the data are the same "
+        "could not be checked");
+  } else if (o.allow_data_change) {
+    console.warn("--allow-data-change: labels are taken by number, whatever the classes are called");
+  }
+  s.data =
+      open_data(s.config, console, trained && !o.allow_data_change ? trained->classes : std::vector<std::string>());
   check_data(s.data.val->info(), checkpoint.info, o.checkpoint);
-  s.model = model_of(checkpoint, o.checkpoint, o.average);
-  s.title = concat(", epoch ", checkpoint.info.progress.epoch, o.average ? ", averaged weights" : "");
+  s.title = concat(", epoch ", checkpoint.info.progress.epoch);
+  if (checkpoint.has_ema()) s.title += ", " + weighting_text(checkpoint, average);
   return s;
 }
 
 Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& console) {
-  if (o.config.dataset.empty() || o.config.model.empty()) {
+  if (!o.dataset || !o.model) {
     throw UsageError(
         concat(o.checkpoint, ": not a checkpoint of ntq-train; say what it is: --dataset NAME --model NAME"));
   }
-  if (o.average) throw UsageError("--ema: only for checkpoints of ntq-train");
+  if (o.average || o.raw) throw UsageError("--ema, --raw: only for checkpoints of ntq-train");
   TrainConfig recipe;
-  recipe.model = o.config.model;
-  recipe.stem = o.config.stem;
+  recipe.model = *o.model;
+  take(recipe.stem, o.stem);
   Subject s;
   s.config = merged(o, recipe);
   s.data = open_data(s.config, console);
@@ -157,7 +185,13 @@ struct LogitsFile {
 
 void run(const EvalOptions& o) {
   Console console(false, o.json);
-  if (o.config.threads > 0) set_cpu_threads(static_cast<int>(o.config.threads));
+  if (o.threads) set_cpu_threads(static_cast<int>(*o.threads));
+  if (o.logits) {
+    if (std::filesystem::exists(*o.logits)) {
+      throw UsageError("--logits " + *o.logits + ": exists already; name another file");
+    }
+    check_writable(*o.logits);  // before the work, not after it
+  }
   const TensorFile file = load_tensors(o.checkpoint);
   const Subject subject =
       is_ntq_checkpoint(file) ? open_checkpoint(o, file, console) : open_public_file(o, file, console);
@@ -170,9 +204,6 @@ void run(const EvalOptions& o) {
     console.line(concat("batch norm re-estimated on ", config.bn_recalibrate, " training batches"));
   }
 
-  if (!o.logits.empty() && std::filesystem::exists(o.logits)) {
-    throw UsageError("--logits " + o.logits + ": exists already; name another file");
-  }
   LogitsFile logits;
   const auto start = std::chrono::steady_clock::now();
   const auto loader = make_val_loader(config, data);
@@ -182,9 +213,8 @@ void run(const EvalOptions& o) {
         console.progress(concat(bar(static_cast<double>(done) / static_cast<double>(of), 20), " ", done, "/", of));
         return true;
       },
-      o.logits.empty() ? LogitsHook()
-                       : [&](const Tensor& values, const Tensor& labels) { logits.add(values, labels); });
-  if (!o.logits.empty()) logits.save(o.logits);
+      o.logits ? [&](const Tensor& values, const Tensor& labels) { logits.add(values, labels); } : LogitsHook());
+  if (o.logits) logits.save(*o.logits);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double speed = static_cast<double>(scores.images) / seconds;
   for (const std::string& bad : loader->bad_images()) console.warn("left out: " + bad);

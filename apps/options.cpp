@@ -61,6 +61,10 @@ void add_option(CLI::App& app, const Option& option, Json& given, double) {
   };
   app.add_option_function<std::string>(concat("--", option.name), set, option.help)->type_name("X");
 }
+template <class T>
+void add_option(CLI::App& app, const Option& option, Json& given, const std::optional<T>&) {
+  add_option(app, option, given, T{});
+}
 void add_option(CLI::App& app, const Option& option, Json& given, bool) {
   const auto set = [&given, key = option.key()](int64_t count) { given[key] = count > 0; };
   app.add_flag_function(concat("--", option.name), set, option.help);
@@ -77,8 +81,8 @@ Json read_config_file(const std::string& path) {
 /// What the command line names wins over what the file derived from it: --bits 2 over the file's weight_bits.
 void drop_derived(TrainConfig& config, const Json& given) {
   if (!given.contains("bits")) return;
-  if (!given.contains("weight_bits")) config.weight_bits = 0;
-  if (!given.contains("act_bits")) config.act_bits = 0;
+  if (!given.contains("weight_bits")) config.weight_bits.reset();
+  if (!given.contains("act_bits")) config.act_bits.reset();
 }
 
 bool is_in(const Json& given, const char* key, const std::vector<std::string>& names) {
@@ -98,7 +102,8 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   TrainCommand command;
   Json& given = command.given_json;
   given = Json::object();
-  std::string config_file, resume;
+  std::optional<std::string> config_file;
+  std::string resume;
   CLI::App app(
       "Train a network, in full precision or quantization-aware, evaluate it and save it.\n"
       "Example: ntq-train cifar10 resnet20 --bits 4");
@@ -121,6 +126,7 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   auto* resume_option =
       app.add_option("--resume", resume, "go on with RUN, or with the newest unfinished run")->expected(0, 1);
   resume_option->type_name("RUN");
+  app.add_flag("--allow-data-change", command.allow_data_change, "of --resume: go on though the data are others");
   app.add_flag("--print-config", command.print_config, "print the effective options as JSON and stop");
   app.add_flag("--dry-run", command.dry_run, "build all, take two steps, print time and memory; write nothing");
   app.add_flag("--quiet", command.quiet, "only warnings and errors");
@@ -129,20 +135,24 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   check_order(given);
 
   apply_json(command.given, given, "command line");
+  if (command.allow_data_change && resume_option->count() == 0) {
+    throw UsageError("--allow-data-change: only together with --resume");
+  }
   if (resume_option->count() > 0) {
-    if (command.dry_run || !config_file.empty()) throw UsageError("--resume: not together with --dry-run or --config");
+    if (command.dry_run || config_file) throw UsageError("--resume: not together with --dry-run or --config");
     command.resume = resume;
     command.config = command.given;
     return command;
   }
-  if (!config_file.empty()) apply_json(command.config, read_config_file(config_file), config_file);
+  if (config_file) apply_json(command.config, without_sentinels(read_config_file(*config_file)), *config_file);
   drop_derived(command.config, given);
   apply_json(command.config, given, "command line");
   validate(command.config);
   command.config = resolve(command.config);
   for_each_option(command.config, [&](const Option& option, const auto& field) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::string>) {
-      check_utf8(concat("--", option.name), field);  // a relative path has become an absolute one
+    // A relative path has become an absolute one.
+    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::optional<std::string>>) {
+      check_utf8(concat("--", option.name), field.value_or(""));
     }
   });
   return command;

@@ -53,6 +53,13 @@ void ProgressReport::bad_images(const std::vector<std::string>& messages) {
   }
 }
 
+void ProgressReport::bad_validation_images(const std::vector<std::string>& messages) {
+  for (; warned_validation_ < messages.size(); ++warned_validation_) {
+    console_.warn(
+        concat("validation image left out, ", warned_validation_ + 1, " so far: ", messages[warned_validation_]));
+  }
+}
+
 void ProgressReport::end_training() {
   train_seconds_ = since(epoch_start_);
   all_train_seconds_ += train_seconds_;
@@ -78,7 +85,7 @@ void ProgressReport::epoch(const EpochRow& row, bool best) {
                             fixed(row.val_top1, 2), "%  top-5 ", fixed(row.val_top5, 2), "%");
   if (row.has_ema) text += "  average: top-1 " + fixed(row.ema_val_top1, 2) + "%";
   text += "  |  lr " + general(row.lr, 4);
-  if (s_.config.weight_bits < 32) {
+  if (s_.config.bits_of_weights() < 32) {
     text += "  mean step " + general(row.mean_step, 4) + "  mean |Q(w)-w| " + general(row.mean_error, 4);
   }
   text += concat("  |  ", fixed(row.images_per_s, 0), " images/s  data wait ", fixed(row.data_wait_s, 1), "s  ",

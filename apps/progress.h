@@ -17,6 +17,7 @@ class ProgressReport {
   void step(int64_t images, double loss);
   /// Warns of what the list has beyond the last call's: images that were left out.
   void bad_images(const std::vector<std::string>& messages);
+  void bad_validation_images(const std::vector<std::string>& messages);
   void end_training();
   void validation(int64_t done, int64_t of);
   /// images_per_s, data_wait_s and seconds of the epoch.
@@ -33,7 +34,7 @@ class ProgressReport {
   const Session& s_;
   Console& console_;
   Clock::time_point epoch_start_, validation_start_;
-  size_t warned_ = 0;                            // bad images
+  size_t warned_ = 0, warned_validation_ = 0;    // bad images
   int64_t epoch_images_ = 0;                     // of this epoch, in this process
   int64_t steps_ = 0;                            // of this process
   double train_seconds_ = 0, wait_seconds_ = 0;  // of the epoch's steps

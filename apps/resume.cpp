@@ -30,8 +30,10 @@ std::pair<RunFolder, TrainConfig> resolve_resume(const TrainCommand& command) {
   TrainConfig config = read_run_config(run);
   const auto there = config_to_json(config, JsonPart::recipe);
   for (const auto& [key, value] : command.given_json.items()) {
-    if (key == "init") throw UsageError("--init: not together with --resume; the run keeps its weights");
-    if (there.contains(key) && there[key] != value) {
+    if (key == "init" || key == "raw") {
+      throw UsageError(concat("--", key, ": not together with --resume; the run keeps its weights"));
+    }
+    if (!agrees(config, {{key, value}})) {
       throw UsageError(concat("--resume ", run.path, ": '", key, "' is ", there[key].dump(), " there, found ",
                               value.dump(), "; a resumed run keeps its recipe, start a new run instead"));
     }

@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
+#include <system_error>
 
 #include "apps/json.h"
+#include "apps/text.h"
 #include "engine/check.h"
 #include "engine/serialize.h"
 
@@ -40,6 +43,26 @@ std::string parent(const RunFolder& run) {
   return path.empty() ? "." : path.string();
 }
 
+/// `base`, or the first of base-2, base-3, ... that is not there.
+RunFolder free_name(const std::string& base) {
+  RunFolder run{base};
+  std::error_code unknown;
+  for (int number = 2; fs::exists(fs::symlink_status(run.path, unknown)); ++number)
+    run.path = concat(base, "-", number);
+  return run;
+}
+
+/// Makes the folder of a run; false when somebody has made one of that name just now.
+bool make_run(const RunFolder& run, const TrainConfig& config) {
+  std::error_code error;
+  if (!fs::create_directory(run.path, error)) {
+    if (error) cannot_create(run.path, error);
+    return false;
+  }
+  write_file_atomically(run.file("config.json"), config_to_json(config, JsonPart::all).dump(2) + "\n");
+  return true;
+}
+
 /// The config of a run, or nothing: a folder that others have put there must not stop a search.
 std::optional<TrainConfig> config_or_nothing(const RunFolder& run) {
   try {
@@ -63,14 +86,19 @@ RunFolder create_run(const TrainConfig& config) {
   fs::create_directories(config.output, error);
   if (error) cannot_create(config.output, error);
   const std::string base = (fs::path(config.output) / run_name(config)).string();
-  RunFolder run;
-  for (int number = 1;; ++number) {
-    run.path = number == 1 ? base : concat(base, "-", number);
-    if (fs::create_directory(run.path, error)) break;
-    if (error) cannot_create(run.path, error);
+  for (;;) {
+    const RunFolder run = free_name(base);
+    if (make_run(run, config)) return run;
   }
-  write_file_atomically(run.file("config.json"), config_to_json(config, JsonPart::all).dump(2) + "\n");
-  return run;
+}
+
+RunFolder create_stage(const TrainConfig& config, const RunFolder& run) {
+  const std::string base = (fs::path(parent(run)) / run_name(config)).string();
+  for (;;) {
+    const RunFolder stage = free_name(base);
+    set_pretrain_run(run, stage);
+    if (make_run(stage, config)) return stage;
+  }
 }
 
 TrainConfig read_run_config(const RunFolder& run) {
@@ -78,7 +106,8 @@ TrainConfig read_run_config(const RunFolder& run) {
   const std::string path = run.file("config.json");
   const Json json = read_json(path);
   try {
-    apply_json(config, json, path);
+    apply_json(config, without_sentinels(json), path);
+    reset_impossible_run_options(config);
     validate(config);
   } catch (const std::invalid_argument& e) {
     throw CheckpointError(e.what());
@@ -101,26 +130,44 @@ std::vector<RunFolder> list_runs(const std::string& output) {
   return runs;
 }
 
-std::optional<RunFolder> find_finished(const TrainConfig& config) {
+FinishedRun find_finished(const TrainConfig& config, const DataRecord& data) {
   const Json recipe = config_to_json(config, JsonPart::recipe);
+  FinishedRun found;
   for (const auto& run : list_runs(config.output)) {
     if (!run.finished() || !run.has("last.bin")) continue;
     // A run that started from a file of the user's is another recipe.
     const auto other = config_or_nothing(run);
-    if (other && other->init.empty() && config_to_json(*other, JsonPart::recipe) == recipe) return run;
+    if (!other || other->init || config_to_json(*other, JsonPart::recipe) != recipe) continue;
+    try {
+      const std::string path = run.file("last.bin");
+      const auto there = data_record(load_header(path).metadata, path);
+      const std::string differs = there ? join(differences(*there, data, true), "; ")
+                                        : "it does not say which data it was trained on (an older release)";
+      if (differs.empty()) {
+        found.run = run;
+        return found;
+      }
+      found.passed_over.push_back(concat(run.path, " is of the same recipe, but not taken: ", differs));
+    } catch (const CheckpointError& e) {
+      found.passed_over.push_back(e.what());
+    }
   }
-  return std::nullopt;
+  return found;
+}
+
+bool agrees(const TrainConfig& config, const Json& given) {
+  TrainConfig changed = config;
+  Json options = given;
+  options.erase("init");
+  apply_json(changed, options, "command line");
+  return config_to_json(resolve(changed), JsonPart::recipe) == config_to_json(config, JsonPart::recipe);
 }
 
 std::optional<RunFolder> find_unfinished(const std::string& output, const Json& given) {
   for (const auto& run : list_runs(output)) {
     if (run.finished()) continue;
     const auto config = config_or_nothing(run);
-    if (!config) continue;
-    const Json recipe = config_to_json(*config, JsonPart::recipe);
-    bool same = true;
-    for (const auto& [key, value] : given.items()) same = same && (!recipe.contains(key) || recipe[key] == value);
-    if (same) return run;
+    if (config && agrees(*config, given)) return run;
   }
   return std::nullopt;
 }
@@ -145,8 +192,12 @@ std::optional<RunFolder> pretrain_run(const RunFolder& run) {
   if (!json.is_object() || !json.contains("run") || !json["run"].is_string()) {
     throw CheckpointError(path + ": expected {\"run\": NAME}, found " + brief(json));
   }
-  const RunFolder stage{(fs::path(parent(run)) / json["run"].get<std::string>()).string()};
-  return stage;
+  const fs::path name = json["run"].get<std::string>();
+  if (name.empty() || name.has_parent_path() || name == "." || name == "..") {
+    throw CheckpointError(
+        concat(path, ": expected the name of a run folder beside this one, found ", brief(json["run"])));
+  }
+  return RunFolder{(fs::path(parent(run)) / name).string()};
 }
 
 void set_pretrain_run(const RunFolder& run, const RunFolder& stage) {
@@ -154,10 +205,12 @@ void set_pretrain_run(const RunFolder& run, const RunFolder& stage) {
 }
 
 RunLock::RunLock(const RunFolder& run) : file_(open(run.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  if (file_ >= 0 && flock(file_, LOCK_EX | LOCK_NB) != 0) {
+  if (file_ >= 0 && flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+  if (file_ >= 0 && errno == EWOULDBLOCK) {
     close(file_);
     throw CheckpointError(run.path + ": another ntq-train is writing this run; wait for it, or start a new run");
   }
+  missing_ = std::generic_category().message(errno);
 }
 
 RunLock::~RunLock() {

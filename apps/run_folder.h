@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/config.h"
+#include "apps/data_record.h"
 
 namespace ntq::apps {
 
@@ -21,17 +21,29 @@ struct RunFolder {
 /// Makes output/run_name(config), or that with -2, -3, ...: never one that is there already. Writes config.json.
 /// Throws CheckpointError when the place is not writable.
 RunFolder create_run(const TrainConfig& config);
-/// The options that the run was started with. Throws CheckpointError when there is no readable config.json.
+/// The same for the first stage of `run`, whose pretrain.json names it before it is made: whenever the program is
+/// killed, no stage is left that nobody waits for.
+RunFolder create_stage(const TrainConfig& config, const RunFolder& run);
+/// The options that the run was started with; run options that this machine does not take at their defaults. Throws
+/// CheckpointError when there is no readable config.json.
 TrainConfig read_run_config(const RunFolder& run);
 /// Folders below `output` that hold a config.json, newest first.
 std::vector<RunFolder> list_runs(const std::string& output);
-/// A finished run of the same recipe.
-std::optional<RunFolder> find_finished(const TrainConfig& config);
-/// The newest unfinished run whose config has the values of `given` (keys of a config file).
+
+/// A finished run of the same recipe and the same training data, and why others of the recipe were passed over.
+struct FinishedRun {
+  std::optional<RunFolder> run;
+  std::vector<std::string> passed_over;
+};
+FinishedRun find_finished(const TrainConfig& config, const DataRecord& data);
+/// Whether the recipe stays as it is with the values of `given` (keys of a config file).
+bool agrees(const TrainConfig& config, const nlohmann::ordered_json& given);
+/// The newest unfinished run whose config agrees with `given`.
 std::optional<RunFolder> find_unfinished(const std::string& output, const nlohmann::ordered_json& given);
 /// The unfinished run that waits for the full-precision stage `run`, else `run` itself.
 RunFolder waiting_for(const RunFolder& run);
-/// The run named in pretrain.json, beside `run`; nothing when there is none.
+/// The run named in pretrain.json, beside `run`; nothing when there is none. Throws CheckpointError for a name that
+/// leads elsewhere.
 std::optional<RunFolder> pretrain_run(const RunFolder& run);
 void set_pretrain_run(const RunFolder& run, const RunFolder& stage);
 
@@ -40,12 +52,15 @@ void set_pretrain_run(const RunFolder& run, const RunFolder& stage);
 class RunLock {
  public:
   explicit RunLock(const RunFolder& run);
+  /// Why the run could not be locked (a file system without locks); "" when it is.
+  const std::string& missing() const { return missing_; }
   ~RunLock();
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
 
  private:
   int file_;
+  std::string missing_;
 };
 
 }  // namespace ntq::apps

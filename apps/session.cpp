@@ -1,5 +1,6 @@
 #include "apps/session.h"
 
+#include "apps/signals.h"
 #include "engine/check.h"
 #include "models/model.h"
 
@@ -7,14 +8,16 @@ namespace ntq::apps {
 
 namespace {
 
-/// How many bad images a loader may leave out.
-int64_t max_bad(const TrainConfig& c, bool training) {
-  return c.max_bad_images >= 0 ? c.max_bad_images : training ? 10 : 0;
+std::optional<std::array<float, 3>> channels(const char* option, const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  return parse_channels(option, *text);
 }
+
+bool interrupted() { return stop_signal() != 0; }
 
 }  // namespace
 
-DatasetPair open_data(const TrainConfig& c, Console& console) {
+DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<std::string>& classes) {
   DatasetOptions options;
   options.dir = c.data_dir;
   options.limit_train = c.limit_train, options.limit_val = c.limit_val;
@@ -22,21 +25,24 @@ DatasetPair open_data(const TrainConfig& c, Console& console) {
   options.image_size = c.image_size;
   options.fast_decode = c.fast_decode;
   options.val_labels = c.val_labels;
-  options.mean = parse_channels("--mean", c.mean);
-  options.deviation = parse_channels("--std", c.std);
+  options.refresh_index = c.refresh_index;
+  options.class_names = classes;
+  options.mean = channels("--mean", c.mean);
+  options.deviation = channels("--std", c.std);
   options.progress = [&](int64_t images, int64_t folders, int64_t of) {
     console.progress(concat("reading class folders ", bar(static_cast<double>(folders) / static_cast<double>(of), 20),
                             " ", folders, "/", of, ", ", images, " images"));
   };
   DatasetPair data = open_dataset(c.dataset, options);
   console.clear_progress();
+  for (const std::string& notice : data.notices) console.warn(notice);
   return data;
 }
 
 std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64_t channels) {
   QuantSpec spec;
   spec.method = c.method;
-  spec.bits = static_cast<int>(c.weight_bits);
+  spec.bits = static_cast<int>(c.bits_of_weights());
   spec.noise_c = static_cast<float>(c.noise);
   spec.noise_k = static_cast<float>(c.noise_k);
   spec.seed = static_cast<uint64_t>(c.seed);
@@ -47,29 +53,31 @@ std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64
   options.stem = c.stem == "imagenet" ? Stem::imagenet : Stem::cifar;
   options.zero_init_residual = c.zero_init_residual;
   options.weight = spec;
-  spec.bits = static_cast<int>(c.act_bits);
+  spec.bits = static_cast<int>(c.bits_of_activations());
   spec.is_signed = spec.is_weight = false;
   options.activation = spec;
-  options.first_last_bits = static_cast<int>(c.first_last_bits);
+  if (c.first_last_bits) options.first_last_bits = static_cast<int>(*c.first_last_bits);
   options.seed = static_cast<uint64_t>(c.seed);
   return make_model(c.model, options);
 }
 
 std::unique_ptr<DataLoader> make_val_loader(const TrainConfig& c, const DatasetPair& data) {
   return std::make_unique<DataLoader>(data.val, LoaderOptions{.batch_size = c.batch_size,
-                                                              .workers = static_cast<int>(c.workers),
+                                                              .workers = static_cast<int>(loader_workers(c)),
                                                               .shuffle = false,
                                                               .augment = false,
                                                               .drop_last = false,
-                                                              .max_bad = max_bad(c, false)});
+                                                              .max_bad = c.max_bad_images,
+                                                              .interrupted = interrupted});
 }
 
 std::unique_ptr<DataLoader> make_train_loader(const TrainConfig& c, const DatasetPair& data) {
   return std::make_unique<DataLoader>(data.train, LoaderOptions{.batch_size = c.batch_size,
-                                                                .workers = static_cast<int>(c.workers),
+                                                                .workers = static_cast<int>(loader_workers(c)),
                                                                 .augment = !c.no_aug,
                                                                 .seed = static_cast<uint64_t>(c.seed),
-                                                                .max_bad = max_bad(c, true)});
+                                                                .max_bad = c.max_bad_images,
+                                                                .interrupted = interrupted});
 }
 
 Session make_session(const TrainConfig& c, const DatasetPair& data) {
@@ -81,6 +89,7 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   Session s;
   s.config = c;
   s.data = data;
+  s.record = record_of(data);
   s.model = build_model(c, data.train->info().classes, data.train->info().channels);
   s.optimizer = std::make_unique<Sgd>(s.model->named_parameters(),
                                       SgdOptions{.momentum = static_cast<float>(c.momentum),
@@ -91,7 +100,7 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   s.train_loader = make_train_loader(c, data);
   s.val_loader = make_val_loader(c, data);
   s.schedule.kind = parse_schedule(c.sched);
-  s.schedule.lr = static_cast<float>(c.lr);
+  s.schedule.lr = static_cast<float>(c.lr.value());
   s.schedule.min_lr = static_cast<float>(c.min_lr);
   s.schedule.steps_per_epoch = s.train_loader->batches_per_epoch();
   s.schedule.epochs = c.epochs;

@@ -4,6 +4,7 @@
 
 #include "apps/config.h"
 #include "apps/console.h"
+#include "apps/data_record.h"
 #include "data/loader.h"
 #include "engine/module.h"
 #include "optim/ema.h"
@@ -26,6 +27,7 @@ struct Progress {
 struct Session {
   TrainConfig config;
   DatasetPair data;
+  DataRecord record;  ///< of `data`
   std::shared_ptr<Module> model;
   std::unique_ptr<Sgd> optimizer;
   std::unique_ptr<WeightAverage> ema;  ///< null without --model-ema
@@ -36,8 +38,9 @@ struct Session {
   int64_t global_step() const { return progress.epoch * schedule.steps_per_epoch + progress.step; }
 };
 
-/// Shows progress while class folders are read for the first time.
-DatasetPair open_data(const TrainConfig& config, Console& console);
+/// Shows progress while class folders are read for the first time, and warns of what was left out. `classes`: names
+/// that the labels have to mean, in label order; empty: the data's own.
+DatasetPair open_data(const TrainConfig& config, Console& console, const std::vector<std::string>& classes = {});
 /// The model that the options describe, for `classes` and images of `channels`.
 std::shared_ptr<Module> build_model(const TrainConfig& config, int64_t classes, int64_t channels);
 /// Loader of the validation images: in order, unchanged, every one.

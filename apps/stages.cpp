@@ -32,8 +32,8 @@ Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
   Json out = {{"dataset", c.dataset},
               {"model", c.model},
               {"method", c.quantized() ? c.method : "fp"},
-              {"weight_bits", c.weight_bits},
-              {"act_bits", c.act_bits},
+              {"weight_bits", c.bits_of_weights()},
+              {"act_bits", c.bits_of_activations()},
               {"epochs", c.epochs},
               {"seed", c.seed},
               {"best_top1", p.best_top1},
@@ -62,22 +62,35 @@ Json report_end(const RunFolder& run, Json summary, Console& console) {
   return summary;
 }
 
-RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, const DatasetPair& data,
-                             Console& console);
+/// The data that runs go on with, and whether they may be others than before.
+struct Data {
+  const DatasetPair& sets;
+  bool may_differ = false;
+};
+
+RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, const Data& data, Console& console);
+
+void warn_if(Console& console, const std::string& text) {
+  if (!text.empty()) console.warn(text);
+}
 
 /// Trains one run from where its folder stands: from nothing, from step 0, or from the middle.
-Json go_on(const RunFolder& run, const TrainConfig& config, const DatasetPair& data, Console& console) {
+Json go_on(const RunFolder& run, const TrainConfig& config, const Data& data, Console& console) {
   const RunLock lock(run);
-  std::string init = config.init;
+  if (!lock.missing().empty()) {
+    console.warn(
+        concat(run.path, ": cannot be locked (", lock.missing(), "): see to it that no other ntq-train writes it"));
+  }
+  std::optional<std::string> init = config.init;
   const bool resumed = run.has("last.bin");
   if (!resumed && config.two_stages()) init = finish_pretraining(run, config, data, console).file("last.bin");
   console.log_to(run.file("log.txt"));
-  Session session = make_session(config, data);
-  if (resumed) restore(session, run.file("last.bin"));
+  Session session = make_session(config, data.sets);
+  if (resumed) warn_if(console, restore(session, run.file("last.bin"), data.may_differ));
   print_start(console, session, run.path);
   if (!resumed) {
-    if (!init.empty()) {
-      print_init(console, init_from(session, init), init);
+    if (init) {
+      print_init(console, init_from(session, *init), *init);
       if (const auto scores = prepare_quantized_start(session, console)) {
         write_file_atomically(run.file("start.json"), to_json(*scores).dump(2) + "\n");
       }
@@ -91,27 +104,38 @@ Json go_on(const RunFolder& run, const TrainConfig& config, const DatasetPair& d
 }
 
 /// The finished full-precision run that `run` starts from; found, resumed or trained anew.
-RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, const DatasetPair& data,
-                             Console& console) {
+RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, const Data& data, Console& console) {
   const TrainConfig fp = pretrain_config(config);
   auto stage = pretrain_run(run);
   if (!stage || !stage->has("config.json")) {
-    stage = find_finished(fp);
-    if (!stage) stage = create_run(fp);
-    set_pretrain_run(run, *stage);
+    stage = find_finished(fp, record_of(data.sets)).run;
+    if (stage) {
+      set_pretrain_run(run, *stage);
+    } else {
+      stage = create_stage(fp, run);
+    }
   }
-  if (!stage->finished()) go_on(*stage, fp, data, console);
+  if (config_to_json(read_run_config(*stage), JsonPart::recipe) != config_to_json(fp, JsonPart::recipe)) {
+    throw CheckpointError(concat(run.file("pretrain.json"), ": names ", stage->path,
+                                 ", which is no full-precision stage of this run; remove the file to train one"));
+  }
+  if (!stage->finished()) {
+    go_on(*stage, fp, data, console);
+  } else {
+    const std::string path = stage->file("last.bin");
+    warn_if(console, check_same_data(load_header(path).metadata, path, record_of(data.sets), data.may_differ));
+  }
   return *stage;
 }
 
 /// Everything that can fail before there is a run folder.
 void check_buildable(const TrainConfig& config, const DatasetPair& data) {
   Session session = make_session(config, data);
-  if (!config.init.empty()) init_from(session, config.init);
+  if (config.init) init_from(session, *config.init);
 }
 
 void set_threads(const TrainConfig& config) {
-  if (config.threads > 0) set_cpu_threads(static_cast<int>(config.threads));
+  if (config.threads) set_cpu_threads(static_cast<int>(*config.threads));
 }
 
 /// Says what the stages are and how long they take; gives the estimates.
@@ -136,7 +160,9 @@ Json announce_stages(const TrainConfig& config, const DatasetPair& data, Console
   };
   if (config.two_stages()) {
     const TrainConfig fp = pretrain_config(config);
-    add(fp, find_finished(fp));
+    const FinishedRun found = find_finished(fp, record_of(data));
+    add(fp, found.run);
+    for (const auto& why : found.passed_over) console.line("Note: " + why);
   }
   add(config, std::nullopt);
   console.line(
@@ -152,7 +178,7 @@ Json start_run(const TrainConfig& config, Console& console) {
   const DatasetPair data = open_data(config, console);
   check_buildable(config, data);
   if (config.two_stages()) announce_stages(config, data, console);
-  return go_on(create_run(config), config, data, console);
+  return go_on(create_run(config), config, {data}, console);
 }
 
 Json dry_run(const TrainConfig& config, Console& console) {
@@ -179,7 +205,8 @@ Json resume_run(const TrainCommand& command, Console& console) {
     return report_end(run, summary, console);
   }
   set_threads(config);
-  return go_on(run, config, open_data(config, console), console);
+  const DatasetPair data = open_data(config, console);
+  return go_on(run, config, {data, command.allow_data_change}, console);
 }
 
 }  // namespace ntq::apps

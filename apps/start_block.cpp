@@ -16,7 +16,7 @@ std::string grouped(int64_t number) {
 }
 
 std::string optimizer_text(const TrainConfig& c) {
-  std::string text = concat("SGD, lr ", general(c.lr), ", ", c.nesterov ? "Nesterov " : "", "momentum ",
+  std::string text = concat("SGD, lr ", general(c.lr.value()), ", ", c.nesterov ? "Nesterov " : "", "momentum ",
                             general(c.momentum), ", weight decay ", general(c.weight_decay), ", batch ", c.batch_size);
   if (c.no_decay_vectors) text += ", none on biases and batch norm";
   if (c.smoothing > 0) text += ", label smoothing " + general(c.smoothing);
@@ -40,7 +40,8 @@ std::string first_of(const std::vector<std::string>& names) {
 std::string precision_text(const TrainConfig& c) {
   if (!c.quantized()) return "full precision";
   const auto bits = [](int64_t b) { return b == 32 ? std::string("fp") : std::to_string(b); };
-  return concat("weights ", bits(c.weight_bits), ", activations ", bits(c.act_bits), " bits (", c.method, ")");
+  return concat("weights ", bits(c.bits_of_weights()), ", activations ", bits(c.bits_of_activations()), " bits (",
+                c.method, ")");
 }
 
 void print_start(Console& console, const Session& s, const std::string& run_path) {
@@ -52,9 +53,9 @@ void print_start(Console& console, const Session& s, const std::string& run_path
   console.line(concat("  data       ", grouped(s.data.train->size()), " training and ", grouped(s.data.val->size()),
                       " validation images, ", info.height, "x", info.width, "x", info.channels, ", ", info.classes,
                       " classes, ", c.no_aug ? "no augmentation" : (info.flip ? "crop and flip" : "crop"), ", ",
-                      c.workers, c.workers == 1 ? " worker" : " workers"));
+                      loader_workers(c), loader_workers(c) == 1 ? " worker" : " workers"));
   console.line("  bits       " + bits_summary(report_layers(*s.model)));
-  if (c.weight_bits < 32 && c.method == "ntq") {
+  if (c.bits_of_weights() < 32 && c.method == "ntq") {
     console.line(concat("  noise      c ", general(c.noise), ", k ", general(c.noise_k)));
   }
   console.line("  optimizer  " + optimizer_text(c));

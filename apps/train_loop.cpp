@@ -27,13 +27,30 @@ namespace {
               128 + signal);
 }
 
+/// The next batch. Whatever keeps it from coming (a signal, bad images, no memory), the steps so far are saved first.
+std::optional<Batch> next_batch(const Session& s, const RunFolder& run) {
+  try {
+    return s.train_loader->next();
+  } catch (const LoadInterrupted&) {
+    save_and_stop(s, run, stop_signal());
+  } catch (const DataError& e) {
+    save_checkpoint(run.file("last.bin"), s);
+    throw DataError(concat(e.what(), "; the ", s.progress.step, " steps of epoch ", s.progress.epoch + 1,
+                           " so far are saved. Go on with: ntq-train --resume ", run.path));
+  } catch (...) {
+    save_checkpoint(run.file("last.bin"), s);
+    throw;
+  }
+}
+
 /// The rest of the epoch that session.progress stands in.
 void train_epoch(Session& s, const RunFolder& run, ProgressReport& report) {
   Progress& p = s.progress;
   s.model->train();
   s.train_loader->start(p.epoch, p.step);
   report.start_epoch();
-  while (const auto batch = s.train_loader->next()) {
+  const int64_t before = p.step;
+  while (const auto batch = next_batch(s, run)) {
     report.bad_images(s.train_loader->bad_images());
     const int64_t images = batch->labels.numel();
     // Without a single good image there is nothing to learn from; the step counts all the same.
@@ -48,6 +65,8 @@ void train_epoch(Session& s, const RunFolder& run, ProgressReport& report) {
       save_checkpoint(run.file("last.bin"), s);
     }
   }
+  // Validation may fail, for one bad image say: not at the price of the epoch.
+  if (p.step > before) save_checkpoint(run.file("last.bin"), s);
   report.end_training();
 }
 
@@ -57,13 +76,17 @@ void validate_epoch(Session& s, const RunFolder& run, ProgressReport& report, Ep
     report.validation(done, of);
     return stop_signal() == 0;
   };
-  if (s.config.bn_recalibrate > 0) recalibrate_norms(*s.model, s.config, s.data, s.config.bn_recalibrate);
-  const Scores scores = evaluate(*s.model, *s.val_loader, go_on);
+  const auto score = [&] {
+    if (s.config.bn_recalibrate > 0) recalibrate_norms(*s.model, s.config, s.data, s.config.bn_recalibrate);
+    const Scores scores = evaluate(*s.model, *s.val_loader, go_on);
+    report.bad_validation_images(s.val_loader->bad_images());
+    return scores;
+  };
+  const Scores scores = score();
   Scores average;
   if (s.ema && stop_signal() == 0) {
     s.ema->swap();
-    if (s.config.bn_recalibrate > 0) recalibrate_norms(*s.model, s.config, s.data, s.config.bn_recalibrate);
-    average = evaluate(*s.model, *s.val_loader, go_on);
+    average = score();
     s.ema->swap();
   }
   // Validation changes no state: the run goes on right behind the last training step.
@@ -123,6 +146,8 @@ void train(Session& s, const RunFolder& run, Console& console) {
     EpochRow row;
     try {
       row = run_epoch(s, run, report);
+    } catch (const LoadInterrupted&) {  // waiting for validation images; last.bin is behind the last step
+      save_and_stop(s, run, stop_signal());
     } catch (const DivergedError& e) {
       const bool trained = p.step == s.schedule.steps_per_epoch;
       throw DivergedError(concat("epoch ", p.epoch + 1, trained ? ", validation" : concat(", step ", p.step + 1), ": ",

@@ -27,17 +27,26 @@ Tensor to_channels_last(const Tensor& w) {
   return y;
 }
 
-/// The way back.
+/// The way back, for values of any type.
+template <class T>
 Tensor to_channels_first(const Tensor& w) {
   const int64_t out = w.size(0), in = w.size(3), kernel = w.size(1) * w.size(2);
-  Tensor y = Tensor::empty({out, in, w.size(1), w.size(2)});
-  const float* from = w.f32();
-  float* to = y.f32();
+  Tensor y = Tensor::empty({out, in, w.size(1), w.size(2)}, w.dtype());
+  const T* from = w.data<T>();
+  T* to = y.data<T>();
   for (int64_t o = 0; o < out; ++o) {
     for (int64_t i = 0; i < in; ++i) {
       for (int64_t k = 0; k < kernel; ++k) *to++ = from[(o * kernel + k) * in + i];
     }
   }
+  return y;
+}
+
+/// Codes of at most 8 bits as bytes.
+Tensor to_int8(const Tensor& codes) {
+  Tensor y = Tensor::empty(codes.shape(), DType::i8);
+  const int32_t* from = codes.data<int32_t>();
+  for (int64_t i = 0; i < codes.numel(); ++i) y.data<int8_t>()[i] = static_cast<int8_t>(from[i]);
   return y;
 }
 
@@ -85,13 +94,15 @@ Weights read_public_weights(const TensorFile& file) {
   return out;
 }
 
-NamedTensors public_weights(Module& model, bool quantized) {
+NamedTensors public_weights(Module& model, Export what) {
   const NoGrad no_grad;
+  const bool quantized = what != Export::weights;
   Weights values;  // quantized ones, by name
   model.visit([&](const std::string& name, Module& module) {
     const auto add = [&](const auto& layer) {
       const auto& q = layer.weight_quantizer();
-      if (q && quantized) values[name + ".weight"] = q->forward(layer.weight());
+      if (!q || !quantized) return;
+      values[name + ".weight"] = what == Export::codes ? to_int8(q->codes(layer.weight())) : q->forward(layer.weight());
     };
     if (const auto* conv = dynamic_cast<Conv2d*>(&module)) add(*conv);
     if (const auto* linear = dynamic_cast<Linear*>(&module)) add(*linear);
@@ -101,7 +112,10 @@ NamedTensors public_weights(Module& model, bool quantized) {
     if (is_quantizer_entry(name) && !(quantized && name.ends_with(".step"))) continue;
     const auto found = values.find(name);
     const Tensor value = found == values.end() ? tensor.detach() : found->second;
-    out.emplace_back(name, value.shape().rank() == 4 ? to_channels_first(value) : value);
+    const bool filters = value.shape().rank() == 4;
+    out.emplace_back(name, !filters                     ? value
+                           : value.dtype() == DType::i8 ? to_channels_first<int8_t>(value)
+                                                        : to_channels_first<float>(value));
   }
   return out;
 }
@@ -111,8 +125,8 @@ LoadReport load_weights(Module& model, Weights weights, const LoadOptions& o) {
   const NamedTensors state = model.state_dict();
   const std::string head = classifier_name(model) + ".";
   const auto [there, here] = other_classes(state, weights, head);
-  const bool drop_head = o.new_head && there != here;
-  if (drop_head) {
+  const bool other_count = o.new_head && there != here, drop_head = other_count || !o.keep_head;
+  if (other_count) {
     report.notices.push_back(concat("the file has ", there, " classes, the data set ", here, ": the classifier ",
                                     head.substr(0, head.size() - 1), " starts anew"));
   }

@@ -17,10 +17,12 @@ using Weights = std::map<std::string, Tensor>;
 /// "linear" for the classifier "fc", "shortcut" for "downsample". Counters ("num_batches_tracked") are left out.
 Weights read_public_weights(const TensorFile& file);
 
-/// The tensors of a model in evaluation mode, for others: filters as {Cout,Cin,Kh,Kw}, no quantizer entries.
-/// `quantized`: the weights of layers with a weight quantizer as Q(w), and the steps of both quantizers under their
-/// names.
-NamedTensors public_weights(Module& model, bool quantized);
+/// What others get of the layers with a weight quantizer: w, Q(w) in float32, or the codes of Q(w) as int8; with the
+/// latter two the steps of both quantizers under their names.
+enum class Export { weights, quantized, codes };
+
+/// The tensors of a model in evaluation mode, for others: filters as {Cout,Cin,Kh,Kw}, no other quantizer entries.
+NamedTensors public_weights(Module& model, Export what);
 
 struct LoadReport {
   int64_t matched = 0;
@@ -34,6 +36,7 @@ struct LoadOptions {
   std::string path, model;  ///< for errors
   bool keep_steps = false;  ///< take quantizer entries too
   bool new_head = true;     ///< let the classifier start anew when the class counts differ; else an error
+  bool keep_head = true;    ///< false: it starts anew in any case
 };
 
 /// Copies what fits into the model. Throws CheckpointError when nothing matches or a tensor has another shape; the

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "data/cifar_names.h"
+#include "data/class_names.h"
 #include "data/files.h"
 #include "data/memory_dataset.h"
 #include "data/sources.h"
@@ -23,7 +25,7 @@ struct Format {
 };
 
 Format cifar10() {
-  return {{"cifar10", 32, 32, 3, 10, {.4914f, .4822f, .4465f}, {.2470f, .2435f, .2616f}, true},
+  return {{"cifar10", 32, 32, 3, 10, {.4914f, .4822f, .4465f}, {.2470f, .2435f, .2616f}, true, false, cifar10_names()},
           {10},
           {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
           {"test_batch.bin"},
@@ -32,12 +34,13 @@ Format cifar10() {
 }
 
 Format cifar100() {
-  return {{"cifar100", 32, 32, 3, 100, {.5071f, .4865f, .4409f}, {.2673f, .2564f, .2762f}, true},
-          {20, 100},
-          {"train.bin"},
-          {"test.bin"},
-          {"cifar-100-binary", "cifar100", "cifar100/cifar-100-binary"},
-          "cifar-100-binary.tar.gz"};
+  return {
+      {"cifar100", 32, 32, 3, 100, {.5071f, .4865f, .4409f}, {.2673f, .2564f, .2762f}, true, false, cifar100_names()},
+      {20, 100},
+      {"train.bin"},
+      {"test.bin"},
+      {"cifar-100-binary", "cifar100", "cifar100/cifar-100-binary"},
+      "cifar-100-binary.tar.gz"};
 }
 
 int64_t count_records(const fs::path& path, int64_t record) {
@@ -89,7 +92,7 @@ void read_records(const Format& format, const fs::path& path, int64_t count, uin
 }
 
 std::shared_ptr<Dataset> load(const Format& format, const fs::path& folder, const std::vector<std::string>& files,
-                              int64_t limit) {
+                              const std::optional<int64_t>& limit, const std::vector<std::string>& classes) {
   int64_t total = 0;
   std::vector<int64_t> counts;
   for (const std::string& file : files) total += counts.emplace_back(count_records(folder / file, format.record()));
@@ -102,7 +105,9 @@ std::shared_ptr<Dataset> load(const Format& format, const fs::path& folder, cons
     read_records(format, folder / files[i], count, pixels.data() + done * kImage, labels.data() + done);
     done += count;
   }
-  return std::make_shared<MemoryDataset>(format.info, std::move(pixels), std::move(labels));
+  DatasetInfo info = format.info;
+  relabel(info, labels, classes);
+  return std::make_shared<MemoryDataset>(std::move(info), std::move(pixels), std::move(labels));
 }
 
 DatasetPair open(const Format& format, const OpenRequest& request) {
@@ -115,7 +120,9 @@ DatasetPair open(const Format& format, const OpenRequest& request) {
       find_folder(format.info.name, folders, files,
                   concat("Download https://www.cs.toronto.edu/~kriz/", format.archive, " and unpack it into ",
                          request.root.string(), ", or name its folder with --data-dir or NTQ_DATA_DIR."));
-  return {load(format, folder, format.train, request.limit_train), load(format, folder, format.val, request.limit_val)};
+  const DatasetOptions& o = request.options;
+  return {load(format, folder, format.train, o.limit_train, o.class_names),
+          load(format, folder, format.val, o.limit_val, o.class_names)};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct DatasetInfo {
   std::array<float, 3> mean{}, deviation{};                     ///< of values in [0, 1], per channel
   bool flip = true;                                             ///< whether mirroring keeps the label
   bool decodes = false;  ///< samples are decoded from files: loading them takes a core, not a moment
+  std::vector<std::string> class_names = {};  ///< in the order of the labels; of the built-in sets always `classes`
 };
 
 /// An image that cannot be read or decoded. A loader may skip some of them.
@@ -51,23 +53,33 @@ class Dataset {
   /// of the context's seed and epoch. Throws DataError for samples that do not fit info().
   virtual int32_t load(int64_t index, const LoadContext& context, float* out) const;
   virtual const DatasetInfo& info() const = 0;
+  /// Tells data sets apart, whatever their place and times: "crc32:xxxxxxxx" of all bytes of pixels, then labels
+  /// (int32, little-endian), of sets held in memory; "list:xxxxxxxx" of class, name and size in bytes of each file of
+  /// photographs. Of what limits left. "": unknown. May be called from several threads at once.
+  virtual std::string fingerprint() const { return {}; }
 };
 
 struct DatasetPair {
-  std::shared_ptr<Dataset> train, val;
+  std::shared_ptr<Dataset> train, val;    ///< train: null where only a val folder is there
+  std::vector<std::string> notices = {};  ///< a line each: what was left out, or is odd
 };
 
 struct DatasetOptions {
-  std::string dir = {};  ///< searched for the standard folder names; empty: $NTQ_DATA_DIR, else ./datasets
-  /// > 0: keep the first so many images; of sets that lie in class folders, so many at equal distances.
-  int64_t limit_train = 0, limit_val = 0;
-  std::array<float, 3> mean{}, deviation{};  ///< for the normalisation, instead of the set's own; zeros: those
+  std::optional<std::string> dir = {};  ///< searched for the standard folder names; else $NTQ_DATA_DIR, else ./datasets
+  /// Keep the first so many images, 1 or more; of sets that lie in class folders, so many at equal distances.
+  std::optional<int64_t> limit_train = {}, limit_val = {};
+  /// For the normalisation, instead of the set's own; deviations are above 0.
+  std::optional<std::array<float, 3>> mean = {}, deviation = {};
+  /// What labels have to mean: classes in order, as a checkpoint has them. The data's own classes are matched by name;
+  /// one that is not among these is a DataError. Empty: the data's own.
+  std::vector<std::string> class_names = {};
 
   // Of photographs (imagenet, folder):
   std::string protocol = "paper";  ///< or "field": data/crop.h
   int64_t image_size = 224;        ///< side of what the network sees
   bool fast_decode = false;        ///< decode large JPEGs at a half, a quarter or an eighth: faster, other pixels
-  std::string val_labels = {};     ///< list of labels for a `val` folder without class folders: data/README.md
+  std::optional<std::string> val_labels = {};  ///< list of labels for a `val` folder without class folders
+  bool refresh_index = false;                  ///< read the folders anew, whatever list of them is kept
   /// Called while a folder is read for the first time: images found so far, class folders read, and of how many.
   std::function<void(int64_t, int64_t, int64_t)> progress = {};
 };
@@ -76,8 +88,8 @@ struct DatasetOptions {
 /// Fashion-MNIST is also looked for where Debian's package lays it. Throws DataError saying what was looked for and
 /// where to get it, or std::invalid_argument for an unknown name or option.
 DatasetPair open_dataset(const std::string& name, const DatasetOptions& options);
-DatasetPair open_dataset(const std::string& name, const std::string& dir = {}, int64_t limit_train = 0,
-                         int64_t limit_val = 0);
+DatasetPair open_dataset(const std::string& name, std::optional<std::string> dir = {},
+                         std::optional<int64_t> limit_train = {}, std::optional<int64_t> limit_val = {});
 std::vector<std::string> dataset_names();
 
 }  // namespace ntq

@@ -1,6 +1,7 @@
 // Fashion-MNIST (https://github.com/zalandoresearch/fashion-mnist): four IDX files, plain or gzip.
 #include <algorithm>
 
+#include "data/class_names.h"
 #include "data/files.h"
 #include "data/idx.h"
 #include "data/memory_dataset.h"
@@ -18,7 +19,8 @@ fs::path pick(const fs::path& folder, const std::string& name) {
   return fs::exists(folder / name, missing) ? folder / name : folder / (name + ".gz");
 }
 
-std::shared_ptr<Dataset> load(const fs::path& folder, const std::string& part, int64_t limit) {
+std::shared_ptr<Dataset> load(const fs::path& folder, const std::string& part, const std::optional<int64_t>& limit,
+                              const std::vector<std::string>& classes) {
   const fs::path image_path = pick(folder, part + "-images-idx3-ubyte");
   const fs::path label_path = pick(folder, part + "-labels-idx1-ubyte");
   const int64_t sides[] = {kSide, kSide};
@@ -38,8 +40,11 @@ std::shared_ptr<Dataset> load(const fs::path& folder, const std::string& part, i
   labels.resize(keep);
   images.values.resize(keep * static_cast<size_t>(kSide * kSide));
   images.values.shrink_to_fit();
-  const DatasetInfo info{"fashion-mnist", kSide, kSide, 1, kClasses, {.2860f}, {.3530f}, true};
-  return std::make_shared<MemoryDataset>(info, std::move(images.values), std::move(labels));
+  DatasetInfo info{"fashion-mnist", kSide, kSide, 1, kClasses, {.2860f}, {.3530f}, true};
+  info.class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                      "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+  relabel(info, labels, classes);
+  return std::make_shared<MemoryDataset>(std::move(info), std::move(images.values), std::move(labels));
 }
 
 }  // namespace
@@ -59,7 +64,8 @@ DatasetPair open_fashion_mnist(const OpenRequest& request) {
                                       "Install Debian's package dataset-fashion-mnist, or put the four files of "
                                       "https://github.com/zalandoresearch/fashion-mnist into the first of these, or "
                                       "name another folder with --data-dir or NTQ_DATA_DIR.");
-  return {load(folder, "train", request.limit_train), load(folder, "t10k", request.limit_val)};
+  const DatasetOptions& o = request.options;
+  return {load(folder, "train", o.limit_train, o.class_names), load(folder, "t10k", o.limit_val, o.class_names)};
 }
 
 }  // namespace ntq

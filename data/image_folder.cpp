@@ -73,10 +73,7 @@ ImageFolder::ImageFolder(DatasetInfo info, fs::path root, FileIndex index, std::
   info_.decodes = true;
 }
 
-int64_t ImageFolder::size() const {
-  const int64_t all = index_.size();
-  return options_.limit > 0 && options_.limit < all ? options_.limit : all;
-}
+int64_t ImageFolder::size() const { return std::min(index_.size(), options_.limit.value_or(index_.size())); }
 
 /// Classes lie one after another: the first N files would be of a few classes only.
 int64_t ImageFolder::file_of(int64_t index) const {

@@ -11,7 +11,7 @@ namespace ntq {
 struct ImageFolderOptions {
   Protocol protocol = Protocol::paper;
   bool fast_decode = false;
-  int64_t limit = 0;  ///< > 0: so many images, at equal distances
+  std::optional<int64_t> limit = {};  ///< so many images, at equal distances
 };
 
 class ImageFolder final : public Dataset {

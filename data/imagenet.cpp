@@ -130,7 +130,7 @@ DatasetPair open(const std::string& name, const fs::path& root, const OpenReques
   if (is_folder(train_root)) train = read_split(train_root, o.progress);
   std::vector<int32_t> labels;
   if (!is_folder(val_root)) throw DataError(concat(val_root.string(), ": no such folder; validation images lie there"));
-  if (o.val_labels.empty()) {
+  if (!o.val_labels) {
     val = read_split(val_root, o.progress);
     if (val.size() == 0) {
       throw DataError(concat(val_root.string(), ": no <class>/*.JPEG in it; for images without class folders name a ",
@@ -142,18 +142,19 @@ DatasetPair open(const std::string& name, const fs::path& root, const OpenReques
   }
   const bool trains = train.size() > 0;
   const ClassNumbers classes = number(trains ? train.classes : val.classes);
-  labels = o.val_labels.empty() ? match_labels(val, classes, val_root) : read_labels(o.val_labels, val, classes);
+  labels = !o.val_labels ? match_labels(val, classes, val_root) : read_labels(*o.val_labels, val, classes);
 
   DatasetInfo info;
   info.name = name;
   info.height = info.width = o.image_size;
   info.classes = static_cast<int64_t>(classes.size());
+  for (const auto& [class_name, place] : classes) info.class_names.push_back(class_name);
   info.mean = {.485f, .456f, .406f};
   info.deviation = {.229f, .224f, .225f};
   DatasetPair pair;
-  how.limit = request.limit_val;
+  how.limit = o.limit_val;
   pair.val = std::make_shared<ImageFolder>(info, val_root, std::move(val), std::move(labels), how);
-  how.limit = request.limit_train;
+  how.limit = o.limit_train;
   if (trains) {
     pair.train = std::make_shared<ImageFolder>(info, train_root, std::move(train), std::vector<int32_t>{}, how);
   }

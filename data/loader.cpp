@@ -38,6 +38,17 @@ struct Work {
   int64_t units() const { return (count + kUnit - 1) / kUnit; }
 };
 
+/// Where a batch is made: the batch, or why it could not even be begun.
+struct Slot {
+  std::shared_ptr<Work> work;
+  std::exception_ptr error;
+  bool done() const { return error || (work && work->ready); }
+};
+
+constexpr auto kPoll = std::chrono::milliseconds(100);
+/// How long an interrupted loader waits for workers that may hang.
+constexpr auto kPatience = std::chrono::seconds(1);
+
 /// Moves the samples without a fault together.
 void leave_out_faults(Work& work) {
   const int64_t image = work.batch.images.shape().numel_from(1);
@@ -59,7 +70,7 @@ void leave_out_faults(Work& work) {
 
 }  // namespace
 
-struct DataLoader::Impl {
+struct DataLoader::Impl : std::enable_shared_from_this<Impl> {
   const std::shared_ptr<const Dataset> dataset;
   const LoaderOptions options;
   const Transform transform;
@@ -71,19 +82,21 @@ struct DataLoader::Impl {
 
   // Batches [consumed, begun) are ready or being made, batch b in slot b % prefetch.
   std::mutex mutex;
-  std::condition_variable wanted, ready;
+  std::condition_variable wanted, ready, ended;
   std::shared_ptr<const Epoch> epoch;
   int64_t begun = 0, consumed = 0;
-  std::vector<std::shared_ptr<Work>> ring;
+  std::vector<Slot> ring;
   bool stopping = false;
   std::vector<std::thread> workers;
+  int running = 0;
 
   Impl(std::shared_ptr<const Dataset> data, const LoaderOptions& settings);
-  ~Impl() { stop(); }
-  void stop();
-  void run();
+  void start_workers();
+  void stop() noexcept;
+  void run() noexcept;
   std::shared_ptr<Work> begin_batch(int64_t index) const;
-  std::shared_ptr<Work> claim();
+  std::shared_ptr<Work> claim() noexcept;
+  void wait_for_slot(std::unique_lock<std::mutex>& lock, const Slot& slot);
   void fill(Work& work, int64_t unit) const;
   std::shared_ptr<Work> take();
   void account(const Work& work);
@@ -118,20 +131,34 @@ DataLoader::Impl::Impl(std::shared_ptr<const Dataset> data, const LoaderOptions&
   const int64_t size = dataset->size(), full = size / options.batch_size;
   batches = full + (!options.drop_last && size % options.batch_size != 0 ? 1 : 0);
   ring.resize(static_cast<size_t>(options.prefetch));
+}
+
+void DataLoader::Impl::start_workers() {
   try {
-    for (int i = 0; i < options.workers; ++i) workers.emplace_back([this] { run(); });
+    workers.reserve(static_cast<size_t>(options.workers));
+    for (int i = 0; i < options.workers; ++i) {
+      workers.emplace_back([self = shared_from_this()] { self->run(); });
+      const std::lock_guard lock(mutex);
+      ++running;
+    }
   } catch (...) {  // the system has no more threads; those that run must end before we go
     stop();
     throw;
   }
 }
 
-void DataLoader::Impl::stop() {
-  {
-    const std::lock_guard lock(mutex);
-    stopping = true;
-  }
+/// Waits for the workers' end; of an interrupted program not for ever, they may hang in a file system that does.
+void DataLoader::Impl::stop() noexcept {
+  std::unique_lock lock(mutex);
+  stopping = true;
   wanted.notify_all();
+  const auto begin = std::chrono::steady_clock::now();
+  while (options.interrupted && !ended.wait_for(lock, kPoll, [&] { return running == 0; })) {
+    if (std::chrono::steady_clock::now() - begin < kPatience || !options.interrupted()) continue;
+    for (std::thread& worker : workers) worker.detach();
+    return;
+  }
+  lock.unlock();
   for (std::thread& worker : workers) worker.join();
 }
 
@@ -150,26 +177,33 @@ std::shared_ptr<Work> DataLoader::Impl::begin_batch(int64_t index) const {
 }
 
 /// The batch that needs a worker next, begun if there is room for one more; null: none. Call it with the lock.
-std::shared_ptr<Work> DataLoader::Impl::claim() {
+std::shared_ptr<Work> DataLoader::Impl::claim() noexcept {
   if (!epoch) return nullptr;
   for (int64_t index = consumed; index < begun; ++index) {
-    auto& work = ring[static_cast<size_t>(index) % ring.size()];
-    if (work->claimed < work->units()) return work;
+    const auto& work = ring[static_cast<size_t>(index) % ring.size()].work;
+    if (work && work->claimed < work->units()) return work;
   }
-  if (begun == batches || begun == consumed + static_cast<int64_t>(ring.size())) return nullptr;
-  auto& work = ring[static_cast<size_t>(begun) % ring.size()];
-  work = begin_batch(begun);
-  ++begun;
-  return work;
+  while (begun < batches && begun < consumed + static_cast<int64_t>(ring.size())) {
+    Slot& slot = ring[static_cast<size_t>(begun) % ring.size()];
+    try {
+      slot.work = begin_batch(begun);
+    } catch (...) {  // no memory: next() throws it in this batch's place
+      slot.error = std::current_exception();
+      ready.notify_one();
+    }
+    ++begun;
+    if (slot.work) return slot.work;
+  }
+  return nullptr;
 }
 
 /// A worker's life: claim a unit, fill it unlocked; who fills the last one of a batch finishes it.
-void DataLoader::Impl::run() {
+void DataLoader::Impl::run() noexcept {
   std::unique_lock lock(mutex);
   for (;;) {
     std::shared_ptr<Work> work;
     wanted.wait(lock, [&] { return stopping || (work = claim()); });
-    if (stopping) return;
+    if (stopping) break;
     const int64_t unit = work->claimed++;
     lock.unlock();
     std::exception_ptr error;
@@ -182,11 +216,18 @@ void DataLoader::Impl::run() {
     if (error && (!work->error || unit < work->error_at)) work->error = error, work->error_at = unit;
     if (--work->left > 0) continue;
     lock.unlock();
-    leave_out_faults(*work);
+    try {
+      leave_out_faults(*work);
+    } catch (...) {
+      error = std::current_exception();
+    }
     lock.lock();
+    if (error && !work->error) work->error = error;
     work->ready = true;
     ready.notify_one();
   }
+  --running;
+  ended.notify_all();
 }
 
 void DataLoader::Impl::fill(Work& work, int64_t unit) const {
@@ -211,16 +252,26 @@ std::shared_ptr<Work> DataLoader::Impl::take() {
     leave_out_faults(*work);
     return work;
   }
+  std::exception_ptr error;
   {
     std::unique_lock lock(mutex);
-    std::shared_ptr<Work>& place = ring[static_cast<size_t>(consumed) % ring.size()];
-    ready.wait(lock, [&] { return place && place->ready; });
-    work = std::move(place);
-    place.reset();
+    Slot& slot = ring[static_cast<size_t>(consumed) % ring.size()];
+    wait_for_slot(lock, slot);
+    error = slot.error;
+    work = std::move(slot.work);
+    slot = {};
     ++consumed;
   }
   wanted.notify_all();
+  if (error) std::rethrow_exception(error);
   return work;
+}
+
+void DataLoader::Impl::wait_for_slot(std::unique_lock<std::mutex>& lock, const Slot& slot) {
+  if (!options.interrupted) return ready.wait(lock, [&] { return slot.done(); });
+  while (!ready.wait_for(lock, kPoll, [&] { return slot.done(); })) {
+    if (options.interrupted()) throw LoadInterrupted();
+  }
 }
 
 /// Counts what is bad in a batch that is handed out: in the order of the batches, so that the limit is reached at the
@@ -238,9 +289,11 @@ void DataLoader::Impl::account(const Work& work) {
 }
 
 DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
-    : impl_(std::make_unique<Impl>(std::move(dataset), options)) {}
+    : impl_(std::make_shared<Impl>(std::move(dataset), options)) {
+  impl_->start_workers();
+}
 
-DataLoader::~DataLoader() = default;
+DataLoader::~DataLoader() { impl_->stop(); }
 
 int64_t DataLoader::batches_per_epoch() const { return impl_->batches; }
 
@@ -261,7 +314,7 @@ void DataLoader::start(int64_t epoch, int64_t first_batch) {
     const std::lock_guard lock(impl_->mutex);
     impl_->epoch = std::move(next);
     impl_->begun = impl_->consumed = first_batch;
-    for (auto& slot : impl_->ring) slot.reset();
+    for (Slot& slot : impl_->ring) slot = {};
   }
   impl_->waited = 0;
   impl_->wanted.notify_all();

@@ -1,5 +1,6 @@
 #pragma once
 // DataLoader: shuffles, augments and normalises ahead of training on worker threads.
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -13,6 +14,11 @@ struct Batch {
   Tensor labels;  ///< {N} int32
 };
 
+/// Waiting for a batch was given up because LoaderOptions::interrupted said so. Exit code 130.
+struct LoadInterrupted : Error {
+  LoadInterrupted() : Error("interrupted while waiting for data", 130) {}
+};
+
 struct LoaderOptions {
   int64_t batch_size = 128;
   int workers = 1;  ///< threads; 0: load within next()
@@ -23,6 +29,9 @@ struct LoaderOptions {
   uint64_t seed = 0;
   int prefetch = 4;     ///< batches ready ahead of time
   int64_t max_bad = 0;  ///< images that cannot be decoded and may be left out of their batches
+  /// Asked about ten times a second while next() waits for a worker; true: it throws LoadInterrupted. The loader's end
+  /// then leaves behind workers that do not come back within a second (a file system that hangs).
+  std::function<bool()> interrupted = {};
 };
 
 /// The data of an epoch depend on (seed, epoch, index) alone, never on the number of workers. For one calling thread.
@@ -36,7 +45,7 @@ class DataLoader {
   void start(int64_t epoch, int64_t first_batch = 0);
   /// The next batch; nothing at the end of the epoch. Images that cannot be decoded are left out: the batch is smaller,
   /// or has none at all. A worker's exception is rethrown here, in order; the call after it gives the batch after.
-  /// Throws DataError when more than max_bad images were bad.
+  /// Throws DataError when more than max_bad images were bad, and LoadInterrupted.
   std::optional<Batch> next();
   /// What was wrong with each image left out so far, in the order of the batches, each image once.
   const std::vector<std::string>& bad_images() const;
@@ -45,7 +54,7 @@ class DataLoader {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // workers that hang keep it
 };
 
 }  // namespace ntq

@@ -1,5 +1,8 @@
 // Data sets by name. A new one: its opener in sources.h and a line in the table below.
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include "data/sources.h"
 #include "engine/check.h"
@@ -22,9 +25,8 @@ class Normalised final : public Dataset {
  public:
   Normalised(std::shared_ptr<Dataset> inner, const DatasetOptions& options)
       : inner_(std::move(inner)), info_(inner_->info()) {
-    const auto given = [](const std::array<float, 3>& values) { return values != std::array<float, 3>{}; };
-    if (given(options.mean)) info_.mean = options.mean;
-    if (given(options.deviation)) info_.deviation = options.deviation;
+    info_.mean = options.mean.value_or(info_.mean);
+    info_.deviation = options.deviation.value_or(info_.deviation);
   }
   int64_t size() const override { return inner_->size(); }
   Sample get(int64_t index) const override { return inner_->get(index); }
@@ -32,34 +34,49 @@ class Normalised final : public Dataset {
     return inner_->load(index, context, out);
   }
   const DatasetInfo& info() const override { return info_; }
+  std::string fingerprint() const override { return inner_->fingerprint(); }
 
  private:
   std::shared_ptr<Dataset> inner_;
   DatasetInfo info_;
 };
 
-std::string data_root(const std::string& dir) {
-  if (!dir.empty()) return dir;
+std::string data_root(const std::optional<std::string>& dir) {
+  if (dir) return *dir;
   const char* variable = std::getenv("NTQ_DATA_DIR");
   return variable != nullptr && *variable != '\0' ? variable : "./datasets";
 }
 
+void check_options(const DatasetOptions& o) {
+  for (const auto& limit : {o.limit_train, o.limit_val}) {
+    check(!limit || *limit >= 1, "open_dataset: limits are image counts of 1 or more, found ", limit.value_or(0));
+  }
+  for (const auto& path : {o.dir, o.val_labels}) {
+    check(!path || !path->empty(), "open_dataset: the name of the data folder or of the list of labels is empty");
+  }
+  const auto finite = [](float value) { return std::isfinite(value); };
+  if (o.mean) check(std::all_of(o.mean->begin(), o.mean->end(), finite), "open_dataset: the mean is not finite");
+  for (const float value : o.deviation.value_or(std::array<float, 3>{1, 1, 1})) {
+    check(finite(value) && value > 0, "open_dataset: a deviation is ", value, ", expected above 0");
+  }
+}
+
 }  // namespace
 
-DatasetPair open_dataset(const std::string& name, const std::string& dir, int64_t limit_train, int64_t limit_val) {
+DatasetPair open_dataset(const std::string& name, std::optional<std::string> dir, std::optional<int64_t> limit_train,
+                         std::optional<int64_t> limit_val) {
   DatasetOptions options;
-  options.dir = dir, options.limit_train = limit_train, options.limit_val = limit_val;
+  options.dir = std::move(dir), options.limit_train = limit_train, options.limit_val = limit_val;
   return open_dataset(name, options);
 }
 
 DatasetPair open_dataset(const std::string& name, const DatasetOptions& options) {
-  check(options.limit_train >= 0 && options.limit_val >= 0,
-        "open_dataset: limits are image counts >= 0 (0: all), found ", options.limit_train, " and ", options.limit_val);
+  check_options(options);
   std::string known;
   for (const Entry& entry : kEntries) {
     if (name == entry.name) {
-      DatasetPair pair = entry.open({data_root(options.dir), options.limit_train, options.limit_val, options});
-      if (options.mean != std::array<float, 3>{} || options.deviation != std::array<float, 3>{}) {
+      DatasetPair pair = entry.open({data_root(options.dir), options});
+      if (options.mean || options.deviation) {
         if (pair.train) pair.train = std::make_shared<Normalised>(pair.train, options);
         pair.val = std::make_shared<Normalised>(pair.val, options);
       }

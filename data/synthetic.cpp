@@ -1,4 +1,5 @@
 // Images made in code, for tests and benchmarks: ten classes that a small network tells apart within an epoch or two.
+#include "data/class_names.h"
 #include "data/memory_dataset.h"
 #include "data/sources.h"
 #include "engine/random.h"
@@ -37,7 +38,7 @@ void draw(const RandomKey& key, int32_t label, uint8_t* pixels) {
   }
 }
 
-std::shared_ptr<Dataset> make(const char* part, int64_t count) {
+std::shared_ptr<Dataset> make(const char* part, int64_t count, const std::vector<std::string>& classes) {
   std::vector<uint8_t> pixels(static_cast<size_t>(count * kImage));
   std::vector<int32_t> labels(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
@@ -45,15 +46,18 @@ std::shared_ptr<Dataset> make(const char* part, int64_t count) {
     draw({0, stream_id(part), static_cast<uint32_t>(i)}, static_cast<int32_t>(i % kClasses),
          pixels.data() + i * kImage);
   }
-  const DatasetInfo info{"synthetic", kSide, kSide, 3, kClasses, {.5f, .5f, .5f}, {.25f, .25f, .25f}, true};
-  return std::make_shared<MemoryDataset>(info, std::move(pixels), std::move(labels));
+  DatasetInfo info{"synthetic", kSide, kSide, 3, kClasses, {.5f, .5f, .5f}, {.25f, .25f, .25f}, true};
+  for (int64_t i = 0; i < kClasses; ++i) info.class_names.push_back(std::to_string(i));
+  relabel(info, labels, classes);
+  return std::make_shared<MemoryDataset>(std::move(info), std::move(pixels), std::move(labels));
 }
 
 }  // namespace
 
 DatasetPair open_synthetic(const OpenRequest& request) {
-  return {make("synthetic train", limited(2000, request.limit_train)),
-          make("synthetic val", limited(500, request.limit_val))};
+  const DatasetOptions& o = request.options;
+  return {make("synthetic train", limited(2000, o.limit_train), o.class_names),
+          make("synthetic val", limited(500, o.limit_val), o.class_names)};
 }
 
 }  // namespace ntq

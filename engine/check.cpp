@@ -5,7 +5,7 @@ namespace ntq {
 void fail_check(const Condition& where, const std::string& message) {
   std::string file = where.file;
   if (const auto slash = file.find_last_of('/'); slash != std::string::npos) file.erase(0, slash + 1);
-  throw std::invalid_argument(concat(message, " (", file, ":", where.line, ")"));
+  throw WrongCall(message, concat(file, ":", where.line));
 }
 
 }  // namespace ntq

@@ -3,6 +3,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace ntq {
 
@@ -34,6 +35,17 @@ struct DeviceError : Error {
   explicit DeviceError(const std::string& what) : Error(what, 6) {}
 };
 
+/// A wrong call, as check() throws it. The message is for users of the program too, so the place of the check, for who
+/// debugs ("shape.cpp:18"), stands beside it.
+class WrongCall : public std::invalid_argument {
+ public:
+  WrongCall(const std::string& what, std::string place) : std::invalid_argument(what), place_(std::move(place)) {}
+  const std::string& place() const { return place_; }
+
+ private:
+  std::string place_;
+};
+
 /// Joins anything printable: concat("size ", 3) == "size 3".
 template <class... Args>
 std::string concat(const Args&... args) {
@@ -54,7 +66,7 @@ struct Condition {
 
 [[noreturn]] void fail_check(const Condition& where, const std::string& message);
 
-/// Throws std::invalid_argument with the joined message and the caller's place unless `condition` holds.
+/// Throws WrongCall, a std::invalid_argument, with the joined message unless `condition` holds.
 template <class... Args>
 void check(Condition condition, const Args&... message) {
   if (!condition.holds) fail_check(condition, concat(message...));

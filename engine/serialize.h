@@ -60,6 +60,10 @@ TensorHeader parse_header(std::string_view bytes, const std::string& name);
 /// more than `max_bytes` too.
 std::string read_text_file(const std::string& path, uint64_t max_bytes = 64 << 20);
 
+/// Throws what writing `path` would throw before its first byte (no such folder, no permission, no regular file), so
+/// that work can begin knowing where its result goes. Leaves nothing behind.
+void check_writable(const std::string& path);
+
 /// Writes `text` to `path` by the same temporary-flush-rename steps. Throws CheckpointError.
 void write_file_atomically(const std::string& path, std::string_view text);
 

@@ -9,9 +9,12 @@ namespace ntq {
 namespace {
 
 const Conv2dOptions& checked(const Conv2dOptions& o) {
-  check(o.in_channels >= 1 && o.out_channels >= 1 && o.kernel >= 1 && o.stride >= 1 && o.padding >= 0, "Conv2d ",
-        o.name, ": channels, kernel and stride must be >= 1 and padding >= 0, found in ", o.in_channels, ", out ",
-        o.out_channels, ", kernel ", o.kernel, ", stride ", o.stride, ", padding ", o.padding);
+  constexpr int64_t kMost = int64_t{1} << 30;
+  const auto fits = [](int64_t size, int64_t least) { return size >= least && size <= kMost; };
+  check(
+      fits(o.in_channels, 1) && fits(o.out_channels, 1) && fits(o.kernel, 1) && fits(o.stride, 1) && fits(o.padding, 0),
+      "Conv2d ", o.name, ": channels, kernel and stride must be >= 1 and padding >= 0, none above 2^30, found in ",
+      o.in_channels, ", out ", o.out_channels, ", kernel ", o.kernel, ", stride ", o.stride, ", padding ", o.padding);
   return o;
 }
 

@@ -14,7 +14,7 @@ QuantSpec LayerMaker::spec(QuantSpec base, const std::string& name, Place place)
   base.seed = options_.seed;
   base.name.clear();  // the layer names its quantizers
   if (base.bits == 32) return base;
-  if (place != Place::inner && options_.first_last_bits != 0) base.bits = options_.first_last_bits;
+  if (place != Place::inner) base.bits = options_.first_last_bits.value_or(base.bits);
   if (const auto exception = options_.bits_of.find(name); exception != options_.bits_of.end())
     base.bits = exception->second;
   return base;

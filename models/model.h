@@ -2,6 +2,7 @@
 // Models by name.
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ struct ModelOptions {
   QuantSpec weight = {};                    ///< for every conv and linear layer; bits 32: full precision
   QuantSpec activation = {};                ///< for every conv and linear input; the first layer's input is signed
   bool zero_init_residual = false;          ///< the last batch norm of a block starts at 0: the block at its shortcut
-  int first_last_bits = 0;                  ///< bits of the first conv and of the classifier; 0: as the others
+  std::optional<int> first_last_bits = {};  ///< bits of the first conv and of the classifier, if not as the others
   std::map<std::string, int> bits_of = {};  ///< exceptions by dotted layer name: bits of weights and inputs
   uint64_t seed = 0;                        ///< of the initial weights and of the noise
 };

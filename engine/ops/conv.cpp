@@ -1,9 +1,21 @@
 #include "engine/ops/conv.h"
 
+#include <algorithm>
+
 #include "engine/backend/backend.h"
 
 namespace ntq {
 namespace {
+
+constexpr int64_t kFarthest = int64_t{1} << 30;  // stride and padding, in pixels: sums of them stay far from overflow
+
+/// Refuses what nobody can compute, before sizes of patches and packed filters overflow.
+void check_work(const char* op, const ConvGeometry& g) {
+  double macs = 1;
+  for (const int64_t size : {g.batch, g.out_h, g.out_w, g.out_c, g.kernel_h, g.kernel_w, g.in_c})
+    macs *= static_cast<double>(std::max<int64_t>(size, 1));
+  check(macs <= 0x1p60, op, ": more than 2^60 products");
+}
 
 Tensor run(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Shape& out) {
   Tensor y = Tensor::empty(out, DType::f32, x.device());
@@ -32,8 +44,9 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& options) {
   check(w.shape().rank() == 4, "conv2d: expected filters {Cout,Kh,Kw,Cin}, found ", w.shape());
   check(x.size(3) == w.size(3), "conv2d: images ", x.shape(), " have ", x.size(3), " channels, filters ", w.shape(),
         " expect ", w.size(3));
-  check(options.stride >= 1 && options.padding >= 0, "conv2d: expected stride >= 1 and padding >= 0, found ",
-        options.stride, " and ", options.padding);
+  check(options.stride >= 1 && options.stride <= kFarthest && options.padding >= 0 && options.padding <= kFarthest,
+        "conv2d: expected stride >= 1 and padding >= 0, at most 2^30, found ", options.stride, " and ",
+        options.padding);
   ConvGeometry g{.batch = x.size(0), .in_h = x.size(1), .in_w = x.size(2), .in_c = x.size(3)};
   g.out_c = w.size(0);
   g.kernel_h = w.size(1);
@@ -45,6 +58,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& options) {
         " are larger than the images ", x.shape());
   g.out_h = room_h / g.stride + 1;
   g.out_w = room_w / g.stride + 1;
+  check_work("conv2d", g);
   return run(g, x, w, {g.batch, g.out_h, g.out_w, g.out_c});
 }
 
@@ -53,6 +67,7 @@ Tensor linear(const Tensor& x, const Tensor& w) {
         "linear: expected x {N,in} and w {out,in}, found ", x.shape(), " and ", w.shape());
   ConvGeometry g{.batch = x.size(0), .in_c = x.size(1)};
   g.out_c = w.size(0);
+  check_work("linear", g);
   return run(g, x, w, {x.size(0), w.size(0)});
 }
 

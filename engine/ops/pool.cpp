@@ -5,11 +5,15 @@
 namespace ntq {
 namespace {
 
+constexpr int64_t kFarthest = int64_t{1} << 30;  // kernel and stride, in pixels: sums of them stay far from overflow
+
 PoolGeometry geometry(const char* op, const Tensor& x, const PoolOptions& o) {
   check(x.shape().rank() == 4, op, ": expected images {N,H,W,C}, found ", x.shape());
-  check(o.kernel >= 1 && o.stride >= 1 && o.padding >= 0 && 2 * o.padding <= o.kernel, op,
-        ": expected kernel >= 1, stride >= 1 and 0 <= padding <= kernel / 2, found ", o.kernel, ", ", o.stride, ", ",
-        o.padding);
+  check(o.kernel >= 1 && o.kernel <= kFarthest && o.stride >= 1 && o.stride <= kFarthest && o.padding >= 0 &&
+            o.padding <= o.kernel / 2,
+        op, ": expected kernel and stride of 1 to 2^30 and 0 <= padding <= kernel / 2, found ", o.kernel, ", ",
+        o.stride, ", ", o.padding);
+  check(x.size(1) >= 1 && x.size(2) >= 1, op, ": expected images with pixels, found ", x.shape());
   PoolGeometry g{.batch = x.size(0), .in_h = x.size(1), .in_w = x.size(2), .channels = x.size(3)};
   g.kernel = o.kernel;
   g.stride = o.stride;

@@ -60,6 +60,17 @@ size_t InputFile::read(void* to, size_t bytes) {
   return done;
 }
 
+std::string InputFile::start(size_t bytes) const {
+  std::string text(bytes, '\0');
+  ssize_t got;
+  do {
+    got = ::pread(file_, text.data(), text.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) fail(errno);
+  text.resize(static_cast<size_t>(got));
+  return text;
+}
+
 void InputFile::skip(uint64_t bytes) {
   if (::lseek(file_, static_cast<off_t>(bytes), SEEK_CUR) < 0) fail(errno);
 }

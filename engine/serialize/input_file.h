@@ -18,6 +18,8 @@ class InputFile {
   uint64_t size() const { return size_; }
   /// Up to `bytes` bytes, fewer at the end of the file only. Throws CheckpointError.
   size_t read(void* to, size_t bytes);
+  /// The first `bytes` bytes, fewer of a shorter file; reading goes on where it was.
+  std::string start(size_t bytes) const;
   /// Leaves out the next `bytes` bytes.
   void skip(uint64_t bytes);
 

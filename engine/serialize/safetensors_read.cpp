@@ -6,6 +6,7 @@
 
 #include "engine/serialize.h"
 #include "engine/serialize/input_file.h"
+#include "engine/serialize/other_formats.h"
 #include "engine/serialize/safetensors_header.h"
 
 namespace ntq {
@@ -20,6 +21,7 @@ constexpr uint64_t kLengthBytes = 8;
 struct Source {
   const std::string& name;
   uint64_t size;
+  std::string start;  // the first kFormatBytes, to say what a file of another kind is
   std::function<void(void* to, size_t bytes)> read;
   std::function<void(uint64_t bytes)> skip;
 };
@@ -39,8 +41,14 @@ std::string read_header_text(const Source& source) {
 }
 
 Header read_header(Source& source) {
-  const std::string text = read_header_text(source);
-  return safetensors::parse_header(text, source.size - kLengthBytes - text.size(), source.name);
+  try {
+    const std::string text = read_header_text(source);
+    return safetensors::parse_header(text, source.size - kLengthBytes - text.size(), source.name);
+  } catch (const CheckpointError&) {
+    const std::string known = what_is(source.start, source.name);
+    if (known.empty()) throw;
+    throw CheckpointError(concat(printable(source.name), ": ", known));
+  }
 }
 
 /// The values of a tensor that is not kept; their checksum, if it is asked for.
@@ -102,7 +110,7 @@ TensorHeader read_public_header(Source source) {
 }
 
 Source source_of(InputFile& file, const std::string& path) {
-  return {path, file.size(),
+  return {path, file.size(), file.start(kFormatBytes),
           [&](void* to, size_t bytes) {
             const size_t got = file.read(to, bytes);
             if (got < bytes) damaged(path, "reading stopped before the end, after ", got, " of ", bytes, " bytes");
@@ -112,7 +120,7 @@ Source source_of(InputFile& file, const std::string& path) {
 
 /// `bytes` is used up.
 Source source_of(std::string_view& bytes, const std::string& name) {
-  return {name, bytes.size(),
+  return {name, bytes.size(), std::string(bytes.substr(0, kFormatBytes)),
           [&](void* to, size_t count) {
             std::memcpy(to, bytes.data(), count);
             bytes.remove_prefix(count);

@@ -85,6 +85,8 @@ void save_tensors(const std::string& path, const TensorFile& file) {
   out.commit();
 }
 
+void check_writable(const std::string& path) { const AtomicFile file(path); }
+
 void write_file_atomically(const std::string& path, std::string_view text) {
   AtomicFile out(path);
   out.write(text.data(), text.size());

@@ -139,7 +139,7 @@ TEST_CASE("a folder that cannot be written to ends in 4") {
 
 TEST_CASE("a loss that is not a number ends in 5 and keeps the last good checkpoint") {
   const TempFolder folder;
-  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 3 --lr 1e6 --weight-decay 1e6 --output " + folder.path);
+  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 3 --lr 1000 --weight-decay 1e6 --output " + folder.path);
   CHECK_MESSAGE(outcome.code == 5, outcome.out, outcome.err);
   CHECK_MESSAGE(contains(outcome.err, "epoch 1, step 3: the loss is not a number; first: "), outcome.err);
   CHECK(contains(outcome.err, "last.bin"));

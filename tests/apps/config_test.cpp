@@ -113,6 +113,41 @@ TEST_CASE("wrong options end in one line that says what is allowed") {
   CHECK_THROWS_AS(parse({"cifar10", "resnet20", "--precision", "bf16"}), ntq::DeviceError);
 }
 
+TEST_CASE("a legal value never stands for what was not given") {
+  const TrainConfig c =
+      parse({"cifar10", "resnet20", "--mean", "0,0,0", "--lr", "0", "--workers", "0", "--seed", "0"})->config;
+  CHECK(*c.mean == "0,0,0");
+  CHECK(*c.lr == 0);
+  CHECK(*c.workers == 0);
+  CHECK_FALSE(c.std);
+  CHECK_FALSE(c.threads);
+  // And nothing stands for "not given" but leaving it out.
+  for (const char* option :
+       {"--limit-train", "--limit-val", "--threads", "--weight-bits", "--act-bits", "--first-last-bits"}) {
+    CHECK_MESSAGE(contains(usage_error({"cifar10", "resnet20", "--bits", "4", option, "0"}), option), option);
+  }
+  for (const char* option : {"--workers", "--max-bad-images", "--pretrain-epochs"}) {
+    CHECK_MESSAGE(contains(usage_error({"cifar10", "resnet20", option, "-1"}), option), option);
+  }
+  for (const char* option : {"--data-dir", "--val-labels", "--init", "--output", "--mean", "--std", "--config"}) {
+    CHECK_MESSAGE(contains(usage_error({"cifar10", "resnet20", option, ""}), option), option);
+  }
+  CHECK(
+      contains(usage_error({"cifar10", "resnet20", "--std", "0.2,0,0.2"}), "--std: expected three numbers in (0, 1]"));
+  CHECK(contains(usage_error({"cifar10", "resnet20", "--lr", "1001"}), "--lr: expected 0 to 1000, found 1001"));
+  CHECK(contains(usage_error({"cifar10", "resnet20", "--output", "\xfc"}), "UTF-8"));
+}
+
+TEST_CASE("defaults lie within what their options allow") {
+  TrainConfig c;
+  c.dataset = "imagenet", c.model = "resnet50";
+  CHECK_NOTHROW(validate(c));
+  CHECK_NOTHROW(validate(resolve(c)));
+  CHECK(loader_workers(c) >= 1);
+  CHECK(loader_workers(c) <= 256);
+  CHECK(reset_impossible_run_options(c).empty());
+}
+
 TEST_CASE("wrong config files are refused") {
   const TempFolder folder;
   const auto error = [&](const std::string& text) {
@@ -133,6 +168,9 @@ TEST_CASE("wrong config files are refused") {
 TEST_CASE("--resume takes a run or nothing") {
   CHECK(*parse({"--resume"})->resume == "");
   CHECK(*parse({"--resume", "runs/x"})->resume == "runs/x");
+  CHECK(contains(usage_error({"--resume", ""}), "found an empty one"));
+  CHECK(contains(usage_error({"--resume="}), "found an empty one"));
+  CHECK(contains(usage_error({"cifar10", "resnet20", "--allow-data-change"}), "only together with --resume"));
   const auto command = parse({"cifar10", "resnet20", "--bits", "4", "--resume", "--threads", "2"});
   CHECK(*command->resume == "");
   CHECK(command->given_json["bits"] == 4);

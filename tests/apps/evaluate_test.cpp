@@ -113,7 +113,7 @@ TEST_CASE("the layer report measures and changes nothing") {
 }
 
 TEST_CASE("evaluation covers every image, with and without a last small batch, and keeps the mode") {
-  const auto data = open_dataset("synthetic", "", 10, 21);
+  const auto data = open_dataset("synthetic", {}, 10, 21);
   ModelOptions options;
   const auto model = make_model("resnet20", options);
   double first_loss = 0;

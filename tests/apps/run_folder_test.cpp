@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/check.h"
+#include "engine/serialize.h"
 #include "tests/apps/tools.h"
+#include "tests/support/text.h"
 
 using namespace ntq::apps;
 using namespace ntq::test;
@@ -21,6 +23,13 @@ TrainConfig config(const std::string& output, int64_t bits) {
   c.bits = bits;
   c.output = output;
   return resolve(c);
+}
+
+/// A last.bin that says no more than which data it was trained on.
+void write_checkpoint_of(const RunFolder& run, const DataRecord& data) {
+  ntq::TensorFile file;
+  put_record(file.metadata, data, {});
+  ntq::save_tensors(run.file("last.bin"), file);
 }
 
 void make_older(const RunFolder& run, int seconds) {
@@ -43,18 +52,110 @@ TEST_CASE("a run folder is never one that is there already") {
 TEST_CASE("a finished full-precision run of the same recipe is found") {
   const TempFolder folder;
   const TrainConfig fp = config(folder.path, 32);
+  const DataRecord data{{"cat", "dog"}, {8, "list:00000001"}, {4, "list:00000002"}};
   const RunFolder run = create_run(fp);
-  CHECK_FALSE(find_finished(fp));
-  write_file(run.file("last.bin"), "x");
-  CHECK_FALSE(find_finished(fp));
+  CHECK_FALSE(find_finished(fp, data).run);
+  write_checkpoint_of(run, data);
+  CHECK_FALSE(find_finished(fp, data).run);
   write_file(run.file("result.json"), "{}");
-  REQUIRE(find_finished(fp));
-  CHECK(find_finished(fp)->path == run.path);
+  REQUIRE(find_finished(fp, data).run);
+  CHECK(find_finished(fp, data).run->path == run.path);
   TrainConfig other = fp;
   other.threads = 7;
-  CHECK(find_finished(other));
+  CHECK(find_finished(other, data).run);
   other.seed = 1;
-  CHECK_FALSE(find_finished(other));
+  CHECK_FALSE(find_finished(other, data).run);
+  CHECK(find_finished(other, data).passed_over.empty());
+}
+
+TEST_CASE("a finished full-precision run of other training data is passed over, and why is said") {
+  const TempFolder folder;
+  const TrainConfig fp = config(folder.path, 32);
+  const DataRecord data{{"cat", "dog"}, {8, "list:00000001"}, {4, "list:00000002"}};
+  const RunFolder run = create_run(fp);
+  write_checkpoint_of(run, data);
+  write_file(run.file("result.json"), "{}");
+
+  const auto why = [&](const DataRecord& here) {
+    const FinishedRun found = find_finished(fp, here);
+    CHECK_FALSE(found.run);
+    return found.passed_over.size() == 1 ? found.passed_over[0] : "";
+  };
+  DataRecord here = data;
+  here.val = {5, "list:00000003"};  // decides nothing about the weights of the last epoch
+  CHECK(find_finished(fp, here).run);
+  here = data;
+  here.classes[1] = "emu";
+  CHECK(why(here) == run.path + " is of the same recipe, but not taken: class 1 is 'dog' there, 'emu' here");
+  here = data;
+  here.classes.push_back("emu");
+  CHECK(contains(why(here), "2 classes there (cat, dog), 3 here (cat, dog, emu)"));
+  here = data;
+  here.train.images = 9;
+  CHECK(contains(why(here), "8 training images there, 9 here"));
+  here = data;
+  here.train.fingerprint = "list:00000009";
+  CHECK(
+      contains(why(here), "as many training images, but not the same ones (list:00000001 there, list:00000009 here)"));
+
+  ntq::save_tensors(run.file("last.bin"), {});  // of an older release
+  CHECK(contains(why(data), "does not say which data"));
+  write_file(run.file("last.bin"), "x");
+  CHECK(contains(why(data), "last.bin"));
+}
+
+TEST_CASE("the first stage is named before it is made") {
+  const TempFolder folder;
+  const RunFolder four = create_run(config(folder.path, 4));
+  const RunFolder stage = create_stage(config(folder.path, 32), four);
+  CHECK(stage.name() == "synthetic-resnet20-fp");
+  CHECK(pretrain_run(four)->path == stage.path);
+  CHECK(stage.has("config.json"));
+  const RunFolder other = create_run(config(folder.path, 4));
+  CHECK(create_stage(config(folder.path, 32), other).name() == "synthetic-resnet20-fp-2");
+}
+
+TEST_CASE("pretrain.json names a folder beside its own and leads nowhere else") {
+  const TempFolder folder;
+  const RunFolder four = create_run(config(folder.path, 4));
+  for (const char* name : {"../victim", "/etc", "..", ".", "", "a/b", "./a"}) {
+    write_file(four.file("pretrain.json"), nlohmann::json{{"run", name}}.dump());
+    CHECK_THROWS_AS(pretrain_run(four), ntq::CheckpointError);
+  }
+}
+
+TEST_CASE("stored run options that this machine does not take stop no run") {
+  const TempFolder folder;
+  const RunFolder run = create_run(config(folder.path, 4));
+  auto json = nlohmann::ordered_json::parse(read_file(run.file("config.json")));
+  json["workers"] = 384;
+  json["threads"] = 100000;
+  json["device"] = "cuda:7";
+  json["save_every"] = 5;
+  write_file(run.file("config.json"), json.dump());
+  const TrainConfig c = read_run_config(run);
+  CHECK_FALSE(c.workers);
+  CHECK_FALSE(c.threads);
+  CHECK(c.device == "auto");
+  CHECK(c.save_every == 5);
+}
+
+TEST_CASE("config.json of an older release: 0, -1 and no text stand for what was not given") {
+  const TempFolder folder;
+  const RunFolder run = create_run(config(folder.path, 32));
+  auto json = nlohmann::ordered_json::parse(read_file(run.file("config.json")));
+  for (const char* key : {"data_dir", "val_labels", "mean", "std", "init"}) json[key] = "";
+  for (const char* key : {"max_bad_images", "pretrain_epochs"}) json[key] = -1;
+  for (const char* key : {"limit_train", "limit_val", "first_last_bits", "threads"}) json[key] = 0;
+  json["workers"] = 1;
+  json.erase("raw");
+  json.erase("refresh_index");
+  write_file(run.file("config.json"), json.dump());
+  const TrainConfig c = read_run_config(run);
+  CHECK_FALSE(c.init);
+  CHECK_FALSE(c.mean);
+  CHECK_FALSE(c.limit_train);
+  CHECK(config_to_json(c, JsonPart::recipe) == config_to_json(config(folder.path, 32), JsonPart::recipe));
 }
 
 TEST_CASE("--resume finds the newest unfinished run of the options given") {
@@ -92,7 +193,7 @@ TEST_CASE("folders that are no runs are refused, or passed over in a search") {
   write_file(folder / "bad/config.json", "{\"epochz\": 1}");
   CHECK_THROWS_AS(read_run_config({folder / "bad"}), ntq::CheckpointError);
   CHECK_FALSE(find_unfinished(folder.path, nlohmann::ordered_json::object()));
-  CHECK_FALSE(find_finished(config(folder.path, 32)));
+  CHECK_FALSE(find_finished(config(folder.path, 32), {}).run);
 }
 
 TEST_CASE("a place that cannot be written to gives one clear error") {

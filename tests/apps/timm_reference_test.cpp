@@ -31,7 +31,7 @@ uint64_t salt_of(const std::string& name) {
 /// The file that timm would have written: its names, its layout, weights by the formula.
 TensorFile timm_file(Module& model) {
   TensorFile file;
-  for (const auto& [name, tensor] : public_weights(model, false)) {
+  for (const auto& [name, tensor] : public_weights(model, Export::weights)) {
     Tensor values = Tensor::empty(tensor.shape());
     const uint64_t salt = salt_of(name);
     const bool matrix = tensor.shape().rank() >= 2;

@@ -45,7 +45,7 @@ TEST_CASE("written and read again: the same weights, for every family") {
     CAPTURE(name);
     const auto model = make_model(name, {.seed = 1}), other = make_model(name, {.seed = 2});
     TensorFile file;
-    file.tensors = public_weights(*model, false);
+    file.tensors = public_weights(*model, Export::weights);
     const LoadReport report = load_weights(*other, read_public_weights(file), {.path = "x", .model = name});
     CHECK(report.missing.empty());
     CHECK(report.left_over.empty());

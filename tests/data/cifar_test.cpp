@@ -54,6 +54,8 @@ TEST_CASE("CIFAR-10 is read in file order, planes become pixels") {
       CHECK(same);
     }
     CHECK(pair.train->info().classes == 10);
+    CHECK(pair.train->info().class_names.size() == 10);
+    CHECK(pair.train->info().class_names[3] == "cat");
     CHECK(pair.train->info().mean[0] == .4914f);
     CHECK_THROWS_AS(pair.val->get(3), std::invalid_argument);
     CHECK_THROWS_AS(pair.val->get(-1), std::invalid_argument);
@@ -70,6 +72,8 @@ TEST_CASE("CIFAR-100 takes the fine label") {
   CHECK(pair.train->get(1).pixels[5] == value(1, 2, 1));
   CHECK(pair.val->size() == 1);
   CHECK(pair.val->info().classes == 100);
+  CHECK(pair.val->info().class_names.size() == 100);
+  CHECK(pair.val->info().class_names[99] == "worm");
 }
 
 TEST_CASE("limits keep the first images, across files") {

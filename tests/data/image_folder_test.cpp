@@ -35,7 +35,7 @@ void write_photos(const TempFolder& at) {
   at.write("train/n03/c.jpeg", image("cmyk.jpg"));
 }
 
-DatasetPair open(const TempFolder& at, const std::string& name = "folder", int64_t limit = 0) {
+DatasetPair open(const TempFolder& at, const std::string& name = "folder", std::optional<int64_t> limit = {}) {
   DatasetOptions options;
   options.dir = at.str();
   options.image_size = 28;

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <new>
 #include <thread>
 
 #include "data/memory_dataset.h"
@@ -250,4 +253,114 @@ TEST_CASE("waiting time grows when data are late and starts afresh") {
   CHECK(loader.wait_seconds() > 0.0005);
   loader.start(1, 5);
   CHECK(loader.wait_seconds() == 0.0);
+}
+
+namespace {
+
+/// load() does not come back before release(); as on a file system that hangs.
+class Stuck final : public Dataset {
+ public:
+  struct Gate {
+    std::mutex mutex;
+    std::condition_variable opened;
+    bool open = false;
+    std::atomic<bool> entered = false;
+  };
+  explicit Stuck(std::shared_ptr<Gate> gate) : inner_(numbered(20)), gate_(std::move(gate)) {}
+  int64_t size() const override { return inner_->size(); }
+  const DatasetInfo& info() const override { return inner_->info(); }
+  Sample get(int64_t index) const override {
+    gate_->entered = true;
+    std::unique_lock lock(gate_->mutex);
+    gate_->opened.wait(lock, [&] { return gate_->open; });
+    return inner_->get(index);
+  }
+
+ private:
+  std::shared_ptr<Dataset> inner_;
+  std::shared_ptr<Gate> gate_;
+};
+
+void release(Stuck::Gate& gate) {
+  const std::lock_guard lock(gate.mutex);
+  gate.open = true;
+  gate.opened.notify_all();
+}
+
+/// Memory that runs out: in load(), or for a batch.
+class Greedy final : public Dataset {
+ public:
+  explicit Greedy(bool batches) : inner_(numbered(40)), info_(inner_->info()) {
+    if (batches) info_.height = int64_t{1} << 25, info_.width = int64_t{1} << 25;
+  }
+  int64_t size() const override { return inner_->size(); }
+  const DatasetInfo& info() const override { return info_; }
+  Sample get(int64_t index) const override {
+    if (index >= 8 && index < 16) throw std::bad_alloc();
+    return inner_->get(index);
+  }
+
+ private:
+  std::shared_ptr<Dataset> inner_;
+  DatasetInfo info_;
+};
+
+}  // namespace
+
+TEST_CASE("a wait for data that do not come can be interrupted") {
+  const auto gate = std::make_shared<Stuck::Gate>();
+  const auto data = std::make_shared<Stuck>(gate);
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    std::atomic<int> asked = 0;
+    LoaderOptions how = options(2);
+    how.interrupted = [&] { return ++asked > 2; };
+    DataLoader loader(data, how);
+    loader.start(0);
+    try {
+      loader.next();
+      FAIL("next() came back");
+    } catch (const LoadInterrupted& e) {
+      CHECK(e.exit_code() == 130);
+    }
+    CHECK(asked == 3);
+    CHECK(gate->entered);
+  }  // with both workers inside of load()
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));
+  release(*gate);  // what was left behind ends on its own
+}
+
+TEST_CASE("interrupted workers that are not stuck are waited for; data that come are given") {
+  LoaderOptions how = options(2);
+  how.interrupted = [] { return true; };
+  DataLoader loader(numbered(40), how);
+  loader.start(0);
+  int64_t batches = 0;
+  while (batches < 5) {
+    try {
+      if (!loader.next()) break;
+      ++batches;
+    } catch (const LoadInterrupted&) {
+    }
+  }
+  CHECK(batches == 5);
+}
+
+TEST_CASE("memory that runs out in a worker comes out of next()") {
+  for (const int workers : {0, 1, 3}) {
+    LoaderOptions how = options(workers);
+    how.shuffle = false;
+    DataLoader loader(std::make_shared<Greedy>(false), how);
+    loader.start(0);
+    CHECK(loader.next().has_value());
+    CHECK_THROWS_AS(loader.next(), std::bad_alloc);
+    for (int64_t batch = 2; batch < 5; ++batch) CHECK(loader.next().has_value());
+    CHECK_FALSE(loader.next().has_value());
+
+    how.augment = false;
+    DataLoader large(std::make_shared<Greedy>(true), how);
+    large.start(0);
+    for (int64_t batch = 0; batch < 5; ++batch) CHECK_THROWS(large.next());
+    CHECK_FALSE(large.next().has_value());
+  }
 }

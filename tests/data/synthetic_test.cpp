@@ -24,14 +24,14 @@ TEST_CASE("synthetic: sizes, balance and the same bytes each time") {
 }
 
 TEST_CASE("synthetic: bytes of the first image, on every machine") {
-  const DatasetPair pair = open_dataset("synthetic", "", 1, 1);
+  const DatasetPair pair = open_dataset("synthetic", {}, 1, 1);
   uint32_t hash = 2166136261u;
   for (const uint8_t value : pair.train->get(0).pixels) hash = (hash ^ value) * 16777619u;
   CHECK(hash == 3715718181u);
 }
 
 TEST_CASE("synthetic can be learnt: the nearest training image has the same class") {
-  const DatasetPair pair = open_dataset("synthetic", "", 1000, 40);
+  const DatasetPair pair = open_dataset("synthetic", {}, 1000, 40);
   int right = 0;
   for (int64_t i = 0; i < pair.val->size(); ++i) {
     const auto query = pair.val->get(i);

@@ -28,6 +28,12 @@ TEST_CASE("conv2d and linear: refusals say what was found") {
   CHECK_THROWS_AS(conv2d(Tensor::zeros({2, 3}), w), std::invalid_argument);
   CHECK_THROWS_AS(conv2d(x, Tensor::zeros({5, 1, 1, 4}), {.stride = 0}), std::invalid_argument);
   CHECK_THROWS_AS(linear(Tensor::zeros({2, 3}), Tensor::zeros({4, 5})), std::invalid_argument);
+  const Tensor one = Tensor::zeros({5, 1, 1, 4});
+  constexpr int64_t kFar = int64_t{1} << 62;
+  CHECK_THROWS_WITH_AS(conv2d(x, one, {.padding = kFar}), doctest::Contains("at most 2^30"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(conv2d(x, one, {.stride = kFar}), doctest::Contains("at most 2^30"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(conv2d(x, one, {.padding = kFar >> 32}), doctest::Contains("more than 2^60 products"),
+                       std::invalid_argument);
 }
 
 TEST_CASE("batch_norm: two rows become -1 and 1, statistics move a tenth of the way") {

@@ -82,6 +82,7 @@ void pack(int64_t out, int64_t taps, int64_t in, int64_t panel, float* packed, c
 /// Shares the rows, and the panels when rows are few, among the threads.
 void run_product(const Kernels& k, const GatherProduct& p) {
   const int64_t panels = ceil_div(p.y_c, k.panel), rows = p.rows();
+  if (panels == 0 || rows == 0) return;
   const int64_t block = k.tile_rows * 16;
   const int64_t groups = std::min(panels, std::max<int64_t>(1, 16 / std::max<int64_t>(1, ceil_div(rows, block))));
   const int64_t per_group = ceil_div(panels, groups), row_tasks = ceil_div(rows, block);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kBlock = kTile * 16;  // rows that share one pass over the panels
 constexpr int64_t kDepth = 320;     // products summed in registers before they go to memory
-constexpr int64_t kMaxTaps = 128;
+constexpr int64_t kMaxTaps = 128;   // row pointers of so many taps are held at a time
 
 /// One register tile: `taps` taps, channels [0, depth) behind each pointer, on top of what is in the rows if `add`.
 template <int M, int V>
@@ -52,21 +52,22 @@ void gather_product(const GatherProduct& p, int64_t begin, int64_t end, int64_t 
   } else {
     taps_per_block = p.tap_count ? p.tap_count : 1;
   }
+  if (taps_per_block > kMaxTaps) taps_per_block = kMaxTaps;  // of one or two channels
 
   for (int64_t r0 = begin; r0 < end; r0 += kBlock) {
     const int64_t rows = end - r0 < kBlock ? end - r0 : kBlock;
-    for (int64_t t = 0; t < p.tap_count; ++t) gather_rows(source, p.taps[t], r0, r0 + rows, pointers + t * kBlock);
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t j = (r0 + i) % p.grid_w, line = (r0 + i) / p.grid_w;
       const int64_t h = p.y_h0 + line % p.grid_h * p.y_step, w = p.y_w0 + j * p.y_step;
       out[i] = p.y + ((line / p.grid_h * p.y_h + h) * p.y_w + w) * p.y_c;
     }
-    if (p.tap_count == 0) {
+    if (p.tap_count == 0 || p.x_c == 0) {
       for (int64_t i = 0; i < rows; ++i) __builtin_memset(out[i], 0, static_cast<size_t>(p.y_c) * sizeof(float));
       continue;
     }
     for (int64_t t0 = 0; t0 < p.tap_count; t0 += taps_per_block) {
       const int64_t taps = p.tap_count - t0 < taps_per_block ? p.tap_count - t0 : taps_per_block;
+      for (int64_t t = 0; t < taps; ++t) gather_rows(source, p.taps[t0 + t], r0, r0 + rows, pointers + t * kBlock);
       for (int64_t c0 = 0; c0 < p.x_c; c0 += depth) {
         const int64_t c_count = p.x_c - c0 < depth ? p.x_c - c0 : depth;
         const bool add = t0 > 0 || c0 > 0;
@@ -78,8 +79,8 @@ void gather_product(const GatherProduct& p, int64_t begin, int64_t end, int64_t 
             const int m = static_cast<int>(rows - i < kTile ? rows - i : kTile);
             for (int r = 0; r < m; ++r) to[r] = out[i + r] + panel * kPanel;
             with_tile(m, channels, [&](auto tile_rows, auto vecs) {
-              tile<tile_rows.value, vecs.value>(pointers + t0 * kBlock + i, kBlock, taps, c0, c_count, packed,
-                                                p.x_c * kPanel, to, channels, add);
+              tile<tile_rows.value, vecs.value>(pointers + i, kBlock, taps, c0, c_count, packed, p.x_c * kPanel, to,
+                                                channels, add);
             });
           }
         }

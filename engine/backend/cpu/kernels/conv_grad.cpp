@@ -10,7 +10,6 @@ namespace {
 
 constexpr int64_t kPixels = 128;    // pixels of one block
 constexpr int64_t kPackFrom = 128;  // channels from which operands are packed
-constexpr int64_t kMaxTaps = 128;
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -46,7 +45,7 @@ void pack_panel(const float* const* x, int64_t offset, int64_t channels, int64_t
 void gather_outer(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_begin, int64_t co_end, float* acc,
                   float* scratch) {
   const Source source = source_of(p);
-  const float* pointers[kMaxTaps * kPixels];
+  const float* x[kPixels];  // of one tap
   const int64_t padded_c = round_up(p.x_c, kPanel), acc_stride = p.tap_count * padded_c;
   const bool pack = p.x_c >= kPackFrom || p.dy_c >= kPackFrom || p.x_c % kWidth;
   float* const packed_x = scratch;
@@ -57,7 +56,6 @@ void gather_outer(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_b
 
   for (int64_t r0 = begin; r0 < end; r0 += kPixels) {
     const int64_t pixels = end - r0 < kPixels ? end - r0 : kPixels;
-    for (int64_t t = 0; t < p.tap_count; ++t) gather_rows(source, p.taps[t], r0, r0 + pixels, pointers + t * kPixels);
     if (pack) {
       for (int64_t k = 0; k < co_tiles; ++k) {
         const int64_t co = co_of(k), m = co_of(k + 1) - co;
@@ -68,7 +66,7 @@ void gather_outer(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_b
       }
     }
     for (int64_t t = 0; t < p.tap_count; ++t) {
-      const float* const* x = pointers + t * kPixels;
+      gather_rows(source, p.taps[t], r0, r0 + pixels, x);
       for (int64_t c0 = 0; c0 < p.x_c; c0 += kPanel) {
         const int64_t left = p.x_c - c0, channels = left < kPanel ? left : kPanel;
         if (pack) pack_panel(x, c0, channels, pixels, packed_x);

@@ -1,0 +1,98 @@
+// TrainConfig as JSON: the config file, config.json of a run, and the recipe in a checkpoint.
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "apps/config.h"
+#include "apps/json.h"
+#include "apps/text.h"
+#include "engine/check.h"
+#include "engine/printable.h"
+
+namespace ntq::apps {
+namespace {
+
+void assign(const Json& json, std::string& field, const std::string& where) {
+  if (!json.is_string()) throw UsageError(concat(where, ": expected a string, found ", brief(json)));
+  field = json.get<std::string>();
+}
+void assign(const Json& json, bool& field, const std::string& where) {
+  if (!json.is_boolean()) throw UsageError(concat(where, ": expected true or false, found ", brief(json)));
+  field = json.get<bool>();
+}
+void assign(const Json& json, double& field, const std::string& where) {
+  if (!json.is_number()) throw UsageError(concat(where, ": expected a number, found ", brief(json)));
+  field = json.get<double>();
+}
+void assign(const Json& json, int64_t& field, const std::string& where) {
+  const bool fits =
+      !json.is_number_unsigned() || json.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  if (!json.is_number_integer() || !fits) {
+    throw UsageError(concat(where, ": expected an integer, found ", brief(json)));
+  }
+  field = json.get<int64_t>();
+}
+
+template <class T>
+void assign(const Json& json, std::optional<T>& field, const std::string& where) {
+  if (json.is_null()) {
+    field.reset();
+  } else {
+    assign(json, field.emplace(), where);
+  }
+}
+
+template <class T>
+Json value_of(const T& field) {
+  return field;
+}
+template <class T>
+Json value_of(const std::optional<T>& field) {
+  return field ? Json(*field) : Json(nullptr);
+}
+
+}  // namespace
+
+Json config_to_json(const TrainConfig& config, JsonPart part) {
+  Json json = {{"dataset", config.dataset}, {"model", config.model}};
+  for_each_option(config, [&](const Option& option, const auto& field) {
+    if (part == JsonPart::all || option.scope == Scope::recipe) json[option.key()] = value_of(field);
+  });
+  return json;
+}
+
+void apply_json(TrainConfig& config, const Json& json, const std::string& where) {
+  if (!json.is_object()) throw UsageError(where + ": expected a JSON object of options");
+  std::vector<std::string> known = {"dataset", "model"};
+  for_each_option(config, [&](const Option& option, auto&) { known.push_back(option.key()); });
+  for (const auto& [key, value] : json.items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    const std::string guess = nearest(key, known);
+    throw UsageError(
+        concat(where, ": unknown key '", printable(key, 80), "'",
+               guess.empty() ? "; ntq-train --print-config shows all keys" : "; did you mean '" + guess + "'?"));
+  }
+  const auto take = [&](const std::string& key, auto& field) {
+    if (json.contains(key)) assign(json[key], field, concat(where, ": '", key, "'"));
+  };
+  take("dataset", config.dataset);
+  take("model", config.model);
+  for_each_option(config, [&](const Option& option, auto& field) { take(option.key(), field); });
+}
+
+Json without_sentinels(Json json) {
+  if (!json.is_object()) return json;
+  for (const char* key : {"data_dir", "val_labels", "mean", "std", "init"}) {
+    if (json.contains(key) && json[key] == "") json[key] = nullptr;
+  }
+  for (const char* key : {"workers", "max_bad_images", "pretrain_epochs"}) {
+    if (json.contains(key) && json[key] == -1) json[key] = nullptr;
+  }
+  for (const char* key : {"limit_train", "limit_val", "weight_bits", "act_bits", "first_last_bits", "threads"}) {
+    if (json.contains(key) && json[key] == 0) json[key] = nullptr;
+  }
+  if (json.contains("max_bad_images") && json["max_bad_images"].is_null()) json.erase("max_bad_images");
+  return json;
+}
+
+}  // namespace ntq::apps

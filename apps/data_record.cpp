@@ -1,0 +1,151 @@
+#include "apps/data_record.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "apps/json.h"
+#include "apps/text.h"
+#include "engine/check.h"
+
+namespace ntq::apps {
+namespace {
+
+constexpr const char *kData = "ntq.data", *kPreprocessing = "ntq.preprocessing";
+
+Json split_to_json(const SplitRecord& split) { return {{"images", split.images}, {"fingerprint", split.fingerprint}}; }
+
+SplitRecord split_from(const Json& json) {
+  return {json.at("images").get<int64_t>(), json.at("fingerprint").get<std::string>()};
+}
+
+/// The shortest decimal that gives the same float: 0.485, not 0.48500001430511475.
+Json channels_to_json(const std::array<float, 3>& values, int64_t channels) {
+  Json out = Json::array();
+  for (size_t i = 0; i < static_cast<size_t>(channels) && i < values.size(); ++i) {
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof text, values[i]).ptr;
+    double value = 0;
+    std::from_chars(text, end, value);
+    out.push_back(value);
+  }
+  return out;
+}
+
+std::array<float, 3> channels_from(const Json& json) {
+  std::array<float, 3> out{};
+  if (!json.is_array() || json.empty() || json.size() > out.size())
+    throw CheckpointError("expected one to three numbers");
+  for (size_t i = 0; i < json.size(); ++i) out[i] = json[i].get<float>();
+  return out;
+}
+
+/// read(JSON of the entry); nothing when there is none.
+template <class T, class Read>
+std::optional<T> entry(const Metadata& metadata, const char* key, const std::string& path, Read read) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) return std::nullopt;
+  const std::string where = concat(path, ": metadata '", key, "'");
+  try {
+    return read(parse_json(found->second, where));
+  } catch (const Json::exception&) {
+    throw CheckpointError(where + ": expected the fields that ntq-train writes; the file is damaged, use another copy");
+  } catch (const std::exception& e) {
+    throw CheckpointError(concat(e.what()).rfind(where, 0) == 0 ? e.what() : concat(where, ": ", e.what()));
+  }
+}
+
+std::string first_names(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 3;
+  const std::vector<std::string> shown(names.begin(),
+                                       names.begin() + static_cast<long>(std::min(names.size(), kShown)));
+  return join(shown) + (names.size() > kShown ? ", ..." : "");
+}
+
+void compare(const char* what, const SplitRecord& there, const SplitRecord& here, std::vector<std::string>& out) {
+  if (there.images != here.images) {
+    out.push_back(concat(there.images, " ", what, " images there, ", here.images, " here"));
+  } else if (there.fingerprint != here.fingerprint) {
+    out.push_back(concat("as many ", what, " images, but not the same ones (", there.fingerprint, " there, ",
+                         here.fingerprint, " here)"));
+  }
+}
+
+}  // namespace
+
+DataRecord record_of(const DatasetPair& data) {
+  const auto split = [](const std::shared_ptr<Dataset>& set) {
+    return set ? SplitRecord{set->size(), set->fingerprint()} : SplitRecord{};
+  };
+  const auto& any = data.train ? data.train : data.val;
+  return {any->info().class_names, split(data.train), split(data.val)};
+}
+
+Preprocessing preprocessing_of(const TrainConfig& c, const DatasetInfo& info) {
+  return {.mean = info.mean,
+          .deviation = info.deviation,
+          .image_size = info.height,
+          .channels = info.channels,
+          .crop = c.photographs() ? c.aug : "whole",
+          .stem = c.stem};
+}
+
+void put_record(Metadata& metadata, const DataRecord& data, const Preprocessing& p) {
+  metadata[kData] =
+      dump_json({{"train", split_to_json(data.train)}, {"val", split_to_json(data.val)}, {"classes", data.classes}});
+  metadata[kPreprocessing] = dump_json({{"mean", channels_to_json(p.mean, p.channels)},
+                                        {"std", channels_to_json(p.deviation, p.channels)},
+                                        {"image_size", p.image_size},
+                                        {"crop", p.crop},
+                                        {"stem", p.stem},
+                                        {"channels", p.channels}});
+}
+
+std::optional<DataRecord> data_record(const Metadata& metadata, const std::string& path) {
+  return entry<DataRecord>(metadata, kData, path, [](const Json& json) {
+    return DataRecord{json.at("classes").get<std::vector<std::string>>(), split_from(json.at("train")),
+                      split_from(json.at("val"))};
+  });
+}
+
+std::optional<Preprocessing> preprocessing_record(const Metadata& metadata, const std::string& path) {
+  return entry<Preprocessing>(metadata, kPreprocessing, path, [](const Json& json) {
+    return Preprocessing{.mean = channels_from(json.at("mean")),
+                         .deviation = channels_from(json.at("std")),
+                         .image_size = json.at("image_size").get<int64_t>(),
+                         .channels = json.at("channels").get<int64_t>(),
+                         .crop = json.at("crop").get<std::string>(),
+                         .stem = json.at("stem").get<std::string>()};
+  });
+}
+
+std::vector<std::string> differences(const DataRecord& there, const DataRecord& here, bool training_only) {
+  std::vector<std::string> out;
+  if (there.classes.size() != here.classes.size()) {
+    out.push_back(concat(there.classes.size(), " classes there (", first_names(there.classes), "), ",
+                         here.classes.size(), " here (", first_names(here.classes), ")"));
+  } else if (there.classes != here.classes) {
+    const auto at = std::mismatch(there.classes.begin(), there.classes.end(), here.classes.begin());
+    out.push_back(
+        concat("class ", at.first - there.classes.begin(), " is '", *at.first, "' there, '", *at.second, "' here"));
+  }
+  compare("training", there.train, here.train, out);
+  if (!training_only) compare("validation", there.val, here.val, out);
+  return out;
+}
+
+std::string check_same_data(const Metadata& metadata, const std::string& path, const DataRecord& here,
+                            bool allow_change) {
+  const auto there = data_record(metadata, path);
+  if (!there) {
+    return path +
+           ": written by an older release, without classes and fingerprint of its data: whether these are the "
+           "same data could not be checked";
+  }
+  const std::string found = join(differences(*there, here, false), "; ");
+  if (found.empty()) return "";
+  if (allow_change) return concat(path, ": goes on with other data (--allow-data-change): ", found);
+  throw CheckpointError(concat(path, ": the run was trained on other data: ", found,
+                               "; name its data with --data-dir, start a new run, or give --allow-data-change"));
+}
+
+}  // namespace ntq::apps
