@@ -28,7 +28,9 @@ class Advice {
     return from.is_object() && from.contains(key) && !from[key].is_null() && from[key] != false;
   }
   bool asked_for(const char* key) const {
-    return wished(given_, key) || (wished(file_, key) && file_[key] != standard_[key]);
+    if (wished(given_, key)) return true;
+    if (std::string_view(key) == "pretrain_epochs" && wished(file_, key) && file_[key] == 0) return false;  // resolve()
+    return wished(file_, key) && file_[key] != standard_[key];
   }
 
   /// "--image-size has no effect " + why, of those that were asked for.
@@ -50,7 +52,10 @@ class Advice {
   }
 
   void quantization() {
-    if (asked_for("weight_bits") && asked_for("act_bits")) no_effect({"bits"}, "beside --weight-bits and --act-bits");
+    // A file holds all three, two of them derived from the third.
+    if (wished(given_, "weight_bits") && wished(given_, "act_bits") && wished(given_, "bits")) {
+      no_effect({"bits"}, "beside --weight-bits and --act-bits");
+    }
     if (!c_.quantized()) {
       no_effect({"method", "noise", "noise_k", "first_last_bits", "step_init", "calibrate", "no_start_eval",
                  "pretrain_epochs", "pretrain_lr"},

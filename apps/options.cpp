@@ -144,7 +144,10 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
     command.config = command.given;
     return command;
   }
-  if (config_file) apply_json(command.config, without_sentinels(read_config_file(*config_file)), *config_file);
+  if (config_file) {
+    command.file_json = without_sentinels(read_config_file(*config_file));
+    apply_json(command.config, command.file_json, *config_file);
+  }
   drop_derived(command.config, given);
   apply_json(command.config, given, "command line");
   validate(command.config);
