@@ -1,6 +1,7 @@
 // ntq-train: trains a network, in full precision or quantization-aware.
 #include <iostream>
 
+#include "apps/advice.h"
 #include "apps/command.h"
 #include "apps/json.h"
 #include "apps/stages.h"
@@ -20,6 +21,10 @@ int main(int argc, char** argv) {
     }
     Console console(command->quiet, command->json);
     nlohmann::ordered_json summary;
+    if (!command->resume) {
+      const auto idle = options_without_effect(command->config, command->given_json, command->file_json);
+      for (const auto& text : idle) console.warn(text);
+    }
     try {
       if (command->resume) {
         summary = resume_run(*command, console);

@@ -144,14 +144,18 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
     command.config = command.given;
     return command;
   }
-  if (config_file) apply_json(command.config, without_sentinels(read_config_file(*config_file)), *config_file);
+  if (config_file) {
+    command.file_json = without_sentinels(read_config_file(*config_file));
+    apply_json(command.config, command.file_json, *config_file);
+  }
   drop_derived(command.config, given);
   apply_json(command.config, given, "command line");
   validate(command.config);
   command.config = resolve(command.config);
   for_each_option(command.config, [&](const Option& option, const auto& field) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::string>) {
-      check_utf8(concat("--", option.name), field);  // a relative path has become an absolute one
+    // A relative path has become an absolute one.
+    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::optional<std::string>>) {
+      check_utf8(concat("--", option.name), field.value_or(""));
     }
   });
   return command;

@@ -14,6 +14,7 @@ struct TrainCommand {
   std::optional<std::string> resume;
   TrainConfig given;                  ///< defaults overwritten by the command line alone: what a resumed run may change
   nlohmann::ordered_json given_json;  ///< only the keys that the command line named
+  nlohmann::ordered_json file_json;   ///< what --config holds
   bool allow_data_change = false;     ///< with --resume
   bool print_config = false, dry_run = false, quiet = false, json = false;
 };

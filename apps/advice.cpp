@@ -1,0 +1,111 @@
+#include "apps/advice.h"
+
+#include <nlohmann/json.hpp>
+
+#include "engine/check.h"
+
+namespace ntq::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class Advice {
+ public:
+  Advice(const TrainConfig& config, const Json& given, const Json& from_file)
+      : c_(config), given_(given), file_(from_file), standard_(config_to_json(TrainConfig{}, JsonPart::all)) {}
+
+  std::vector<std::string> run() {
+    data();
+    quantization();
+    start();
+    optimizer();
+    return std::move(lines_);
+  }
+
+ private:
+  /// A flag that was switched off, or an option that is null, is not asked for.
+  bool wished(const Json& from, const char* key) const {
+    return from.is_object() && from.contains(key) && !from[key].is_null() && from[key] != false;
+  }
+  bool asked_for(const char* key) const {
+    if (wished(given_, key)) return true;
+    if (std::string_view(key) == "pretrain_epochs" && wished(file_, key) && file_[key] == 0) return false;  // resolve()
+    return wished(file_, key) && file_[key] != standard_[key];
+  }
+
+  /// "--image-size has no effect " + why, of those that were asked for.
+  void no_effect(std::initializer_list<const char*> keys, const std::string& why) {
+    for (const char* key : keys) {
+      if (!asked_for(key)) continue;
+      std::string name = key;
+      for (char& ch : name) ch = ch == '_' ? '-' : ch;
+      lines_.push_back(concat("--", name, " has no effect ", why));
+    }
+  }
+
+  void data() {
+    if (!c_.photographs()) {
+      no_effect({"image_size", "aug", "fast_decode", "val_labels", "max_bad_images", "refresh_index"},
+                "on " + c_.dataset);
+    }
+    if (c_.dataset == "synthetic") no_effect({"data_dir"}, "on synthetic, which is made in code");
+  }
+
+  void quantization() {
+    // A file holds all three, two of them derived from the third.
+    if (wished(given_, "weight_bits") && wished(given_, "act_bits") && wished(given_, "bits")) {
+      no_effect({"bits"}, "beside --weight-bits and --act-bits");
+    }
+    if (!c_.quantized()) {
+      no_effect({"method", "noise", "noise_k", "first_last_bits", "step_init", "calibrate", "no_start_eval",
+                 "pretrain_epochs", "pretrain_lr"},
+                "in full precision; --bits N quantizes");
+      return;
+    }
+    if (c_.method != "ntq") {
+      no_effect({"noise", "noise_k"}, "on --method " + c_.method);
+    } else if (c_.bits_of_weights() == 32) {
+      no_effect({"noise", "noise_k"}, "on weights in full precision; NTQ's noise is for quantized weights");
+    } else if (c_.noise == 0) {
+      no_effect({"noise_k"}, "with --noise 0");
+    }
+  }
+
+  void start() {
+    if (c_.init) {
+      no_effect({"zero_init_residual"}, "with --init, whose file holds the batch norms");
+      no_effect({"pretrain_epochs", "pretrain_lr"}, "with --init, which stands for the full-precision stage");
+    } else {
+      no_effect({"raw"}, "without --init");
+    }
+    if (!c_.quantized() || c_.init) return;
+    if (!c_.two_stages()) {
+      no_effect({"pretrain_lr"}, "with --pretrain-epochs 0");
+      no_effect({"calibrate", "no_start_eval"}, "with --pretrain-epochs 0: the first batch sets the steps");
+    }
+  }
+
+  void optimizer() {
+    if (c_.sched == "constant" || c_.sched == "step") no_effect({"min_lr"}, "on --sched " + c_.sched);
+    if (c_.weight_decay == 0) no_effect({"no_decay_vectors"}, "with --weight-decay 0");
+    if (c_.warmup_epochs == c_.epochs) no_effect({"sched"}, "when all epochs are warm-up");
+  }
+
+  const TrainConfig& c_;
+  const Json& given_;
+  const Json& file_;
+  const Json standard_;
+  std::vector<std::string> lines_;
+};
+
+}  // namespace
+
+std::vector<std::string> options_without_effect(const TrainConfig& config, const Json& given, const Json& from_file) {
+  return Advice(config, given, from_file).run();
+}
+
+std::vector<std::string> options_without_effect(const TrainConfig& config, const Json& given) {
+  return options_without_effect(config, given, Json::object());
+}
+
+}  // namespace ntq::apps
