@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <iostream>
 #include <new>
-#include <regex>
 #include <system_error>
 
 #include "apps/command_line.h"
@@ -37,17 +36,11 @@ std::string one_screen(std::string text) {
   return text;
 }
 
-/// "... (file.cpp:18)" is for those who embed the library.
-std::string without_source_places(const std::string& text) {
-  static const std::regex place(R"( \([A-Za-z0-9_]+\.(cpp|h):[0-9]+\))");
-  return std::regex_replace(text, place, "");
-}
-
 bool answered = false;  // the one JSON object has been printed
 
 /// Says why the command ends with `code`. One line whatever `what` holds; a stop that was asked for is no error.
 int fail(bool json, int code, const std::string& what) {
-  const std::string line = printable(one_line(without_source_places(what)), 4000);
+  const std::string line = printable(one_line(what), 4000);
   std::cerr << (code > 128 ? "" : "error: ") << line << std::endl;
   if (json && !answered) print_json({{"error", line}}, code);
   return code;

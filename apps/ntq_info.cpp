@@ -86,7 +86,8 @@ std::string tensor_list(const TensorHeader& header) {
 }
 
 void print_lines(const std::vector<std::pair<std::string, std::string>>& lines) {
-  for (const auto& [name, value] : lines) std::cout << name << std::string(11 - name.size(), ' ') << printable(value) << '\n';
+  for (const auto& [name, value] : lines)
+    std::cout << name << std::string(11 - name.size(), ' ') << printable(value) << '\n';
 }
 
 bool says_data(const TensorHeader& header) {
