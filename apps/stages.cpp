@@ -81,6 +81,7 @@ Json go_on(const RunFolder& run, const TrainConfig& config, const Data& data, Co
     console.warn(
         concat(run.path, ": cannot be locked (", lock.missing(), "): see to it that no other ntq-train writes it"));
   }
+  remove_stale_temporaries(run.path);
   std::optional<std::string> init = config.init;
   const bool resumed = run.has("last.bin");
   if (!resumed && config.two_stages()) init = finish_pretraining(run, config, data, console).file("last.bin");

@@ -10,6 +10,7 @@
 
 #include "apps/weights.h"
 #include "engine/serialize.h"
+#include "tests/apps/photos.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
 
@@ -18,23 +19,6 @@ using namespace ntq::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// `count` images in each of two classes, in train and val, out of tests/golden.
-std::string make_photos(const TempFolder& at, int count) {
-  const TensorFile golden = load_tensors(NTQ_SOURCE_DIR "/tests/golden/images.safetensors");
-  const char* const names[] = {"wide.jpg", "progressive.jpg", "gray.jpg", "cmyk.jpg", "alpha.png", "tiny.jpg"};
-  for (const std::string split : {"train", "val"}) {
-    for (const std::string of : {"a", "b"}) {
-      fs::create_directories(at / (split + "/" + of));
-      for (int i = 0; i < count; ++i) {
-        const Tensor& file = golden.at(names[(i + (of == "b" ? 3 : 0)) % 6]);
-        write_file(at / (split + "/" + of + "/" + std::to_string(i) + ".JPEG"),
-                   {reinterpret_cast<const char*>(file.data<uint8_t>()), static_cast<size_t>(file.numel())});
-      }
-    }
-  }
-  return " --data-dir " + at.path + " ";
-}
 
 const std::string kModel = " folder resnet18 --image-size 32 --batch-size 4 --threads 1 --workers 2 --epochs 1 ";
 
