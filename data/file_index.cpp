@@ -45,10 +45,10 @@ FileIndex read_anew(const fs::path& root, const IndexProgress& progress) {
 
 }  // namespace
 
-std::string FileIndex::name(int64_t file) const {
+std::string_view FileIndex::view(int64_t file) const {
   const auto i = static_cast<size_t>(file);
   const size_t begin = i == 0 ? 0 : ends_[i - 1];
-  return names_.substr(begin, ends_[i] - begin);
+  return std::string_view(names_).substr(begin, ends_[i] - begin);
 }
 
 std::string FileIndex::path(int64_t file) const {

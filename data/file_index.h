@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/image_tree.h"
@@ -24,7 +25,9 @@ class FileIndex {
 
   int64_t size() const { return static_cast<int64_t>(ends_.size()); }
   /// Within its class folder: "a.jpg", "more/a.jpg".
-  std::string name(int64_t file) const;
+  std::string name(int64_t file) const { return std::string(view(file)); }
+  /// The same; valid until a file is added.
+  std::string_view view(int64_t file) const;
   /// Within the root.
   std::string path(int64_t file) const;
   /// In bytes; -1: not a regular file.

@@ -45,14 +45,17 @@ struct Part {
 
 bool part_is_true(const FileIndex& index, const fs::path& root, const Part& part, const std::atomic<bool>& stop) {
   int64_t file = part.file_begin;
+  const size_t within = index.folders[part.folder_begin].path.size() + 1;  // where names in the class folder begin
+  std::string name;
   for (size_t i = part.folder_begin; i < part.folder_end && !stop; ++i) {
     OpenFolder folder(root / index.folders[i].path);
     if (!same(index.folders[i].stamp, folder)) return false;
-    const std::string prefix = index.folders[i].path + "/";
+    const std::string prefix = i == part.folder_begin ? "" : index.folders[i].path.substr(within) + "/";
     for (; file < part.file_end; ++file) {
-      const std::string path = index.path(file);
+      const std::string_view path = index.view(file);
       if (path.rfind('/') + 1 != prefix.size() || path.compare(0, prefix.size(), prefix) != 0) break;
-      if (folder.file_size(path.c_str() + prefix.size()) != index.file_size(file)) return false;
+      name = path.substr(prefix.size());
+      if (folder.file_size(name.c_str()) != index.file_size(file)) return false;
     }
   }
   return file == part.file_end;

@@ -51,19 +51,18 @@ uint32_t checksum(const char* bytes, size_t size) {
 }
 
 /// Names of folders and files, one within another: nothing that leads out of where it begins, nor to itself.
-bool stays_below(const std::string& path) {
+bool stays_below(std::string_view path) {
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find('/', begin), path.size());
-    const std::string name = path.substr(begin, end - begin);
+    const std::string_view name = path.substr(begin, end - begin);
     if (name.empty() || name[0] == '.' || name.find('\0') != name.npos) return false;
     begin = end + 1;
   }
   return true;
 }
 
-bool is_image_path(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return stays_below(path) && is_image_name(slash == path.npos ? path : path.substr(slash + 1));
+bool is_image_path(std::string_view path) {
+  return stays_below(path) && is_image_name(std::string(path.substr(path.rfind('/') + 1)));
 }
 
 /// What left_out_notice() prints as it is.
@@ -80,9 +79,8 @@ bool sound_names(const FileIndex& index) {
     if (i == 0 ? !index.folders[i].path.empty() : !stays_below(index.folders[i].path)) return false;
   }
   for (int64_t i = 0; i < index.size(); ++i) {
-    const std::string name = index.name(i);
-    if (!is_image_path(name) || index.file_size(i) < -1) return false;
-    if (i > 0 && index.label(i) == index.label(i - 1) && name == index.name(i - 1)) return false;
+    if (!is_image_path(index.view(i)) || index.file_size(i) < -1) return false;
+    if (i > 0 && index.view(i) == index.view(i - 1) && index.label(i) == index.label(i - 1)) return false;
   }
   return true;
 }

@@ -14,17 +14,17 @@ using namespace ntq::test;
 
 namespace {
 
-DatasetInfo tiny() { return {"tiny", 1, 2, 1, 3, {0, 0, 0}, {1, 1, 1}, true, false, {"cat", "dog", "emu"}}; }
+DatasetInfo two_pixels() { return {"tiny", 1, 2, 1, 3, {0, 0, 0}, {1, 1, 1}, true, false, {"cat", "dog", "emu"}}; }
 
 }  // namespace
 
 TEST_CASE("a fingerprint is the CRC-32 of pixels and labels") {
   // zlib.crc32(bytes([1, 2, 3, 4]) + struct.pack("<ii", 0, 2))
-  const MemoryDataset data(tiny(), {1, 2, 3, 4}, {0, 2});
+  const MemoryDataset data(two_pixels(), {1, 2, 3, 4}, {0, 2});
   CHECK(data.fingerprint() == "crc32:a4ce1145");
   CHECK(data.fingerprint() == "crc32:a4ce1145");
-  CHECK(MemoryDataset(tiny(), {1, 2, 3, 5}, {0, 2}).fingerprint() != data.fingerprint());
-  CHECK(MemoryDataset(tiny(), {1, 2, 3, 4}, {0, 1}).fingerprint() != data.fingerprint());
+  CHECK(MemoryDataset(two_pixels(), {1, 2, 3, 5}, {0, 2}).fingerprint() != data.fingerprint());
+  CHECK(MemoryDataset(two_pixels(), {1, 2, 3, 4}, {0, 1}).fingerprint() != data.fingerprint());
   // Texts with their lengths: ab, c is not a, bc.
   Fingerprint a, b;
   a.add(std::string("ab")), a.add(std::string("c"));

@@ -19,14 +19,14 @@ FileIndex index_of(const std::vector<std::string>& files) {
   return index;
 }
 
-Labels parse(const std::string& text, const std::vector<std::string>& classes = kClasses) {
+Labels parse_list(const std::string& text, const std::vector<std::string>& classes = kClasses) {
   return parse_label_list(text, "list", index_of({"a.jpg", "b c.JPEG", "d.png"}), classes);
 }
 
-std::vector<int32_t> labels(const std::string& text) { return parse(text).labels; }
+std::vector<int32_t> list_labels(const std::string& text) { return parse_list(text).labels; }
 
-std::string refusal(const std::string& text, const std::vector<std::string>& classes = kClasses) {
-  return error_of<DataError>([&] { parse(text, classes); });
+std::string list_refusal(const std::string& text, const std::vector<std::string>& classes = kClasses) {
+  return error_of<DataError>([&] { parse_list(text, classes); });
 }
 
 const std::vector<int32_t> kRight = {0, 2, 1};
@@ -54,29 +54,29 @@ TEST_CASE("tabs, commas, semicolons or spaces; names or numbers; with endings an
            "label\n0\n2\n1\n",
        }) {
     CAPTURE(text);
-    CHECK(labels(text) == kRight);
+    CHECK(list_labels(text) == kRight);
   }
 }
 
 TEST_CASE("what a list lacks or contradicts is said with its lines") {
-  CHECK(refusal("a.jpg cat\nb c.JPEG 2\nd.png dog\n\na.jpg dog\n") ==
+  CHECK(list_refusal("a.jpg cat\nb c.JPEG 2\nd.png dog\n\na.jpg dog\n") ==
         "list, lines 1 and 5: two labels for a.jpg, cat and dog");
-  CHECK(contains(refusal("a cat\na.jpg 1\n"), "lines 1 and 2: two labels for a.jpg"));
-  CHECK(contains(refusal("a.jpg cat\nd.png dog\n"), "has no label for b c.JPEG (1 of 3 images are without)"));
-  CHECK(contains(refusal("a.jpg cat\nd.png emu\n"), "list, line 2: expected the name of a class"));
-  CHECK(contains(refusal("a.jpg cat\nd.png 3\n"), "number from 0 to 2"));
-  CHECK(contains(refusal("a.jpg cat\nd.png -1\n"), "found '-1'"));
-  CHECK(contains(refusal("a.jpg\tcat\nb c.JPEG\tdog\nd.png\t\n"), "no label for d.png"));
-  CHECK(contains(refusal("0\n1\n"), "expected a label for each of the 3 images, found 2"));
-  CHECK(contains(refusal(""), "found 0"));
+  CHECK(contains(list_refusal("a cat\na.jpg 1\n"), "lines 1 and 2: two labels for a.jpg"));
+  CHECK(contains(list_refusal("a.jpg cat\nd.png dog\n"), "has no label for b c.JPEG (1 of 3 images are without)"));
+  CHECK(contains(list_refusal("a.jpg cat\nd.png emu\n"), "list, line 2: expected the name of a class"));
+  CHECK(contains(list_refusal("a.jpg cat\nd.png 3\n"), "number from 0 to 2"));
+  CHECK(contains(list_refusal("a.jpg cat\nd.png -1\n"), "found '-1'"));
+  CHECK(contains(list_refusal("a.jpg\tcat\nb c.JPEG\tdog\nd.png\t\n"), "no label for d.png"));
+  CHECK(contains(list_refusal("0\n1\n"), "expected a label for each of the 3 images, found 2"));
+  CHECK(contains(list_refusal(""), "found 0"));
 }
 
 TEST_CASE("entries without an image are counted") {
-  const Labels found = parse("a.jpg cat\nb c.JPEG 2\nnone.jpg dog\nd.png dog\nmore.jpg whatever\n");
+  const Labels found = parse_list("a.jpg cat\nb c.JPEG 2\nnone.jpg dog\nd.png dog\nmore.jpg whatever\n");
   CHECK(found.labels == kRight);
   REQUIRE(found.notices.size() == 1);
   CHECK(found.notices[0] == "list: 2 of 5 entries have no image here; the first: none.jpg in line 3");
-  CHECK(parse("a.jpg cat\nb c.JPEG 2\nd.png dog\n").notices.empty());
+  CHECK(parse_list("a.jpg cat\nb c.JPEG 2\nd.png dog\n").notices.empty());
 }
 
 TEST_CASE("images of the same name are told apart by their folders") {
@@ -90,21 +90,22 @@ TEST_CASE("images of the same name are told apart by their folders") {
 }
 
 TEST_CASE("without classes the list's own names are sorted, and numbers are as they are") {
-  const Labels names = parse("a.jpg dog\nb c.JPEG Ankle boot\nd.png cat\n", {});
+  const Labels names = parse_list("a.jpg dog\nb c.JPEG Ankle boot\nd.png cat\n", {});
   CHECK(names.class_names == std::vector<std::string>{"Ankle boot", "cat", "dog"});
   CHECK(names.labels == std::vector<int32_t>{2, 0, 1});
-  const Labels numbers = parse("file,label\na.jpg,1\nb c.JPEG,5\nd.png,0\n", {});
+  const Labels numbers = parse_list("file,label\na.jpg,1\nb c.JPEG,5\nd.png,0\n", {});
   CHECK(numbers.class_names == std::vector<std::string>{"0", "1", "2", "3", "4", "5"});
   CHECK(numbers.labels == std::vector<int32_t>{1, 5, 0});
-  CHECK(parse("3\n1\n2\n", {}).labels == std::vector<int32_t>{3, 1, 2});
-  CHECK(parse("ImageId,PredictionString\na,cat 1 2 3 4\nb c,dog 1 2 3 4\nd,cat 1 1 1 1 dog 2 2 2 2\n", {}).labels ==
-        std::vector<int32_t>{0, 1, 0});
-  CHECK(contains(refusal("2000000000\n1\n2\n", {}), "expected below"));
+  CHECK(parse_list("3\n1\n2\n", {}).labels == std::vector<int32_t>{3, 1, 2});
+  CHECK(
+      parse_list("ImageId,PredictionString\na,cat 1 2 3 4\nb c,dog 1 2 3 4\nd,cat 1 1 1 1 dog 2 2 2 2\n", {}).labels ==
+      std::vector<int32_t>{0, 1, 0});
+  CHECK(contains(list_refusal("2000000000\n1\n2\n", {}), "expected below"));
 }
 
 TEST_CASE("long lines and many of them end") {
-  CHECK_FALSE(refusal(std::string(1 << 20, ' ') + "a").empty());
+  CHECK_FALSE(list_refusal(std::string(1 << 20, ' ') + "a").empty());
   std::string words;
   for (int i = 0; i < 100000; ++i) words += "a ";
-  CHECK_FALSE(refusal(words).empty());
+  CHECK_FALSE(list_refusal(words).empty());
 }

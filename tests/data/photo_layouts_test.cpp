@@ -11,15 +11,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const Bytes& tiny() {
+const Bytes& tiny_photo() {
   static const TensorFile golden = load_tensors(NTQ_SOURCE_DIR "/tests/golden/images.safetensors");
   static const Bytes bytes(golden.at("tiny.jpg").data<uint8_t>(),
                            golden.at("tiny.jpg").data<uint8_t>() + golden.at("tiny.jpg").numel());
   return bytes;
 }
 
-void write_all(const TempFolder& at, const std::vector<std::string>& files) {
-  for (const std::string& file : files) at.write(file, tiny());
+void write_photos_to(const TempFolder& at, const std::vector<std::string>& files) {
+  for (const std::string& file : files) at.write(file, tiny_photo());
 }
 
 void write_text(const TempFolder& at, const std::string& file, const std::string& text) {
@@ -52,7 +52,7 @@ bool noticed(const DatasetPair& pair, const std::string& text) {
 
 TEST_CASE("Tiny-ImageNet as it is unpacked") {
   const TempFolder at;
-  write_all(at, {"train/n1/images/a.JPEG", "train/n2/images/b.JPEG", "val/images/v0.JPEG", "val/images/v1.JPEG"});
+  write_photos_to(at, {"train/n1/images/a.JPEG", "train/n2/images/b.JPEG", "val/images/v0.JPEG", "val/images/v1.JPEG"});
   write_text(at, "train/n1/n1_boxes.txt", "a.JPEG\t0\t0\t1\t1\n");
   write_text(at, "val/val_annotations.txt", "v0.JPEG\tn2\t0\t0\t9\t9\nv1.JPEG\tn1\t0\t0\t9\t9\n");
   DatasetOptions o = options(at);
@@ -70,7 +70,7 @@ TEST_CASE("Tiny-ImageNet as it is unpacked") {
 
 TEST_CASE("the flat val folder alone") {
   const TempFolder at;
-  write_all(at, {"val/cat.jpg", "val/dog.jpg", "val/emu.jpg"});
+  write_photos_to(at, {"val/cat.jpg", "val/dog.jpg", "val/emu.jpg"});
   DatasetOptions o = options(at);
   CHECK(contains(error_of<DataError>([&] { open_dataset("folder", o); }), "--val-labels"));
   o.val_labels = at.str() + "/list";
@@ -99,7 +99,7 @@ TEST_CASE("the flat val folder alone") {
 
 TEST_CASE("class folders are matched by name with the classes that labels have to mean") {
   const TempFolder at;
-  write_all(at, {"train/cat/1.jpg", "train/emu/1.jpg", "val/cat/1.jpg", "val/emu/1.jpg"});
+  write_photos_to(at, {"train/cat/1.jpg", "train/emu/1.jpg", "val/cat/1.jpg", "val/emu/1.jpg"});
   DatasetOptions o = options(at);
   o.class_names = {"emu", "dog", "cat"};
   const DatasetPair pair = open_dataset("folder", o);
@@ -119,7 +119,7 @@ TEST_CASE("class folders are matched by name with the classes that labels have t
 TEST_CASE("a fingerprint of photographs is that of classes, names and sizes") {
   const TempFolder at, copy;
   for (const TempFolder* folder : {&at, &copy}) {
-    write_all(*folder, {"train/cat/1.jpg", "train/cat/2.jpg", "train/dog/1.jpg", "val/cat/1.jpg"});
+    write_photos_to(*folder, {"train/cat/1.jpg", "train/cat/2.jpg", "train/dog/1.jpg", "val/cat/1.jpg"});
   }
   const auto print = [&](const TempFolder& of, const std::optional<int64_t>& limit = {}) {
     DatasetOptions o = options(of);
@@ -131,12 +131,12 @@ TEST_CASE("a fingerprint of photographs is that of classes, names and sizes") {
   CHECK(first.rfind("list:", 0) == 0);
   CHECK(print(copy) == first);
   CHECK(print(at, 2) != first);
-  Bytes longer = tiny();
+  Bytes longer = tiny_photo();
   longer.push_back(0);
   copy.write("train/cat/2.jpg", longer);
   CHECK(print(copy) != first);
   fs::rename(copy.path() / "train/cat/2.jpg", copy.path() / "train/cat/3.jpg");
-  copy.write("train/cat/3.jpg", tiny());
+  copy.write("train/cat/3.jpg", tiny_photo());
   CHECK(print(copy) != first);
   fs::rename(copy.path() / "train/cat/3.jpg", copy.path() / "train/cat/2.jpg");
   CHECK(print(copy) == first);
@@ -147,7 +147,7 @@ TEST_CASE("a fingerprint of photographs is that of classes, names and sizes") {
 
 TEST_CASE("what is left out comes as notices") {
   const TempFolder at;
-  write_all(at, {"train/cat/1.jpg", "train/dog/1.jpg", "train/dog/2.gif", "val/cat/1.jpg", "val/loose.jpg"});
+  write_photos_to(at, {"train/cat/1.jpg", "train/dog/1.jpg", "train/dog/2.gif", "val/cat/1.jpg", "val/loose.jpg"});
   const DatasetPair pair = open_dataset("folder", options(at));
   REQUIRE(pair.notices.size() == 3);
   CHECK(contains(pair.notices[0], "/train: 1 file left out: 1 .gif"));

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Bytes tiny() {
+Bytes small_photo() {
   static const TensorFile golden = load_tensors(NTQ_SOURCE_DIR "/tests/golden/images.safetensors");
   const Tensor& file = golden.at("tiny.jpg");
   return {file.data<uint8_t>(), file.data<uint8_t>() + file.numel()};
@@ -38,13 +38,13 @@ std::vector<std::string> bad_images(const TempFolder& at) {
 
 TEST_CASE("what is no regular file is a bad image") {
   const TempFolder at;
-  for (const std::string file : {"train/a/ok.jpg", "val/a/ok.jpg"}) at.write(file, tiny());
+  for (const std::string file : {"train/a/ok.jpg", "val/a/ok.jpg"}) at.write(file, small_photo());
   const fs::path folder = at.path() / "train/a";
   REQUIRE(mkfifo((folder / "1.jpg").c_str(), 0600) == 0);
   fs::create_symlink("/dev/zero", folder / "2.jpg");
   fs::create_symlink("/nowhere", folder / "3.jpg");
   fs::create_symlink("4.jpg", folder / "4.jpg");
-  at.write("train/a/5.jpg", tiny());
+  at.write("train/a/5.jpg", small_photo());
   fs::resize_file(folder / "5.jpg", uint64_t{1} << 40);  // a terabyte, sparse
   const std::vector<std::string> bad = bad_images(at);
   REQUIRE(bad.size() == 5);
@@ -57,11 +57,11 @@ TEST_CASE("what is no regular file is a bad image") {
 
 TEST_CASE("names of any bytes are names") {
   const TempFolder at;
-  at.write("val/a/ok.jpg", tiny());
+  at.write("val/a/ok.jpg", small_photo());
   for (const std::string name : {"\x1b[31mred.jpg", "new\nline.jpg", "\xff\xfe.jpg", " .jpg", "\xc3\xbc.jpg"}) {
-    at.write("train/a/" + name, tiny());
-    at.write("train/\x1b[0m \xff/" + name, tiny());
-    at.write("val/\x1b[0m \xff/" + name, tiny());
+    at.write("train/a/" + name, small_photo());
+    at.write("train/\x1b[0m \xff/" + name, small_photo());
+    at.write("val/\x1b[0m \xff/" + name, small_photo());
   }
   CHECK(bad_images(at).empty());
 }
@@ -80,8 +80,8 @@ TEST_CASE("data files that are pipes or devices are refused, not waited for") {
     REQUIRE(mkfifo((at.path() / "cifar-100-binary" / file).c_str(), 0600) == 0);
   }
   CHECK(contains(error_of<DataError>([&] { open_dataset("cifar100", at.str()); }), "expected a file"));
-  at.write("train/a/ok.jpg", tiny());
-  at.write("val/ok.jpg", tiny());
+  at.write("train/a/ok.jpg", small_photo());
+  at.write("val/ok.jpg", small_photo());
   DatasetOptions options;
   options.dir = at.str();
   options.val_labels = pipe.string();
