@@ -72,11 +72,12 @@ const TensorFile& whole() {
 
 int accepted = 0, refused = 0;
 
-void try_all(const TensorFile& file) {
+/// `build`: the model too, which takes most of the time.
+void try_all(const TensorFile& file, bool build = true) {
   try {
     const Checkpoint checkpoint = read_checkpoint(file, "x.bin");
     describe_data(file.metadata, "x.bin");
-    model_of(checkpoint, "x.bin", false);
+    if (build) model_of(checkpoint, "x.bin", false);
     ++accepted;
   } catch (const CheckpointError& e) {
     CHECK(std::strlen(e.what()) < 1000);
@@ -98,15 +99,15 @@ TEST_CASE("checkpoint damage: every metadata entry with other texts, and without
   keys["ntq.data"] = keys["ntq.preprocessing"] = "";
   for (const auto& [key, old] : keys) {
     CAPTURE(key);
-    for (const auto& text : kTexts) try_all(with_metadata(key, text));
+    for (const auto& text : kTexts) try_all(with_metadata(key, text), key == "ntq.classes");
     TensorFile file = whole();
     file.metadata.erase(key);
-    try_all(file);
+    try_all(file, false);
   }
   for (const char* data :
        {R"({"train":{"images":8,"fingerprint":"crc32:1"},"classes":["a","b"]})", R"({"train":[]})",
         R"({"train":{"images":"x"}})", R"({"train":{}})", R"({"classes":[1]})", R"({"classes":"a"})"}) {
-    try_all(with_metadata("ntq.data", data));
+    try_all(with_metadata("ntq.data", data), false);
   }
   CHECK(accepted > 20);
   CHECK(refused > 100);
@@ -138,7 +139,7 @@ TEST_CASE("checkpoint damage: every option in it with values of other kinds") {
 TEST_CASE("checkpoint damage: tensors that are missing, renamed, of another shape, type or value") {
   accepted = refused = 0;
   const size_t count = whole().tensors.size();
-  for (size_t i = 0; i < count; i += 17) {
+  for (size_t i = 0; i < count; i += 97) {
     CAPTURE(whole().tensors[i].first);
     TensorFile file = whole();
     file.tensors.erase(file.tensors.begin() + static_cast<std::ptrdiff_t>(i));
@@ -159,7 +160,7 @@ TEST_CASE("checkpoint damage: tensors that are missing, renamed, of another shap
       try_all(file);
     }
   }
-  CHECK(refused > 50);
+  CHECK(refused > 20);
   for (const auto& [name, tensor] : whole().tensors) {
     const bool step = name.ends_with("_quant.step") && name.rfind("optim.", 0) != 0;
     if (!step) continue;
@@ -191,7 +192,7 @@ TEST_CASE("checkpoint damage: bytes of the header changed at random") {
     return static_cast<size_t>((random >> 33) % n);
   };
   accepted = refused = 0;
-  for (int i = 0; i < 150; ++i) {
+  for (int i = 0; i < 100; ++i) {
     std::string changed = bytes;
     for (size_t edits = below(3) + 1; edits > 0; --edits) changed[8 + below(length)] = letters[below(letters.size())];
     try {
