@@ -108,7 +108,7 @@ CheckpointInfo read_info(const TensorFile& file, const std::string& path) {
   }
   CheckpointInfo info;
   try {
-    const std::string where = path + ": metadata 'ntq.config'";
+    const std::string where = "metadata 'ntq.config'";  // the path comes in front below
     apply_json(info.config, without_sentinels(parse_json(meta.text("ntq.config"), where)), where);
     validate(info.config);
   } catch (const std::invalid_argument& e) {

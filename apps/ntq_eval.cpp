@@ -95,7 +95,24 @@ void check_data(const DatasetInfo& info, const CheckpointInfo& found, const std:
                                " classes, ", found.channels, " channels)"));
 }
 
-std::string channels_text(const std::array<float, 3>& v) { return concat(v[0], ",", v[1], ",", v[2]); }
+/// As the network was trained, whatever data set it meets now.
+void use_preprocessing(TrainConfig& recipe, const Preprocessing& trained) {
+  if (trained.channels != 3) return;
+  const auto text = [](const std::array<float, 3>& v) {
+    return concat(general(v[0], 9), ",", general(v[1], 9), ",", general(v[2], 9));
+  };
+  recipe.mean = text(trained.mean);
+  recipe.std = text(trained.deviation);
+}
+
+/// Names that the labels have to mean; none where the file does not say or the user does not mind.
+std::vector<std::string> expected_classes(const EvalOptions& o, const std::optional<DataRecord>& trained,
+                                          Console& console) {
+  if (!trained) return {};
+  if (!o.allow_data_change) return trained->classes;
+  console.warn("--allow-data-change: labels are taken by number, whatever the classes are called");
+  return {};
+}
 
 /// What is evaluated, and on what.
 struct Subject {
@@ -112,11 +129,7 @@ Subject open_checkpoint(const EvalOptions& o, const TensorFile& file, Console& c
   const Checkpoint checkpoint = read_checkpoint(file, o.checkpoint);
   const bool average = takes_average(checkpoint, o.checkpoint, parse_weighting(o.average, o.raw));
   TrainConfig recipe = checkpoint.info.config;
-  // As the network was trained, whatever data set it meets now.
-  if (const auto trained = preprocessing_record(file.metadata, o.checkpoint); trained && trained->channels == 3) {
-    recipe.mean = channels_text(trained->mean);
-    recipe.std = channels_text(trained->deviation);
-  }
+  if (const auto trained = preprocessing_record(file.metadata, o.checkpoint)) use_preprocessing(recipe, *trained);
   Subject s;
   s.config = merged(o, recipe);
   s.model = model_of(checkpoint, o.checkpoint, average);
@@ -126,29 +139,46 @@ Subject open_checkpoint(const EvalOptions& o, const TensorFile& file, Console& c
         o.checkpoint +
         ": written by an older release, without the names of its classes: whether those of the data are the same "
         "could not be checked");
-  } else if (o.allow_data_change) {
-    console.warn("--allow-data-change: labels are taken by number, whatever the classes are called");
   }
-  s.data =
-      open_data(s.config, console, trained && !o.allow_data_change ? trained->classes : std::vector<std::string>());
+  s.data = open_data(s.config, console, expected_classes(o, trained, console));
   check_data(s.data.val->info(), checkpoint.info, o.checkpoint);
   s.title = concat(", epoch ", checkpoint.info.progress.epoch);
   if (checkpoint.has_ema()) s.title += ", " + weighting_text(checkpoint, average);
   return s;
 }
 
-Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& console) {
-  if (!o.dataset || !o.model) {
+/// What an export of ntq-export says of itself, and the command line of any file.
+TrainConfig recipe_of(const EvalOptions& o, const TensorFile& file) {
+  TrainConfig recipe;
+  const auto said = [&](const char* key) {
+    const auto found = file.metadata.find(key);
+    return found == file.metadata.end() ? std::string() : found->second;
+  };
+  recipe.dataset = o.dataset.value_or(said("ntq.dataset"));
+  recipe.model = o.model.value_or(said("ntq.model"));
+  if (recipe.dataset.empty() || recipe.model.empty()) {
     throw UsageError(
         concat(o.checkpoint, ": not a checkpoint of ntq-train; say what it is: --dataset NAME --model NAME"));
   }
-  if (o.average || o.raw) throw UsageError("--ema, --raw: only for checkpoints of ntq-train");
-  TrainConfig recipe;
-  recipe.model = *o.model;
+  if (const auto trained = preprocessing_record(file.metadata, o.checkpoint)) {
+    use_preprocessing(recipe, *trained);
+    if (trained->crop != "whole") recipe.aug = trained->crop, recipe.image_size = trained->image_size;
+    recipe.stem = trained->stem;
+  }
   take(recipe.stem, o.stem);
+  return recipe;
+}
+
+Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& console) {
+  if (o.average || o.raw) throw UsageError("--ema, --raw: only for checkpoints of ntq-train");
   Subject s;
-  s.config = merged(o, recipe);
-  s.data = open_data(s.config, console);
+  s.config = merged(o, recipe_of(o, file));
+  const auto exported = file.metadata.find("ntq.exported");
+  if (exported != file.metadata.end() && exported->second != "weights") {
+    console.warn(o.checkpoint + ": an export of quantized weights; the inputs of its layers are not quantized here, so "
+                                "the checkpoint itself scores otherwise");
+  }
+  s.data = open_data(s.config, console, expected_classes(o, data_record(file.metadata, o.checkpoint), console));
   s.model = build_model(s.config, s.data.val->info().classes, s.data.val->info().channels);
   const LoadReport report = load_weights(*s.model, read_public_weights(file, o.checkpoint),
                                          {.path = o.checkpoint, .model = s.config.model, .new_head = false});

@@ -15,28 +15,28 @@ namespace {
 constexpr size_t kMaxSizes = 64;  // numpy's limit
 
 /// So many bytes hold so many elements: of the types that have a DType, then of the format's others.
-struct Storage {
+struct Packing {
   std::string_view dtype;
   uint64_t bytes, elements;
 };
-constexpr std::array kStorage = {
-    Storage{"F32", 4, 1},   Storage{"F64", 8, 1},         Storage{"F16", 2, 1},         Storage{"BF16", 2, 1},
-    Storage{"I64", 8, 1},   Storage{"I32", 4, 1},         Storage{"I8", 1, 1},          Storage{"U8", 1, 1},
-    Storage{"BOOL", 1, 1},  Storage{"I16", 2, 1},         Storage{"U16", 2, 1},         Storage{"U32", 4, 1},
-    Storage{"U64", 8, 1},   Storage{"F8_E4M3", 1, 1},     Storage{"F8_E5M2", 1, 1},     Storage{"F8_E8M0", 1, 1},
-    Storage{"F4", 1, 2},    Storage{"F6_E2M3", 3, 4},     Storage{"F6_E3M2", 3, 4},     Storage{"C64", 8, 1},
-    Storage{"C128", 16, 1}, Storage{"F8_E4M3FNUZ", 1, 1}, Storage{"F8_E5M2FNUZ", 1, 1},
+constexpr std::array kPackings = {
+    Packing{"F32", 4, 1},   Packing{"F64", 8, 1},         Packing{"F16", 2, 1},         Packing{"BF16", 2, 1},
+    Packing{"I64", 8, 1},   Packing{"I32", 4, 1},         Packing{"I8", 1, 1},          Packing{"U8", 1, 1},
+    Packing{"BOOL", 1, 1},  Packing{"I16", 2, 1},         Packing{"U16", 2, 1},         Packing{"U32", 4, 1},
+    Packing{"U64", 8, 1},   Packing{"F8_E4M3", 1, 1},     Packing{"F8_E5M2", 1, 1},     Packing{"F8_E8M0", 1, 1},
+    Packing{"F4", 1, 2},    Packing{"F6_E2M3", 3, 4},     Packing{"F6_E3M2", 3, 4},     Packing{"C64", 8, 1},
+    Packing{"C128", 16, 1}, Packing{"F8_E4M3FNUZ", 1, 1}, Packing{"F8_E5M2FNUZ", 1, 1},
 };
 
-const Storage* find_storage(std::string_view dtype) {
+const Packing* find_packing(std::string_view dtype) {
   const auto* found =
-      std::find_if(kStorage.begin(), kStorage.end(), [&](const Storage& s) { return s.dtype == dtype; });
-  return found == kStorage.end() ? nullptr : found;
+      std::find_if(kPackings.begin(), kPackings.end(), [&](const Packing& s) { return s.dtype == dtype; });
+  return found == kPackings.end() ? nullptr : found;
 }
 
 [[noreturn]] void fail_dtype(const std::string& text, const std::string& tensor, const std::string& file) {
   std::string known;
-  for (const Storage& s : kStorage) known += concat(known.empty() ? "" : ", ", s.dtype);
+  for (const Packing& s : kPackings) known += concat(known.empty() ? "" : ", ", s.dtype);
   throw CheckpointError(concat(file, ": tensor ", in_quotes(tensor), " has type ", in_quotes(text),
                                ", which is not one of ", known, "; convert it first"));
 }
@@ -76,7 +76,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     if (place_ == Place::metadata) {
       header_.metadata[key_] = text;
     } else if (place_ == Place::entry && key_ == "dtype") {
-      if (find_storage(text) == nullptr) fail_dtype(text, entry_.name, file_);
+      if (find_packing(text) == nullptr) fail_dtype(text, entry_.name, file_);
       entry_.dtype = text;
       has_dtype_ = true;
     } else {
@@ -181,7 +181,7 @@ void check_layout(const Header& header, uint64_t data_bytes, const std::string& 
       damaged(file, where, " lies outside of the ", data_bytes, " bytes behind the header");
     }
     if (e.begin != next) damaged(file, where, e.begin < next ? " overlaps" : " leaves a hole behind", " byte ", next);
-    const Storage& unit = *find_storage(e.dtype);
+    const Packing& unit = *find_packing(e.dtype);
     const uint64_t elements = count_elements(e.sizes).value_or(0);
     if (elements % unit.elements != 0 || e.bytes() % unit.bytes != 0 ||
         e.bytes() / unit.bytes != elements / unit.elements) {
