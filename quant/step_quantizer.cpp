@@ -56,6 +56,8 @@ Tensor StepQuantizer::forward(const Tensor& x) {
 Tensor StepQuantizer::codes(const Tensor& x) const {
   check(step_.item() != 0.0f, spec().name, ": the step is not set; run one forward pass or load a checkpoint first");
   check_step();
+  if (!backend_for(x.device()).all_finite(x.f32(), x.numel()))
+    throw DivergedError(concat(spec().name, ": values that are not finite have no codes"));
   return quantize_codes(x, step_, range());
 }
 
