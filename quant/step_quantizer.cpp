@@ -34,7 +34,7 @@ double least_error_step(const Tensor& x, QuantRange range, double start) {
 StepQuantizer::StepQuantizer(const QuantSpec& spec, NoiseLevel noise)
     : Quantizer(spec),
       noise_(noise),
-      stream_(stream_id(spec.name + ".noise")),
+      stream_(stream_id((noise.c > 0.0f ? drawing_name(spec.name, "quantizer", spec.seed) : spec.name) + ".noise")),
       step_(register_parameter("step", Tensor::zeros({1}))),
       calls_(register_buffer("calls", Tensor::zeros({1}, DType::i64))) {}
 
