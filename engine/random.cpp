@@ -1,5 +1,9 @@
 #include "engine/random.h"
 
+#include <map>
+#include <mutex>
+#include <utility>
+
 namespace ntq {
 
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> c, std::array<uint32_t, 2> k) {
@@ -18,6 +22,15 @@ uint32_t stream_id(std::string_view name) {
   uint32_t hash = 2166136261u;
   for (const char ch : name) hash = (hash ^ static_cast<unsigned char>(ch)) * 16777619u;
   return hash;
+}
+
+std::string drawing_name(const std::string& name, const std::string& kind, uint64_t seed) {
+  if (!name.empty()) return name;
+  static std::mutex mutex;
+  static std::map<std::pair<std::string, uint64_t>, uint64_t> made;
+  const std::lock_guard lock(mutex);
+  const uint64_t earlier = made[{kind, seed}]++;
+  return earlier == 0 ? "" : "(" + kind + " " + std::to_string(earlier + 1) + " without a name)";
 }
 
 std::array<uint32_t, 4> random_block(const RandomKey& key, uint64_t block) {

@@ -4,6 +4,7 @@
 // resume.
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace ntq {
@@ -20,6 +21,11 @@ struct RandomKey {
 
 /// Stream id of a name: its 32-bit FNV-1a hash.
 uint32_t stream_id(std::string_view name);
+
+/// The name under which a module draws: its own, or, without one, a name that no other gets. Those are counted per
+/// `kind` and seed in the order of calls, so that unnamed modules differ from each other, and the same program gets the
+/// same numbers again. The first of a kind and seed stays unnamed. Modules made on several threads need names.
+std::string drawing_name(const std::string& name, const std::string& kind, uint64_t seed);
 
 /// Four random words of block `block`; element e of a tensor takes word e % 4 of block e / 4.
 std::array<uint32_t, 4> random_block(const RandomKey& key, uint64_t block);

@@ -22,10 +22,11 @@ const Conv2dOptions& checked(const Conv2dOptions& o) {
 
 Conv2d::Conv2d(const Conv2dOptions& options) : options_(checked(options)) {
   const Shape filters{options.out_channels, options.kernel, options.kernel, options.in_channels};
-  weight_ = register_parameter("weight", he_normal_filters(filters, init_key(options.seed, options.name + ".weight")));
+  const std::string name = drawing_name(options.name, "layer", options.seed);
+  weight_ = register_parameter("weight", he_normal_filters(filters, init_key(options.seed, name + ".weight")));
   if (options.bias) bias_ = register_parameter("bias", Tensor::zeros({options.out_channels}));
-  input_quant_ = make_input_quantizer(options.input_quant, options.name);
-  weight_quant_ = make_weight_quantizer(options.weight_quant, options.name);
+  input_quant_ = make_input_quantizer(options.input_quant, name);
+  weight_quant_ = make_weight_quantizer(options.weight_quant, name);
   if (input_quant_) register_module("input_quant", input_quant_);
   if (weight_quant_) register_module("weight_quant", weight_quant_);
 }

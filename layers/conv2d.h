@@ -12,7 +12,7 @@ struct Conv2dOptions {
   bool bias = false;
   QuantSpec weight_quant = {}, input_quant = {};  ///< bits 32: none
   uint64_t seed = 0;                              ///< of the initial filters
-  std::string name = {};                          ///< dotted name in the model: streams of random numbers, errors
+  std::string name = {};  ///< dotted name in the model: random numbers (drawing_name() without one), errors
 };
 
 /// y {N,Ho,Wo,Cout} = conv(Qx(x), Qw(weight)) [+ bias], Ho = (H + 2 padding - kernel) / stride + 1.

@@ -13,12 +13,13 @@ Linear::Linear(const LinearOptions& options) : options_(options) {
   check(options.in_features >= 1 && options.out_features >= 1, "Linear ", options.name,
         ": features must be >= 1, found in ", options.in_features, ", out ", options.out_features);
   const double bound = 1.0 / std::sqrt(static_cast<double>(options.in_features));
-  const auto key = [&](const char* tensor) { return init_key(options.seed, options.name + "." + tensor); };
+  const std::string name = drawing_name(options.name, "layer", options.seed);
+  const auto key = [&](const char* tensor) { return init_key(options.seed, name + "." + tensor); };
   const Shape weights{options.out_features, options.in_features};
   weight_ = register_parameter("weight", uniform_values(weights, bound, key("weight")));
   if (options.bias) bias_ = register_parameter("bias", uniform_values({options.out_features}, bound, key("bias")));
-  input_quant_ = make_input_quantizer(options.input_quant, options.name);
-  weight_quant_ = make_weight_quantizer(options.weight_quant, options.name);
+  input_quant_ = make_input_quantizer(options.input_quant, name);
+  weight_quant_ = make_weight_quantizer(options.weight_quant, name);
   if (input_quant_) register_module("input_quant", input_quant_);
   if (weight_quant_) register_module("weight_quant", weight_quant_);
 }

@@ -12,7 +12,7 @@ struct LinearOptions {
   bool bias = true;
   QuantSpec weight_quant = {}, input_quant = {};  ///< bits 32: none
   uint64_t seed = 0;
-  std::string name = {};
+  std::string name = {};  ///< as Conv2dOptions::name
 };
 
 /// y {N,out} = Qx(x) Qw(weight)^T [+ bias]. Parameters: weight {out,in} and bias {out}, both uniform in

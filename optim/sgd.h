@@ -1,6 +1,7 @@
 #pragma once
 // Stochastic gradient descent with momentum and parameter groups.
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct ParamGroup {
   std::function<bool(const std::string& parameter)> holds{};  ///< the first group that says yes takes the parameter
   float lr_scale = 1.0f;
   float weight_decay_scale = 1.0f;
-  float floor = -3.4e38f;  ///< lower bound of the values after each update
+  /// Lower bound of the values after each update; values that are not finite stay, to be found.
+  float floor = -std::numeric_limits<float>::infinity();
 };
 
 /// The default: quantizer steps (last part of the name "step") without decay and kept above 1e-8, all else as given.

@@ -25,7 +25,7 @@ struct QuantSpec {
   float noise_c = 0.2f;   ///< NTQ: noise level c, in [0, 1); 0 is LSQ to the bit
   float noise_k = 50.0f;  ///< NTQ: tempering k, >= 0
   uint64_t seed = 0;      ///< of the noise
-  std::string name = {};  ///< dotted layer name: names the noise stream and appears in errors
+  std::string name = {};  ///< dotted layer name: the noise's stream (drawing_name() without one), errors
   /// LSQ's N in g = 1/sqrt(N Q_P) for activations: features of one sample (default) or the whole batch too.
   bool count_batch = false;
   StepInit step_init = StepInit::mean_abs;

@@ -34,7 +34,7 @@ double least_error_step(const Tensor& x, QuantRange range, double start) {
 StepQuantizer::StepQuantizer(const QuantSpec& spec, NoiseLevel noise)
     : Quantizer(spec),
       noise_(noise),
-      stream_(stream_id(spec.name + ".noise")),
+      stream_(stream_id((noise.c > 0.0f ? drawing_name(spec.name, "quantizer", spec.seed) : spec.name) + ".noise")),
       step_(register_parameter("step", Tensor::zeros({1}))),
       calls_(register_buffer("calls", Tensor::zeros({1}, DType::i64))) {}
 
@@ -56,6 +56,8 @@ Tensor StepQuantizer::forward(const Tensor& x) {
 Tensor StepQuantizer::codes(const Tensor& x) const {
   check(step_.item() != 0.0f, spec().name, ": the step is not set; run one forward pass or load a checkpoint first");
   check_step();
+  if (!backend_for(x.device()).all_finite(x.f32(), x.numel()))
+    throw DivergedError(concat(spec().name, ": values that are not finite have no codes"));
   return quantize_codes(x, step_, range());
 }
 

@@ -3,6 +3,7 @@
 // elements. Ops (engine/ops) check shapes before they call; a backend only asserts. Forward, data gradient and filter
 // gradient are separate entry points. A later backend gets codes (8 bits and one step) as further overloads of conv2d.
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "engine/device.h"
@@ -36,11 +37,11 @@ struct QuantNoise {
 };
 
 /// One update of one tensor: g += weight_decay * w; m = momentum * m + g; w -= lr * (nesterov ? g + momentum * m : m).
-/// Afterwards w = max(w, floor).
+/// Afterwards w = max(w, floor), except where w is not finite: a divergence stays visible where it begins.
 struct SgdUpdate {
   float lr = 0, momentum = 0, weight_decay = 0;
   bool nesterov = false;
-  float floor = -3.4e38f;
+  float floor = -std::numeric_limits<float>::infinity();
 };
 
 class Backend {
@@ -108,7 +109,8 @@ class Backend {
                                        float smoothing, float* dlogits) = 0;
 
   // Uniform quantization with a learned step (LSQ Eq. 1-3); `step` points to one positive value.
-  /// y = step * round_even(clamp(x / step, low, high)) [+ noise of that element's error].
+  /// y = step * round_even(clamp(x / step, low, high)) [+ noise of that element's error]; not a number where x is not
+  /// finite.
   virtual void quantize(const float* x, const float* step, QuantRange range, const QuantNoise& noise, float* y,
                         int64_t n) = 0;
   /// dx = dy inside the open range, else 0; dstep = grad_scale * sum dy * d (quantizers.md, section 1). One pass.

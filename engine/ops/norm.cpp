@@ -1,10 +1,19 @@
 #include "engine/ops/norm.h"
 
 #include <cmath>
+#include <limits>
 
 #include "engine/backend/backend.h"
 
 namespace ntq {
+namespace {
+
+/// Not a number for a variance that is not finite: its inverse, 0, would hide an overflow behind outputs of beta.
+float inverse_std(float var, float eps) {
+  return std::isfinite(var) ? 1.0f / std::sqrt(var + eps) : std::numeric_limits<float>::quiet_NaN();
+}
+
+}  // namespace
 
 Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
   check(x.shape().rank() >= 2, "batch_norm: expected {...,C}, found ", x.shape());
@@ -28,11 +37,11 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
       float& run_var = args.running_var.f32()[c];
       run_mean = (1 - args.momentum) * run_mean + args.momentum * mean.f32()[c];
       run_var = (1 - args.momentum) * run_var + args.momentum * (var.f32()[c] * unbias);
-      inv_std.f32()[c] = 1.0f / std::sqrt(var.f32()[c] + args.eps);
+      inv_std.f32()[c] = inverse_std(var.f32()[c], args.eps);
     }
   } else {
     mean.copy_from(args.running_mean);
-    for (int64_t c = 0; c < channels; ++c) inv_std.f32()[c] = 1.0f / std::sqrt(args.running_var.f32()[c] + args.eps);
+    for (int64_t c = 0; c < channels; ++c) inv_std.f32()[c] = inverse_std(args.running_var.f32()[c], args.eps);
   }
 
   Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());

@@ -12,6 +12,7 @@ struct QuantizeArgs {
 };
 
 /// step * round_even(clamp(x / step, low, high)) [+ c exp(-k e) sqrt(e) eps, e = |Q(x) - x|]; step {1} > 0.
+/// Not a number where x is not finite: clamping must not hide a divergence.
 /// Gradients: dx = dy where low < x/step < high, else 0; dstep = g * sum dy * d, d = round(v) - v inside, low or high
 /// outside. The noise has none.
 Tensor quantize(const Tensor& x, const Tensor& step, const QuantizeArgs& args);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "apps/divergence.h"
@@ -11,6 +12,7 @@
 #include "layers/conv2d.h"
 #include "layers/linear.h"
 #include "models/model.h"
+#include "optim/sgd.h"
 
 using namespace ntq;
 using namespace ntq::apps;
@@ -87,6 +89,22 @@ TEST_CASE("the layer is named through its quantizers too") {
   const Tensor loss = softmax_cross_entropy(model(Tensor::full({1, 4, 4, 2}, 1e5f)), labels({1}));
   CHECK(first_not_finite(model, loss) == "output of second");
   CHECK(first_not_finite(model, {}).empty());
+}
+
+TEST_CASE("a weight that an update sends to infinity is named, behind a quantizer and floors too") {
+  for (const int bits : {4, 32}) {
+    Small model(bits);
+    const Tensor x = Tensor::full({1, 4, 4, 2}, 1.0f);
+    Sgd sgd(model.named_parameters(), {.momentum = 0, .weight_decay = 0});
+    softmax_cross_entropy(model(x), labels({1})).backward();
+    for (auto& [name, tensor] : model.named_parameters()) {
+      if (name == "second.weight") tensor.grad().fill(3e38f);
+    }
+    sgd.step(1e3f);
+    const Tensor loss = softmax_cross_entropy(model(x), labels({1}));
+    CHECK_FALSE(std::isfinite(loss.item()));
+    CHECK(first_not_finite(model, loss) == "parameter second.weight");
+  }
 }
 
 TEST_CASE("the layer report measures and changes nothing") {

@@ -297,6 +297,41 @@ TEST_CASE("sgd: the first two updates by hand, with a floor") {
   CHECK(m[0] == doctest::Approx(0.9 * 0.6 + 0.5 + 0.094));
 }
 
+TEST_CASE("what is not finite stays so: quantizers, floors") {
+  const float inf = INFINITY;
+  for (const std::string& isa : cpu::available_isas()) {
+    CAPTURE(isa);
+    const auto b = cpu::make_cpu_backend(isa);
+    for (const int64_t at : {3, 63, 98}) {  // in a whole vector, and in the rest
+      for (const float bad : {inf, -inf, std::nanf("")}) {
+        Tensor x = Tensor::full({99}, 0.25f), y = Tensor::empty({99});
+        x.f32()[at] = bad;
+        const float step = 0.1f;
+        for (const float c : {0.0f, 0.2f}) {
+          b->quantize(x.f32(), &step, {-8, 7}, {.c = c, .k = 50, .key = {}}, y.f32(), 99);
+          for (int64_t i = 0; i < 99; ++i) REQUIRE(std::isnan(y.f32()[i]) == (i == at));
+        }
+        Tensor w = Tensor::full({99}, 1), m = Tensor::zeros({99});
+        for (const float floor : {SgdUpdate{}.floor, 1e-8f}) {
+          w.fill(1), m.fill(0);
+          b->sgd_step({.lr = 1, .floor = floor}, w.f32(), x.f32(), m.f32(), 99);
+          REQUIRE(w.f32()[0] == 0.75f);
+          if (std::isnan(bad)) {
+            REQUIRE(std::isnan(w.f32()[at]));
+          } else {
+            REQUIRE(w.f32()[at] == -bad);
+          }
+        }
+      }
+    }
+    // The largest finite numbers are clamped as any other.
+    Tensor x = Tensor::from({2}, {3.4e38f, -3.4e38f}), y = Tensor::empty({2});
+    const float step = 1;
+    b->quantize(x.f32(), &step, {-8, 7}, {}, y.f32(), 2);
+    CHECK(y.to_vector() == std::vector<float>{7, -8});
+  }
+}
+
 TEST_CASE("an instruction set that is unknown is refused with those that are there") {
   CHECK_THROWS_WITH_AS(cpu::kernels_of("mmx"), doctest::Contains("it can run: portable"), DeviceError);
   CHECK_THROWS_AS(set_cpu_threads(0), std::invalid_argument);

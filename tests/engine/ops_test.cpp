@@ -61,6 +61,15 @@ TEST_CASE("batch_norm: a large mean does not spoil the variance") {
   CHECK(args.running_var.item() == doctest::Approx(0.25 * 4096 / 4095).epsilon(1e-4));
 }
 
+TEST_CASE("batch_norm: a variance beyond float32 is not a number, not an output of beta") {
+  const Tensor x = Tensor::from({2, 1}, {1e30f, -1e30f});
+  BatchNormArgs args{Tensor::full({1}, 1), Tensor::full({1}, 3), Tensor::zeros({1}), Tensor::full({1}, 1)};
+  CHECK(std::isnan(batch_norm(x, args).f32()[0]));
+  CHECK(std::isinf(args.running_var.item()));
+  args.training = false;
+  CHECK(std::isnan(batch_norm(x, args).f32()[1]));
+}
+
 TEST_CASE("fused batch norm, residual and ReLU equal their composed twin") {
   const Tensor x = Tensor::from({2, 2}, {1, 10, 3, 30}), residual = Tensor::from({2, 2}, {0.5f, -4, 0, -8});
   BatchNormArgs args{Tensor::from({2}, {1, 2}), Tensor::from({2}, {0, 5}), Tensor::zeros({2}), Tensor::full({2}, 1)};

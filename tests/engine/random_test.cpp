@@ -45,3 +45,14 @@ TEST_CASE("uniform draws stay in their range and cover it") {
   for (const int count : hits) CHECK(std::abs(count - 1000) < 150);  // five deviations
   CHECK(mean == doctest::Approx(0.5).epsilon(0.02));
 }
+
+TEST_CASE("a name of its own for all that have none, counted by kind and seed") {
+  constexpr uint64_t kSeed = 0x5eed, kOther = 0x5eee;  // of nobody else in this program
+  CHECK(drawing_name("conv1", "layer", kSeed) == "conv1");
+  CHECK(drawing_name("", "layer", kSeed).empty());
+  CHECK(drawing_name("", "layer", kSeed) == "(layer 2 without a name)");
+  CHECK(drawing_name("conv1", "layer", kSeed) == "conv1");
+  CHECK(drawing_name("", "layer", kSeed) == "(layer 3 without a name)");
+  CHECK(drawing_name("", "quantizer", kSeed).empty());
+  CHECK(drawing_name("", "layer", kOther).empty());
+}

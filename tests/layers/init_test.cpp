@@ -77,3 +77,32 @@ TEST_CASE("linear weights and bias: uniform within 1 / sqrt(in), from streams of
   CHECK(moments(linear.weight()).variance == doctest::Approx(0.04 / 3).epsilon(0.1));
   CHECK_FALSE(same_values(bias, linear.weight().rows(0, 1).view({25})));
 }
+
+TEST_CASE("layers without a name start differently, and so do their quantizers' noises") {
+  constexpr uint64_t kSeed = 0x1a7e5;  // of no other case
+  Conv2dOptions options{.in_channels = 8, .out_channels = 8, .seed = kSeed};
+  options.weight_quant = {.method = "ntq", .bits = 4, .seed = kSeed};
+  Conv2d a(options), b(options);
+  Linear c({.in_features = 8, .out_features = 8, .seed = kSeed}),
+      d({.in_features = 8, .out_features = 8, .seed = kSeed});
+  int equal = 0;
+  for (int64_t i = 0; i < a.weight().numel(); ++i) equal += a.weight().f32()[i] == b.weight().f32()[i];
+  CHECK(equal == 0);
+  CHECK_FALSE(same_values(c.weight(), d.weight()));
+  CHECK_FALSE(same_values(c.named_parameters()[1].second, d.named_parameters()[1].second));
+
+  const Tensor w = a.weight();
+  CHECK_FALSE(same_values(a.weight_quantizer()->forward(w), b.weight_quantizer()->forward(w)));
+
+  // The first draws as it always did; the second draws under a name that is the same in every run of this program.
+  const Shape filters{8, 3, 3, 8};
+  CHECK(same_values(a.weight(), he_normal_filters(filters, init_key(kSeed, ".weight"))));
+  CHECK(same_values(b.weight(), he_normal_filters(filters, init_key(kSeed, "(layer 2 without a name).weight"))));
+}
+
+TEST_CASE("a name decides alone, whatever was made before") {
+  const Conv2dOptions named{.in_channels = 8, .out_channels = 8, .name = "conv1"};
+  const Conv2d before(named);
+  const Conv2d unnamed({.in_channels = 8, .out_channels = 8});
+  CHECK(same_values(before.weight(), Conv2d(named).weight()));
+}

@@ -81,6 +81,15 @@ TEST_CASE("sgd: quantizer steps have no decay and stay positive") {
   CHECK(weight.item() < -0.05f);
 }
 
+TEST_CASE("sgd: a parameter that diverges stays what it became") {
+  Tensor step = parameter({0.05f}), weight = parameter({0.05f});
+  Sgd sgd({{"conv1.step", step}, {"conv1.weight", weight}}, {.momentum = 0, .weight_decay = 0});
+  for (Tensor* w : {&step, &weight}) w->set_grad(Tensor::full({1}, 1e30f));
+  sgd.step(1e30f);
+  CHECK(step.item() == -std::numeric_limits<float>::infinity());
+  CHECK(weight.item() == -std::numeric_limits<float>::infinity());
+}
+
 TEST_CASE("sgd: groups scale rate and decay; the first that takes a parameter has it") {
   Tensor a = parameter({1}), b = parameter({1});
   const auto is_a = [](const std::string& name) { return name == "a"; };

@@ -7,6 +7,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "quant/quantizer.h"
+#include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
@@ -154,4 +155,13 @@ TEST_CASE("least_error finds the step with the least squared error, and keeps LS
   const auto zeros = make(false);
   zeros->forward(Tensor::zeros({1, 4}));
   CHECK(zeros->step().item() > 0.0f);
+}
+
+TEST_CASE("lsq: weights that are not finite are not clamped to finite ones") {
+  const auto q = make_quantizer({.method = "lsq", .bits = 4, .name = "conv1.weight_quant"});
+  Tensor w = test::some_values({32});
+  q->forward(w);
+  w.f32()[7] = -INFINITY;
+  CHECK(std::isnan(q->forward(w).f32()[7]));
+  CHECK_THROWS_WITH_AS(q->codes(w), doctest::Contains("conv1.weight_quant: values that are not finite"), DivergedError);
 }

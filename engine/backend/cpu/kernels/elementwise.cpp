@@ -42,7 +42,7 @@ void sgd(const SgdUpdate& u, float* w, const float* g, float* m, int64_t n) {
     const Vec velocity = momentum * get(m + i, l) + grad;
     const Vec moved = weight - lr * (nesterov ? grad + momentum * velocity : velocity);
     put(m + i, velocity, l);
-    put(w + i, select(moved < floor, floor, moved), l);
+    put(w + i, select((moved < floor) & (moved >= splat(-kLargest)), floor, moved), l);
   });
 }
 

@@ -12,8 +12,9 @@ inline Vec code(Vec x, Vec step, Vec low, Vec high) { return round_even(clamp(x 
 void quantize_plain(const float* x, float step, QuantRange range, float* y, int64_t n) {
   const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
   int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) store(y + i, code(load(x + i), s, low, high) * s);
-  if (i < n) store_part(y + i, code(load_part(x + i, n - i), s, low, high) * s, n - i);
+  const auto value = [=](Vec v) { return where_finite(v, code(v, s, low, high) * s); };
+  for (; i + kWidth <= n; i += kWidth) store(y + i, value(load(x + i)));
+  if (i < n) store_part(y + i, value(load_part(x + i, n - i)), n - i);
 }
 
 void quantize(const float* x, float step, QuantRange range, const QuantNoise& noise, float* y, int64_t begin,
@@ -33,7 +34,7 @@ void quantize(const float* x, float step, QuantRange range, const QuantNoise& no
       const int64_t lanes = stop - at < kWidth ? stop - at : kWidth;
       const Vec v = get(x + at, lanes);
       const Vec n = get(eps + (at - first), lanes);
-      const Vec q = code(v, s, low, high) * s;
+      const Vec q = where_finite(v, code(v, s, low, high) * s);
       const Vec e = absolute(q - v);
       put(y + at, q + c * exponential(k * e) * square_root(e) * n, lanes);
     }

@@ -92,6 +92,9 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 [[maybe_unused]] inline Vec absolute(Vec v) {
   return reinterpret_cast<Vec>(reinterpret_cast<VecI>(v) & (VecI{} + 0x7fffffff));
 }
+constexpr float kLargest = 0x1.fffffep127f;  // of the finite numbers
+/// v where `of` is finite, else not a number.
+[[maybe_unused]] inline Vec where_finite(Vec of, Vec v) { return select(absolute(of) <= splat(kLargest), v, of - of); }
 /// Nearest integer, ties to even; exact for |v| < 2^22.
 [[maybe_unused]] inline Vec round_even(Vec v) {
   const Vec magic = splat(12582912.0f);  // 1.5 * 2^23
