@@ -43,6 +43,9 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
     {"fcntl.h", {"engine/", "apps/", "tests/"}},
     {"unistd.h", {"engine/", "apps/", "tests/"}},
     {"signal.h", {"apps/", "tests/"}},
+    {"poll.h", {"apps/"}},
+    {"pthread.h", {"apps/"}},
+    {"semaphore.h", {"apps/"}},
     {"sys/", {"engine/", "apps/", "tests/", "bench/"}},
 };
 
