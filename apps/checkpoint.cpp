@@ -4,7 +4,9 @@
 #include <bit>
 #include <charconv>
 
+#include "apps/check_values.h"
 #include "apps/json.h"
+#include "apps/watchdog.h"
 #include "engine/check.h"
 #include "engine/printable.h"
 
@@ -62,11 +64,11 @@ void append(NamedTensors& out, const char* prefix, const NamedTensors& tensors) 
 
 /// target.load_state_dict(source), with a mismatch of names or shapes as a CheckpointError.
 template <class Target>
-void load_into(Target& target, const NamedTensors& source, const std::string& path) {
+void load_into(Target& target, const NamedTensors& source, const Checkpoint& checkpoint, const std::string& path) {
   try {
     target.load_state_dict(source);
   } catch (const std::invalid_argument& e) {
-    throw CheckpointError(concat(path, ": does not fit the model: ", e.what()));
+    throw CheckpointError(concat(path, ": does not fit the model: ", e.what(), skipped_note(checkpoint.file)));
   }
 }
 
@@ -147,6 +149,7 @@ Checkpoint read_checkpoint(TensorFile file, const std::string& path) {
 }
 
 void save_checkpoint(const std::string& path, const Session& s) {
+  const SlowWrite slow;  // a signal may come while the disk takes its time
   const TrainConfig& c = s.config;
   const Progress& p = s.progress;
   TensorFile file;
@@ -191,10 +194,13 @@ std::string restore(Session& s, const std::string& path, bool allow_data_change)
           concat(path, ": is of another run: '", key, "': expected ", value.dump(), ", found ", found.at(key).dump()));
     }
   }
-  load_into(*s.model, checkpoint.model, path);
-  load_into(*s.optimizer, checkpoint.optimizer, path);
+  check_values(checkpoint.model, path);
+  check_finite(checkpoint.optimizer, path, "optim.");
+  load_into(*s.model, checkpoint.model, checkpoint, path);
+  load_into(*s.optimizer, checkpoint.optimizer, checkpoint, path);
   if (s.ema) {
-    load_into(*s.ema, checkpoint.ema, path);
+    check_values(checkpoint.ema, path);
+    load_into(*s.ema, checkpoint.ema, checkpoint, path);
     s.ema->set_updates(checkpoint.info.ema_updates);
   }
   s.progress = checkpoint.info.progress;
@@ -231,7 +237,8 @@ std::shared_ptr<Module> model_of(const Checkpoint& checkpoint, const std::string
   const NamedTensors& weights = average ? checkpoint.ema : checkpoint.model;
   check_free_sizes(checkpoint.info, weights, path);
   const auto model = build_model(checkpoint.info.config, checkpoint.info.classes, checkpoint.info.channels);
-  load_into(*model, weights, path);
+  check_values(weights, path);
+  load_into(*model, weights, checkpoint, path);
   model->eval();
   return model;
 }

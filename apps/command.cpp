@@ -1,14 +1,12 @@
 #include "apps/command.h"
 
-#include <unistd.h>
-
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <new>
-#include <regex>
 #include <system_error>
 
 #include "apps/command_line.h"
@@ -39,19 +37,21 @@ std::string one_screen(std::string text) {
   return text;
 }
 
-/// OpenMP threads that wait by spinning, the default, take the cores that the loader and other programs need: 8% of a
-/// training's time on two cores, most of it on a shared machine. The runtime reads its settings before main(), so the
-/// command starts itself again; a policy of the user's stands.
-void let_threads_sleep(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
-  std::error_code failed;  // "/proc/self/exe" itself would show as "exe" among the processes
-  execv(std::filesystem::read_symlink("/proc/self/exe", failed).c_str(), argv);  // returns if it fails: threads spin
-}
-
 /// "... (file.cpp:18)" is for those who embed the library.
-std::string without_source_places(const std::string& text) {
-  static const std::regex place(R"( \([A-Za-z0-9_]+\.(cpp|h):[0-9]+\))");
-  return std::regex_replace(text, place, "");
+std::string without_source_places(std::string text) {
+  const auto is_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.'; };
+  for (size_t colon = 0; (colon = text.find(':', colon)) != std::string::npos; ++colon) {
+    size_t end = colon + 1, begin = colon;
+    while (end < text.size() && std::isdigit(static_cast<unsigned char>(text[end])) != 0) ++end;
+    while (begin > 0 && is_name(text[begin - 1])) --begin;
+    const std::string_view name = std::string_view(text).substr(begin, colon - begin);
+    const bool source = name.ends_with(".cpp") || name.ends_with(".h");
+    if (!source || end == colon + 1 || end == text.size() || text[end] != ')' || begin < 2) continue;
+    if (text.compare(begin - 2, 2, " (") != 0) continue;
+    text.erase(begin - 2, end + 1 - (begin - 2));
+    colon = begin - 2;
+  }
+  return text;
 }
 
 bool answered = false;  // the one JSON object has been printed
@@ -127,9 +127,9 @@ void print_json(nlohmann::ordered_json answer, int code) {
 
 int run_command(int argc, char** argv, const std::function<void()>& body) {
   open_closed_streams();
-  let_threads_sleep(argv);
   bool json = false;
-  for (int i = 1; i < argc; ++i) json = json || std::strcmp(argv[i], "--json") == 0;
+  for (int i = 1; i < argc; ++i)
+    json = json || std::strcmp(argv[i], "--json") == 0 || std::strcmp(argv[i], "--json=true") == 0;
   end_on_signals(json);
   return with_streams_finished(run_body(json, body));
 }

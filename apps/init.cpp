@@ -1,5 +1,6 @@
 #include "apps/init.h"
 
+#include "apps/check_values.h"
 #include "apps/checkpoint.h"
 #include "apps/text.h"
 
@@ -22,7 +23,9 @@ LoadReport init_from(Session& s, const std::string& path) {
     const Checkpoint checkpoint = read_checkpoint(file, path);
     const bool average = takes_average(checkpoint, path, parse_weighting(false, s.config.raw));
     const NamedTensors& chosen = average ? checkpoint.ema : checkpoint.model;
-    weights.insert(chosen.begin(), chosen.end());
+    check_values(chosen, path);
+    weights.tensors.insert(chosen.begin(), chosen.end());
+    for (const auto& info : checkpoint.file.skipped) weights.skipped[info.name] = info;
     if (checkpoint.has_ema()) notices.push_back(weighting_text(checkpoint, average));
     const auto trained = data_record(file.metadata, path);
     if (trained && trained->classes.size() == s.record.classes.size() && trained->classes != s.record.classes) {
@@ -35,7 +38,7 @@ LoadReport init_from(Session& s, const std::string& path) {
       notices.push_back("the file has other bits or another method: all steps start anew");
     }
   } else {
-    weights = read_public_weights(file);
+    weights = read_public_weights(file, path);
   }
   LoadReport report = load_weights(*s.model, std::move(weights), options);
   report.notices.insert(report.notices.begin(), notices.begin(), notices.end());

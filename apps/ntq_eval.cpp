@@ -150,7 +150,7 @@ Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& 
   s.config = merged(o, recipe);
   s.data = open_data(s.config, console);
   s.model = build_model(s.config, s.data.val->info().classes, s.data.val->info().channels);
-  const LoadReport report = load_weights(*s.model, read_public_weights(file),
+  const LoadReport report = load_weights(*s.model, read_public_weights(file, o.checkpoint),
                                          {.path = o.checkpoint, .model = s.config.model, .new_head = false});
   if (!report.missing.empty()) {
     throw CheckpointError(concat(o.checkpoint, ": lacks ", report.missing.size(), " tensors of ", s.config.model,

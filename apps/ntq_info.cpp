@@ -1,9 +1,10 @@
 // ntq-info: what a checkpoint holds, without data; or how this program was built.
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "apps/checkpoint.h"
 #include "apps/command.h"
+#include "apps/data_text.h"
+#include "apps/json.h"
 #include "apps/layer_report.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
@@ -17,7 +18,7 @@ using namespace ntq::apps;
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+constexpr size_t kLongestName = 120, kLongestValue = 400, kLongestConfig = 4000;  // on a screen; --json has all
 
 struct InfoOptions {
   std::string checkpoint;
@@ -61,20 +62,42 @@ double deployed_bytes(const std::vector<LayerReport>& layers, int64_t parameters
   return (bits + 32.0 * static_cast<double>(parameters)) / 8;
 }
 
-Json tensors_to_json(const NamedTensors& tensors) {
+/// Of all tensors, those too that the library has no type for.
+Json tensors_to_json(const TensorHeader& header) {
   Json out = Json::array();
-  for (const auto& [name, tensor] : tensors) {
-    out.push_back({{"name", name}, {"dtype", dtype_name(tensor.dtype())}, {"shape", tensor.shape().sizes()}});
+  for (const auto& entry : header.entries) {
+    out.push_back({{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.sizes}});
+    if (!entry.readable()) out.back()["skipped"] = true;
   }
   return out;
 }
 
-std::string tensor_list(const NamedTensors& tensors) {
+std::string tensor_list(const TensorHeader& header) {
   std::vector<std::vector<std::string>> rows = {{"tensor", "type", "shape"}};
-  for (const auto& [name, tensor] : tensors) {
-    rows.push_back({printable(name), std::string(dtype_name(tensor.dtype())), tensor.shape().str()});
+  size_t skipped = 0;
+  for (const auto& entry : header.entries) {
+    rows.push_back({printable(entry.name, kLongestName), entry.dtype, printable(entry.shape(), kLongestName)});
+    skipped += entry.readable() ? 0 : 1;
   }
-  return table(rows);
+  return table(rows) + (skipped == 0 ? ""
+                                     : concat(skipped,
+                                              " of them of types or shapes that are skipped when weights "
+                                              "are read\n"));
+}
+
+void print_lines(const std::vector<std::pair<std::string, std::string>>& lines) {
+  for (const auto& [name, value] : lines)
+    std::cout << name << std::string(11 - name.size(), ' ') << printable(value) << '\n';
+}
+
+bool says_data(const TensorHeader& header) {
+  return header.metadata.contains("ntq.data") || header.metadata.contains("ntq.preprocessing");
+}
+
+/// The two objects as such, beside the metadata's texts.
+void add_data(Json& out, const TensorHeader& header, const std::string& path) {
+  out["data"] = metadata_object(header.metadata, "ntq.data", path);
+  out["preprocessing"] = metadata_object(header.metadata, "ntq.preprocessing", path);
 }
 
 /// The settings and progress lines, as (name, value).
@@ -92,40 +115,50 @@ std::vector<std::pair<std::string, std::string>> describe(const Checkpoint& c, i
           {"deployed", bytes_text(deployed) + " with the weights at their bits"}};
 }
 
-void show_checkpoint(const InfoOptions& o) {
-  const TensorFile file = load_tensors(o.checkpoint);
-  if (!is_ntq_checkpoint(file)) {
-    if (o.json) {
-      print_json(
-          {{"checkpoint", o.checkpoint}, {"metadata", file.metadata}, {"tensors", tensors_to_json(file.tensors)}});
-    } else {
-      std::cout << "safetensors file, not written by ntq-train\n";
-      for (const auto& [key, value] : file.metadata) std::cout << printable(key) << ": " << printable(value) << '\n';
-      std::cout << tensor_list(file.tensors);
-    }
+void show_file_of_others(const InfoOptions& o, const TensorHeader& header) {
+  if (o.json) {
+    Json out = {{"checkpoint", o.checkpoint}, {"metadata", header.metadata}};
+    if (says_data(header)) add_data(out, header, o.checkpoint);
+    out["tensors"] = tensors_to_json(header);
+    print_json(out);
     return;
   }
+  std::cout << "safetensors file, not written by ntq-train\n";
+  for (const auto& [key, value] : header.metadata) {
+    std::cout << printable(key, kLongestName) << ": " << printable(value, kLongestValue) << '\n';
+  }
+  if (says_data(header)) print_lines(describe_data(header.metadata, o.checkpoint));
+  std::cout << tensor_list(header);
+}
+
+void show_checkpoint(const InfoOptions& o) {
+  const TensorFile file = load_tensors(o.checkpoint);
+  const TensorHeader header = load_header(o.checkpoint);
+  if (!is_ntq_checkpoint(file)) return show_file_of_others(o, header);
   const Checkpoint c = read_checkpoint(file, o.checkpoint);
   const auto model = model_of(c, o.checkpoint, false);
   const auto layers = report_layers(*model);
   const double deployed = deployed_bytes(layers, model->parameter_count());
   if (o.json) {
     Json out = {{"checkpoint", o.checkpoint}, {"metadata", c.file.metadata}};
+    add_data(out, header, o.checkpoint);
     out["parameters"] = model->parameter_count();
     out["bytes"] = {{"model", bytes_of(c.model)},
                     {"optimizer", bytes_of(c.optimizer)},
                     {"average", bytes_of(c.ema)},
                     {"deployed", static_cast<int64_t>(deployed)}};
     out["layers"] = layers_to_json(layers);
-    if (o.tensors) out["tensors"] = tensors_to_json(c.file.tensors);
+    if (o.tensors) out["tensors"] = tensors_to_json(header);
     print_json(out);
     return;
   }
-  for (const auto& [name, value] : describe(c, model->parameter_count(), deployed)) {
-    std::cout << name << std::string(11 - name.size(), ' ') << printable(value) << '\n';
-  }
-  std::cout << "config     " << printable(c.file.metadata.at("ntq.config")) << "\n\n" << layer_table(layers);
-  if (o.tensors) std::cout << '\n' << tensor_list(c.file.tensors);
+  auto lines = describe(c, model->parameter_count(), deployed);
+  const auto data = describe_data(header.metadata, o.checkpoint);
+  lines.insert(lines.begin() + 2, data.begin(), data.end());  // below the data set
+  print_lines(lines);
+  std::cout << "config     " << printable(c.file.metadata.at("ntq.config"), kLongestConfig) << "\n\n"
+            << layer_table(layers);
+  if (o.tensors) std::cout << '\n' << tensor_list(header);
 }
 
 void show_build(const InfoOptions& o) {

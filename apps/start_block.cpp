@@ -5,6 +5,7 @@
 #include "apps/text.h"
 #include "engine/backend/backend.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 
 namespace ntq::apps {
 namespace {
@@ -32,7 +33,7 @@ std::string schedule_text(const TrainConfig& c, int64_t steps) {
 }
 
 std::string first_of(const std::vector<std::string>& names) {
-  return names.empty() ? "" : concat(" (", names[0], names.size() > 1 ? ", ..." : "", ")");
+  return names.empty() ? "" : concat(" (", printable(names[0], 80), names.size() > 1 ? ", ..." : "", ")");
 }
 
 }  // namespace
@@ -68,14 +69,18 @@ void print_start(Console& console, const Session& s, const std::string& run_path
 }
 
 void print_init(Console& console, const LoadReport& report, const std::string& path) {
-  console.line(concat("Starting from ", path, ": ", report.matched, " tensors matched, ", report.fresh.size(),
-                      " quantizer entries to be calibrated, ", report.missing.size(), " missing",
+  console.line(concat("Starting from ", printable(path), ": ", report.matched, " tensors matched, ",
+                      report.fresh.size(), " quantizer entries to be calibrated, ", report.missing.size(), " missing",
                       first_of(report.missing), ", ", report.left_over.size(), " left over",
                       first_of(report.left_over)));
   for (const auto& notice : report.notices) console.line("Note: " + notice);
   if (!report.missing.empty()) {
-    console.warn(concat(path, " lacks ", report.missing.size(), " tensors of the model", first_of(report.missing),
-                        "; they start at random"));
+    console.warn(concat(printable(path), " lacks ", report.missing.size(), " tensors of the model",
+                        first_of(report.missing), "; they start at random"));
+  }
+  if (!report.left_over.empty()) {
+    console.warn(concat(printable(path), ": left out ", report.left_over.size(),
+                        " tensors that the model has no place for", first_of(report.left_over)));
   }
 }
 

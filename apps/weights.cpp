@@ -1,8 +1,11 @@
 #include "apps/weights.h"
 
+#include "apps/check_values.h"
+#include "apps/public_names.h"
 #include "engine/autograd.h"
 #include "engine/check.h"
 #include "engine/ops/cast.h"
+#include "engine/printable.h"
 #include "layers/conv2d.h"
 #include "layers/linear.h"
 
@@ -50,17 +53,6 @@ Tensor to_int8(const Tensor& codes) {
   return y;
 }
 
-std::string our_name(std::string name) {
-  if (name.rfind("module.", 0) == 0) name.erase(0, 7);
-  if (name.rfind("linear.", 0) == 0) name.replace(0, 6, "fc");
-  // "shortcut.0.weight" of a block is "downsample.0.weight"; a wide ResNet's "shortcut.weight" is our own name.
-  const auto at = name.find(".shortcut.");
-  if (at != std::string::npos && at + 10 < name.size() && (name[at + 10] == '0' || name[at + 10] == '1')) {
-    name.replace(at + 1, 8, "downsample");
-  }
-  return name;
-}
-
 /// Dotted name of the last linear layer.
 std::string classifier_name(Module& model) {
   std::string last;
@@ -72,9 +64,9 @@ std::string classifier_name(Module& model) {
 
 /// Class counts of file and model when they differ and nothing else does; {0, 0} otherwise.
 std::pair<int64_t, int64_t> other_classes(const NamedTensors& state, const Weights& weights, const std::string& head) {
-  const auto found = weights.find(head + "weight");
+  const auto found = weights.tensors.find(head + "weight");
   for (const auto& [name, target] : state) {
-    if (name != head + "weight" || found == weights.end()) continue;
+    if (name != head + "weight" || found == weights.tensors.end()) continue;
     const Shape& shape = found->second.shape();
     if (shape.rank() == 2 && shape[1] == target.size(1) && shape[0] != target.size(0))
       return {shape[0], target.size(0)};
@@ -82,14 +74,67 @@ std::pair<int64_t, int64_t> other_classes(const NamedTensors& state, const Weigh
   return {0, 0};
 }
 
+bool is_float(DType type) {
+  return type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16;
+}
+
+/// The file's names, in its order: of the tensors, then of those that cannot be read.
+std::vector<std::string> names_in(const TensorFile& file) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : file.tensors) names.push_back(name);
+  for (const auto& info : file.skipped) names.push_back(info.name);
+  return names;
+}
+
+/// One name for each tensor, whether its prefix comes off here or stays.
+void check_names(const std::vector<std::string>& names, const std::string& path) {
+  std::map<std::string, const std::string*> first;
+  for (const std::string& name : names) {
+    if (is_counter(name)) continue;
+    const auto [other, fresh] = first.try_emplace(our_name(bare_name(name)), &name);
+    if (fresh) continue;
+    throw CheckpointError(concat(printable(path), ": two tensors for one name: ", in_quotes(*other->second), " and ",
+                                 in_quotes(name), " are both ", in_quotes(other->first),
+                                 "; keep one of them in the file"));
+  }
+}
+
+TensorInfo info_of(const std::string& name, const Tensor& tensor) {
+  const auto sizes = tensor.shape().sizes();
+  return {name, std::string(dtype_name(tensor.dtype())), {sizes.begin(), sizes.end()}};
+}
+
+/// That the model does not need it.
+void check_not_skipped(const std::string& name, const Tensor& target, const Weights& weights, const LoadOptions& o) {
+  const auto found = weights.skipped.find(name);
+  if (found == weights.skipped.end()) return;
+  throw CheckpointError(concat(printable(o.path), ": tensor ", in_quotes(found->second.name), ": expected ",
+                               target.shape(), " ", dtype_name(target.dtype()), " of ", o.model, ", found ",
+                               found->second.shape(), " ", found->second.dtype,
+                               ", which is no type of weights here; convert it to F32 first"));
+}
+
 }  // namespace
 
-Weights read_public_weights(const TensorFile& file) {
+Weights read_public_weights(const TensorFile& file, const std::string& path) {
+  const std::vector<std::string> names = names_in(file);
+  check_names(names, path);
+  const std::string prefix = shared_prefix(names);
+  const auto ours = [&](const std::string& name) {
+    return our_name(name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name);
+  };
   Weights out;
   for (const auto& [name, tensor] : file.tensors) {
-    if (name.ends_with("num_batches_tracked")) continue;
+    if (is_counter(name)) continue;
+    if (!is_float(tensor.dtype())) {
+      out.skipped[ours(name)] = info_of(name, tensor);
+      continue;
+    }
     const Tensor value = cast_f32(tensor);
-    out[our_name(name)] = tensor.shape().rank() == 4 ? to_channels_last(value) : value;
+    out.tensors[ours(name)] = tensor.shape().rank() == 4 ? to_channels_last(value) : value;
+  }
+  for (const auto& info : file.skipped) {
+    if (!is_counter(info.name)) out.skipped[ours(info.name)] = info;
   }
   return out;
 }
@@ -97,7 +142,7 @@ Weights read_public_weights(const TensorFile& file) {
 NamedTensors public_weights(Module& model, Export what) {
   const NoGrad no_grad;
   const bool quantized = what != Export::weights;
-  Weights values;  // quantized ones, by name
+  std::map<std::string, Tensor> values;  // quantized ones, by name
   model.visit([&](const std::string& name, Module& module) {
     const auto add = [&](const auto& layer) {
       const auto& q = layer.weight_quantizer();
@@ -131,12 +176,14 @@ LoadReport load_weights(Module& model, Weights weights, const LoadOptions& o) {
                                     head.substr(0, head.size() - 1), " starts anew"));
   }
   std::vector<std::pair<Tensor, Tensor>> copies;  // to, from
+  NamedTensors values;                            // from, by our names
   for (const auto& [name, target] : state) {
     const bool step = is_quantizer_entry(name);
-    const auto found = weights.find(name);
+    const auto found = weights.tensors.find(name);
     const bool skip = (step && !o.keep_steps) || (drop_head && name.rfind(head, 0) == 0);
-    if (found == weights.end() || skip) {
-      if (found != weights.end()) weights.erase(found);
+    if (found == weights.tensors.end() || skip) {
+      if (!skip) check_not_skipped(name, target, weights, o);
+      if (found != weights.tensors.end()) weights.tensors.erase(found);
       if (step) {
         report.fresh.push_back(name);
       } else if (!skip) {
@@ -146,19 +193,23 @@ LoadReport load_weights(Module& model, Weights weights, const LoadOptions& o) {
     }
     const Tensor& source = found->second;
     if (source.shape() != target.shape() || source.dtype() != target.dtype()) {
-      throw CheckpointError(concat(o.path, ": tensor '", name, "': expected ", target.shape(), " ",
+      throw CheckpointError(concat(printable(o.path), ": tensor '", name, "': expected ", target.shape(), " ",
                                    dtype_name(target.dtype()), " of ", o.model, ", found ", source.shape(), " ",
                                    dtype_name(source.dtype()), "; is it of another model?"));
     }
     copies.emplace_back(target, source);
-    weights.erase(found);
+    values.emplace_back(name, source);
+    weights.tensors.erase(found);
   }
-  for (const auto& [name, tensor] : weights) report.left_over.push_back(name);
+  for (const auto& [name, tensor] : weights.tensors) report.left_over.push_back(name);
+  for (const auto& [name, info] : weights.skipped) report.left_over.push_back(name);
   report.matched = static_cast<int64_t>(copies.size());
   if (copies.empty()) {
-    throw CheckpointError(concat(o.path, ": expected weights of ", o.model, ", found no tensor of a known name",
-                                 report.left_over.empty() ? "" : "; the first is '" + report.left_over[0] + "'"));
+    throw CheckpointError(
+        concat(o.path, ": expected weights of ", o.model, ", found no tensor of a known name",
+               report.left_over.empty() ? "" : "; the first is '" + printable(report.left_over[0], 80) + "'"));
   }
+  check_values(values, o.path);
   for (auto& [target, source] : copies) target.copy_from(source);
   return report;
 }

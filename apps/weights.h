@@ -10,12 +10,17 @@
 namespace ntq::apps {
 
 /// Tensors by our names, filters {Cout,Kh,Kw,Cin}, float32.
-using Weights = std::map<std::string, Tensor>;
+struct Weights {
+  std::map<std::string, Tensor> tensors;
+  /// Of a type or shape that no weight has, by our names too: an error if the model needs one, else left over.
+  std::map<std::string, TensorInfo> skipped;
+};
 
 /// Of a file that is not ours: filters {Cout,Cin,Kh,Kw} are turned, half, bfloat16 and float64 become float32, and
-/// names are taken as torchvision and timm have them, with the habits of other code undone: "module." in front,
+/// names are taken as torchvision and timm have them, with the habits of other code undone: shared_prefix() in front,
 /// "linear" for the classifier "fc", "shortcut" for "downsample". Counters ("num_batches_tracked") are left out.
-Weights read_public_weights(const TensorFile& file);
+/// Throws CheckpointError, naming both, when two tensors come to one name, prefixes in front or not.
+Weights read_public_weights(const TensorFile& file, const std::string& path);
 
 /// What others get of the layers with a weight quantizer: w, Q(w) in float32, or the codes of Q(w) as int8; with the
 /// latter two the steps of both quantizers under their names.

@@ -1,12 +1,12 @@
 // CIFAR-10 and CIFAR-100, binary version (https://www.cs.toronto.edu/~kriz/cifar.html): records of one or two label
 // bytes, then three 32x32 planes.
 #include <algorithm>
-#include <fstream>
 
 #include "data/cifar_names.h"
 #include "data/class_names.h"
 #include "data/files.h"
 #include "data/memory_dataset.h"
+#include "data/regular_file.h"
 #include "data/sources.h"
 
 namespace ntq {
@@ -75,12 +75,12 @@ void planes_to_pixels(const uint8_t* planes, uint8_t* pixels) {
 
 /// Reads the first `count` records of `path` into place.
 void read_records(const Format& format, const fs::path& path, int64_t count, uint8_t* pixels, int32_t* labels) {
-  std::ifstream in(path, std::ios::binary);
+  RegularFile in(path);
   const int64_t record = format.record();
   std::vector<uint8_t> buffer(static_cast<size_t>(64 * record));
   for (int64_t begin = 0; begin < count; begin += 64) {
     const int64_t records = std::min<int64_t>(64, count - begin);
-    if (!in.read(reinterpret_cast<char*>(buffer.data()), records * record)) {
+    if (in.read({buffer.data(), static_cast<size_t>(records * record)}) < records * record) {
       throw DataError(concat(path.string(), ": cannot be read at record ", begin, "; check the disk and permissions"));
     }
     for (int64_t i = 0; i < records; ++i) {

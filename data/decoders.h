@@ -1,6 +1,6 @@
 #pragma once
-// The two image decoders behind ImageFile. stb_image is always there; libjpeg-turbo decodes JPEGs where the build found
-// it (NTQ_LIBJPEG).
+// The image decoders behind ImageFile. stb_image is always there; libjpeg-turbo decodes JPEGs and libwebp WebPs where
+// the build found them (NTQ_LIBJPEG, NTQ_LIBWEBP). None takes more memory than a small multiple of the pixels.
 #include <memory>
 #include <span>
 #include <string>
@@ -9,11 +9,16 @@
 
 namespace ntq {
 
-/// Throws DataError unless the header is that of a JPEG or PNG.
+/// Throws DataError unless the header is that of a JPEG, PNG or BMP.
 ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name);
 /// Decodes the whole image, which must have `size`, and gives rows [begin, end) to `sink`.
 void stb_image_rows(std::span<const uint8_t> bytes, const std::string& name, ImageSize size, int64_t begin, int64_t end,
                     const RowSink& sink);
+
+/// Throws DataError for an animation.
+ImageSize webp_size(std::span<const uint8_t> bytes, const std::string& name);
+void webp_rows(std::span<const uint8_t> bytes, const std::string& name, ImageSize size, int64_t begin, int64_t end,
+               const RowSink& sink);
 
 class JpegDecoder {
  public:

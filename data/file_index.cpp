@@ -1,99 +1,46 @@
 #include "data/file_index.h"
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
 #include <limits>
 
-#include <zlib.h>
-
+#include "data/index_cache.h"
+#include "data/parallel.h"
 #include "engine/check.h"
-#include "engine/serialize.h"
 
 namespace ntq {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr char kMagic[] = "ntq index 1\n";
-
-int64_t changed(const fs::path& folder) {
-  std::error_code error;
-  const auto time = fs::last_write_time(folder, error);
-  return error ? 0 : time.time_since_epoch().count();
-}
-
-/// The class folders of `root`, by name.
-std::vector<ClassFolder> list_classes(const fs::path& root) {
-  std::vector<ClassFolder> classes;
-  std::error_code error;
-  for (fs::directory_iterator entry(root, error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code unknown;
-    const std::string name = entry->path().filename().string();
-    if (name[0] != '.' && entry->is_directory(unknown)) classes.push_back({name, changed(entry->path()), 0});
+void append(FileIndex& index, const std::string& name, const ImageTree& tree) {
+  index.classes.push_back({name, 0});
+  for (const IndexedFolder& folder : tree.folders) {
+    const std::string slash = name.empty() || folder.path.empty() ? "" : "/";
+    index.folders.push_back({name + slash + folder.path, folder.stamp});
   }
-  if (error) throw DataError(concat(root.string(), ": cannot be read: ", error.message()));
-  std::sort(classes.begin(), classes.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  return classes;
+  for (const ImageTree::File& file : tree.files) index.add(file.name, file.size);
+  for (const auto& [kind, count] : tree.left_out) index.left_out[kind] += count;
 }
 
-bool same_folders(const std::vector<ClassFolder>& a, const std::vector<ClassFolder>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const auto& x, const auto& y) { return x.name == y.name && x.changed == y.changed; });
-}
-
-/// A folder that changed just now may change again within the same tick of its clock: such a list is not kept.
-bool settled(const std::vector<ClassFolder>& classes) {
-  const auto now = fs::file_time_type::clock::now();
-  const int64_t limit = (now - std::chrono::seconds(2)).time_since_epoch().count();
-  return std::all_of(classes.begin(), classes.end(), [&](const auto& c) { return c.changed < limit; });
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes;
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (!file || error) return {};
-  bytes.resize(size);
-  file.read(bytes.data(), static_cast<std::streamsize>(size));
-  return file ? bytes : std::string();
-}
-
-template <class T>
-void put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-void put(std::string& out, const std::string& text) {
-  put(out, static_cast<uint64_t>(text.size()));
-  out += text;
-}
-
-/// Takes values off the front; once something does not fit, `good` stays false.
-struct Reader {
-  const char* at;
-  size_t left;
-  bool good = true;
-
-  template <class T>
-  T take() {
-    T value{};
-    if (good = good && left >= sizeof value; good) {
-      std::memcpy(&value, at, sizeof value);
-      at += sizeof value, left -= sizeof value;
-    }
-    return value;
-  }
-  std::string text() {
-    const auto size = take<uint64_t>();
-    if (good = good && size <= left; !good) return {};
-    std::string out(at, size);
-    at += size, left -= size;
-    return out;
-  }
-};
-
-uint32_t checksum(const char* bytes, size_t size) {
-  return static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes), size));
+FileIndex read_anew(const fs::path& root, const IndexProgress& progress) {
+  const ClassList list = list_class_folders(root);
+  FileIndex index;
+  index.folders.push_back({"", list.stamp});
+  index.left_out = list.left_out;
+  const auto count = static_cast<int64_t>(list.names.size());
+  std::vector<ImageTree> trees(list.names.size());
+  in_parallel(
+      count,
+      [&](int64_t i) {
+        const auto at = static_cast<size_t>(i);
+        trees[at] = read_image_tree(root / list.names[at], list.above);
+      },
+      [&](int64_t i) {  // in order, on this thread
+        const auto at = static_cast<size_t>(i);
+        append(index, list.names[at], trees[at]);
+        trees[at] = {};
+        if (progress) progress(index.size(), i + 1, count);
+      });
+  return index;
 }
 
 }  // namespace
@@ -104,126 +51,60 @@ std::string FileIndex::name(int64_t file) const {
   return names_.substr(begin, ends_[i] - begin);
 }
 
+std::string FileIndex::path(int64_t file) const {
+  const std::string& folder = classes[static_cast<size_t>(label(file))].name;
+  return folder.empty() ? name(file) : folder + "/" + name(file);
+}
+
 int32_t FileIndex::label(int64_t file) const {
   return static_cast<int32_t>(std::upper_bound(class_end_.begin(), class_end_.end(), file) - class_end_.begin());
 }
 
-void FileIndex::add(const std::string& name) {
-  names_ += name;
-  if (names_.size() > std::numeric_limits<uint32_t>::max() || size() >= std::numeric_limits<int32_t>::max()) {
+void FileIndex::add(const std::string& name, int64_t size_in_bytes) {
+  if (names_.size() + name.size() > std::numeric_limits<uint32_t>::max() ||
+      size() >= std::numeric_limits<int32_t>::max()) {
     throw DataError(concat("more image files than an index can hold (", size(), "); use fewer"));
   }
+  names_ += name;
   ends_.push_back(static_cast<uint32_t>(names_.size()));
+  sizes_.push_back(size_in_bytes);
   class_end_.resize(classes.size(), size() - 1);
   class_end_.back() = size();
   ++classes.back().files;
 }
 
-bool is_image_name(const std::string& name) {
-  const auto dot = name.rfind('.');
-  if (dot == std::string::npos || dot == 0 || name[0] == '.') return false;
-  std::string ending = name.substr(dot + 1);
-  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return ending == "jpeg" || ending == "jpg" || ending == "png";
-}
-
-std::vector<std::string> list_images(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    std::string name = entry->path().filename().string();
-    if (is_image_name(name)) names.push_back(std::move(name));
-  }
-  if (error) throw DataError(concat(folder.string(), ": cannot be read: ", error.message()));
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::string pack_index(const FileIndex& index, const std::string& root) {
-  std::string out = kMagic;
-  put(out, root);
-  put(out, static_cast<uint64_t>(index.classes.size()));
-  for (const ClassFolder& c : index.classes) {
-    put(out, c.name);
-    put(out, c.changed);
-    put(out, c.files);
-  }
-  put(out, index.names_);
-  for (const uint32_t end : index.ends_) put(out, end);
-  put(out, checksum(out.data(), out.size()));
-  return out;
-}
-
-bool unpack_index(const std::string& bytes, const std::string& root, FileIndex& index) {
-  constexpr size_t magic = sizeof kMagic - 1, sum = sizeof(uint32_t);
-  if (bytes.size() < magic + sum || bytes.compare(0, magic, kMagic) != 0) return false;
-  uint32_t expected = 0;
-  std::memcpy(&expected, bytes.data() + bytes.size() - sum, sum);
-  if (checksum(bytes.data(), bytes.size() - sum) != expected) return false;
-  Reader reader{bytes.data() + magic, bytes.size() - magic - sum};
-  if (reader.text() != root) return false;
-  FileIndex found;
-  int64_t files = 0;
-  for (auto left = reader.take<uint64_t>(); left > 0 && reader.good; --left) {
-    ClassFolder folder{reader.text(), reader.take<int64_t>(), reader.take<int64_t>()};
-    if (folder.files < 0 || folder.files > std::numeric_limits<int32_t>::max()) return false;
-    files += folder.files;
-    found.classes.push_back(std::move(folder));
-    found.class_end_.push_back(files);
-  }
-  found.names_ = reader.text();
-  if (!reader.good || static_cast<uint64_t>(files) * sizeof(uint32_t) != reader.left) return false;
-  found.ends_.resize(static_cast<size_t>(files));
-  uint32_t last = 0;
-  for (uint32_t& end : found.ends_) {
-    end = reader.take<uint32_t>();
-    if (end < last || end > found.names_.size()) return false;
-    last = end;
-  }
-  index = std::move(found);
-  return true;
-}
-
-fs::path index_cache_path(const fs::path& root) {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  fs::path folder;
-  if (cache != nullptr && *cache != '\0') {
-    folder = cache;
-  } else if (home != nullptr && *home != '\0') {
-    folder = fs::path(home) / ".cache";
-  } else {
-    return {};
-  }
-  const std::string text = root.string();
-  char name[32];
-  std::snprintf(name, sizeof name, "index-%08x.bin", checksum(text.data(), text.size()));
-  return folder / "ntq" / name;
-}
-
-FileIndex read_index(const fs::path& root, const fs::path& cache, const IndexProgress& progress) {
+FileIndex read_index(const fs::path& root, const IndexOptions& options) {
   FileIndex index;
-  std::vector<ClassFolder> classes = list_classes(root);
-  if (!cache.empty() && unpack_index(read_file(cache), root.string(), index) && same_folders(index.classes, classes)) {
-    return index;
-  }
-  index = {};
-  const auto count = static_cast<int64_t>(classes.size());
-  for (ClassFolder& folder : classes) {
-    const fs::path path = root / folder.name;
-    index.classes.push_back(std::move(folder));
-    for (const std::string& name : list_images(path)) index.add(name);
-    if (progress) progress(index.size(), static_cast<int64_t>(index.classes.size()), count);
-  }
-  if (!cache.empty() && settled(index.classes)) {
-    try {
-      std::error_code ignored;
-      fs::create_directories(cache.parent_path(), ignored);
-      write_file_atomically(cache.string(), pack_index(index, root.string()));
-    } catch (const CheckpointError&) {  // without a cache the folders are read again next time
+  if (!options.refresh && load_index(options.cache, root, index)) return index;
+  index = read_anew(root, options.progress);
+  keep_index(options.cache, root, index);
+  return index;
+}
+
+FileIndex read_flat_index(const fs::path& root) {
+  FileIndex index;
+  append(index, "", read_image_tree(root));
+  return index;
+}
+
+std::string left_out_notice(const FileIndex& index, const std::string& where) {
+  constexpr size_t kShown = 8;
+  std::vector<std::pair<int64_t, std::string>> kinds;
+  int64_t all = 0;
+  for (const auto& [kind, count] : index.left_out) kinds.emplace_back(-count, kind), all += count;
+  if (all == 0) return {};
+  std::sort(kinds.begin(), kinds.end());
+  std::string out = concat(where, ": ", all, all == 1 ? " file" : " files", " left out: "), images;
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    const auto& [count, kind] = kinds[i];
+    if (i < kShown) out += concat(i == 0 ? "" : ", ", -count, " ", kind);
+    for (const char* ending : {".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".heic", ".avif", ".jxl", ".jp2"}) {
+      if (kind == ending) images += (images.empty() ? "" : ", ") + kind;
     }
   }
-  return index;
+  if (kinds.size() > kShown) out += concat(", and ", kinds.size() - kShown, " kinds more");
+  if (!images.empty()) out += "; this build reads no " + images + " images: convert them to JPEG or PNG";
+  return out;
 }
 
 }  // namespace ntq

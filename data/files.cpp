@@ -36,7 +36,8 @@ int64_t file_bytes(const fs::path& path) {
   }
   if (error) throw DataError(concat(path.string(), ": cannot be read: ", error.message()));
   if (status.type() != fs::file_type::regular) {
-    throw DataError(concat(path.string(), ": expected a file, found a folder or device"));
+    throw DataError(concat(path.string(), ": expected a file, found ",
+                           status.type() == fs::file_type::directory ? "a folder" : "a pipe, socket or device"));
   }
   const auto bytes = fs::file_size(path, error);
   if (error) throw DataError(concat(path.string(), ": cannot be read: ", error.message()));

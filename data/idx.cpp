@@ -1,5 +1,6 @@
 #include "data/idx.h"
 
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <string_view>
 
 #include "data/files.h"
+#include "data/regular_file.h"
 #include "engine/check.h"
 
 namespace ntq {
@@ -19,8 +21,13 @@ constexpr uint8_t kUnsignedByte = 0x08;
 class GzipFile {
  public:
   explicit GzipFile(const std::filesystem::path& path) : path_(path), disk_bytes_(file_bytes(path)) {
-    file_.reset(gzopen(path.c_str(), "rb"));
-    if (!file_) fail("cannot be opened; check its permissions");
+    RegularFile opened(path);
+    const int descriptor = opened.release();
+    file_.reset(gzdopen(descriptor, "rb"));
+    if (!file_) {
+      ::close(descriptor);
+      fail("cannot be read; there is no memory for it");
+    }
   }
   /// Bytes read, fewer than asked for only at the end. Throws on damaged compression, checksums included.
   int64_t read(uint8_t* out, int64_t bytes) {
@@ -32,7 +39,7 @@ class GzipFile {
       if (got == static_cast<int>(piece)) continue;
       int code = Z_OK;
       std::string_view message = gzerror(file_.get(), &code);
-      if (message.starts_with(path_.native())) message.remove_prefix(path_.native().size());  // "path: what"
+      if (message.starts_with("<fd:")) message.remove_prefix(message.find('>') + 1);  // "<fd:3>: what"
       if (code == Z_BUF_ERROR) fail("the compressed data end early; download it again");
       if (got < 0 || code != Z_OK) fail(concat("cannot be read", message, "; download it again"));
       break;

@@ -18,10 +18,15 @@ struct ImageFile::Jpeg {};
 namespace {
 
 /// No image has more pixels to a byte of its file: a JPEG spends a bit on 64 gray pixels, a PNG's compression gives at
-/// most 1032 bytes of 8 pixels for one.
-constexpr int64_t kJpegPixelsPerByte = 1024, kOtherPixelsPerByte = 8300;
-
-bool is_jpeg(std::span<const uint8_t> bytes) { return bytes.size() > 2 && bytes[0] == 0xFF && bytes[1] == 0xD8; }
+/// most 1032 bytes of 8 pixels for one, a BMP's smallest pixel is a bit. A WebP of one colour needs none.
+int64_t most_pixels_per_byte(ImageFormat format) {
+  switch (format) {
+    case ImageFormat::jpeg: return 1024;
+    case ImageFormat::png: return 8300;
+    case ImageFormat::bmp: return 8;
+    default: return kMaxImagePixels;
+  }
+}
 
 /// Whether the end marker is there. A decoder that stops at the last row it needs would not miss it, and another one
 /// fills up with gray; so a truncated file is found here, whatever part of it is wanted.
@@ -39,26 +44,48 @@ bool jpeg_is_complete(std::span<const uint8_t> bytes) {
 
 }  // namespace
 
-ImageFile::ImageFile(std::span<const uint8_t> bytes, std::string name) : bytes_(bytes), name_(std::move(name)) {
+ImageFile::ImageFile(std::span<const uint8_t> bytes, std::string name)
+    : bytes_(bytes), name_(std::move(name)), format_(image_format(bytes)) {
   if (bytes.empty()) throw DataError(name_ + ": the file is empty, expected an image");
-  const bool jpeg = is_jpeg(bytes);
-  if (!jpeg && bytes[0] == 0xFF) throw DataError(name_ + ": expected a JPEG or PNG image, found something else");
+  switch (format_) {
+    case ImageFormat::other:
+      throw DataError(concat(name_, ": expected a JPEG, PNG, BMP or WebP image, found ", describe_other(bytes)));
 #ifdef NTQ_LIBJPEG
-  if (jpeg) jpeg_ = std::make_unique<Jpeg>(bytes, name_);
-  size_ = jpeg ? jpeg_->size() : stb_image_size(bytes, name_);
-#else
-  size_ = stb_image_size(bytes, name_);
+    case ImageFormat::jpeg:
+      jpeg_ = std::make_unique<Jpeg>(bytes, name_);
+      size_ = jpeg_->size();
+      break;
 #endif
+    case ImageFormat::webp:
+#ifdef NTQ_LIBWEBP
+      size_ = webp_size(bytes, name_);
+      break;
+#else
+      throw DataError(name_ + ": a WebP image, which this build cannot read; install libwebp-dev and build again");
+#endif
+    default: size_ = stb_image_size(bytes, name_);
+  }
+  check_size(most_pixels_per_byte(format_));
+  if (format_ == ImageFormat::jpeg && !jpeg_is_complete(bytes)) {
+    throw DataError(name_ + ": the JPEG is truncated, its end marker is missing");
+  }
+}
+
+void ImageFile::check_size(int64_t most_per_byte) const {
+  const auto bytes = static_cast<int64_t>(bytes_.size());
   if (size_.height < 1 || size_.width < 1 || size_.height > kMaxImagePixels / size_.width) {
     throw DataError(concat(name_, ": expected an image of 1 to ", kMaxImagePixels, " pixels, found ", size_.width, "x",
                            size_.height));
   }
-  const auto most = static_cast<int64_t>(bytes.size()) * (jpeg ? kJpegPixelsPerByte : kOtherPixelsPerByte);
-  if (size_.height * size_.width > most) {
-    throw DataError(concat(name_, ": ", size_.width, "x", size_.height, " pixels cannot be in a file of ", bytes.size(),
+  const int64_t pixels = size_.height * size_.width;
+  if (pixels / most_per_byte > bytes) {
+    throw DataError(concat(name_, ": ", size_.width, "x", size_.height, " pixels cannot be in a file of ", bytes,
                            " bytes; it is damaged"));
   }
-  if (jpeg && !jpeg_is_complete(bytes)) throw DataError(name_ + ": the JPEG is truncated, its end marker is missing");
+  if (pixels > kMaxDensePixels && pixels / 256 > bytes) {
+    throw DataError(concat(name_, ": ", size_.width, "x", size_.height, " pixels in a file of ", bytes,
+                           " bytes are no photograph; expected at least ", pixels / 256, " bytes"));
+  }
 }
 
 ImageFile::~ImageFile() = default;
@@ -80,6 +107,9 @@ void ImageFile::read_rows(int64_t begin, int64_t end, int64_t left, int64_t righ
         size_.height);
 #ifdef NTQ_LIBJPEG
   if (jpeg_) return jpeg_->read_rows(begin, end, left, right, sink);
+#endif
+#ifdef NTQ_LIBWEBP
+  if (format_ == ImageFormat::webp) return webp_rows(bytes_, name_, size_, begin, end, sink);
 #endif
   stb_image_rows(bytes_, name_, size_, begin, end, sink);
 }

@@ -1,10 +1,12 @@
 #pragma once
-// One image file in memory (JPEG, PNG), read row by row, so that a crop costs no whole image.
+// One image file in memory (JPEG, PNG, BMP, WebP), read row by row, so that a crop costs no whole image.
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
+
+#include "data/image_format.h"
 
 namespace ntq {
 
@@ -18,6 +20,8 @@ using RowSink = std::function<void(const uint8_t* rgbx)>;
 
 /// Images of more pixels than this are refused before any memory is asked for them.
 constexpr int64_t kMaxImagePixels = int64_t{1} << 26;
+/// And those of more than this unless the file has a byte for each 256: a few kilobytes shall not become gigabytes.
+constexpr int64_t kMaxDensePixels = int64_t{1} << 24;
 
 /// Gray becomes three equal channels; CMYK (inverted where Adobe's marker says so) becomes RGB as Pillow has it; alpha
 /// is dropped; the orientation that a camera noted is ignored, as torchvision does.
@@ -38,11 +42,14 @@ class ImageFile {
   void read_rows(int64_t begin, int64_t end, int64_t left, int64_t right, const RowSink& sink);
 
  private:
+  void check_size(int64_t most_per_byte) const;
+
   struct Jpeg;
   std::span<const uint8_t> bytes_;
   std::string name_;
+  ImageFormat format_;
   ImageSize size_;
-  std::unique_ptr<Jpeg> jpeg_;  // null: read by stb_image
+  std::unique_ptr<Jpeg> jpeg_;  // null: read by another decoder
 };
 
 /// What decodes JPEGs in this build: "libjpeg-turbo 2.1.5" or "stb_image".

@@ -1,10 +1,9 @@
 #include "data/image_folder.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 
+#include "data/fingerprint.h"
+#include "data/regular_file.h"
 #include "data/transforms.h"
 
 namespace ntq {
@@ -13,20 +12,17 @@ namespace {
 
 /// The file's bytes, in memory that the thread keeps for its next file.
 std::span<const uint8_t> read_bytes(const fs::path& path) {
+  constexpr size_t kKept = size_t{1} << 24;
   thread_local std::vector<uint8_t> bytes;
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) throw BadImageError(concat(path.string(), ": cannot be opened: ", std::strerror(errno)));
-  std::setvbuf(file.get(), nullptr, _IONBF, 0);
-  size_t size = 0;
-  for (;;) {
-    if (bytes.size() < size + (size_t{1} << 16)) bytes.resize(std::max(2 * bytes.size(), size_t{1} << 18));
-    const size_t got = std::fread(bytes.data() + size, 1, bytes.size() - size, file.get());
-    size += got;
-    if (got == 0) break;
+  RegularFile file(path);
+  if (file.size() > kMaxImageBytes) {
+    throw DataError(concat(path.string(), ": expected an image file of at most ", kMaxImageBytes >> 20, " MB, found ",
+                           file.size() >> 20, " MB"));
   }
-  if (std::ferror(file.get()) != 0)
-    throw BadImageError(concat(path.string(), ": cannot be read: ", std::strerror(errno)));
-  return {bytes.data(), size};
+  const auto size = static_cast<size_t>(file.size());
+  if (bytes.size() > kKept && size <= kKept) std::vector<uint8_t>().swap(bytes);
+  if (bytes.size() < size) bytes.resize(std::max(size, size_t{1} << 18));
+  return {bytes.data(), static_cast<size_t>(file.read({bytes.data(), size}))};
 }
 
 /// Part of each side that a shrunken decode has to keep, so that no axis of the crop gets more pixels out than in.
@@ -71,6 +67,13 @@ ImageFolder::ImageFolder(DatasetInfo info, fs::path root, FileIndex index, std::
   check(info_.channels == 3 && info_.height == info_.width && info_.height >= 1, "ImageFolder ", root_.string(),
         ": expected square images of 3 channels, found ", info_.height, "x", info_.width, "x", info_.channels);
   info_.decodes = true;
+  if (info_.class_names.empty()) {
+    for (const ClassFolder& folder : index_.classes) info_.class_names.push_back(folder.name);
+  }
+  const auto names = static_cast<int32_t>(info_.class_names.size());
+  check(std::all_of(labels_.begin(), labels_.end(), [&](int32_t label) { return label >= 0 && label < names; }) &&
+            (!labels_.empty() || static_cast<int64_t>(index_.classes.size()) <= names),
+        "ImageFolder ", root_.string(), ": labels of more than the ", names, " classes that have names");
 }
 
 int64_t ImageFolder::size() const { return std::min(index_.size(), options_.limit.value_or(index_.size())); }
@@ -84,7 +87,21 @@ int64_t ImageFolder::file_of(int64_t index) const {
 
 fs::path ImageFolder::path(int64_t index) const {
   const int64_t file = file_of(index);
-  return root_ / index_.classes[static_cast<size_t>(index_.label(file))].name / index_.name(file);
+  return root_ / index_.path(file);
+}
+
+std::string ImageFolder::fingerprint() const {
+  std::call_once(summed_, [&] {
+    Fingerprint sum;
+    for (int64_t i = 0; i < size(); ++i) {
+      const int64_t file = file_of(i);
+      sum.add(info_.class_names[static_cast<size_t>(label(i))]);
+      sum.add(index_.name(file));
+      sum.add(index_.file_size(file));
+    }
+    fingerprint_ = sum.text("list");
+  });
+  return fingerprint_;
 }
 
 int32_t ImageFolder::label(int64_t index) const {

@@ -1,6 +1,7 @@
 #pragma once
 // Photographs in class folders, decoded when they are asked for.
 #include <filesystem>
+#include <mutex>
 
 #include "data/crop.h"
 #include "data/dataset.h"
@@ -16,8 +17,8 @@ struct ImageFolderOptions {
 
 class ImageFolder final : public Dataset {
  public:
-  /// `labels`: class of each file by its place in the index; empty: the index's own. Throws std::invalid_argument when
-  /// they do not fit.
+  /// `labels`: class of each file by its place in the index; empty: the index's own. info.class_names: of the labels;
+  /// empty: the index's own. Throws std::invalid_argument when they do not fit.
   ImageFolder(DatasetInfo info, std::filesystem::path root, FileIndex index, std::vector<int32_t> labels,
               const ImageFolderOptions& options);
   int64_t size() const override;
@@ -26,6 +27,7 @@ class ImageFolder final : public Dataset {
   /// Throws BadImageError, naming the file.
   int32_t load(int64_t index, const LoadContext& context, float* out) const override;
   const DatasetInfo& info() const override { return info_; }
+  std::string fingerprint() const override;
   /// Of sample `index`.
   std::filesystem::path path(int64_t index) const;
   int32_t label(int64_t index) const;
@@ -38,7 +40,12 @@ class ImageFolder final : public Dataset {
   FileIndex index_;
   std::vector<int32_t> labels_;
   ImageFolderOptions options_;
+  mutable std::once_flag summed_;
+  mutable std::string fingerprint_;
 };
+
+/// Image files of more bytes are refused before they are read.
+constexpr int64_t kMaxImageBytes = int64_t{1} << 28;
 
 /// Decodes the part of an image file that `plan(size)` says and gives its rows {side,4}, from the top. Throws
 /// BadImageError naming `path`.

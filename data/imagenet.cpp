@@ -1,12 +1,11 @@
 // imagenet: <dir>/imagenet/{train,val}/<wnid>/*.JPEG, or the official flat val folder with a list of labels; folder:
-// any <dir>/{train,val}/<class>/*. Classes are numbered by sorted folder name.
+// any <dir>/{train,val}/<class>/**. Classes are numbered by sorted folder name, or as DatasetOptions::class_names say.
 #include <algorithm>
-#include <charconv>
-#include <fstream>
-#include <map>
-#include <sstream>
 
+#include "data/class_names.h"
 #include "data/image_folder.h"
+#include "data/index_cache.h"
+#include "data/label_list.h"
 #include "data/sources.h"
 
 namespace ntq {
@@ -30,133 +29,138 @@ fs::path find_root(const std::string& name, const std::vector<fs::path>& candida
                          "; --data-dir names the folder that holds them"));
 }
 
-/// Files directly in `root`, as one class without a name.
-FileIndex list_flat(const fs::path& root) {
-  FileIndex index;
-  index.classes.push_back({});
-  for (const std::string& name : list_images(root)) index.add(name);
-  return index;
+std::vector<std::string> names_of(const FileIndex& index) {
+  std::vector<std::string> names;
+  for (const ClassFolder& folder : index.classes) names.push_back(folder.name);
+  return names;
 }
 
-using ClassNumbers = std::map<std::string, int32_t>;
+/// What is read of a split: its files, and what their labels mean.
+struct Split {
+  fs::path root;
+  FileIndex files;
+  Labels labels;
+};
 
-ClassNumbers number(const std::vector<ClassFolder>& classes) {
-  ClassNumbers numbers;
-  for (const ClassFolder& folder : classes) numbers.emplace(folder.name, static_cast<int32_t>(numbers.size()));
-  return numbers;
+void notice(std::vector<std::string>& notices, std::string text) {
+  if (!text.empty()) notices.push_back(std::move(text));
 }
 
-int32_t parse_label(const std::string& word, const ClassNumbers& classes, const std::string& where) {
-  if (const auto found = classes.find(word); found != classes.end()) return found->second;
-  int32_t label = -1;
-  const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), label);
-  if (error == std::errc() && stop == word.data() + word.size() && label >= 0 &&
-      label < static_cast<int32_t>(classes.size())) {
-    return label;
+/// Labels of class folders, by the names in `classes`; those of no images need no place there.
+std::vector<int32_t> match_folders(const Split& split, const std::vector<std::string>& classes) {
+  std::vector<std::string> own, places;
+  for (const ClassFolder& folder : split.files.classes) {
+    if (folder.files > 0) own.push_back(folder.name), places.push_back((split.root / folder.name).string());
   }
-  throw DataError(concat(where, ": expected the name of a class folder of train, or its number from 0 to ",
-                         classes.size() - 1, " in sorted order, found '", word,
-                         "' (the ids of ILSVRC2012's own lists run from 1 and in another order)"));
-}
-
-/// The list of labels for the files of a flat folder: a line "FILE LABEL" each, or a line "LABEL" for each file by
-/// name.
-std::vector<int32_t> read_labels(const std::string& list, const FileIndex& files, const ClassNumbers& classes) {
-  std::ifstream file(list);
-  if (!file) throw DataError(list + ": cannot be read; --val-labels names the list of labels for val");
-  std::map<std::string, int32_t> by_name;
+  const std::vector<int32_t> matched = match_classes(own, classes, split.root.string(), places);
   std::vector<int32_t> labels;
-  int64_t number = 0;
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string first, second;
-    words >> first >> second;
-    ++number;
-    if (first.empty()) continue;
-    const std::string where = concat(list, ", line ", number);
-    if (second.empty()) {
-      labels.push_back(parse_label(first, classes, where));
-    } else {
-      by_name[fs::path(first).filename().string()] = parse_label(second, classes, where);
-    }
-  }
-  if (by_name.empty()) {
-    if (static_cast<int64_t>(labels.size()) == files.size()) return labels;
-    throw DataError(
-        concat(list, ": expected a label for each of the ", files.size(), " images, found ", labels.size()));
-  }
-  labels.clear();
-  for (int64_t i = 0; i < files.size(); ++i) {
-    const auto found = by_name.find(files.name(i));
-    if (found == by_name.end()) throw DataError(concat(list, ": has no label for ", files.name(i)));
-    labels.push_back(found->second);
+  size_t next = 0;
+  for (const ClassFolder& folder : split.files.classes) {
+    if (folder.files > 0) labels.insert(labels.end(), static_cast<size_t>(folder.files), matched[next++]);
   }
   return labels;
 }
 
-/// The classes of `val` by their numbers in `classes`.
-std::vector<int32_t> match_labels(const FileIndex& val, const ClassNumbers& classes, const fs::path& root) {
-  std::vector<int32_t> numbers;
-  for (const ClassFolder& folder : val.classes) {
-    const auto found = classes.find(folder.name);
-    if (found == classes.end() && folder.files > 0) {
-      throw DataError(concat((root / folder.name).string(), ": no class of that name in train (", classes.size(),
-                             " classes); the two have to name them alike"));
-    }
-    numbers.push_back(found == classes.end() ? -1 : found->second);
-  }
-  std::vector<int32_t> labels;
-  for (int64_t i = 0; i < val.size(); ++i) labels.push_back(numbers[static_cast<size_t>(val.label(i))]);
-  return labels;
+Split read_class_folders(const fs::path& root, const DatasetOptions& o, std::vector<std::string>& notices) {
+  Split split{root, read_index(root, {index_cache_path(root), o.refresh_index, o.progress}), {}};
+  split.labels.class_names = names_of(split.files);
+  notice(notices, left_out_notice(split.files, root.string()));
+  return split;
 }
 
-FileIndex read_split(const fs::path& folder, const IndexProgress& progress) {
-  FileIndex index = read_index(folder, index_cache_path(folder), progress);
-  for (const ClassFolder& of : index.classes) {
-    if (of.files == 0 && folder.filename() == "train") {
-      throw DataError(concat((folder / of.name).string(), ": a class folder without images (.JPEG, .jpg, .png)"));
-    }
+/// Images without class folders: the official val archive, or Tiny-ImageNet's val/images. `list` says what they are.
+Split read_flat(const fs::path& root, const std::string& list, const std::vector<std::string>& classes,
+                std::vector<std::string>& notices) {
+  Split split{root, read_flat_index(root), {}};
+  if (split.files.size() == 0) {
+    throw DataError(concat(root.string(), ": no images in it, though ", list, " lists labels for them"));
   }
-  return index;
+  std::error_code unknown;
+  if (fs::equivalent(fs::path(list).parent_path(), root, unknown)) {  // the list is no image that was left out
+    const auto kind = split.files.left_out.find(fs::path(list).extension().string());
+    if (kind != split.files.left_out.end() && --kind->second == 0) split.files.left_out.erase(kind);
+  }
+  split.labels = read_label_list(list, split.files, classes);
+  notice(notices, left_out_notice(split.files, root.string()));
+  notices.insert(notices.end(), split.labels.notices.begin(), split.labels.notices.end());
+  return split;
 }
 
-DatasetPair open(const std::string& name, const fs::path& root, const OpenRequest& request) {
-  const DatasetOptions& o = request.options;
+Split read_train(const fs::path& root, const DatasetOptions& o, std::vector<std::string>& notices) {
+  Split split = read_class_folders(root, o, notices);
+  for (const ClassFolder& of : split.files.classes) {
+    if (of.files > 0) continue;
+    const std::string left_out = left_out_notice(split.files, root.string());
+    throw DataError(concat((root / of.name).string(), ": a class folder without images (", image_endings(), ")",
+                           left_out.empty() ? "" : "; ", left_out));
+  }
+  if (!o.class_names.empty()) split.labels.labels = match_folders(split, o.class_names);
+  return split;
+}
+
+/// `classes`: what labels have to mean; empty: what is found.
+Split read_val(const fs::path& root, const std::vector<std::string>& classes, const DatasetOptions& o,
+               std::vector<std::string>& notices) {
+  if (!is_folder(root)) throw DataError(concat(root.string(), ": no such folder; validation images lie there"));
+  if (o.val_labels) return read_flat(root, *o.val_labels, classes, notices);
+  const fs::path annotations = root / "val_annotations.txt";  // Tiny-ImageNet's
+  std::error_code unknown;
+  if (fs::is_regular_file(annotations, unknown) && is_folder(root / "images") &&
+      std::find(classes.begin(), classes.end(), "images") == classes.end()) {
+    notices.push_back(concat(root.string(), ": no class folders; the labels are those of ", annotations.string()));
+    return read_flat(root, annotations.string(), classes, notices);
+  }
+  Split split = read_class_folders(root, o, notices);
+  if (split.files.size() == 0) {
+    throw DataError(concat(root.string(), ": no <class>/*.JPEG in it; for images without class folders name a list of ",
+                           "labels with --val-labels"));
+  }
+  if (!classes.empty()) split.labels.labels = match_folders(split, classes);
+  return split;
+}
+
+/// Says which classes have no image in `data`.
+void notice_missing(const ImageFolder& data, const fs::path& root, std::vector<std::string>& notices) {
+  const std::vector<std::string>& names = data.info().class_names;
+  std::vector<bool> seen(names.size());
+  for (int64_t i = 0; i < data.size(); ++i) seen[static_cast<size_t>(data.label(i))] = true;
+  std::vector<std::string> missing;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!seen[i]) missing.push_back(names[i]);
+  }
+  if (missing.empty()) return;
+  notices.push_back(
+      concat(root.string(), ": no images of ", some_names(missing), " out of ", names.size(), " classes"));
+}
+
+DatasetPair open(const std::string& name, const fs::path& root, const DatasetOptions& o) {
   check(o.image_size >= 8 && o.image_size <= 4096, "image_size is ", o.image_size, ", expected 8 to 4096");
   ImageFolderOptions how{.protocol = parse_protocol(o.protocol), .fast_decode = o.fast_decode};
-
-  FileIndex train, val;
-  const fs::path train_root = root / "train", val_root = root / "val";
-  if (is_folder(train_root)) train = read_split(train_root, o.progress);
-  std::vector<int32_t> labels;
-  if (!is_folder(val_root)) throw DataError(concat(val_root.string(), ": no such folder; validation images lie there"));
-  if (!o.val_labels) {
-    val = read_split(val_root, o.progress);
-    if (val.size() == 0) {
-      throw DataError(concat(val_root.string(), ": no <class>/*.JPEG in it; for images without class folders name a ",
-                             "list of labels with --val-labels"));
-    }
-  } else {
-    val = list_flat(val_root);
-    if (val.size() == 0) throw DataError(concat(val_root.string(), ": no images in it, though --val-labels is given"));
-  }
-  const bool trains = train.size() > 0;
-  const ClassNumbers classes = number(trains ? train.classes : val.classes);
-  labels = !o.val_labels ? match_labels(val, classes, val_root) : read_labels(*o.val_labels, val, classes);
+  DatasetPair pair;
+  Split train;
+  if (is_folder(root / "train")) train = read_train(root / "train", o, pair.notices);
+  const bool trains = train.files.size() > 0;
+  std::vector<std::string> classes = o.class_names;
+  if (classes.empty() && trains) classes = train.labels.class_names;
+  Split val = read_val(root / "val", classes, o, pair.notices);
+  if (classes.empty()) classes = val.labels.class_names;
 
   DatasetInfo info;
   info.name = name;
   info.height = info.width = o.image_size;
   info.classes = static_cast<int64_t>(classes.size());
-  for (const auto& [class_name, place] : classes) info.class_names.push_back(class_name);
+  info.class_names = classes;
   info.mean = {.485f, .456f, .406f};
   info.deviation = {.229f, .224f, .225f};
-  DatasetPair pair;
   how.limit = o.limit_val;
-  pair.val = std::make_shared<ImageFolder>(info, val_root, std::move(val), std::move(labels), how);
+  const auto of_val =
+      std::make_shared<ImageFolder>(info, val.root, std::move(val.files), std::move(val.labels.labels), how);
+  if (!how.limit) notice_missing(*of_val, val.root, pair.notices);
+  pair.val = of_val;
   how.limit = o.limit_train;
   if (trains) {
-    pair.train = std::make_shared<ImageFolder>(info, train_root, std::move(train), std::vector<int32_t>{}, how);
+    pair.train =
+        std::make_shared<ImageFolder>(info, train.root, std::move(train.files), std::move(train.labels.labels), how);
   }
   return pair;
 }
@@ -164,11 +168,11 @@ DatasetPair open(const std::string& name, const fs::path& root, const OpenReques
 }  // namespace
 
 DatasetPair open_imagenet(const OpenRequest& request) {
-  return open("imagenet", find_root("imagenet", {request.root / "imagenet", request.root}), request);
+  return open("imagenet", find_root("imagenet", {request.root / "imagenet", request.root}), request.options);
 }
 
 DatasetPair open_folder(const OpenRequest& request) {
-  return open("folder", find_root("folder", {request.root}), request);
+  return open("folder", find_root("folder", {request.root}), request.options);
 }
 
 }  // namespace ntq

@@ -31,6 +31,22 @@ void on_error(j_common_ptr info) {
 
 void on_message(j_common_ptr, int) {}
 
+/// Progressive files keep all coefficients: 2 bytes for each of up to 4 components of kMaxImagePixels.
+constexpr long kMostMemory = 600L << 20;
+/// Photographs have about ten; each takes as long as a whole image, however few bytes it has.
+constexpr int kMostScans = 100;
+
+struct ProgressMonitor : jpeg_progress_mgr {
+  ErrorManager* errors;
+};
+
+void on_progress(j_common_ptr info) {
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMostScans) return;
+  ErrorManager* const errors = static_cast<ProgressMonitor*>(info->progress)->errors;
+  std::snprintf(errors->message, sizeof errors->message, "more than %d scans", kMostScans);
+  std::longjmp(errors->jump, 1);
+}
+
 /// x * y / 255, rounded.
 int scaled(int x, int y) {
   const int t = x * y + 128;
@@ -51,6 +67,7 @@ void to_rgbx(uint8_t* row, int64_t width, bool inverted) {
 struct JpegDecoder::State {
   jpeg_decompress_struct info{};
   ErrorManager errors{};
+  ProgressMonitor progress{};
   std::string name;
 
   ~State() { jpeg_destroy_decompress(&info); }
@@ -71,6 +88,10 @@ JpegDecoder::JpegDecoder(std::span<const uint8_t> bytes, const std::string& name
   s.errors.emit_message = on_message;  // warnings: real photographs have stray bytes, every other reader takes them too
   s.guarded([&] {
     jpeg_create_decompress(&s.info);
+    s.info.mem->max_memory_to_use = kMostMemory;
+    s.progress.progress_monitor = on_progress;
+    s.progress.errors = &s.errors;
+    s.info.progress = &s.progress;
     jpeg_mem_src(&s.info, bytes.data(), bytes.size());
     jpeg_read_header(&s.info, TRUE);
     const bool four = s.info.jpeg_color_space == JCS_CMYK || s.info.jpeg_color_space == JCS_YCCK;

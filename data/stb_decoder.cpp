@@ -1,8 +1,30 @@
-// stb_image: JPEG (baseline and progressive) and PNG.
+// stb_image: JPEG (baseline and progressive), PNG and BMP.
+#include <cstdlib>
+#include <limits>
+
+namespace {
+
+/// What stb_image may still allocate at a time, on this thread: it follows compressed data as far as they go.
+thread_local size_t allowance = std::numeric_limits<size_t>::max();
+thread_local bool refused = false;
+
+bool allowed(size_t bytes) {
+  refused = refused || bytes > allowance;
+  return bytes <= allowance;
+}
+void* bounded_malloc(size_t bytes) { return allowed(bytes) ? std::malloc(bytes) : nullptr; }
+void* bounded_realloc(void* at, size_t bytes) { return allowed(bytes) ? std::realloc(at, bytes) : nullptr; }
+
+}  // namespace
+
+#define STBI_MALLOC(bytes) bounded_malloc(bytes)
+#define STBI_REALLOC(at, bytes) bounded_realloc(at, bytes)
+#define STBI_FREE(at) std::free(at)
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
 #define STBI_FAILURE_USERMSG
@@ -18,6 +40,7 @@ namespace ntq {
 namespace {
 
 [[noreturn]] void refuse(const std::string& name) {
+  if (refused) throw DataError(name + ": cannot be decoded: its data are far more than its size asks for");
   const char* why = stbi_failure_reason();
   throw DataError(concat(name, ": cannot be decoded: ", why != nullptr ? why : "unknown reason"));
 }
@@ -79,7 +102,29 @@ void check_png_chunks(std::span<const uint8_t> bytes, const std::string& name) {
   throw DataError(name + ": the PNG is truncated, its last chunk is missing");
 }
 
+/// Refuses a BMP whose pixels are not all there: stb_image takes what is missing as black.
+void check_bmp(std::span<const uint8_t> bytes, const std::string& name) {
+  if (image_format(bytes) != ImageFormat::bmp) return;
+  const auto number = [&](size_t at, size_t size) {
+    int64_t value = 0;
+    for (size_t i = size; i-- > 0;) value = value << 8 | (at + i < bytes.size() ? bytes[at + i] : 0);
+    return value;
+  };
+  const bool old = number(14, 4) == 12;  // OS/2's header
+  const int64_t width = old ? number(18, 2) : static_cast<int32_t>(number(18, 4));
+  const int64_t height = old ? number(20, 2) : static_cast<int32_t>(number(22, 4));
+  const int64_t bits = old ? number(24, 2) : number(28, 2), compression = old ? 0 : number(30, 4);
+  const int64_t stride = (width * bits + 31) / 32 * 4, rows = height < 0 ? -height : height;
+  const int64_t left = static_cast<int64_t>(bytes.size()) - number(10, 4);
+  if (width < 1 || rows < 1 || bits < 1 || bits > 32) throw DataError(name + ": the BMP's header is damaged");
+  if (compression != 0 && compression != 3) {
+    throw DataError(concat(name, ": a compressed BMP (kind ", compression, "), which is not read; save it plain"));
+  }
+  if (left < 0 || rows > left / stride) throw DataError(name + ": the BMP is truncated, its last rows are missing");
+}
+
 void check_before(std::span<const uint8_t> bytes, const std::string& name) {
+  check_bmp(bytes, name);
   check_huffman_tables(bytes, name);
   check_png_chunks(bytes, name);
 }
@@ -90,7 +135,7 @@ ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name
   check_before(bytes, name);  // it reads tables on its way to the size
   int width = 0, height = 0, channels = 0;
   if (stbi_info_from_memory(bytes.data(), length(bytes, name), &width, &height, &channels) == 0) {
-    throw DataError(name + ": expected a JPEG or PNG image, found something else");
+    throw DataError(name + ": expected a JPEG, PNG or BMP image, found something else");
   }
   return {height, width};
 }
@@ -99,6 +144,9 @@ void stb_image_rows(std::span<const uint8_t> bytes, const std::string& name, Ima
                     const RowSink& sink) {
   check_before(bytes, name);
   int width = 0, height = 0, channels = 0;
+  // The largest block is a PNG's data before its filters are undone: 8 bytes a pixel, and as much again for growing.
+  allowance = 20 * static_cast<size_t>(size.height * size.width) + 2 * bytes.size() + (size_t{1} << 20);
+  refused = false;
   const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
       stbi_load_from_memory(bytes.data(), length(bytes, name), &width, &height, &channels, 4), stbi_image_free);
   if (!pixels) refuse(name);

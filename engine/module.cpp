@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "engine/backend/backend.h"
+#include "engine/printable.h"
 
 namespace ntq {
 namespace {
@@ -37,8 +38,8 @@ void copy_values(const Tensor& to, const Tensor& from) {
 void copy_by_name(const std::string& where, const NamedTensors& target, const NamedTensors& source) {
   std::unordered_map<std::string, const Tensor*> left;
   for (const auto& [name, tensor] : source) {
-    check(tensor.defined(), where, ": tensor \"", name, "\" is undefined");
-    check(left.emplace(name, &tensor).second, where, ": tensor \"", name, "\" is given twice");
+    check(tensor.defined(), where, ": tensor ", in_quotes(name), " is undefined");
+    check(left.emplace(name, &tensor).second, where, ": tensor ", in_quotes(name), " is given twice");
   }
   std::vector<std::pair<const Tensor*, const Tensor*>> pairs;
   for (const auto& [name, tensor] : target) {
@@ -52,7 +53,8 @@ void copy_by_name(const std::string& where, const NamedTensors& target, const Na
     left.erase(found);
   }
   for (const auto& entry : source) {
-    check(left.count(entry.first) == 0, where, ": there is no tensor \"", entry.first, "\" to take the given one");
+    check(left.count(entry.first) == 0, where, ": there is no tensor ", in_quotes(entry.first),
+          " to take the given one");
   }
   for (const auto& [to, from] : pairs) copy_values(*to, *from);
 }

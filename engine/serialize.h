@@ -67,4 +67,8 @@ void check_writable(const std::string& path);
 /// Writes `text` to `path` by the same temporary-flush-rename steps. Throws CheckpointError.
 void write_file_atomically(const std::string& path, std::string_view text);
 
+/// Removes what killed writers have left in `folder`: temporary files of processes of this host that are gone. Every
+/// writer does so for its own target. Those of living processes and of other hosts stay; errors are nobody's concern.
+void remove_stale_temporaries(const std::string& folder);
+
 }  // namespace ntq

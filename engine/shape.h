@@ -20,11 +20,11 @@ class Shape {
   explicit Shape(std::span<const int64_t> sizes);
 
   int rank() const { return rank_; }
-  /// Size of one axis; negative counts from the back.
-  int64_t operator[](int axis) const { return sizes_[static_cast<size_t>(axis < 0 ? axis + rank_ : axis)]; }
+  /// Size of one axis; negative counts from the back. Throws std::invalid_argument when there is no such axis.
+  int64_t operator[](int axis) const;
   /// Number of elements.
   int64_t numel() const;
-  /// Product of the sizes from axis `first` on.
+  /// Product of the sizes from axis `first` in [0, rank] on.
   int64_t numel_from(int first) const;
   std::span<const int64_t> sizes() const { return {sizes_.data(), static_cast<size_t>(rank_)}; }
   /// "{128,32,32,16}".

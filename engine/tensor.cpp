@@ -37,6 +37,9 @@ const Tensor::Body& Tensor::body(const char* caller) const {
 }
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+  constexpr int64_t kMostBytes = int64_t{1} << 62;
+  check(shape.numel() <= kMostBytes / static_cast<int64_t>(dtype_size(dtype)), "Tensor: ", dtype_name(dtype), " ",
+        shape, " has more than 2^62 bytes");
   auto body = std::make_shared<Body>();
   body->storage = std::make_shared<Storage>(static_cast<size_t>(shape.numel()) * dtype_size(dtype), device);
   body->shape = shape;

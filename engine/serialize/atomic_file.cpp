@@ -1,22 +1,79 @@
 #include "engine/serialize/atomic_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "engine/check.h"
+#include "engine/serialize.h"
 
 namespace ntq {
 namespace {
 
 constexpr size_t kMaxWrite = size_t{1} << 30;  // some systems refuse 2 GB and more in one call
 constexpr int kMaxNames = 1000;
+constexpr std::string_view kMark = ".tmp-";
+
+/// Names temporary files: processes of other hosts write into shared folders too. Without what names cannot hold.
+std::string host() {
+  struct utsname names {};
+  std::string name = ::uname(&names) == 0 ? names.nodename : "";
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name.substr(0, 32);
+}
+
+/// The process that wrote a temporary file of that name on this host: "x.tmp-HOST-PID-N", of earlier versions
+/// "x.tmp-PID-N"; 0 for all other names.
+pid_t writer_of(const std::string& name) {
+  const auto mark = name.rfind(kMark);
+  if (mark == std::string::npos || mark == 0) return 0;
+  std::string_view rest = std::string_view(name).substr(mark + kMark.size());
+  const std::string here = host() + "-";
+  if (rest.starts_with(here)) rest.remove_prefix(here.size());
+  pid_t pid = 0;
+  unsigned long number = 0;
+  const char* end = rest.data() + rest.size();
+  const auto [dash, no_pid] = std::from_chars(rest.data(), end, pid);
+  if (no_pid != std::errc() || pid <= 0 || dash == end || *dash != '-') return 0;
+  const auto [stop, no_number] = std::from_chars(dash + 1, end, number);
+  return no_number == std::errc() && stop == end ? pid : 0;
+}
+
+/// Writers hold a lock, which also tells of those that this process cannot see (in another container), and of earlier
+/// processes of its own number.
+bool is_stale(const std::string& path, pid_t writer) {
+  if (writer != ::getpid() && (::kill(writer, 0) == 0 || errno != ESRCH)) return false;
+  const int file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+  if (file < 0) return false;
+  const int locked = ::flock(file, LOCK_EX | LOCK_NB);
+  const bool stale = locked == 0 || (errno != EWOULDBLOCK && writer != ::getpid());  // a file system without locks
+  ::close(file);
+  return stale;
+}
+
+/// Removes the temporary files of dead processes in `folder` whose names begin with `start`.
+void remove_stale(const std::string& folder, const std::string& start) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    const pid_t writer = name.starts_with(start) ? writer_of(name) : 0;
+    std::error_code ignored;
+    if (writer == 0 || !std::filesystem::is_regular_file(it->symlink_status(ignored))) continue;
+    if (is_stale(it->path().string(), writer)) std::filesystem::remove(it->path(), ignored);
+  }
+}
 
 std::string folder_of(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
@@ -31,8 +88,8 @@ std::string advice(int error, const std::string& folder) {
     case EPERM:
     case EROFS: return concat("; choose a folder that you may write to instead of ", folder);
     case ENOSPC:
-    case EDQUOT:
-    case EFBIG: return concat("; free some space in ", folder);
+    case EDQUOT: return concat("; free some space in ", folder);
+    case EFBIG: return concat("; free some space in ", folder, ", or raise the limit on file sizes (ulimit -f)");
     default: return "";
   }
 }
@@ -60,11 +117,13 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::create_temporary() {
+  remove_stale(folder_of(target_), std::filesystem::path(target_).filename().string() + std::string(kMark));
   static std::atomic<uint64_t> counter{0};
   for (int attempt = 0; attempt < kMaxNames; ++attempt) {
-    const std::string name = concat(target_, ".tmp-", ::getpid(), "-", counter++);
+    const std::string name = concat(target_, kMark, host(), "-", ::getpid(), "-", counter++);
     file_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file_ >= 0) {
+      (void)::flock(file_, LOCK_EX | LOCK_NB);  // best effort: says to is_stale() that somebody writes
       temporary_ = name;
       return;
     }
@@ -110,5 +169,7 @@ void AtomicFile::fail(const char* action, int error) const {
   throw CheckpointError(concat(path_, ": cannot ", action, " the file: ", std::generic_category().message(error),
                                advice(error, folder_of(target_))));
 }
+
+void remove_stale_temporaries(const std::string& folder) { remove_stale(folder, ""); }
 
 }  // namespace ntq

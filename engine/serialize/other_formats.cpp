@@ -20,16 +20,25 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// The stem of a path, for the name of what is to be written.
-std::string without_ending(const std::string& path) {
-  const auto slash = path.rfind('/'), dot = path.rfind('.');
-  const bool ending = dot != std::string::npos && (slash == std::string::npos || dot > slash + 1) && dot > 0;
-  return printable(ending ? path.substr(0, dot) : path);
+/// A path without the endings of weight files, for the name of what is to be written.
+std::string without_endings(const std::string& path) {
+  constexpr std::array kEndings = {".json", ".index", ".safetensors", ".bin", ".tar", ".pth", ".pt", ".ckpt"};
+  std::string stem = path;
+  for (bool cut = true; cut;) {
+    cut = false;
+    for (const std::string_view ending : kEndings) {
+      if (stem.size() <= ending.size() || !stem.ends_with(ending) || stem[stem.size() - ending.size() - 1] == '/')
+        continue;
+      stem.resize(stem.size() - ending.size());
+      cut = true;
+    }
+  }
+  return printable(stem);
 }
 
 std::string by_converter(const char* what, const std::string& path) {
   return concat(what, ", no safetensors file; scripts/convert-weights turns it into one: scripts/convert-weights ",
-                printable(path), " ", without_ending(path), ".safetensors");
+                printable(path), " ", without_endings(path), ".safetensors");
 }
 
 std::string no_reader(const char* what, const char* advice) {
@@ -83,7 +92,7 @@ std::string what_text(std::string_view start, const std::string& path) {
   if (holds(start, "\"weight_map\"") || lower(path).ends_with(".index.json")) {
     return concat("is a list of shards: it says which files hold the weights and holds none itself; ",
                   "scripts/convert-weights joins them: scripts/convert-weights ", printable(path), " ",
-                  without_ending(without_ending(path)), "-joined.safetensors");
+                  without_endings(path), "-joined.safetensors");
   }
   return "is JSON text, no safetensors file; name the file that holds the weights";
 }

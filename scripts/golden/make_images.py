@@ -60,6 +60,10 @@ files = {
     "tiny.jpg": encoded(tiny, format="JPEG", quality=90),
     "alpha.png": encoded(alpha, format="PNG", optimize=True),
     "palette.png": encoded(tall.quantize(32), format="PNG", optimize=True),
+    "lossy.webp": encoded(wide, format="WEBP", quality=85),
+    "alpha.webp": encoded(alpha, format="WEBP", lossless=True, exact=True),
+    "plain.bmp": encoded(tiny, format="BMP"),
+    "palette.bmp": encoded(tall.quantize(32), format="BMP"),
 }
 tensors = {}
 for name, data in files.items():

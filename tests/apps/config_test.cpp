@@ -168,8 +168,8 @@ TEST_CASE("wrong config files are refused") {
 TEST_CASE("--resume takes a run or nothing") {
   CHECK(*parse({"--resume"})->resume == "");
   CHECK(*parse({"--resume", "runs/x"})->resume == "runs/x");
-  CHECK(contains(usage_error({"--resume", ""}), "found an empty one"));
-  CHECK(contains(usage_error({"--resume="}), "found an empty one"));
+  CHECK(contains(usage_error({"--resume", ""}), "--resume: expected a run folder, found nothing"));
+  CHECK(contains(usage_error({"--resume="}), "--resume: expected a run folder, found nothing"));
   CHECK(contains(usage_error({"cifar10", "resnet20", "--allow-data-change"}), "only together with --resume"));
   const auto command = parse({"cifar10", "resnet20", "--bits", "4", "--resume", "--threads", "2"});
   CHECK(*command->resume == "");

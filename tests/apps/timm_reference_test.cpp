@@ -72,7 +72,7 @@ Tensor images() {
 std::shared_ptr<Module> load(const std::string& name) {
   const auto model = make_model(name, {.classes = 10, .stem = Stem::imagenet});
   const LoadReport report =
-      load_weights(*model, read_public_weights(timm_file(*model)), {.path = "timm", .model = name});
+      load_weights(*model, read_public_weights(timm_file(*model), "timm"), {.path = "timm", .model = name});
   CHECK(report.missing.empty());
   CHECK(report.left_over.empty());
   return model;

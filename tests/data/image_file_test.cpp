@@ -2,9 +2,11 @@
 #include "data/image_file.h"
 
 #include <doctest/doctest.h>
+#include <zlib.h>
 
 #include <cmath>
 
+#include "data/image_tree.h"
 #include "engine/serialize.h"
 #include "tests/data/files.h"
 
@@ -38,13 +40,48 @@ std::string refusal(const Bytes& bytes) {
   return error_of<DataError>([&] { decode(bytes, "x.jpg"); });
 }
 
-const char* const kNames[] = {"wide.jpg", "progressive.jpg", "gray.jpg",  "cmyk.jpg",
-                              "full.jpg", "tiny.jpg",        "alpha.png", "palette.png"};
+/// Those that this build reads.
+std::vector<std::string> names() {
+  std::vector<std::string> all = {"wide.jpg", "progressive.jpg", "gray.jpg",    "cmyk.jpg",  "full.jpg",
+                                  "tiny.jpg", "alpha.png",       "palette.png", "plain.bmp", "palette.bmp"};
+  if (is_image_name("x.webp")) all.insert(all.end(), {"lossy.webp", "alpha.webp"});
+  return all;
+}
+
+void append(Bytes& out, const std::string& text) { out.insert(out.end(), text.begin(), text.end()); }
+
+void append_number(Bytes& out, uint32_t value) {
+  for (int i = 3; i >= 0; --i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
+}
+
+/// A PNG of zeros: gray, of `bits` a pixel, with `data` bytes of compressed ones.
+Bytes zero_png(uint32_t width, uint32_t height, uint8_t bits, size_t data) {
+  const auto chunk = [](Bytes& out, const std::string& type, const Bytes& body) {
+    append_number(out, static_cast<uint32_t>(body.size()));
+    append(out, type);
+    out.insert(out.end(), body.begin(), body.end());
+    append_number(out, 0);  // the checksum, which nobody reads
+  };
+  Bytes header;
+  append_number(header, width);
+  append_number(header, height);
+  header.insert(header.end(), {bits, 0, 0, 0, 0});
+  const Bytes zeros(data);
+  uLongf size = compressBound(data);
+  Bytes packed(size);
+  REQUIRE(compress2(packed.data(), &size, zeros.data(), data, 9) == Z_OK);
+  packed.resize(size);
+  Bytes out = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  chunk(out, "IHDR", header);
+  chunk(out, "IDAT", packed);
+  chunk(out, "IEND", {});
+  return out;
+}
 
 }  // namespace
 
 TEST_CASE("pixels are Pillow's") {
-  for (const std::string name : kNames) {
+  for (const std::string& name : names()) {
     CAPTURE(name);
     const Tensor& expected = golden().at(name + "/pixels");
     const Bytes found = decode(bytes_of(name), name);
@@ -59,7 +96,7 @@ TEST_CASE("pixels are Pillow's") {
 }
 
 TEST_CASE("a part of an image has the pixels of the whole") {
-  for (const std::string name : kNames) {
+  for (const std::string& name : names()) {
     const Bytes bytes = bytes_of(name), whole = decode(bytes, name);
     const ImageSize size = ImageFile(bytes, name).size();
     const int64_t height = size.height, width = size.width;
@@ -105,8 +142,9 @@ TEST_CASE("shrinking decodes JPEGs at a fraction of their size") {
 
 TEST_CASE("damaged files are refused with their name") {
   CHECK(refusal({}) == "x.jpg: the file is empty, expected an image");
-  CHECK(contains(refusal({'h', 'e', 'l', 'l', 'o'}), "x.jpg: expected a JPEG or PNG image, found something else"));
-  for (const std::string name : kNames) {
+  CHECK(contains(refusal({'h', 'e', 'l', 'l', 'o'}),
+                 "x.jpg: expected a JPEG, PNG, BMP or WebP image, found something else"));
+  for (const std::string& name : names()) {
     CAPTURE(name);
     const Bytes whole = bytes_of(name);
     for (size_t size = 0; size < whole.size(); size += 1 + size / 16) {
@@ -152,4 +190,42 @@ TEST_CASE("rows outside of the image are a wrong call") {
   ImageFile image(bytes, "tiny.jpg");
   CHECK_THROWS_AS(image.read_rows(0, 10, 0, 7, [](const uint8_t*) {}), std::invalid_argument);
   CHECK_THROWS_AS(image.read_rows(0, 9, 3, 8, [](const uint8_t*) {}), std::invalid_argument);
+}
+
+TEST_CASE("what is no image here is called what it is") {
+  const auto found = [](const std::string& text) { return refusal(Bytes(text.begin(), text.end())); };
+  CHECK(found("GIF89a...") == "x.jpg: expected a JPEG, PNG, BMP or WebP image, found a GIF");
+  CHECK(contains(found(std::string("II*\0....", 8)), "found a TIFF"));
+  CHECK(contains(found("<html><body>404"), "found a web page"));
+  CHECK(contains(found("version https://git-lfs.github.com/spec/v1"), "Git LFS"));
+  CHECK(contains(found(std::string(1000, '\0')), "found only zeros"));
+  if (is_image_name("x.webp"))
+    CHECK(contains(found(std::string("RIFF\x10\0\0\0WEBPVP8 ", 16)), "x.jpg: cannot be decoded: the WebP is "));
+}
+
+TEST_CASE("a few kilobytes do not become gigabytes") {
+  // 8 kB, 67 million pixels of a bit.
+  const Bytes flat = zero_png(8191, 8191, 1, 8191 * 1025);
+  CHECK(flat.size() < 10000);
+  CHECK(contains(refusal(flat), "8191x8191 pixels in a file of"));
+  // One pixel, and 40 MB of data for it.
+  CHECK(contains(refusal(zero_png(1, 1, 8, 40 << 20)), "its data are far more than its size asks for"));
+  CHECK(decode(zero_png(300, 200, 1, 200 * 39), "x.png") == Bytes(300 * 200 * 3));
+  if (is_image_name("x.webp")) {
+    // A lossless WebP's header: 16384 x 16384.
+    Bytes webp;
+    append(webp, std::string("RIFF\x1A\0\0\0WEBPVP8L\x0D\0\0\0\x2F", 21));
+    webp.insert(webp.end(), {0xFF, 0xFF, 0xFF, 0x0F, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+    CHECK(contains(refusal(webp), "expected an image of 1 to"));
+  }
+}
+
+TEST_CASE("a JPEG of hundreds of scans is refused, each takes as long as an image") {
+  if (jpeg_decoder() == "stb_image") return;
+  Bytes bytes = bytes_of("progressive.jpg");
+  size_t scan = bytes.size() - 2;
+  while (!(bytes[scan] == 0xFF && bytes[scan + 1] == 0xDA)) --scan;
+  const Bytes last(bytes.begin() + static_cast<int64_t>(scan), bytes.end() - 2);
+  for (int i = 0; i < 200; ++i) bytes.insert(bytes.begin() + static_cast<int64_t>(scan), last.begin(), last.end());
+  CHECK(contains(refusal(bytes), "more than 100 scans"));
 }

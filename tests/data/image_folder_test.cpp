@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <cmath>
 
 #include "data/loader.h"
@@ -48,12 +47,6 @@ const ImageFolder& photos(const std::shared_ptr<Dataset>& data) { return dynamic
 std::string file(const std::shared_ptr<Dataset>& data, int64_t i) {
   const fs::path path = photos(data).path(i);
   return (path.parent_path().filename() / path.filename()).string();
-}
-
-/// Long ago, so that lists of the folders below are kept.
-void age(const fs::path& root) {
-  const auto then = fs::file_time_type::clock::now() - std::chrono::hours(1);
-  for (const auto& entry : fs::recursive_directory_iterator(root)) fs::last_write_time(entry.path(), then);
 }
 
 struct Epoch {
@@ -107,6 +100,13 @@ TEST_CASE("pixels are those of the evaluation crop, normalised") {
   const Tensor& expected = golden.at("alpha.png/paper");
   const auto sample = pair.val->get(0);
   REQUIRE(static_cast<int64_t>(sample.pixels.size()) == expected.numel());
+  int64_t off = 0, worst = 0;  // as resample_test allows: one gray level, 0.1 on average
+  for (size_t i = 0; i < sample.pixels.size(); ++i) {
+    const int64_t difference = std::abs(sample.pixels[i] - expected.data<uint8_t>()[i]);
+    off += difference, worst = std::max(worst, difference);
+  }
+  CHECK(worst <= 1);
+  CHECK(off * 10 <= expected.numel());
   const Transform transform(pair.val->info());
   std::vector<float> out(sample.pixels.size()), plain(sample.pixels.size());
   CHECK(pair.val->load(0, {.transform = transform}, out.data()) == 0);
@@ -169,55 +169,6 @@ TEST_CASE("a batch of bad images only is empty") {
   CHECK_FALSE(loader.next().has_value());
 }
 
-TEST_CASE("the list is kept, and read again when a folder changes") {
-  const TempFolder at, cache;
-  write_photos(at);
-  const fs::path root = at.path() / "train", kept = cache.path() / "sub/list.bin";
-  int64_t reads = 0;
-  const auto read = [&] { return read_index(root, kept, [&](int64_t, int64_t, int64_t) { ++reads; }); };
-  read();
-  CHECK_FALSE(fs::exists(kept));  // the folders changed a moment ago
-  age(root);
-  read();
-  CHECK(fs::exists(kept));
-  reads = 0;
-  const FileIndex warm = read();
-  CHECK(reads == 0);
-  CHECK(warm.size() == 4);
-  CHECK(warm.name(3) == "c.jpeg");
-  CHECK(warm.label(3) == 2);
-
-  at.write("train/n01/new.jpg", image("tiny.jpg"));
-  CHECK(read().size() == 5);
-  fs::remove(root / "n01/new.jpg");
-  CHECK(read().size() == 4);
-  fs::remove_all(root / "n03");
-  CHECK(read().size() == 3);
-  CHECK(reads > 3);
-}
-
-TEST_CASE("a damaged cache is not believed") {
-  const TempFolder at, cache;
-  write_photos(at);
-  age(at.path());
-  const FileIndex index = read_index(at.path() / "train", {});
-  const std::string bytes = pack_index(index, "/root");
-  FileIndex back;
-  REQUIRE(unpack_index(bytes, "/root", back));
-  CHECK(back.size() == 4);
-  CHECK(back.name(1) == "a.jpg");
-  CHECK_FALSE(unpack_index(bytes, "/other", back));
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    CHECK_FALSE(unpack_index(bytes.substr(0, i), "/root", back));
-    std::string flipped = bytes;
-    flipped[i] = static_cast<char>(flipped[i] ^ 0x41);
-    CHECK_FALSE(unpack_index(flipped, "/root", back));
-  }
-  // A cache that cannot be written is no error.
-  cache.write("file", {});
-  CHECK(read_index(at.path() / "train", cache.path() / "file/list.bin").size() == 4);
-}
-
 TEST_CASE("a flat val folder with a list of labels") {
   const TempFolder at;
   write_photos(at);
@@ -246,7 +197,7 @@ TEST_CASE("what is missing or does not fit is said") {
   CHECK(contains(error_of<DataError>([&] { open(at, "imagenet"); }), "image-net.org"));
   write_photos(at);
   at.write("val/n09/x.jpg", image("tiny.jpg"));
-  CHECK(contains(error_of<DataError>([&] { open(at); }), "n09: no class of that name in train"));
+  CHECK(contains(error_of<DataError>([&] { open(at); }), "n09: no class 'n09' is expected"));
   fs::remove_all(at.path() / "val");
   CHECK(contains(error_of<DataError>([&] { open(at); }), "val: no such folder"));
   at.write("val/n01/x.jpg", image("tiny.jpg"));

@@ -1,12 +1,16 @@
 // What is written comes back, Python's files are read, and a write that fails leaves what was there.
 #include "engine/serialize.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <cstdlib>
 
+#include "engine/serialize/atomic_file.h"
 #include "tests/engine/serialize_files.h"
 
 using namespace ntq;
@@ -144,6 +148,7 @@ TEST_CASE("write: a full disk keeps the old file and leaves nothing else") {
   ::setrlimit(RLIMIT_FSIZE, &old);
   std::signal(SIGXFSZ, handler);
   CHECK(contains(error, "free some space"));
+  CHECK(contains(error, "ulimit -f"));
   CHECK(read_bytes(folder / "a") == before);
   CHECK(folder.entries() == 1);
 }
@@ -162,10 +167,65 @@ TEST_CASE("write: replaces the file, keeps its permissions, follows a link") {
   CHECK(folder.entries() == 2);
 }
 
-TEST_CASE("write: a temporary file that a crash has left is no obstacle") {
+namespace {
+
+/// The name that a writer of this host and of that number would give to its file.
+std::string temporary_name(const Folder& folder, pid_t pid) {
+  // The writer's own name is the pattern: it is there while the writer lives.
+  const AtomicFile writer(folder / "pattern");
+  for (const auto& entry : std::filesystem::directory_iterator(folder.str())) {
+    std::string name = entry.path().filename().string();
+    const auto at = name.find(concat("-", ::getpid(), "-"));
+    if (name.rfind("pattern.tmp-", 0) != 0 || at == std::string::npos) continue;
+    return name.substr(7, at + 1 - 7) + std::to_string(pid) + "-0";
+  }
+  FAIL("a writer without a temporary file");
+  return "";
+}
+
+/// The number of a process that has ended.
+pid_t dead_process() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ::waitpid(child, nullptr, 0);
+  return child;
+}
+
+}  // namespace
+
+TEST_CASE("write: temporary files of dead writers of the same file go, others stay") {
   const Folder folder;
-  for (int i = 0; i < 100; ++i) std::ofstream(folder / concat("a.tmp-", ::getpid(), "-", i)) << "torn";
+  const pid_t dead = dead_process();
+  const std::string of_dead = temporary_name(folder, dead), of_parent = temporary_name(folder, ::getppid());
+  const auto leave = [&](const std::string& name) { std::ofstream(folder / name) << "torn"; };
+  for (const auto& name : {"a" + of_dead, concat("a.tmp-", dead, "-7"), concat("a.tmp-", ::getpid(), "-7")})
+    leave(name);
+  const std::vector<std::string> staying = {"a" + of_parent,        concat("a.tmp-otherhost-", dead, "-0"),
+                                            "b" + of_dead,          concat("a.tmp-", dead, "-x"),
+                                            concat("a.tmp-", dead), "a.tmp-"};
+  for (const auto& name : staying) leave(name);
+  AtomicFile living(folder / "a");
+  const size_t others = staying.size() + 1;
+  CHECK(folder.entries() == others);
   write_file_atomically(folder / "a", "new");
-  CHECK(read_bytes(folder / "a") == "new");
-  CHECK(folder.entries() == 101);
+  CHECK(folder.entries() == others + 1);
+  for (const auto& name : staying) CHECK_MESSAGE(std::filesystem::exists(folder / name), name);
+  living.commit();
+
+  remove_stale_temporaries(folder.str());
+  CHECK_FALSE(std::filesystem::exists(folder / ("b" + of_dead)));
+  CHECK(std::filesystem::exists(folder / ("a" + of_parent)));
+  CHECK_NOTHROW(remove_stale_temporaries(folder / "no such folder"));
+}
+
+TEST_CASE("write: a temporary file that is locked belongs to somebody alive, whatever its number says") {
+  const Folder folder;
+  const std::string name = folder / ("a" + temporary_name(folder, dead_process()));
+  const int file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(::flock(file, LOCK_EX | LOCK_NB) == 0);
+  write_file_atomically(folder / "a", "new");
+  CHECK(std::filesystem::exists(name));
+  ::close(file);
+  write_file_atomically(folder / "a", "new");
+  CHECK_FALSE(std::filesystem::exists(name));
 }

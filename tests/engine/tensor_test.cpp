@@ -18,6 +18,24 @@ TEST_CASE("shape: sizes, counts, text, refusals") {
                        std::invalid_argument);
   CHECK_THROWS_AS((Shape{1, 1, 1, 1, 1, 1, 1}), std::invalid_argument);
   CHECK_THROWS_AS((Shape{int64_t{1} << 40, int64_t{1} << 40}), std::invalid_argument);
+  CHECK_THROWS_WITH_AS((void)shape[3], doctest::Contains("no axis 3 in {2,3,4}"), std::invalid_argument);
+  CHECK_THROWS_AS((void)shape[-4], std::invalid_argument);
+  CHECK_THROWS_AS((void)shape.numel_from(-1), std::invalid_argument);
+  CHECK_THROWS_AS((void)shape.numel_from(4), std::invalid_argument);
+  CHECK(shape.numel_from(3) == 1);
+}
+
+TEST_CASE("tensor: sizes are checked in bytes, whatever the shape") {
+  constexpr int64_t kMost = int64_t{1} << 62;
+  for (const Shape& shape : {Shape{kMost}, Shape{kMost / 2}, Shape{int64_t{1} << 31, int64_t{1} << 31}}) {
+    CHECK_THROWS_WITH_AS(Tensor::empty(shape), doctest::Contains("has more than 2^62 bytes"), std::invalid_argument);
+    CHECK_THROWS_AS(Tensor::zeros(shape, DType::i64), std::invalid_argument);
+    CHECK_THROWS_AS(Tensor::full(shape, 1.0f), std::invalid_argument);
+  }
+  CHECK_THROWS_AS(Tensor::zeros({kMost / 4}, DType::f64), std::invalid_argument);
+  CHECK_THROWS_AS(Tensor::empty({kMost}, DType::u8), DeviceError);
+  CHECK_THROWS_AS(Tensor::empty({kMost / 4}), DeviceError);
+  CHECK(Tensor::empty({0, int64_t{1} << 40, int64_t{1} << 22}).bytes() == 0);
 }
 
 TEST_CASE("errors know the caller's place, and do not show it to users") {
@@ -51,6 +69,8 @@ TEST_CASE("tensor: wrong use is refused with what was found") {
   CHECK_THROWS_WITH_AS(a.rows(1, 3), doctest::Contains("[1,3)"), std::invalid_argument);
   CHECK_THROWS_WITH_AS(a.data<int32_t>(), doctest::Contains("holds F32, asked for I32"), std::invalid_argument);
   CHECK_THROWS_WITH_AS(a.item(), doctest::Contains("one element"), std::invalid_argument);
+  CHECK_THROWS_AS(a.rows(-1, 1), std::invalid_argument);
+  CHECK_THROWS_AS(a.rows(2, 1), std::invalid_argument);
   CHECK_THROWS_AS(Tensor().shape(), std::invalid_argument);
   CHECK_THROWS_AS(Tensor::from({3}, {1, 2}), std::invalid_argument);
   CHECK_THROWS_AS(Tensor::zeros({2}).copy_from(a), std::invalid_argument);

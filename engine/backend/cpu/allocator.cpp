@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 #include "engine/check.h"
 
@@ -21,48 +22,82 @@ size_t block_size(size_t bytes) {
 
 }  // namespace
 
-CachingAllocator::~CachingAllocator() {
-  for (auto& [size, blocks] : free_) {
-    for (void* block : blocks) std::free(block);
+void CachingAllocator::Kept::push(void* block) {
+  std::memcpy(block, &first, sizeof first);
+  first = block;
+}
+
+void* CachingAllocator::Kept::pop() {
+  void* const block = first;
+  if (block) std::memcpy(&first, block, sizeof first);
+  return block;
+}
+
+CachingAllocator::~CachingAllocator() { give_back_kept(); }
+
+/// The smallest kept block that fits without wasting more than a quarter, and its size; null: none.
+void* CachingAllocator::take_kept(size_t& size) {
+  const size_t most = size + size / 4;
+  for (auto found = free_.lower_bound(size); found != free_.end() && found->first <= most; ++found) {
+    if (!found->second.first) continue;
+    size = found->first;
+    return found->second.pop();
+  }
+  return nullptr;
+}
+
+void* CachingAllocator::ask_system(size_t size) {
+  const size_t alignment = size >= kHuge ? kHuge : 64;
+  void* const block = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  if (!block) return nullptr;
+  if (size >= kHuge) madvise(block, size, MADV_HUGEPAGE);
+  use_.reserved += size;
+  ++use_.system_allocations;
+  return block;
+}
+
+void CachingAllocator::give_back_kept() {
+  for (auto& [size, kept] : free_) {
+    while (void* const block = kept.pop()) {
+      std::free(block);
+      use_.reserved -= size;
+    }
   }
 }
 
 void* CachingAllocator::allocate(size_t bytes) {
   check(bytes <= (size_t{1} << 62), "allocate: ", bytes, " bytes are more than any machine has");
-  const size_t size = block_size(bytes);
+  size_t size = block_size(bytes);
   const std::lock_guard lock(mutex_);
-  void* block = nullptr;
-  // The smallest kept block that fits without wasting more than a quarter.
-  const auto found = free_.lower_bound(size);
-  size_t taken = size;
-  if (found != free_.end() && found->first <= size + size / 4) {
-    taken = found->first;
-    block = found->second.back();
-    found->second.pop_back();
-    if (found->second.empty()) free_.erase(found);
-  } else {
-    const size_t alignment = size >= kHuge ? kHuge : 64;
-    block = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-    if (!block)
-      throw DeviceError(concat("out of memory: ", bytes >> 20, " MB asked for with ", use_.in_use >> 20,
-                               " MB in use; a smaller batch size needs less"));
-    if (size >= kHuge) madvise(block, size, MADV_HUGEPAGE);
-    use_.reserved += size;
-    ++use_.system_allocations;
+  void* block = take_kept(size);
+  if (!block) block = ask_system(size);
+  if (!block) {
+    give_back_kept();  // blocks of other sizes may make room
+    block = ask_system(size);
   }
-  block_sizes_[block] = taken;
-  use_.in_use += taken;
+  if (!block)
+    throw DeviceError(concat("out of memory: ", (bytes >> 20) + 1, " MB asked for with ", use_.in_use >> 20,
+                             " MB in use; a smaller batch size needs less"));
+  try {
+    free_.try_emplace(size);  // now, so that release() finds it
+    block_sizes_[block] = size;
+  } catch (...) {
+    std::free(block);
+    use_.reserved -= size;
+    throw;
+  }
+  use_.in_use += size;
   use_.peak = std::max(use_.peak, use_.in_use);
   return block;
 }
 
-void CachingAllocator::release(void* memory, size_t) {
+void CachingAllocator::release(void* memory, size_t) noexcept {
   if (!memory) return;
   const std::lock_guard lock(mutex_);
   const auto found = block_sizes_.find(memory);
   if (found == block_sizes_.end()) return;
   use_.in_use -= found->second;
-  free_[found->second].push_back(memory);
+  free_.find(found->second)->second.push(memory);
   block_sizes_.erase(found);
 }
 

@@ -5,6 +5,7 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/allocator.h"
 #include "engine/backend/cpu/isa.h"
+#include "engine/check.h"
 
 namespace ntq::cpu {
 
@@ -81,13 +82,18 @@ CpuBackend& cpu_backend();
 class Scratch {
  public:
   Scratch(Backend& backend, int64_t floats)
-      : backend_(backend), bytes_(static_cast<size_t>(floats) * sizeof(float)), memory_(backend.allocate(bytes_)) {}
+      : backend_(backend), bytes_(bytes_of(floats)), memory_(backend.allocate(bytes_)) {}
   ~Scratch() { backend_.release(memory_, bytes_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   float* data() const { return static_cast<float*>(memory_); }
 
  private:
+  static size_t bytes_of(int64_t floats) {
+    check(floats >= 0 && floats <= int64_t{1} << 60, "scratch memory: ", floats,
+          " floats are more than any machine has");
+    return static_cast<size_t>(floats) * sizeof(float);
+  }
   Backend& backend_;
   size_t bytes_;
   void* memory_;

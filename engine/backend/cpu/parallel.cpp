@@ -4,6 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
+#include <limits>
+#include <mutex>
+
+#include "engine/backend/cpu/idle_threads.h"
+#include "engine/check.h"
 
 namespace ntq::cpu {
 namespace {
@@ -13,19 +19,62 @@ std::atomic<int>& count() {
   return value;
 }
 
+/// What the task of the lowest index threw. Tasks below it still run, so that it is the same for any number of threads.
+class FirstError {
+ public:
+  bool before(int64_t task) const { return lowest_.load(std::memory_order_relaxed) < task; }
+  void keep(int64_t task, std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    if (before(task)) return;
+    lowest_ = task;
+    error_ = std::move(error);
+  }
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::atomic<int64_t> lowest_{std::numeric_limits<int64_t>::max()};
+  std::exception_ptr error_;
+};
+
+/// OpenMP's runtimes end the program when they get no thread, so what they are about to start is tried first.
+void check_startable(int team) {
+  thread_local int pool = 1;  // threads that the runtime keeps for this one, itself included
+  if (team == pool) return;
+  let_waiting_threads_sleep(team);
+  if (team > pool && !can_start_threads(team - pool)) {
+    throw DeviceError(concat("the system refuses to start ", team - pool,
+                             " more threads: too little memory, or too many processes; use fewer threads"));
+  }
+  pool = team;
+}
+
 }  // namespace
 
 void set_threads(int threads) { count() = std::max(1, threads); }
 int threads() { return count(); }
 
 void parallel_for(int64_t tasks, const std::function<void(int64_t)>& task) {
-  const int team = static_cast<int>(std::min<int64_t>(threads(), tasks));
-  if (team <= 1) {
+  // Always the whole team: libgomp ends the threads that a smaller one leaves out, and would start them anew.
+  const int team = threads();
+  if (team == 1 || tasks <= 1) {
     for (int64_t i = 0; i < tasks; ++i) task(i);
     return;
   }
+  check_startable(team);
+  FirstError error;
 #pragma omp parallel for schedule(dynamic) num_threads(team)
-  for (int64_t i = 0; i < tasks; ++i) task(i);
+  for (int64_t i = 0; i < tasks; ++i) {
+    if (error.before(i)) continue;
+    try {
+      task(i);
+    } catch (...) {  // nothing may leave the region
+      error.keep(i, std::current_exception());
+    }
+  }
+  error.rethrow();
 }
 
 void parallel_ranges(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& range) {

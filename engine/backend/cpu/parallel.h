@@ -1,5 +1,5 @@
 #pragma once
-// Threads: the only place that knows OpenMP.
+// Threads: the only place, with idle_threads.cpp, that knows OpenMP.
 #include <cstdint>
 #include <functional>
 
@@ -8,8 +8,9 @@ namespace ntq::cpu {
 void set_threads(int threads);
 int threads();
 
-/// Runs task(i) for i in [0, count), each exactly once, on all threads in any order. Tasks must not throw, and what
-/// they compute must not depend on the order.
+/// Runs task(i) for i in [0, count), each exactly once, on all threads in any order; what tasks compute must not depend
+/// on it. When tasks throw, what comes out is what the one of the lowest index threw: all below it have run, those
+/// above it may have been left out. Throws DeviceError when the system has no more threads.
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task);
 
 /// Runs range(begin, end) over pieces of [0, n) of `grain` elements.
