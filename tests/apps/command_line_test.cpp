@@ -97,8 +97,8 @@ TEST_CASE("numbers are whole texts, written with a point; a missing one is said 
       {{"--epochs", "99999999999999999999"}, "which is out of range"},
       {{"--epochs", std::string(200, '9')}, std::string(60, '9') + "...', which is out of range"},
       {{"--nesterov=5"}, "--nesterov: takes no value, found '5'"},
-      {{"--resume="}, "--resume: expected a run folder, or no word at all"},
-      {{"--resume", ""}, "--resume: expected a run folder, or no word at all"}};
+      {{"--resume="}, "--resume: expected a run folder, found nothing"},
+      {{"--resume", ""}, "--resume: expected a run folder, found nothing"}};
   for (const auto& [words, text] : wrong) CHECK_MESSAGE(contains(refusal(words), text), refusal(words));
   // A negative number is a value; its range is checked like any other's.
   CHECK(contains(refusal({"--lr", "-0.5"}), "--lr: expected 0 to 1000, found -0.5"));
