@@ -6,6 +6,7 @@
 
 #include "apps/check_values.h"
 #include "apps/json.h"
+#include "apps/watchdog.h"
 #include "engine/check.h"
 #include "engine/printable.h"
 
@@ -148,6 +149,7 @@ Checkpoint read_checkpoint(TensorFile file, const std::string& path) {
 }
 
 void save_checkpoint(const std::string& path, const Session& s) {
+  const SlowWrite slow;  // a signal may come while the disk takes its time
   const TrainConfig& c = s.config;
   const Progress& p = s.progress;
   TensorFile file;

@@ -1,5 +1,6 @@
 #include "apps/command.h"
 
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -110,7 +111,8 @@ void print_json(nlohmann::ordered_json answer, int code) {
 int run_command(int argc, char** argv, const std::function<void()>& body) {
   open_closed_streams();
   bool json = false;
-  for (int i = 1; i < argc; ++i) json = json || std::strcmp(argv[i], "--json") == 0;
+  for (int i = 1; i < argc; ++i)
+    json = json || std::strcmp(argv[i], "--json") == 0 || std::strcmp(argv[i], "--json=true") == 0;
   end_on_signals(json);
   return with_streams_finished(run_body(json, body));
 }

@@ -128,7 +128,7 @@ class Scan {
     const bool has_next = at_ + 1 < words_.size() && words_[at_ + 1] != "--" && !looks_like_option(words_[at_ + 1]);
     if (!value && has_next) value = words_[++at_];
     if (may_stand_alone(*option)) {
-      if (value && value->empty()) missing(*option, name, "");
+      if (value && value->empty()) missing(*option, name, "");  // a shell variable that is not set is not "no word"
       alone_ = {value ? name + "=" + *value : name};
       return;
     }
