@@ -1,6 +1,5 @@
 #include "apps/command.h"
 
-#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -175,8 +175,9 @@ Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& 
   s.config = merged(o, recipe_of(o, file));
   const auto exported = file.metadata.find("ntq.exported");
   if (exported != file.metadata.end() && exported->second != "weights") {
-    console.warn(o.checkpoint + ": an export of quantized weights; the inputs of its layers are not quantized here, so "
-                                "the checkpoint itself scores otherwise");
+    console.warn(o.checkpoint +
+                 ": an export of quantized weights; the inputs of its layers are not quantized here, so "
+                 "the checkpoint itself scores otherwise");
   }
   s.data = open_data(s.config, console, expected_classes(o, data_record(file.metadata, o.checkpoint), console));
   s.model = build_model(s.config, s.data.val->info().classes, s.data.val->info().channels);

@@ -27,16 +27,19 @@ namespace {
               128 + signal);
 }
 
+/// What to do about bad data, once last.bin is written. Repaired files are other data than the run began with.
+DataError after_saving(const DataError& e, const Session& s, const RunFolder& run) {
+  return DataError(concat(e.what(), "; the ", s.progress.step, " steps of epoch ", s.progress.epoch + 1,
+                          " so far are saved. Go on with: ntq-train --resume ", run.path,
+                          " (with --allow-data-change if you repaired or removed files)"));
+}
+
 /// The next batch. Whatever keeps it from coming (a signal, bad images, no memory), the steps so far are saved first.
 std::optional<Batch> next_batch(const Session& s, const RunFolder& run) {
   try {
     return s.train_loader->next();
   } catch (const LoadInterrupted&) {
     save_and_stop(s, run, stop_signal());
-  } catch (const DataError& e) {
-    save_checkpoint(run.file("last.bin"), s);
-    throw DataError(concat(e.what(), "; the ", s.progress.step, " steps of epoch ", s.progress.epoch + 1,
-                           " so far are saved. Go on with: ntq-train --resume ", run.path));
   } catch (...) {
     save_checkpoint(run.file("last.bin"), s);
     throw;
@@ -148,6 +151,8 @@ void train(Session& s, const RunFolder& run, Console& console) {
       row = run_epoch(s, run, report);
     } catch (const LoadInterrupted&) {  // waiting for validation images; last.bin is behind the last step
       save_and_stop(s, run, stop_signal());
+    } catch (const DataError& e) {
+      throw after_saving(e, s, run);
     } catch (const DivergedError& e) {
       const bool trained = p.step == s.schedule.steps_per_epoch;
       throw DivergedError(concat("epoch ", p.epoch + 1, trained ? ", validation" : concat(", step ", p.step + 1), ": ",

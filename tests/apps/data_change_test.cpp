@@ -35,8 +35,11 @@ TEST_CASE("a bad validation image does not cost the epoch: repaired and resumed,
   const std::string stopped = stopped_run(photos, data, runs);
   const Outcome info = run("ntq-info " + stopped + "/last.bin");
   CHECK_MESSAGE(contains(info.out, "0 of 1, step 2"), info.out);
-  const Outcome resumed = run("ntq-train --resume " + stopped);
+  CHECK(run("ntq-train --resume " + stopped).code == 4);  // a repaired image is another one
+  const Outcome resumed = run("ntq-train --allow-data-change --resume " + stopped);
   CHECK_MESSAGE(resumed.code == 0, resumed.err);
+  TensorFile ours = load_tensors(stopped + "/last.bin"), theirs = load_tensors(whole / "folder-resnet20-fp/last.bin");
+  CHECK(ours.metadata == theirs.metadata);
   for (const char* name : {"last.bin", "best.bin"}) {
     CHECK(read_file(stopped + "/" + name) == read_file(whole / "folder-resnet20-fp/" + name));
   }
@@ -91,7 +94,8 @@ TEST_CASE("a full-precision stage is reused for the same data only") {
   CHECK(contains(run(train + first).out, "already there, " + runs / "folder-resnet20-fp"));
   const Outcome other = run(train + second);
   REQUIRE_MESSAGE(other.code == 0, other.err);
-  CHECK(contains(other.out, "folder-resnet20-fp is of the same recipe, but not taken: 8 training images there, 7 here"));
+  CHECK(
+      contains(other.out, "folder-resnet20-fp is of the same recipe, but not taken: 8 training images there, 7 here"));
   CHECK(fs::exists(runs / "folder-resnet20-fp-2/result.json"));
 }
 
