@@ -70,7 +70,7 @@ const TensorFile& whole() {
   return file;
 }
 
-int accepted = 0, refused = 0;
+int times_read = 0, times_refused = 0;
 
 /// `build`: the model too, which takes most of the time.
 void try_all(const TensorFile& file, bool build = true) {
@@ -78,10 +78,10 @@ void try_all(const TensorFile& file, bool build = true) {
     const Checkpoint checkpoint = read_checkpoint(file, "x.bin");
     describe_data(file.metadata, "x.bin");
     if (build) model_of(checkpoint, "x.bin", false);
-    ++accepted;
+    ++times_read;
   } catch (const CheckpointError& e) {
     CHECK(std::strlen(e.what()) < 1000);
-    ++refused;
+    ++times_refused;
   }  // whatever else passes through and fails the test
 }
 
@@ -94,10 +94,11 @@ TensorFile with_metadata(const std::string& key, const std::string& value) {
 }  // namespace
 
 TEST_CASE("checkpoint damage: every metadata entry with other texts, and without") {
-  accepted = refused = 0;
+  times_read = times_refused = 0;
   auto keys = whole().metadata;
   keys["ntq.data"] = keys["ntq.preprocessing"] = "";
-  for (const auto& [key, old] : keys) {
+  for (const auto& entry : keys) {
+    const std::string& key = entry.first;
     CAPTURE(key);
     for (const auto& text : kTexts) try_all(with_metadata(key, text), key == "ntq.classes");
     TensorFile file = whole();
@@ -109,14 +110,15 @@ TEST_CASE("checkpoint damage: every metadata entry with other texts, and without
         R"({"train":{"images":"x"}})", R"({"train":{}})", R"({"classes":[1]})", R"({"classes":"a"})"}) {
     try_all(with_metadata("ntq.data", data), false);
   }
-  CHECK(accepted > 20);
-  CHECK(refused > 100);
+  CHECK(times_read > 20);
+  CHECK(times_refused > 100);
 }
 
 TEST_CASE("checkpoint damage: every option in it with values of other kinds") {
-  accepted = refused = 0;
+  times_read = times_refused = 0;
   const Json config = parse_json(whole().metadata.at("ntq.config"), "");
-  for (const auto& [key, old] : config.items()) {
+  for (const auto& entry : config.items()) {
+    const std::string key = entry.key();
     CAPTURE(key);
     for (const auto& value : kValues) {
       if (key == "precision" && value.front() == '"') continue;  // another build may have it: a matter of the device
@@ -126,18 +128,18 @@ TEST_CASE("checkpoint damage: every option in it with values of other kinds") {
       CAPTURE(value);
       try {
         read_info(file, "x.bin");
-        ++accepted;
+        ++times_read;
       } catch (const CheckpointError&) {
-        ++refused;
+        ++times_refused;
       }
     }
   }
-  CHECK(accepted > 30);
-  CHECK(refused > 300);
+  CHECK(times_read > 30);
+  CHECK(times_refused > 300);
 }
 
 TEST_CASE("checkpoint damage: tensors that are missing, renamed, of another shape, type or value") {
-  accepted = refused = 0;
+  times_read = times_refused = 0;
   const size_t count = whole().tensors.size();
   for (size_t i = 0; i < count; i += 97) {
     CAPTURE(whole().tensors[i].first);
@@ -160,8 +162,9 @@ TEST_CASE("checkpoint damage: tensors that are missing, renamed, of another shap
       try_all(file);
     }
   }
-  CHECK(refused > 20);
-  for (const auto& [name, tensor] : whole().tensors) {
+  CHECK(times_refused > 20);
+  for (const auto& entry : whole().tensors) {
+    const std::string& name = entry.first;
     const bool step = name.ends_with("_quant.step") && name.rfind("optim.", 0) != 0;
     if (!step) continue;
     for (const float value : {0.0f, -1.0f, NAN, INFINITY, -INFINITY}) {
@@ -169,9 +172,9 @@ TEST_CASE("checkpoint damage: tensors that are missing, renamed, of another shap
       for (auto& [other, changed] : file.tensors) {
         if (other == name) changed = Tensor::full({1}, value);
       }
-      const int before = refused;
+      const int before = times_refused;
       try_all(file);
-      CHECK_MESSAGE(refused == before + 1, name, " ", value);
+      CHECK_MESSAGE(times_refused == before + 1, name, " ", value);
     }
     break;  // one stands for all
   }
@@ -191,16 +194,16 @@ TEST_CASE("checkpoint damage: bytes of the header changed at random") {
     random = random * 6364136223846793005u + 1442695040888963407u;
     return static_cast<size_t>((random >> 33) % n);
   };
-  accepted = refused = 0;
+  times_read = times_refused = 0;
   for (int i = 0; i < 100; ++i) {
     std::string changed = bytes;
     for (size_t edits = below(3) + 1; edits > 0; --edits) changed[8 + below(length)] = letters[below(letters.size())];
     try {
       try_all(parse_tensors(changed, "x.bin"));
     } catch (const CheckpointError&) {
-      ++refused;
+      ++times_refused;
     }
   }
-  CHECK(accepted > 0);
-  CHECK(refused > 50);
+  CHECK(times_read > 0);
+  CHECK(times_refused > 50);
 }

@@ -2,13 +2,12 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
-#include <nlohmann/json.hpp>
-
+#include "apps/json.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
 
 using namespace ntq::test;
-using Json = nlohmann::json;
+using ntq::apps::Json;
 namespace fs = std::filesystem;
 
 TEST_CASE("a two-stage run writes all its files, and the next one reuses its first stage") {

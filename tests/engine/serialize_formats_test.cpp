@@ -102,7 +102,8 @@ TEST_CASE("types without arithmetic: sizes are held against the bytes") {
                                            {"F6_E3M2", "[2]", 3},
                                            {"C64", "[2]", 8},
                                            {"F4", "[4611686018427387904]", 1}}) {
-    CAPTURE(type);
+    const std::string dtype = type;
+    CAPTURE(dtype);
     const auto size = static_cast<size_t>(bytes);
     CHECK(contains(error_of(raw_file(concat("{\"a\":", entry(type, shape, 0, size), "}"), size)), "does not hold"));
   }
