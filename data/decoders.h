@@ -20,6 +20,8 @@ ImageSize webp_size(std::span<const uint8_t> bytes, const std::string& name);
 void webp_rows(std::span<const uint8_t> bytes, const std::string& name, ImageSize size, int64_t begin, int64_t end,
                const RowSink& sink);
 
+std::string webp_version();
+
 class JpegDecoder {
  public:
   JpegDecoder(std::span<const uint8_t> bytes, const std::string& name);

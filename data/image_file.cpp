@@ -114,6 +114,14 @@ void ImageFile::read_rows(int64_t begin, int64_t end, int64_t left, int64_t righ
   stb_image_rows(bytes_, name_, size_, begin, end, sink);
 }
 
+std::string webp_decoder() {
+#ifdef NTQ_LIBWEBP
+  return webp_version();
+#else
+  return "none";
+#endif
+}
+
 std::string jpeg_decoder() {
 #ifdef NTQ_LIBJPEG
   return JpegDecoder::version();

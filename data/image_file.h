@@ -54,5 +54,7 @@ class ImageFile {
 
 /// What decodes JPEGs in this build: "libjpeg-turbo 2.1.5" or "stb_image".
 std::string jpeg_decoder();
+/// What decodes WebPs: "libwebp 1.2.4" or "none".
+std::string webp_decoder();
 
 }  // namespace ntq

@@ -55,5 +55,10 @@ void webp_rows(std::span<const uint8_t> bytes, const std::string& name, ImageSiz
   for (int64_t y = begin; y < end; ++y) sink(pixels.u.RGBA.rgba + y * pixels.u.RGBA.stride);
 }
 
+std::string webp_version() {
+  const int v = WebPGetDecoderVersion();
+  return concat("libwebp ", v >> 16, ".", v >> 8 & 0xFF, ".", v & 0xFF);
+}
+
 }  // namespace ntq
 #endif

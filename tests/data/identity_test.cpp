@@ -58,7 +58,7 @@ TEST_CASE("a mean of zeros is a choice, a deviation of zero is none") {
 }
 
 TEST_CASE("the built-in sets name all their classes") {
-  const DatasetInfo& info = open_dataset("synthetic").train->info();
+  const DatasetInfo info = open_dataset("synthetic").train->info();
   CHECK(info.class_names.size() == static_cast<size_t>(info.classes));
   CHECK(info.class_names[9] == "9");
 }

@@ -203,6 +203,10 @@ TEST_CASE("what is no image here is called what it is") {
     CHECK(contains(found(std::string("RIFF\x10\0\0\0WEBPVP8 ", 16)), "x.jpg: cannot be decoded: the WebP is "));
 }
 
+TEST_CASE("a build says what reads WebPs") {
+  CHECK(webp_decoder().rfind(is_image_name("x.webp") ? "libwebp 1." : "none", 0) == 0);
+}
+
 TEST_CASE("a few kilobytes do not become gigabytes") {
   // 8 kB, 67 million pixels of a bit.
   const Bytes flat = zero_png(8191, 8191, 1, 8191 * 1025);

@@ -290,19 +290,20 @@ void release(Stuck::Gate& gate) {
 /// Memory that runs out: in load(), or for a batch.
 class Greedy final : public Dataset {
  public:
-  explicit Greedy(bool batches) : inner_(numbered(40)), info_(inner_->info()) {
-    if (batches) info_.height = int64_t{1} << 25, info_.width = int64_t{1} << 25;
-  }
+  Greedy() : inner_(numbered(40)) {}
   int64_t size() const override { return inner_->size(); }
-  const DatasetInfo& info() const override { return info_; }
+  const DatasetInfo& info() const override {
+    if (no_batches) throw std::bad_alloc();
+    return inner_->info();
+  }
   Sample get(int64_t index) const override {
     if (index >= 8 && index < 16) throw std::bad_alloc();
     return inner_->get(index);
   }
+  std::atomic<bool> no_batches = false;
 
  private:
   std::shared_ptr<Dataset> inner_;
-  DatasetInfo info_;
 };
 
 }  // namespace
@@ -350,17 +351,18 @@ TEST_CASE("memory that runs out in a worker comes out of next()") {
   for (const int workers : {0, 1, 3}) {
     LoaderOptions how = options(workers);
     how.shuffle = false;
-    DataLoader loader(std::make_shared<Greedy>(false), how);
+    DataLoader loader(std::make_shared<Greedy>(), how);
     loader.start(0);
     CHECK(loader.next().has_value());
     CHECK_THROWS_AS(loader.next(), std::bad_alloc);
     for (int64_t batch = 2; batch < 5; ++batch) CHECK(loader.next().has_value());
     CHECK_FALSE(loader.next().has_value());
 
-    how.augment = false;
-    DataLoader large(std::make_shared<Greedy>(true), how);
-    large.start(0);
-    for (int64_t batch = 0; batch < 5; ++batch) CHECK_THROWS(large.next());
-    CHECK_FALSE(large.next().has_value());
+    const auto data = std::make_shared<Greedy>();
+    DataLoader starved(data, how);
+    data->no_batches = true;
+    starved.start(0);
+    for (int64_t batch = 0; batch < 5; ++batch) CHECK_THROWS_AS(starved.next(), std::bad_alloc);
+    CHECK_FALSE(starved.next().has_value());
   }
 }
