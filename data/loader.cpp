@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "data/transforms.h"
+#include "engine/backend/cpu/parallel.h"
 
 namespace ntq {
 namespace {
@@ -119,7 +120,7 @@ DataLoader::Impl::Impl(std::shared_ptr<const Dataset> data, const LoaderOptions&
   batches = full + (!options.drop_last && size % options.batch_size != 0 ? 1 : 0);
   ring.resize(static_cast<size_t>(options.prefetch));
   try {
-    for (int i = 0; i < options.workers; ++i) workers.emplace_back([this] { run(); });
+    for (int i = 0; i < options.workers; ++i) workers.emplace_back([this] { cpu::use_cpus_of_process(), run(); });
   } catch (...) {  // the system has no more threads; those that run must end before we go
     stop();
     throw;
