@@ -49,13 +49,13 @@ TEST_CASE("bound OpenMP threads: as many as asked for, on the CPUs asked for, an
         start("ntq-train synthetic resnet20 --epochs 40 --threads 2 --workers 2 --output " + folder / "run");
     unsetenv(name.c_str());
     size_t workers = 0, bound = 0;
-    for (int i = 0; i < 500 && (workers != 2 || bound < 2); ++i) {
+    for (int i = 0; i < 500 && (workers != 4 || bound < 2); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
       const std::multiset<std::string> found = threads_of(child);
       workers = found.count(all);
       bound = std::set<std::string>(found.begin(), found.end()).size() - (workers > 0);
     }
-    CHECK(workers == 2);  // the loader's
+    CHECK(workers == 4);  // of the loaders of both splits
     CHECK(bound >= 2);    // OpenMP's, on CPUs of their own
     kill(child, SIGKILL);
     finish(child);
