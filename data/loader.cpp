@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "data/transforms.h"
+#include "engine/backend/cpu/parallel.h"
 
 namespace ntq {
 namespace {
@@ -137,7 +138,7 @@ void DataLoader::Impl::start_workers() {
   try {
     workers.reserve(static_cast<size_t>(options.workers));
     for (int i = 0; i < options.workers; ++i) {
-      workers.emplace_back([self = shared_from_this()] { self->run(); });
+      workers.emplace_back([self = shared_from_this()] { cpu::use_cpus_of_process(), self->run(); });
       const std::lock_guard lock(mutex);
       ++running;
     }

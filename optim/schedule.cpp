@@ -17,10 +17,10 @@ double cosine(const Schedule& s, int64_t step, int64_t warmup, int64_t total) {
   return s.min_lr + (static_cast<double>(s.lr) - s.min_lr) * (1.0 + std::cos(std::numbers::pi * passed)) / 2.0;
 }
 
-int64_t milestones_passed(const Schedule& s, int64_t step, int64_t total) {
-  if (s.milestones.empty()) return (2 * step >= total) + (4 * step >= 3 * total);
-  return std::count_if(s.milestones.begin(), s.milestones.end(),
-                       [&](int64_t epoch) { return step / s.steps_per_epoch >= epoch; });
+int64_t milestones_passed(const Schedule& s, int64_t step) {
+  const int64_t passed = step / s.steps_per_epoch;  // whole epochs
+  if (s.milestones.empty()) return (2 * passed >= s.epochs) + (4 * passed >= 3 * s.epochs);
+  return std::count_if(s.milestones.begin(), s.milestones.end(), [&](int64_t epoch) { return passed >= epoch; });
 }
 
 }  // namespace
@@ -43,12 +43,12 @@ float Schedule::at(int64_t step) const {
   switch (kind) {
     case ScheduleKind::constant: break;
     case ScheduleKind::step:
-      rate *= std::pow(static_cast<double>(decay), static_cast<double>(milestones_passed(*this, step, total)));
+      rate *= std::pow(static_cast<double>(decay), static_cast<double>(milestones_passed(*this, step)));
       break;
     case ScheduleKind::cosine: rate = cosine(*this, step, warmup, total); break;
     case ScheduleKind::paper:
-      rate = cosine(*this, step, warmup, total) /
-             std::pow(10.0, static_cast<double>(step / steps_per_epoch / kPaperPeriod));
+      rate = std::max<double>(min_lr, cosine(*this, step, warmup, total) /
+                                          std::pow(10.0, static_cast<double>(step / steps_per_epoch / kPaperPeriod)));
       break;
   }
   return static_cast<float>(rate);

@@ -9,33 +9,13 @@
 
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/winograd.h"
+#include "tests/engine/conv_run.h"
 #include "tests/support/numeric_grad.h"
-#include "tests/support/reference_conv.h"
 
 using namespace ntq;
 using namespace ntq::test;
 
 namespace {
-
-double worst_error(const Tensor& found, const std::vector<double>& expected) {
-  double worst = 0, largest = 1e-12;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(found.f32()[i]) - expected[i]));
-    largest = std::max(largest, std::abs(expected[i]));
-  }
-  return worst / largest;
-}
-
-ConvGeometry geometry(int64_t n, int64_t size, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad) {
-  ConvGeometry g{.batch = n, .in_h = size, .in_w = size + 1, .in_c = in};
-  g.out_c = out;
-  g.kernel_h = g.kernel_w = kernel;
-  g.stride = stride;
-  g.pad = pad;
-  g.out_h = (g.in_h + 2 * pad - kernel) / stride + 1;
-  g.out_w = (g.in_w + 2 * pad - kernel) / stride + 1;
-  return g;
-}
 
 /// Around every border: vector width, panel, register tile, blocks of rows, depth, packing, unfolding, 1x1, strides;
 /// Winograd with whole and cut tiles, few and many of them, and around a panel of channels.
@@ -49,18 +29,6 @@ const std::vector<ConvGeometry>& geometries() {
       geometry(1, 12, 16, 80, 3, 1, 1), geometry(26, 31, 16, 16, 3, 1, 1), geometry(70, 7, 128, 32, 3, 1, 1),
   };
   return list;
-}
-
-struct ConvRun {
-  Tensor y, dx, dw;
-};
-
-ConvRun run(Backend& backend, const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& dy) {
-  ConvRun r{Tensor::full(dy.shape(), -7), Tensor::full(x.shape(), -7), Tensor::full(w.shape(), -7)};
-  backend.conv2d(g, x.f32(), w.f32(), r.y.f32());
-  backend.conv2d_grad_input(g, dy.f32(), w.f32(), r.dx.f32());
-  backend.conv2d_grad_weight(g, dy.f32(), x.f32(), r.dw.f32());
-  return r;
 }
 
 }  // namespace
@@ -96,52 +64,6 @@ TEST_CASE("convolutions of every instruction set agree with the definition and i
     }
   }
   cpu::set_threads(before);
-}
-
-TEST_CASE("filters of any number of taps agree with the definition") {
-  // 128 taps and more: 11x12 to 33x33, of one channel (all taps in one block) and of many; odd strides and paddings.
-  std::vector<ConvGeometry> list = {geometry(1, 12, 8, 3, 12, 1, 0),   geometry(2, 13, 8, 5, 12, 3, 7),
-                                    geometry(1, 14, 3, 8, 12, 1, 5),   geometry(1, 13, 3, 3, 12, 2, 1),
-                                    geometry(1, 20, 16, 16, 13, 5, 9), geometry(1, 33, 8, 1, 33, 1, 2),
-                                    geometry(1, 24, 1, 1, 20, 1, 3),   geometry(1, 20, 9, 2, 19, 7, 30)};
-  ConvGeometry flat = geometry(2, 13, 8, 9, 1, 1, 0);  // 129 taps in one row, rows of padding only
-  flat.kernel_h = 1, flat.kernel_w = 129, flat.pad = 64;
-  flat.out_h = flat.in_h + 128, flat.out_w = flat.in_w;
-  list.push_back(flat);
-  for (const std::string& isa : cpu::available_isas()) {
-    CAPTURE(isa);
-    const auto backend = cpu::make_cpu_backend(isa);
-    for (const ConvGeometry& g : list) {
-      CAPTURE(g.in_c);
-      CAPTURE(g.out_c);
-      CAPTURE(g.kernel_h);
-      CAPTURE(g.kernel_w);
-      const Tensor x = some_values({g.batch, g.in_h, g.in_w, g.in_c}, 1);
-      const Tensor w = some_values({g.out_c, g.kernel_h, g.kernel_w, g.in_c}, 2);
-      const Tensor dy = some_values({g.batch, g.out_h, g.out_w, g.out_c}, 3);
-      const ConvReference expected = reference_conv(g, x.f32(), w.f32(), dy.f32());
-      const ConvRun found = run(*backend, g, x, w, dy);
-      CHECK(worst_error(found.y, expected.y) < 5e-6);
-      CHECK(worst_error(found.dx, expected.dx) < 5e-6);
-      CHECK(worst_error(found.dw, expected.dw) < 5e-6);
-    }
-  }
-}
-
-TEST_CASE("convolutions without channels, images or taps give zeros or nothing") {
-  for (const std::string& isa : cpu::available_isas()) {
-    CAPTURE(isa);
-    const auto backend = cpu::make_cpu_backend(isa);
-    for (const ConvGeometry& g : {geometry(2, 4, 0, 5, 3, 1, 1), geometry(2, 4, 5, 0, 3, 1, 1),
-                                  geometry(0, 4, 5, 5, 3, 1, 1), geometry(2, 4, 5, 5, 0, 1, 0)}) {
-      const ConvRun r = run(*backend, g, Tensor::full({g.batch, g.in_h, g.in_w, g.in_c}, 1),
-                            Tensor::full({g.out_c, g.kernel_h, g.kernel_w, g.in_c}, 1),
-                            Tensor::full({g.batch, g.out_h, g.out_w, g.out_c}, 1));
-      for (const Tensor& t : {r.y, r.dx, r.dw}) {
-        for (const float value : t.to_vector()) REQUIRE(value == 0);
-      }
-    }
-  }
 }
 
 TEST_CASE("the list of geometries takes the Winograd path and the direct one") {

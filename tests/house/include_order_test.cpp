@@ -45,12 +45,10 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
     {"pthread.h", {"apps/"}},
     {"semaphore.h", {"apps/"}},
     {"dirent.h", {"data/"}},
-    {"poll.h", {"apps/"}},
-    {"pthread.h", {"apps/"}},
-    {"semaphore.h", {"apps/"}},
     {"fcntl.h", {"engine/", "data/", "apps/", "tests/"}},
     {"unistd.h", {"engine/", "data/", "apps/", "tests/"}},
     {"signal.h", {"apps/", "engine/serialize", "tests/"}},
+    {"sched.h", {"engine/backend/cpu/"}},
     {"sys/", {"engine/", "data/", "apps/", "tests/", "bench/"}},
 };
 

@@ -41,10 +41,23 @@ TEST_CASE("schedule: step, at half and three quarters unless told") {
   CHECK(near(s.at(40), .1));
   CHECK(near(s.at(59), .1));
   CHECK(near(s.at(60), .01));
-  const Schedule short_run{.kind = ScheduleKind::step, .lr = 1, .steps_per_epoch = 4, .epochs = 1};
-  CHECK(short_run.at(1) == 1.0f);
-  CHECK(near(short_run.at(2), .1));
-  CHECK(near(short_run.at(3), .01));
+}
+
+TEST_CASE("schedule: step drops between epochs, where half of them is no whole number") {
+  // Half of 5 epochs is 2.5, three quarters are 3.75: after 3 and after 4.
+  const Schedule five{.kind = ScheduleKind::step, .lr = 1, .steps_per_epoch = 10, .epochs = 5};
+  CHECK(five.at(25) == 1.0f);
+  CHECK(five.at(29) == 1.0f);
+  CHECK(near(five.at(30), .1));
+  CHECK(near(five.at(39), .1));
+  CHECK(near(five.at(40), .01));
+  // Of 3: after 2 (1.5), and not within the third (2.25).
+  const Schedule three{.kind = ScheduleKind::step, .lr = 1, .steps_per_epoch = 4, .epochs = 3};
+  CHECK(three.at(7) == 1.0f);
+  CHECK(near(three.at(8), .1));
+  CHECK(near(three.at(11), .1));
+  const Schedule one{.kind = ScheduleKind::step, .lr = 1, .steps_per_epoch = 4, .epochs = 1};
+  for (int64_t step = 0; step < 4; ++step) CHECK(one.at(step) == 1.0f);
 }
 
 TEST_CASE("schedule: step with milestones and decay of one's own, in any order") {
@@ -79,6 +92,13 @@ TEST_CASE("schedule: the paper's rate is divided by ten after every 50 epochs") 
   CHECK(near(s.at(50 * 3), .001 * (1 + .7071068) / 2));     // 45 degrees
   CHECK(near(s.at(100 * 3), .0001 / 2));
   CHECK(near(s.at(150 * 3), .00001 * (1 - .7071068) / 2));
+}
+
+TEST_CASE("schedule: the paper's rate stays at its least once there") {
+  const Schedule s{.kind = ScheduleKind::paper, .lr = 0.01f, .min_lr = 0.0005f, .steps_per_epoch = 3, .epochs = 200};
+  CHECK(near(s.at(50 * 3), (.0005 + .0095 * (1 + .7071068) / 2) / 10));  // 45 degrees: .00086
+  CHECK(s.at(100 * 3) == 0.0005f);                                       // (.0005 + .0095 / 2) / 100
+  CHECK(s.at(200 * 3 - 1) == 0.0005f);
 }
 
 TEST_CASE("schedule: names") {

@@ -1,12 +1,14 @@
 #include "engine/backend/cpu/parallel.h"
 
 #include <omp.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <vector>
 
 #include "engine/backend/cpu/idle_threads.h"
 #include "engine/check.h"
@@ -55,6 +57,21 @@ void check_startable(int team) {
 
 void set_threads(int threads) { count() = std::max(1, threads); }
 int threads() { return count(); }
+
+void use_cpus_of_process() {
+  if (omp_get_proc_bind() == omp_proc_bind_false) return;
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  for (int place = 0; place < omp_get_num_places(); ++place) {
+    std::vector<int> ids(static_cast<size_t>(omp_get_place_num_procs(place)));
+    omp_get_place_proc_ids(place, ids.data());
+    for (const int id : ids) {
+      if (id >= 0 && id < CPU_SETSIZE) CPU_SET(id, &cpus);
+    }
+  }
+  // Where it fails, the thread stays where it is: slower, not wrong.
+  if (CPU_COUNT(&cpus) > 0) sched_setaffinity(0, sizeof cpus, &cpus);
+}
 
 void parallel_for(int64_t tasks, const std::function<void(int64_t)>& task) {
   // Always the whole team: libgomp ends the threads that a smaller one leaves out, and would start them anew.

@@ -8,6 +8,10 @@ namespace ntq::cpu {
 void set_threads(int threads);
 int threads();
 
+/// Lets the calling thread run on every CPU of the process. A new thread inherits the CPUs of the one that made it,
+/// which OMP_PROC_BIND, OMP_PLACES or GOMP_CPU_AFFINITY may have bound to one; without them this changes nothing.
+void use_cpus_of_process();
+
 /// Runs task(i) for i in [0, count), each exactly once, on all threads in any order; what tasks compute must not depend
 /// on it. When tasks throw, what comes out is what the one of the lowest index threw: all below it have run, those
 /// above it may have been left out. Throws DeviceError when the system has no more threads.
