@@ -45,9 +45,9 @@ class Advice {
 
   void data() {
     if (!c_.photographs()) {
-      no_effect({"image_size", "aug", "fast_decode", "val_labels", "max_bad_images", "refresh_index"},
-                "on " + c_.dataset);
+      no_effect({"image_size", "aug", "fast_decode", "val_labels", "max_bad_images"}, "on " + c_.dataset);
     }
+    no_effect({"refresh_index"}, "any more: the list of photographs is read anew each time");
     if (c_.dataset == "synthetic") no_effect({"data_dir"}, "on synthetic, which is made in code");
   }
 

@@ -99,7 +99,8 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"data-dir", "Data", run, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]"}, c.data_dir);
   visit(Option{"workers", "Data", run, "loader threads; 0: load between steps [1; photographs: one per core]"},
         c.workers);
-  visit(Option{"refresh-index", "Data", run, "read the list of photographs anew"}, c.refresh_index);
+  visit(Option{"refresh-index", "Data", run, "accepted for scripts: the list of photographs is read anew each time"},
+        c.refresh_index);
   visit(Option{"no-aug", "Data", recipe, "no random crop and flip"}, c.no_aug);
   visit(Option{"aug", "Data", recipe, "photographs' crops: paper or field [paper]"}, c.aug);
   visit(Option{"image-size", "Data", recipe, "side of photographs' crops [224]"}, c.image_size);

@@ -56,7 +56,7 @@ bool parse(int argc, char** argv, EvalOptions& o) {
   app.add_option("--logits", o.logits, "also write logits and labels into this safetensors file")->type_name("FILE");
   app.add_flag("--ema", o.average, "the averaged weights: the default where there are any (--model-ema)");
   app.add_flag("--raw", o.raw, "the weights themselves, not their average");
-  app.add_flag("--refresh-index", o.refresh_index, "read the list of photographs anew");
+  app.add_flag("--refresh-index", o.refresh_index, "accepted for scripts: the list is read anew each time");
   app.add_flag("--allow-data-change", o.allow_data_change, "take labels by number though the class names are others");
   app.add_flag("--json", o.json, "one JSON object on stdout, all else on stderr");
   return parse_or_answer(app, argc, argv);
@@ -77,7 +77,6 @@ TrainConfig merged(const EvalOptions& o, TrainConfig c) {
   c.data_dir = o.data_dir;
   c.val_labels = o.val_labels;
   c.max_bad_images = o.max_bad_images;
-  c.refresh_index = o.refresh_index;
   c.limit_train.reset();
   c.limit_val = o.limit_val;
   c.batch_size = o.batch_size;

@@ -25,7 +25,6 @@ DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<
   options.image_size = c.image_size;
   options.fast_decode = c.fast_decode;
   options.val_labels = c.val_labels;
-  options.refresh_index = c.refresh_index;
   options.class_names = classes;
   options.mean = channels("--mean", c.mean);
   options.deviation = channels("--std", c.std);

@@ -83,7 +83,7 @@ void dump(const Options& o, const ImageFolder& data) {
   }
 }
 
-/// Time to know which files there are (with a warm cache of the list or not), and the process's memory after it.
+/// Time to know which files there are, and the process's memory after it.
 void time_index(const Options& o) {
   DatasetPair pair;
   const double seconds = seconds_of([&] { pair = open_dataset("imagenet", o.dir); });
@@ -155,7 +155,7 @@ int main(int argc, char** argv) {
   app.add_flag("--fast-decode", o.fast, "shrunken decode of large JPEGs");
   app.add_option("--workers", o.workers, "loader threads")->capture_default_str();
   app.add_option("--rounds", o.rounds, "medians over so many")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_flag("--index-only", o.index_only, "only time the list of files: cold at first, then from its cache");
+  app.add_flag("--index-only", o.index_only, "only time the list of files");
   app.add_option("--dump", o.dump, "write the evaluation crops of train into this folder instead");
   CLI11_PARSE(app, argc, argv);
   ntq::bench::run(o);

@@ -79,7 +79,6 @@ struct DatasetOptions {
   int64_t image_size = 224;        ///< side of what the network sees
   bool fast_decode = false;        ///< decode large JPEGs at a half, a quarter or an eighth: faster, other pixels
   std::optional<std::string> val_labels = {};  ///< list of labels for a `val` folder without class folders
-  bool refresh_index = false;                  ///< read the folders anew, whatever list of them is kept
   /// Called while a folder is read for the first time: images found so far, class folders read, and of how many.
   std::function<void(int64_t, int64_t, int64_t)> progress = {};
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "data/index_cache.h"
 #include "data/parallel.h"
 #include "engine/check.h"
 
@@ -13,18 +12,15 @@ namespace {
 
 void append(FileIndex& index, const std::string& name, const ImageTree& tree) {
   index.classes.push_back({name, 0});
-  for (const IndexedFolder& folder : tree.folders) {
-    const std::string slash = name.empty() || folder.path.empty() ? "" : "/";
-    index.folders.push_back({name + slash + folder.path, folder.stamp});
-  }
   for (const ImageTree::File& file : tree.files) index.add(file.name, file.size);
   for (const auto& [kind, count] : tree.left_out) index.left_out[kind] += count;
 }
 
-FileIndex read_anew(const fs::path& root, const IndexProgress& progress) {
+}  // namespace
+
+FileIndex read_index(const fs::path& root, const IndexProgress& progress) {
   const ClassList list = list_class_folders(root);
   FileIndex index;
-  index.folders.push_back({"", list.stamp});
   index.left_out = list.left_out;
   const auto count = static_cast<int64_t>(list.names.size());
   std::vector<ImageTree> trees(list.names.size());
@@ -42,8 +38,6 @@ FileIndex read_anew(const fs::path& root, const IndexProgress& progress) {
       });
   return index;
 }
-
-}  // namespace
 
 std::string_view FileIndex::view(int64_t file) const {
   const auto i = static_cast<size_t>(file);
@@ -71,14 +65,6 @@ void FileIndex::add(const std::string& name, int64_t size_in_bytes) {
   class_end_.resize(classes.size(), size() - 1);
   class_end_.back() = size();
   ++classes.back().files;
-}
-
-FileIndex read_index(const fs::path& root, const IndexOptions& options) {
-  FileIndex index;
-  if (!options.refresh && load_index(options.cache, root, index)) return index;
-  index = read_anew(root, options.progress);
-  keep_index(options.cache, root, index);
-  return index;
 }
 
 FileIndex read_flat_index(const fs::path& root) {

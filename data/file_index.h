@@ -20,7 +20,6 @@ struct ClassFolder {
 class FileIndex {
  public:
   std::vector<ClassFolder> classes;
-  std::vector<IndexedFolder> folders;  ///< all that were read, from the root: "", then class by class
   LeftOut left_out;
 
   int64_t size() const { return static_cast<int64_t>(ends_.size()); }
@@ -38,8 +37,6 @@ class FileIndex {
   void add(const std::string& name, int64_t size);
 
  private:
-  friend std::string pack_index(const FileIndex& index, const std::string& root);
-  friend bool unpack_index(const std::string& bytes, const std::string& root, FileIndex& index);
   std::string names_;               // one after another
   std::vector<uint32_t> ends_;      // where each name ends
   std::vector<int64_t> sizes_;      // of each file
@@ -49,15 +46,9 @@ class FileIndex {
 /// Images found so far, class folders read, and of how many. What it throws ends the reading.
 using IndexProgress = std::function<void(int64_t, int64_t, int64_t)>;
 
-struct IndexOptions {
-  std::filesystem::path cache = {};  ///< where the list is kept; empty: nowhere
-  bool refresh = false;              ///< read anew, whatever is kept
-  IndexProgress progress = {};
-};
-
-/// Reads `root`, or takes the list from the cache when it is still true (index_cache.h). A cache that cannot be read or
-/// written is passed over. Throws DataError when something in `root` cannot be read.
-FileIndex read_index(const std::filesystem::path& root, const IndexOptions& options = {});
+/// Reads `root`, on several threads. Nothing is kept for the next time: to see whether a list is still true takes as
+/// long as reading it anew. Throws DataError when something in `root` cannot be read.
+FileIndex read_index(const std::filesystem::path& root, const IndexProgress& progress = {});
 /// All images in `root` and below it as one class without a name.
 FileIndex read_flat_index(const std::filesystem::path& root);
 

@@ -40,7 +40,7 @@ class Walk {
   explicit Walk(std::vector<FolderId> above) : above_(std::move(above)) {}
 
   struct Folder {
-    IndexedFolder folder;
+    std::string path;  ///< from the top
     std::vector<ImageTree::File> files;
   };
   std::vector<Folder> folders;
@@ -86,7 +86,7 @@ class Walk {
       file.size = std::max<int64_t>(open.file_size(file.name.c_str()), -1);
       file.name.insert(0, prefix);
     }
-    folders.push_back({{below, open.stamp()}, std::move(files)});
+    folders.push_back({below, std::move(files)});
     return {open.id(), std::move(inner)};
   }
 
@@ -116,12 +116,10 @@ ImageTree read_image_tree(const fs::path& top, const std::vector<FolderId>& abov
   Walk walk(above);
   walk.visit(top, "");
   // The order of sorted(os.walk(top)): folders by the text of their paths, then files by name.
-  std::sort(walk.folders.begin(), walk.folders.end(),
-            [](const auto& a, const auto& b) { return a.folder.path < b.folder.path; });
+  std::sort(walk.folders.begin(), walk.folders.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
   ImageTree tree;
   tree.left_out = std::move(walk.left_out);
   for (Walk::Folder& folder : walk.folders) {
-    tree.folders.push_back(std::move(folder.folder));
     std::move(folder.files.begin(), folder.files.end(), std::back_inserter(tree.files));
   }
   return tree;
@@ -153,7 +151,6 @@ ClassList list_class_folders(const fs::path& root) {
     }
   }
   std::sort(out.names.begin(), out.names.end());
-  out.stamp = open.stamp();
   return out;
 }
 

@@ -15,19 +15,6 @@ bool is_image_name(const std::string& name);
 /// Those endings, for messages.
 std::string image_endings();
 
-/// What tells that a folder may have changed. The times can be set back or be the same everywhere; not all of it can.
-struct FolderStamp {
-  int64_t modified = 0, changed = 0;  ///< ns since 1970; `changed` of its inode
-  uint64_t inode = 0;
-  int64_t entries = 0;
-  bool operator==(const FolderStamp&) const = default;
-};
-
-struct IndexedFolder {
-  std::string path;  ///< from some root; "": that root
-  FolderStamp stamp;
-};
-
 /// Device and inode.
 using FolderId = std::pair<uint64_t, uint64_t>;
 
@@ -39,8 +26,7 @@ struct ImageTree {
     std::string name;  ///< from the tree's root: "a.jpg", "more/a.jpg"
     int64_t size = 0;  ///< bytes; -1: not a regular file, so a bad image
   };
-  std::vector<IndexedFolder> folders;  ///< by path, the tree's root first
-  std::vector<File> files;             ///< by folder, then by name
+  std::vector<File> files;  ///< by folder, then by name
   LeftOut left_out;
 };
 
@@ -50,14 +36,13 @@ ImageTree read_image_tree(const std::filesystem::path& top, const std::vector<Fo
 
 struct ClassList {
   std::vector<std::string> names;  ///< sorted
-  FolderStamp stamp;
-  std::vector<FolderId> above;  ///< the root, and the folders that it lies in
+  std::vector<FolderId> above;     ///< the root, and the folders that it lies in
   LeftOut left_out;
 };
 /// The folders in `root`, those that lead back to it or above it aside. Throws DataError when it cannot be read.
 ClassList list_class_folders(const std::filesystem::path& root);
 
-/// A folder, opened: its stamp, the sizes of its files by name (-1: not a regular file, -2: not there).
+/// A folder, opened: what it is, the sizes of its files by name (-1: not a regular file, -2: not there).
 class OpenFolder {
  public:
   /// Throws DataError.
@@ -69,22 +54,16 @@ class OpenFolder {
     std::string name;
     enum class Kind { folder, file, unknown } kind;  ///< unknown: a link, or a file system that does not tell
   };
-  /// All entries but . and ..; also counts them for stamp().
+  /// All entries but . and ..
   std::vector<Entry> entries();
-  /// Counts the entries, without looking at them.
-  void count();
-  FolderStamp stamp() const { return stamp_; }
   FolderId id() const { return id_; }
   int64_t file_size(const char* name) const;
   bool is_folder(const char* name) const;
 
  private:
-  template <class Take>
-  void each(Take&& take);
   std::string name_;
   void* stream_ = nullptr;
   int descriptor_ = -1;
-  FolderStamp stamp_;
   FolderId id_;
 };
 

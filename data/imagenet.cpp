@@ -4,7 +4,6 @@
 
 #include "data/class_names.h"
 #include "data/image_folder.h"
-#include "data/index_cache.h"
 #include "data/label_list.h"
 #include "data/sources.h"
 
@@ -62,7 +61,7 @@ std::vector<int32_t> match_folders(const Split& split, const std::vector<std::st
 }
 
 Split read_class_folders(const fs::path& root, const DatasetOptions& o, std::vector<std::string>& notices) {
-  Split split{root, read_index(root, {index_cache_path(root), o.refresh_index, o.progress}), {}};
+  Split split{root, read_index(root, o.progress), {}};
   split.labels.class_names = names_of(split.files);
   notice(notices, left_out_notice(split.files, root.string()));
   return split;

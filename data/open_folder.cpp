@@ -12,8 +12,6 @@
 namespace ntq {
 namespace {
 
-int64_t nanoseconds(const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
-
 [[noreturn]] void fail(const std::string& name) {
   throw DataError(concat(name, ": cannot be read: ", std::strerror(errno)));
 }
@@ -32,42 +30,28 @@ OpenFolder::OpenFolder(const std::filesystem::path& path) : name_(path.string())
     fail(name_);
   }
   stream_ = stream;  // owns the descriptor from here on
-  stamp_ = {nanoseconds(found.st_mtim), nanoseconds(found.st_ctim), found.st_ino, 0};
   id_ = {found.st_dev, found.st_ino};
 }
 
 OpenFolder::~OpenFolder() { ::closedir(static_cast<DIR*>(stream_)); }
 
-template <class Take>
-void OpenFolder::each(Take&& take) {
+std::vector<OpenFolder::Entry> OpenFolder::entries() {
   DIR* const stream = static_cast<DIR*>(stream_);
   ::rewinddir(stream);
-  stamp_.entries = 0;
+  std::vector<Entry> all;
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(stream);
     if (entry == nullptr) break;
     if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
-    ++stamp_.entries;
-    take(*entry);
+    const bool file = entry->d_type == DT_REG || entry->d_type == DT_FIFO || entry->d_type == DT_SOCK ||
+                      entry->d_type == DT_CHR || entry->d_type == DT_BLK;
+    all.push_back({entry->d_name, entry->d_type == DT_DIR ? Entry::Kind::folder
+                                  : file                  ? Entry::Kind::file
+                                                          : Entry::Kind::unknown});
   }
   if (errno != 0) fail(name_);
-}
-
-std::vector<OpenFolder::Entry> OpenFolder::entries() {
-  std::vector<Entry> all;
-  each([&](const dirent& entry) {
-    const bool file = entry.d_type == DT_REG || entry.d_type == DT_FIFO || entry.d_type == DT_SOCK ||
-                      entry.d_type == DT_CHR || entry.d_type == DT_BLK;
-    all.push_back({entry.d_name, entry.d_type == DT_DIR ? Entry::Kind::folder
-                                 : file                 ? Entry::Kind::file
-                                                        : Entry::Kind::unknown});
-  });
   return all;
-}
-
-void OpenFolder::count() {
-  each([](const dirent&) {});
 }
 
 int64_t OpenFolder::file_size(const char* name) const {
