@@ -102,10 +102,7 @@ void catch_stop_signals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) handle(signal, remember_signal);
 }
 
-int stop_signal() {
-  if (caught != 0) watchdog_be_patient();
-  return caught;
-}
+int stop_signal() { return caught; }
 
 void set_progress_drawn(bool drawn) { progress_drawn = drawn ? 1 : 0; }
 
