@@ -50,11 +50,13 @@ extern "C" void end_now(int signal) {
 }
 
 extern "C" void remember_signal(int signal) {
-  if (caught == 0) {
+  // Two threads may be in here at once, each with a signal.
+  const int64_t time = now();
+  int64_t first = 0;
+  if (caught_at.compare_exchange_strong(first, time)) {
     caught = signal;
-    caught_at = now();
     wake_watchdog(signal);
-  } else if (signal != SIGXCPU && now() - caught_at > kOneRequest) {  // XCPU comes again each second of computing
+  } else if (signal != SIGXCPU && time - first > kOneRequest) {  // XCPU comes again each second of computing
     answer_interrupted(signal);
     std::signal(signal, SIG_DFL);
     raise(signal);  // comes when this handler is left
