@@ -16,7 +16,8 @@ namespace {
 // `timeout`, terminals that close and service managers send a signal twice, or two at once: that is one request.
 constexpr int64_t kOneRequest = 200'000'000;  // ns
 
-volatile std::sig_atomic_t caught = 0, progress_drawn = 0, json_owed = 0;
+std::atomic<int> caught{0};
+std::atomic<bool> progress_drawn{false}, json_owed{false}, ending{false};
 std::atomic<int64_t> caught_at{0};
 
 int64_t now() {
@@ -32,7 +33,7 @@ void tell(int file, const char* text) {
 
 /// The object on stdout that --json promises, if it is still owed.
 void answer_interrupted(int signal) {
-  if (json_owed == 0) return;
+  if (!json_owed.exchange(false)) return;
   char text[] = "{\"error\":\"interrupted\",\"exit_code\":000}\n";
   char* digit = std::strchr(text, '0');
   const int code = 128 + signal;
@@ -43,7 +44,8 @@ void answer_interrupted(int signal) {
 }
 
 extern "C" void end_now(int signal) {
-  if (progress_drawn != 0) tell(json_owed != 0 ? STDERR_FILENO : STDOUT_FILENO, "\r\033[K");
+  while (ending.exchange(true)) pause();  // another thread is at it
+  if (progress_drawn) tell(json_owed ? STDERR_FILENO : STDOUT_FILENO, "\r\033[K");
   tell(STDERR_FILENO, "interrupted\n");
   answer_interrupted(signal);
   _exit(128 + signal);
@@ -91,13 +93,13 @@ void handle(int signal, Handler handler) {
 }  // namespace
 
 void end_on_signals(bool json) {
-  json_owed = json ? 1 : 0;
+  json_owed = json;
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, end_now);
 }
 
-void stdout_is_in_use() { json_owed = 0; }
+void stdout_is_in_use() { json_owed = false; }
 
 void catch_stop_signals() {
   start_watchdog(answer_interrupted);
@@ -106,6 +108,6 @@ void catch_stop_signals() {
 
 int stop_signal() { return caught; }
 
-void set_progress_drawn(bool drawn) { progress_drawn = drawn ? 1 : 0; }
+void set_progress_drawn(bool drawn) { progress_drawn = drawn; }
 
 }  // namespace ntq::apps
