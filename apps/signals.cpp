@@ -20,7 +20,7 @@ std::atomic<int> caught{0};
 std::atomic<bool> progress_drawn{false}, json_owed{false}, ending{false};
 std::atomic<int64_t> caught_at{0};
 
-int64_t now() {
+int64_t nanoseconds_now() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
@@ -53,7 +53,7 @@ extern "C" void end_now(int signal) {
 
 extern "C" void remember_signal(int signal) {
   // Two threads may be in here at once, each with a signal.
-  const int64_t time = now();
+  const int64_t time = nanoseconds_now();
   int64_t first = 0;
   if (caught_at.compare_exchange_strong(first, time)) {
     caught = signal;

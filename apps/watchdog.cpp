@@ -47,7 +47,7 @@ int64_t bytes_moved() {
   return sum;
 }
 
-[[noreturn]] void end(int signal) {
+[[noreturn]] void end_process(int signal) {
   char text[160];
   const int length =
       std::snprintf(text, sizeof text,
@@ -71,7 +71,7 @@ void* watch(void*) {
     const bool works = cpu_now - cpu > kLeast * kTick || bytes_now - bytes > kLeastBytes;
     idle = works ? 0 : idle + kTick;
     cpu = cpu_now, bytes = bytes_now;
-    if (idle >= (slow_writes > 0 ? kLong : short_wait)) end(reason);
+    if (idle >= (slow_writes > 0 ? kLong : short_wait)) end_process(reason);
   }
 }
 
