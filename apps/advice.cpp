@@ -1,13 +1,10 @@
 #include "apps/advice.h"
 
-#include <nlohmann/json.hpp>
-
+#include "apps/json.h"
 #include "engine/check.h"
 
 namespace ntq::apps {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 class Advice {
  public:

@@ -81,19 +81,19 @@ std::string without_underscores(std::string name) {
   return name;
 }
 
-std::string lower(std::string text) {
+std::string lower_case(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
 
-bool has(const CLI::App& app, const std::string& option) { return app.get_option_no_throw("--" + option) != nullptr; }
+bool takes(const CLI::App& app, const std::string& option) { return app.get_option_no_throw("--" + option) != nullptr; }
 
 /// The option of this command that others call so, or "".
 std::string translated(const CLI::App& app, const std::string& name) {
   for (const auto& foreign : kForeign) {
     if (std::string(foreign.names).find(" " + name + " ") == std::string::npos) continue;
     for (const auto& ours : CLI::detail::split(foreign.ours, ' ')) {
-      if (has(app, ours)) return ours;
+      if (takes(app, ours)) return ours;
     }
   }
   return "";
@@ -123,7 +123,7 @@ std::string as_positional(const CLI::App& app, const std::string& name) {
 }  // namespace
 
 std::string meant(const CLI::App& app, const std::string& name) {
-  const std::string wanted = lower(without_underscores(name));
+  const std::string wanted = lower_case(without_underscores(name));
   if (wanted.empty()) return "";
   std::vector<std::string> options, begin;
   for (const auto* option : app.get_options()) {
@@ -135,7 +135,7 @@ std::string meant(const CLI::App& app, const std::string& name) {
   }
   if (const std::string text = as_positional(app, wanted); !text.empty()) return text;
   if (wanted == "opt" || wanted == "optim" || wanted == "optimizer") {
-    if (has(app, "momentum")) return "the optimizer is SGD: --momentum, --nesterov";
+    if (takes(app, "momentum")) return "the optimizer is SGD: --momentum, --nesterov";
   }
   if (const std::string ours = translated(app, wanted); !ours.empty()) return "did you mean --" + ours + "?";
   if (begin.size() > 3) begin.resize(3);

@@ -16,10 +16,11 @@ namespace {
 // `timeout`, terminals that close and service managers send a signal twice, or two at once: that is one request.
 constexpr int64_t kOneRequest = 200'000'000;  // ns
 
-volatile std::sig_atomic_t caught = 0, progress_drawn = 0, json_owed = 0;
+std::atomic<int> caught{0};
+std::atomic<bool> progress_drawn{false}, json_owed{false}, ending{false};
 std::atomic<int64_t> caught_at{0};
 
-int64_t now() {
+int64_t nanoseconds_now() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
@@ -32,7 +33,7 @@ void tell(int file, const char* text) {
 
 /// The object on stdout that --json promises, if it is still owed.
 void answer_interrupted(int signal) {
-  if (json_owed == 0) return;
+  if (!json_owed.exchange(false)) return;
   char text[] = "{\"error\":\"interrupted\",\"exit_code\":000}\n";
   char* digit = std::strchr(text, '0');
   const int code = 128 + signal;
@@ -43,18 +44,21 @@ void answer_interrupted(int signal) {
 }
 
 extern "C" void end_now(int signal) {
-  if (progress_drawn != 0) tell(json_owed != 0 ? STDERR_FILENO : STDOUT_FILENO, "\r\033[K");
+  while (ending.exchange(true)) pause();  // another thread is at it
+  if (progress_drawn) tell(json_owed ? STDERR_FILENO : STDOUT_FILENO, "\r\033[K");
   tell(STDERR_FILENO, "interrupted\n");
   answer_interrupted(signal);
   _exit(128 + signal);
 }
 
 extern "C" void remember_signal(int signal) {
-  if (caught == 0) {
+  // Two threads may be in here at once, each with a signal.
+  const int64_t time = nanoseconds_now();
+  int64_t first = 0;
+  if (caught_at.compare_exchange_strong(first, time)) {
     caught = signal;
-    caught_at = now();
     wake_watchdog(signal);
-  } else if (signal != SIGXCPU && now() - caught_at > kOneRequest) {  // XCPU comes again each second of computing
+  } else if (signal != SIGXCPU && time - first > kOneRequest) {  // XCPU comes again each second of computing
     answer_interrupted(signal);
     std::signal(signal, SIG_DFL);
     raise(signal);  // comes when this handler is left
@@ -89,24 +93,21 @@ void handle(int signal, Handler handler) {
 }  // namespace
 
 void end_on_signals(bool json) {
-  json_owed = json ? 1 : 0;
+  json_owed = json;
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, end_now);
 }
 
-void stdout_is_in_use() { json_owed = 0; }
+void stdout_is_in_use() { json_owed = false; }
 
 void catch_stop_signals() {
   start_watchdog(answer_interrupted);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) handle(signal, remember_signal);
 }
 
-int stop_signal() {
-  if (caught != 0) watchdog_be_patient();
-  return caught;
-}
+int stop_signal() { return caught; }
 
-void set_progress_drawn(bool drawn) { progress_drawn = drawn ? 1 : 0; }
+void set_progress_drawn(bool drawn) { progress_drawn = drawn; }
 
 }  // namespace ntq::apps

@@ -25,7 +25,6 @@ sem_t asked;
 double short_wait = 4;
 void (*say_at_end)(int) = nullptr;
 std::atomic<int> reason{0}, slow_writes{0};
-std::atomic<bool> noticed{false};
 
 double cpu_seconds() {
   timespec now{};
@@ -48,7 +47,7 @@ int64_t bytes_moved() {
   return sum;
 }
 
-[[noreturn]] void end(int signal) {
+[[noreturn]] void end_process(int signal) {
   char text[160];
   const int length =
       std::snprintf(text, sizeof text,
@@ -72,7 +71,7 @@ void* watch(void*) {
     const bool works = cpu_now - cpu > kLeast * kTick || bytes_now - bytes > kLeastBytes;
     idle = works ? 0 : idle + kTick;
     cpu = cpu_now, bytes = bytes_now;
-    if (idle >= (noticed || slow_writes > 0 ? kLong : short_wait)) end(reason);
+    if (idle >= (slow_writes > 0 ? kLong : short_wait)) end_process(reason);
   }
 }
 
@@ -101,8 +100,6 @@ void wake_watchdog(int signal) {
   reason = signal;
   sem_post(&asked);
 }
-
-void watchdog_be_patient() { noticed = true; }
 
 SlowWrite::SlowWrite() { ++slow_writes; }
 SlowWrite::~SlowWrite() { --slow_writes; }

@@ -9,10 +9,7 @@ void start_watchdog(void (*say)(int signal), double seconds = 4);
 /// A stop signal has come; may be called in a signal handler. A process that computes, reads or writes is left alone;
 /// one that does nothing for so many seconds ends with 128 + signal and a line on stderr.
 void wake_watchdog(int signal);
-/// The signal has been noticed, what is left is to save: a disk may be silent for 30 seconds.
-void watchdog_be_patient();
-
-/// While one lives, the watchdog gives the disk 30 seconds: around the writing of a checkpoint.
+/// While one lives, the watchdog waits for 30 seconds: a disk may take its time to flush a checkpoint.
 class SlowWrite {
  public:
   SlowWrite();

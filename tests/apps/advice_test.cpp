@@ -9,11 +9,11 @@
 
 using namespace ntq::apps;
 using ntq::test::contains;
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 namespace {
 
-std::vector<std::string> advice(const Json& given, const Json& from_file = Json::object()) {
+std::vector<std::string> advice(const OrderedJson& given, const OrderedJson& from_file = OrderedJson::object()) {
   TrainConfig config;
   config.dataset = "cifar10", config.model = "resnet20";
   apply_json(config, from_file, "file");
@@ -23,7 +23,7 @@ std::vector<std::string> advice(const Json& given, const Json& from_file = Json:
 }
 
 /// The options that one line each names.
-std::vector<std::string> idle(const Json& given, const Json& from_file = Json::object()) {
+std::vector<std::string> idle(const OrderedJson& given, const OrderedJson& from_file = OrderedJson::object()) {
   std::vector<std::string> names;
   for (const auto& line : advice(given, from_file)) names.push_back(line.substr(0, line.find(' ')));
   return names;
@@ -73,10 +73,10 @@ TEST_CASE("a file of all options is no list of wishes") {
     config.bits = bits;
     for (const bool init : {false, true}) {
       if (init) config.init = "x";
-      CHECK(idle(Json::object(), config_to_json(resolve(config), JsonPart::all)).empty());
+      CHECK(idle(OrderedJson::object(), config_to_json(resolve(config), JsonPart::all)).empty());
     }
   }
-  CHECK(idle(Json::object(), {{"image_size", 64}}) == Names{"--image-size"});
+  CHECK(idle(OrderedJson::object(), {{"image_size", 64}}) == Names{"--image-size"});
 }
 
 TEST_CASE("ntq-train warns of them and goes on") {

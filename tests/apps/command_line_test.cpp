@@ -99,7 +99,10 @@ TEST_CASE("numbers are whole texts, written with a point; a missing one is said 
       {{"--nesterov=5"}, "--nesterov: takes no value, found '5'"},
       {{"--resume="}, "--resume: expected a run folder, found nothing"},
       {{"--resume", ""}, "--resume: expected a run folder, found nothing"}};
-  for (const auto& [words, text] : wrong) CHECK_MESSAGE(contains(refusal(words), text), refusal(words));
+  for (const auto& each : wrong) {
+    const std::string said = refusal(each.first);
+    CHECK_MESSAGE(contains(said, each.second), said);
+  }
   // A negative number is a value; its range is checked like any other's.
   CHECK(contains(refusal({"--lr", "-0.5"}), "--lr: expected 0 to 1000, found -0.5"));
   CHECK(contains(refusal({"--lr", "-.5"}), "found -0.5"));
@@ -133,10 +136,10 @@ TEST_CASE("every command refuses wrong words with exit code 2, in one line, with
       {"ntq-export a b c", "found also 'c'"},
       {"ntq-export a b --force", "--overwrite"},
       {"ntq-export -o b a", "the OUT stands without an option"}};
-  for (const auto& [command, text] : wrong) {
-    const Outcome outcome = run(command + " --json");
-    CHECK_MESSAGE(outcome.code == 2, command, ": ", outcome.err);
-    CHECK_MESSAGE(contains(outcome.err, text), outcome.err);
+  for (const auto& each : wrong) {
+    const Outcome outcome = run(each.first + " --json");
+    CHECK_MESSAGE(outcome.code == 2, each.first, ": ", outcome.err);
+    CHECK_MESSAGE(contains(outcome.err, each.second), outcome.err);
     CHECK(lines_of(outcome.err) == 1);
     CHECK(lines_of(outcome.out) == 1);
     CHECK(nlohmann::json::parse(outcome.out)["exit_code"] == 2);

@@ -57,6 +57,12 @@ pid_t child_of(const Body& body) {
   return child;
 }
 
+/// Children say so when they are ready for a signal.
+void wait_for(const std::string& path) {
+  for (int i = 0; i < 500 && !fs::exists(path); ++i) std::this_thread::sleep_for(10ms);
+  fs::remove(path);
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -100,9 +106,10 @@ TEST_CASE("the other commands end with 128 + signal and a line; with --json an o
       std::freopen((folder / "out").c_str(), "w", stdout);
       std::freopen((folder / "err").c_str(), "w", stderr);
       ntq::apps::end_on_signals(true);
+      write_file(folder / "ready", "");
       static_cast<void>(open((folder / "fifo").c_str(), O_RDONLY));  // waits for a writer
     });
-    std::this_thread::sleep_for(100ms);
+    wait_for(folder / "ready");
     kill(child, signal);
     CHECK(finish(child) == 128 + signal);
     CHECK(read_file(folder / "err") == "interrupted\n");
@@ -117,12 +124,13 @@ TEST_CASE("a process that hangs when a signal comes ends soon; one that computes
     std::freopen((folder / "err").c_str(), "w", stderr);
     ntq::apps::start_watchdog(nullptr, 0.5);
     ntq::apps::catch_stop_signals();
+    write_file(folder / "ready", "");
   };
   const pid_t hangs = child_of([&] {
     prepare();
     static_cast<void>(open((folder / "fifo").c_str(), O_RDONLY));  // restarted behind the handler
   });
-  std::this_thread::sleep_for(100ms);
+  wait_for(folder / "ready");
   const auto start = std::chrono::steady_clock::now();
   kill(hangs, SIGTERM);
   CHECK(finish(hangs) == 128 + SIGTERM);
@@ -135,7 +143,7 @@ TEST_CASE("a process that hangs when a signal comes ends soon; one that computes
     while (std::clock() - begin < CLOCKS_PER_SEC) {  // a second of computing, half of it behind the signal at least
     }
   });
-  std::this_thread::sleep_for(100ms);
+  wait_for(folder / "ready");
   kill(computes, SIGTERM);
   CHECK(finish(computes) == 0);
   // A disk that takes its time for a checkpoint is no hang.
@@ -144,7 +152,7 @@ TEST_CASE("a process that hangs when a signal comes ends soon; one that computes
     const ntq::apps::SlowWrite write;
     for (int i = 0; i < 10; ++i) std::this_thread::sleep_for(100ms);
   });
-  std::this_thread::sleep_for(100ms);
+  wait_for(folder / "ready");
   kill(saves, SIGTERM);
   CHECK(finish(saves) == 0);
 }
