@@ -40,7 +40,8 @@ TEST_CASE("bound OpenMP threads: as many as asked for, on the CPUs asked for, an
   const std::string expected = run("ntq-info --build").out;
   const std::pair<std::string, std::string> bindings[] = {
       {"OMP_PROC_BIND", "true"}, {"OMP_PLACES", "threads"}, {"GOMP_CPU_AFFINITY", all}};
-  for (const auto& [name, value] : bindings) {
+  for (const auto& binding : bindings) {
+    const std::string &name = binding.first, &value = binding.second;
     CAPTURE(name);
     CHECK(run("ntq-info --build", name + "=" + value + " ").out == expected);
     const TempFolder folder;
