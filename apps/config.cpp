@@ -46,6 +46,8 @@ void check_bits(const char* option, int64_t bits) {
   throw UsageError(concat(option, ": expected 2 to 8, or 32 for full precision, found ", bits));
 }
 
+double rate_of(const TrainConfig& c) { return c.lr.value_or(c.quantized() ? 0.01 : 0.1); }
+
 void validate_run_options(const TrainConfig& c) {
   const auto usable_name = [](const char* option, const std::optional<std::string>& text) {
     if (text && text->empty()) throw UsageError(concat(option, ": expected a name, found nothing"));
@@ -125,7 +127,8 @@ void validate(const TrainConfig& c) {
   in_range("--weight-decay", c.weight_decay, 0.0, kMax, "0 to 1000000");
   one_of("--sched", c.sched, {"cosine", "step", "paper", "constant"});
   in_range<int64_t>("--warmup-epochs", c.warmup_epochs, 0, c.epochs, "0 to --epochs");
-  in_range("--min-lr", c.min_lr, 0.0, kMaxRate, "0 to 1000");
+  in_range("--min-lr", c.min_lr, 0.0, c.two_stages() ? std::min(rate_of(c), c.pretrain_lr) : rate_of(c),
+           "0 to the learning rates of the run");
   in_range("--smoothing", c.smoothing, 0.0, std::nextafter(1.0, 0.0), "a number in [0, 1)");
   in_range("--model-ema", c.model_ema, 0.0, std::nextafter(1.0, 0.0), "a number in [0, 1)");
   if (c.nesterov && c.momentum == 0) throw UsageError("--nesterov: needs --momentum above 0");
@@ -172,7 +175,7 @@ TrainConfig resolve(TrainConfig c) {
   if (c.stem == "auto") c.stem = c.photographs() ? "imagenet" : "cifar";
   c.weight_bits = c.bits_of_weights();
   c.act_bits = c.bits_of_activations();
-  if (!c.lr) c.lr = c.quantized() ? 0.01 : 0.1;
+  c.lr = rate_of(c);
   if (!c.quantized()) {
     c.bits = 32;
     c.method = defaults.method;
