@@ -90,11 +90,11 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   s.data = data;
   s.record = record_of(data);
   s.model = build_model(c, data.train->info().classes, data.train->info().channels);
-  s.optimizer = std::make_unique<Sgd>(s.model->named_parameters(),
+  const std::vector<Parameter> parameters = s.model->parameters();
+  s.optimizer = std::make_unique<Sgd>(c.no_decay_vectors ? without_decay_on_vectors(parameters) : parameters,
                                       SgdOptions{.momentum = static_cast<float>(c.momentum),
                                                  .weight_decay = static_cast<float>(c.weight_decay),
-                                                 .nesterov = c.nesterov},
-                                      c.no_decay_vectors ? no_decay_on_vectors(*s.model) : default_groups());
+                                                 .nesterov = c.nesterov});
   if (c.model_ema > 0) s.ema = std::make_unique<WeightAverage>(*s.model, static_cast<float>(c.model_ema));
   s.train_loader = make_train_loader(c, data);
   s.val_loader = make_val_loader(c, data);

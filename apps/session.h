@@ -29,7 +29,7 @@ struct Session {
   DatasetPair data;
   DataRecord record;  ///< of `data`
   std::shared_ptr<Module> model;
-  std::unique_ptr<Sgd> optimizer;
+  std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<WeightAverage> ema;  ///< null without --model-ema
   std::unique_ptr<DataLoader> train_loader, val_loader;
   Schedule schedule;

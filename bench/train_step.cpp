@@ -67,7 +67,7 @@ ModelOptions model_options(const Options& o) {
 /// Milliseconds of each timed step.
 std::vector<double> time_steps(const Options& o) {
   const auto model = make_model(o.model, model_options(o));
-  Sgd sgd(model->named_parameters(), {.momentum = 0.9f, .weight_decay = 1e-4f});
+  Sgd sgd(model->parameters(), {.momentum = 0.9f, .weight_decay = 1e-4f});
   const Tensor images = Tensor::empty({o.batch, o.size, o.size, 3}), labels = Tensor::empty({o.batch}, DType::i32);
   for (int64_t i = 0; i < images.numel(); ++i)
     images.f32()[i] = 4 * random_unit({.stream = stream_id("images")}, static_cast<uint64_t>(i)) - 2;

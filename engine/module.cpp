@@ -14,18 +14,19 @@ std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
 }
 
-bool has_name(const NamedTensors& tensors, const std::string& name) {
-  return std::any_of(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
+const std::string& name_of(const Parameter& parameter) { return parameter.name; }
+const std::string& name_of(const NamedTensors::value_type& buffer) { return buffer.first; }
+
+template <class Entry>
+bool has_name(const std::vector<Entry>& entries, const std::string& name) {
+  return std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) { return name_of(entry) == name; });
 }
 
-/// A tensor under several names only under the first.
-NamedTensors without_repeats(const NamedTensors& tensors) {
+/// A tensor under several names only under the first; `of(entry)` is the tensor.
+template <class Entry, class Of>
+void drop_repeats(std::vector<Entry>& entries, Of of) {
   std::unordered_set<const void*> seen;
-  NamedTensors out;
-  for (const auto& entry : tensors) {
-    if (seen.insert(entry.second.id()).second) out.push_back(entry);
-  }
-  return out;
+  std::erase_if(entries, [&](const Entry& entry) { return !seen.insert(of(entry).id()).second; });
 }
 
 void copy_values(const Tensor& to, const Tensor& from) {
@@ -59,16 +60,24 @@ void copy_by_name(const std::string& where, const NamedTensors& target, const Na
   for (const auto& [to, from] : pairs) copy_values(*to, *from);
 }
 
+std::vector<Parameter> Module::parameters() const {
+  std::vector<Parameter> out;
+  collect_parameters("", out);
+  drop_repeats(out, [](const Parameter& p) { return p.value; });
+  return out;
+}
+
 NamedTensors Module::named_parameters() const {
   NamedTensors out;
-  collect("", true, out);
-  return without_repeats(out);
+  for (const Parameter& p : parameters()) out.emplace_back(p.name, p.value);
+  return out;
 }
 
 NamedTensors Module::named_buffers() const {
   NamedTensors out;
-  collect("", false, out);
-  return without_repeats(out);
+  collect_buffers("", out);
+  drop_repeats(out, [](const auto& entry) { return entry.second; });
+  return out;
 }
 
 NamedTensors Module::state_dict() const {
@@ -93,11 +102,11 @@ int64_t Module::parameter_count() const {
   return count;
 }
 
-Tensor Module::register_parameter(const std::string& name, Tensor value) {
+Tensor Module::register_parameter(const std::string& name, Tensor value, ParamTraits traits) {
   check_name(name);
   check(value.defined(), "register_parameter: \"", name, "\" is undefined");
   value.set_requires_grad(true);
-  parameters_.emplace_back(name, value);
+  parameters_.push_back({name, value, std::move(traits)});
   return value;
 }
 
@@ -125,9 +134,14 @@ void Module::visit_as(const std::string& name, const std::function<void(const st
   for (const auto& [child_name, child] : children_) child->visit_as(joined(name, child_name), visitor);
 }
 
-void Module::collect(const std::string& prefix, bool parameters, NamedTensors& out) const {
-  for (const auto& [name, tensor] : parameters ? parameters_ : buffers_) out.emplace_back(joined(prefix, name), tensor);
-  for (const auto& [name, child] : children_) child->collect(joined(prefix, name), parameters, out);
+void Module::collect_parameters(const std::string& prefix, std::vector<Parameter>& out) const {
+  for (const Parameter& p : parameters_) out.push_back({joined(prefix, p.name), p.value, p.traits});
+  for (const auto& [name, child] : children_) child->collect_parameters(joined(prefix, name), out);
+}
+
+void Module::collect_buffers(const std::string& prefix, NamedTensors& out) const {
+  for (const auto& [name, tensor] : buffers_) out.emplace_back(joined(prefix, name), tensor);
+  for (const auto& [name, child] : children_) child->collect_buffers(joined(prefix, name), out);
 }
 
 }  // namespace ntq

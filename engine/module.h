@@ -1,6 +1,7 @@
 #pragma once
 // Module: something with named parameters, buffers and children, and a forward pass.
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +13,21 @@ namespace ntq {
 
 /// Name -> tensor in registration order; the names are those of PyTorch's ResNets ("layer1.0.conv1.weight").
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// What an optimizer has to know of a parameter; its owner says so, nothing is guessed from a name.
+struct ParamTraits {
+  bool decay = true;      ///< weight decay pulls at it
+  float lr_scale = 1.0f;  ///< factor on the learning rate, >= 0
+  /// Lower bound of the values after each update; values that are not finite stay, to be found.
+  float floor = -std::numeric_limits<float>::infinity();
+  std::string optimizer = {};  ///< which one of several takes it (OptimizerSet); "": the main one
+};
+
+struct Parameter {
+  std::string name;
+  Tensor value;
+  ParamTraits traits = {};
+};
 
 /// Copies the values of `source` into the memory of `target`, by name, on whatever devices they are. Throws
 /// std::invalid_argument that starts with `where` and names the first tensor that is missing, left over, given twice or
@@ -25,7 +41,9 @@ class Module {
   Tensor operator()(const Tensor& x) { return forward(x); }
 
   /// Trained tensors, with dotted names, own ones before the children's. A tensor that two modules share appears once,
-  /// under its first name.
+  /// under its first name and with the traits given there.
+  std::vector<Parameter> parameters() const;
+  /// The same without traits.
   NamedTensors named_parameters() const;
   /// Saved but not trained: running statistics, counters.
   NamedTensors named_buffers() const;
@@ -50,7 +68,7 @@ class Module {
 
   // Names: not empty and not taken in this module, else std::invalid_argument.
   /// Returns the tensor, which from now on requires a gradient.
-  Tensor register_parameter(const std::string& name, Tensor value);
+  Tensor register_parameter(const std::string& name, Tensor value, ParamTraits traits = {});
   Tensor register_buffer(const std::string& name, Tensor value);
   template <class M>
   std::shared_ptr<M> register_module(const std::string& name, std::shared_ptr<M> child) {
@@ -62,9 +80,11 @@ class Module {
   void check_name(const std::string& name) const;
   void add_child(const std::string& name, std::shared_ptr<Module> child);
   void visit_as(const std::string& name, const std::function<void(const std::string&, Module&)>& visitor);
-  void collect(const std::string& prefix, bool parameters, NamedTensors& out) const;
+  void collect_parameters(const std::string& prefix, std::vector<Parameter>& out) const;
+  void collect_buffers(const std::string& prefix, NamedTensors& out) const;
 
-  NamedTensors parameters_, buffers_;
+  std::vector<Parameter> parameters_;
+  NamedTensors buffers_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
   bool training_ = true;
 };

@@ -7,8 +7,8 @@
 
 namespace ntq {
 
-// Floor of the first step: an all-zero tensor still quantizes, to zeros.
-constexpr double kSmallestStep = 1e-8;
+// A step of zero or less has no grid: the first one of an all-zero tensor, and what updates leave.
+constexpr float kStepFloor = 1e-8f;
 
 namespace {
 
@@ -35,7 +35,7 @@ StepQuantizer::StepQuantizer(const QuantSpec& spec, NoiseLevel noise)
     : Quantizer(spec),
       noise_(noise),
       stream_(stream_id((noise.c > 0.0f ? drawing_name(spec.name, "quantizer", spec.seed) : spec.name) + ".noise")),
-      step_(register_parameter("step", Tensor::zeros({1}))),
+      step_(register_parameter("step", Tensor::zeros({1}), {.decay = false, .floor = kStepFloor})),
       calls_(register_buffer("calls", Tensor::zeros({1}, DType::i64))) {}
 
 Tensor StepQuantizer::forward(const Tensor& x) {
@@ -78,7 +78,7 @@ void StepQuantizer::init_step(const Tensor& x) {
   const bool least_error = spec().step_init == StepInit::least_error && sum_abs > 0;
   sum_ += least_error ? n * least_error_step(x, range(), to_step * sum_abs / n) : sum_abs * to_step;
   count_ += n;
-  step_.fill(static_cast<float>(std::max(sum_ / count_, kSmallestStep)));
+  step_.fill(static_cast<float>(std::max(sum_ / count_, double{kStepFloor})));
 }
 
 void StepQuantizer::check_step() const {

@@ -44,6 +44,15 @@ struct SgdUpdate {
   float floor = -std::numeric_limits<float>::infinity();
 };
 
+/// One update of one tensor by Adam (optim/adam.h), bias corrections taken in: g' = g + (decoupled ? 0 : weight_decay)
+/// * w; m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2; w -= lr * m / (sqrt(v * square_scale) + epsilon)
+/// + (decoupled ? decay_lr * weight_decay * w : 0). Floor as SgdUpdate's.
+struct AdamUpdate {
+  float lr = 0, decay_lr = 0, beta1 = 0, beta2 = 0, epsilon = 0, square_scale = 1, weight_decay = 0;
+  bool decoupled = false;
+  float floor = -std::numeric_limits<float>::infinity();
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -121,7 +130,8 @@ class Backend {
   /// Sum of (Q(x) - x)^2 for a step that need not be stored yet.
   virtual double quantize_error(const float* x, float step, QuantRange range, int64_t n) = 0;
 
-  virtual void sgd_step(const SgdUpdate& update, float* w, const float* g, float* momentum, int64_t n) = 0;
+  virtual void sgd_step(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n) = 0;
+  virtual void adam_step(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n) = 0;
 };
 
 /// The backend of a device; throws DeviceError when there is none. The CPU's is made on first use.

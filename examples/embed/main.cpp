@@ -117,7 +117,7 @@ int run() {
   const Points train = make_points(1024, 1), test = make_points(1024, 2);
   constexpr int64_t kSteps = 400;
   const ntq::Schedule schedule{.lr = 0.2f, .steps_per_epoch = kSteps};
-  ntq::Sgd sgd(net.named_parameters(), {.weight_decay = 0.0f});
+  ntq::Sgd sgd(net.parameters(), {.weight_decay = 0.0f});
   for (int64_t step = 0; step < kSteps; ++step) {
     sgd.zero_grad();
     const ntq::Tensor loss = ntq::softmax_cross_entropy(net(train.position), train.in_disc);

@@ -95,7 +95,7 @@ TEST_CASE("a weight that an update sends to infinity is named, behind a quantize
   for (const int bits : {4, 32}) {
     Small model(bits);
     const Tensor x = Tensor::full({1, 4, 4, 2}, 1.0f);
-    Sgd sgd(model.named_parameters(), {.momentum = 0, .weight_decay = 0});
+    Sgd sgd(model.parameters(), {.momentum = 0, .weight_decay = 0});
     softmax_cross_entropy(model(x), labels({1})).backward();
     for (auto& [name, tensor] : model.named_parameters()) {
       if (name == "second.weight") tensor.grad().fill(3e38f);

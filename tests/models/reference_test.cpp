@@ -89,7 +89,7 @@ TEST_CASE("ten steps of a W4A4 LSQ network agree with PyTorch") {
   // The steps keep their 0: the first forward takes them from the weights and the first batch.
   for (const auto& [name, value] : net.named_parameters())
     if (!is_step(name)) Tensor(value).copy_from(golden.at("init/" + name));
-  Sgd sgd(net.named_parameters(), {.momentum = 0.9f, .weight_decay = 1e-4f});
+  Sgd sgd(net.parameters(), {.momentum = 0.9f, .weight_decay = 1e-4f});
 
   for (int64_t t = 0; t < kSteps; ++t) {
     CAPTURE(t);

@@ -16,7 +16,7 @@ TEST_CASE("a steady training step of a 4-bit ResNet-20 takes nothing from the sy
   options.weight = {.method = "ntq", .bits = 4};
   options.activation = {.method = "ntq", .bits = 4, .is_weight = false};
   const auto model = make_model("resnet20", options);
-  Sgd sgd(model->named_parameters(), {});
+  Sgd sgd(model->parameters(), {});
   const Tensor images = test::some_values({4, 32, 32, 3});
   const std::vector<int32_t> classes{0, 3, 5, 9};
   const Tensor labels = Tensor::from({4}, std::span<const int32_t>(classes));

@@ -19,17 +19,6 @@ void step_with(Sgd& sgd, Tensor& w, std::initializer_list<float> grad, float lr)
   sgd.step(lr);
 }
 
-class Layers : public Module {
- public:
-  Layers() {
-    register_parameter("conv.weight", Tensor::full({2, 1, 1, 2}, 1));
-    register_parameter("bn.weight", Tensor::full({2}, 1));
-    register_parameter("fc.bias", Tensor::full({2}, 1));
-    register_parameter("conv.quant.step", Tensor::full({1}, 1));
-  }
-  Tensor forward(const Tensor& x) override { return x; }
-};
-
 }  // namespace
 
 TEST_CASE("sgd: momentum starts at zero, so the first update is plain") {
@@ -64,56 +53,28 @@ TEST_CASE("sgd: a parameter without gradient stays, zero_grad takes gradients aw
   check_close(a, {-.1});
 }
 
-TEST_CASE("sgd: quantizer steps have no decay and stay positive") {
-  Tensor step = parameter({0.05f}), bare = parameter({0.05f}), weight = parameter({0.05f});
-  Sgd sgd({{"conv1.quant.step", step}, {"step", bare}, {"stairs.misstep", weight}}, {.momentum = 0, .weight_decay = 1});
-  CHECK(sgd.group_of("conv1.quant.step") == "steps");
-  CHECK(sgd.group_of("step") == "steps");
-  CHECK(sgd.group_of("stairs.misstep") == "weights");
-  for (Tensor* w : {&step, &bare, &weight}) w->set_grad(Tensor::full({1}, 0));
+TEST_CASE("sgd: traits say what decays, how fast and how low a parameter goes; its name says nothing") {
+  Tensor step = parameter({0.05f}), named = parameter({0.05f}), slow = parameter({1});
+  Sgd sgd({{"a", step, {.decay = false, .floor = 1e-8f}}, {"b.step", named}, {"c", slow, {.lr_scale = 0.1f}}},
+          {.momentum = 0, .weight_decay = 1});
+  for (Tensor* w : {&step, &named, &slow}) w->set_grad(Tensor::full({1}, 0));
   sgd.step(0.1f);
   check_close(step, {.05}, 1e-9);
-  check_close(weight, {.045});
-  for (Tensor* w : {&step, &bare, &weight}) w->set_grad(Tensor::full({1}, 1));
+  check_close(named, {.045});
+  check_close(slow, {.99});  // 1 - .01 * 1
+  for (Tensor* w : {&step, &named}) w->set_grad(Tensor::full({1}, 1));
   sgd.step(0.1f);
   CHECK(step.item() == 1e-8f);
-  CHECK(bare.item() == 1e-8f);
-  CHECK(weight.item() < -0.05f);
+  CHECK(named.item() < -0.05f);
 }
 
 TEST_CASE("sgd: a parameter that diverges stays what it became") {
   Tensor step = parameter({0.05f}), weight = parameter({0.05f});
-  Sgd sgd({{"conv1.step", step}, {"conv1.weight", weight}}, {.momentum = 0, .weight_decay = 0});
+  Sgd sgd({{"step", step, {.floor = 1e-8f}}, {"weight", weight}}, {.momentum = 0, .weight_decay = 0});
   for (Tensor* w : {&step, &weight}) w->set_grad(Tensor::full({1}, 1e30f));
   sgd.step(1e30f);
   CHECK(step.item() == -std::numeric_limits<float>::infinity());
   CHECK(weight.item() == -std::numeric_limits<float>::infinity());
-}
-
-TEST_CASE("sgd: groups scale rate and decay; the first that takes a parameter has it") {
-  Tensor a = parameter({1}), b = parameter({1});
-  const auto is_a = [](const std::string& name) { return name == "a"; };
-  const auto any = [](const std::string&) { return true; };
-  Sgd sgd({{"a", a}, {"b", b}}, {.momentum = 0, .weight_decay = 1},
-          {{.name = "slow", .holds = is_a, .lr_scale = 0.1f, .weight_decay_scale = 2}, {.name = "rest", .holds = any}});
-  a.set_grad(Tensor::full({1}, 1));
-  b.set_grad(Tensor::full({1}, 1));
-  sgd.step(0.1f);
-  check_close(a, {.97});  // 1 - .01 * (1 + 2)
-  check_close(b, {.8});   // 1 - .1 * (1 + 1)
-}
-
-TEST_CASE("sgd: no decay on vectors") {
-  const Layers model;
-  const auto groups = no_decay_on_vectors(model);
-  const Sgd sgd(model.named_parameters(), {}, groups);
-  CHECK(sgd.group_of("conv.weight") == "weights");
-  CHECK(sgd.group_of("bn.weight") == "vectors");
-  CHECK(sgd.group_of("fc.bias") == "vectors");
-  CHECK(sgd.group_of("conv.quant.step") == "steps");
-  REQUIRE(groups.size() == 3);
-  CHECK(groups[1].weight_decay_scale == 0);
-  CHECK(groups[2].weight_decay_scale == 1);
 }
 
 TEST_CASE("sgd: momentum is saved and loaded, and goes on to the bit") {
@@ -132,11 +93,10 @@ TEST_CASE("sgd: momentum is saved and loaded, and goes on to the bit") {
 
 TEST_CASE("sgd: wrong settings are refused") {
   const Tensor w = parameter({1});
-  const NamedTensors one{{"w", w}};
+  const std::vector<Parameter> one{{"w", w}};
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-  const auto refused = [&](const NamedTensors& parameters, const SgdOptions& options,
-                           const std::vector<ParamGroup>& groups = default_groups()) {
-    CHECK_THROWS_AS(Sgd(parameters, options, groups), std::invalid_argument);
+  const auto refused = [&](const std::vector<Parameter>& parameters, const SgdOptions& options) {
+    CHECK_THROWS_AS(Sgd(parameters, options), std::invalid_argument);
   };
   refused(one, {.momentum = 1});
   refused(one, {.momentum = -.1f});
@@ -147,14 +107,10 @@ TEST_CASE("sgd: wrong settings are refused") {
   refused({{"a", w}, {"a", parameter({1})}}, {});
   refused({{"a", Tensor()}}, {});
   refused({{"a", Tensor::zeros({1}, DType::i64)}}, {});
-  refused(one, {}, {});
-  refused(one, {}, {{.name = "none"}});
-  const auto any = [](const std::string&) { return true; };
-  refused(one, {}, {{.name = "g", .holds = any, .lr_scale = -1}});
-  refused(one, {}, {{.name = "g", .holds = any, .weight_decay_scale = nan}});
-  refused(one, {}, {{.name = "g", .holds = any, .floor = nan}});
+  refused({{"a", w, {.lr_scale = -1}}}, {});
+  refused({{"a", w, {.lr_scale = nan}}}, {});
+  refused({{"a", w, {.floor = nan}}}, {});
   Sgd sgd(one, {});
   CHECK_THROWS_AS(sgd.step(-1), std::invalid_argument);
   CHECK_THROWS_AS(sgd.step(nan), std::invalid_argument);
-  CHECK_THROWS_AS((void)sgd.group_of("x"), std::invalid_argument);
 }

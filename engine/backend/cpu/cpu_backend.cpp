@@ -105,6 +105,9 @@ double CpuBackend::quantize_error(const float* x, float step, QuantRange range, 
   return chunked_sum(n, [&](int64_t b, int64_t count) { return k_.quantize_error(x + b, step, range, count); });
 }
 
+void CpuBackend::adam_step(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n) {
+  parallel_ranges(n, kGrain, [&](int64_t b, int64_t e) { k_.adam(update, w + b, g + b, m + b, v + b, e - b); });
+}
 void CpuBackend::sgd_step(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n) {
   parallel_ranges(n, kGrain, [&](int64_t b, int64_t e) { k_.sgd(update, w + b, g + b, m + b, e - b); });
 }

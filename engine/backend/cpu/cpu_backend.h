@@ -65,6 +65,7 @@ class CpuBackend : public Backend {
   double quantize_error(const float* x, float step, QuantRange range, int64_t n) override;
 
   void sgd_step(const SgdUpdate& update, float* w, const float* g, float* momentum, int64_t n) override;
+  void adam_step(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n) override;
 
  private:
   void norm_grad(const struct NormArgs& args, bool frozen, int64_t rows, float* dx, float* dgamma, float* dbeta,

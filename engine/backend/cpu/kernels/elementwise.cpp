@@ -34,6 +34,9 @@ void relu_grad(const float* y, const float* dy, float* dx, int64_t n) {
   each_vec(n, [=](int64_t i, int64_t l) { put(dx + i, select(get(y + i, l) > Vec{}, get(dy + i, l), Vec{}), l); });
 }
 
+/// max(v, floor), but what is not finite stays.
+inline Vec not_below(Vec floor, Vec v) { return select((v < floor) & (v >= splat(-kLargest)), floor, v); }
+
 void sgd(const SgdUpdate& u, float* w, const float* g, float* m, int64_t n) {
   const Vec lr = splat(u.lr), momentum = splat(u.momentum), decay = splat(u.weight_decay), floor = splat(u.floor);
   each_vec(n, [=, nesterov = u.nesterov](int64_t i, int64_t l) {
@@ -42,7 +45,24 @@ void sgd(const SgdUpdate& u, float* w, const float* g, float* m, int64_t n) {
     const Vec velocity = momentum * get(m + i, l) + grad;
     const Vec moved = weight - lr * (nesterov ? grad + momentum * velocity : velocity);
     put(m + i, velocity, l);
-    put(w + i, select((moved < floor) & (moved >= splat(-kLargest)), floor, moved), l);
+    put(w + i, not_below(floor, moved), l);
+  });
+}
+
+void adam(const AdamUpdate& u, float* w, const float* g, float* m, float* v, int64_t n) {
+  const Vec lr = splat(u.lr), beta1 = splat(u.beta1), beta2 = splat(u.beta2), epsilon = splat(u.epsilon);
+  const Vec rest1 = splat(1.0f - u.beta1), rest2 = splat(1.0f - u.beta2), scale = splat(u.square_scale);
+  const Vec decay = splat(u.decoupled ? 0.0f : u.weight_decay);
+  const Vec shrink = splat(u.decoupled ? u.decay_lr * u.weight_decay : 0.0f), floor = splat(u.floor);
+  each_vec(n, [=](int64_t i, int64_t l) {
+    const Vec weight = get(w + i, l);
+    const Vec grad = get(g + i, l) + decay * weight;
+    const Vec mean = beta1 * get(m + i, l) + rest1 * grad;
+    const Vec square = beta2 * get(v + i, l) + rest2 * grad * grad;
+    put(m + i, mean, l);
+    put(v + i, square, l);
+    const Vec moved = weight - lr * mean / (square_root(square * scale) + epsilon) - shrink * weight;
+    put(w + i, not_below(floor, moved), l);
   });
 }
 
@@ -81,6 +101,7 @@ void fill_elementwise(Kernels& t) {
   t.relu = relu;
   t.relu_grad = relu_grad;
   t.sgd = sgd;
+  t.adam = adam;
   t.sum = sum;
   t.sum_abs = sum_abs;
   t.sum_rows = sum_rows;

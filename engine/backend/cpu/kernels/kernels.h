@@ -81,6 +81,7 @@ struct Kernels {
   void (*relu)(const float* x, float* y, int64_t n);
   void (*relu_grad)(const float* y, const float* dy, float* dx, int64_t n);
   void (*sgd)(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n);
+  void (*adam)(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n);
   double (*sum)(const float* x, int64_t n);
   double (*sum_abs)(const float* x, int64_t n);
   /// y[c] = sum of x {rows,channels} over rows.
