@@ -24,7 +24,7 @@ void accumulate(Tensor& sum, const Tensor& grad) {
     backend.axpy(1.0f, grad.f32(), sum.f32(), sum.numel());
   } else {
     Tensor total = Tensor::empty(sum.shape(), DType::f32, sum.device());
-    backend.add(sum.f32(), grad.f32(), total.f32(), sum.numel());
+    backend.binary(Binary::add, sum.f32(), grad.f32(), total.f32(), sum.numel());
     sum = total;
   }
 }

@@ -58,7 +58,7 @@ class Tensor {
   float item() const;
   std::vector<float> to_vector() const;
 
-  /// Same memory, other shape of equal numel. Not recorded: ops/elementwise.h has the recorded reshape().
+  /// Same memory, other shape of equal numel. Not recorded: ops/reshape.h has the recorded reshape().
   Tensor view(const Shape& shape) const;
   /// Rows [begin, end) of the first axis, sharing memory. Not recorded.
   Tensor rows(int64_t begin, int64_t end) const;

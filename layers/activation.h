@@ -1,7 +1,7 @@
 #pragma once
 // Activations as modules, for Sequential; models fuse the ReLU into batch norm where they can.
 #include "engine/module.h"
-#include "engine/ops/elementwise.h"
+#include "engine/ops/unary.h"
 
 namespace ntq {
 

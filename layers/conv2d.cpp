@@ -1,7 +1,7 @@
 #include "layers/conv2d.h"
 
+#include "engine/ops/binary.h"
 #include "engine/ops/conv.h"
-#include "engine/ops/elementwise.h"
 #include "layers/init.h"
 #include "layers/layer_quant.h"
 
@@ -42,7 +42,7 @@ Tensor Conv2d::forward(const Tensor& x) {
   const Tensor input = apply_quantizer(input_quant_, x);
   const Tensor weight = apply_quantizer(weight_quant_, weight_);
   const Tensor y = conv2d(input, weight, {.stride = options_.stride, .padding = options_.padding});
-  return bias_.defined() ? add_bias(y, bias_) : y;
+  return bias_.defined() ? add(y, bias_) : y;
 }
 
 }  // namespace ntq

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "engine/ops/binary.h"
 #include "engine/ops/conv.h"
-#include "engine/ops/elementwise.h"
 #include "layers/init.h"
 #include "layers/layer_quant.h"
 
@@ -30,7 +30,7 @@ Tensor Linear::forward(const Tensor& x) {
   const Tensor input = apply_quantizer(input_quant_, x);
   const Tensor weight = apply_quantizer(weight_quant_, weight_);
   const Tensor y = linear(input, weight);
-  return bias_.defined() ? add_bias(y, bias_) : y;
+  return bias_.defined() ? add(y, bias_) : y;
 }
 
 }  // namespace ntq

@@ -1,6 +1,6 @@
 #include "models/blocks.h"
 
-#include "engine/ops/elementwise.h"
+#include "engine/ops/reshape.h"
 #include "layers/sequential.h"
 
 namespace ntq {

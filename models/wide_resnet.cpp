@@ -1,7 +1,8 @@
 // Wide residual networks: Zagoruyko & Komodakis (arXiv 1605.07146). Depth 6n + 4, three stages of n pre-activation
 // blocks, `width` times the channels of a CIFAR ResNet.
-#include "engine/ops/elementwise.h"
+#include "engine/ops/binary.h"
 #include "engine/ops/pool.h"
+#include "engine/ops/unary.h"
 #include "layers/sequential.h"
 #include "models/blocks.h"
 #include "models/families.h"

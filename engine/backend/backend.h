@@ -53,6 +53,18 @@ struct AdamUpdate {
   float floor = -std::numeric_limits<float>::infinity();
 };
 
+/// y = op(x). sign: -1, 0 or 1; round: to the nearest, ties to even.
+enum class Unary { neg, abs, square, sqrt, exp, log, tanh, sigmoid, sign, floor, round };
+/// y = a op b. Comparisons give 1 or 0; min and max are not a number where one side is not.
+enum class Binary { add, sub, mul, div, min, max, less, less_equal, equal };
+/// Over one axis; sums in float64, max and min not a number where one value is not.
+enum class Fold { sum, max, min };
+/// A tensor as {outer, axis, inner}, of which some other tensor has the axis alone, or all but the axis.
+struct AxisView {
+  int64_t outer = 1, axis = 1, inner = 1;
+  int64_t numel() const { return outer * axis * inner; }
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -67,17 +79,22 @@ class Backend {
   virtual void fill(float* y, float value, int64_t n) = 0;
 
   // Elementwise and reductions.
-  virtual void add(const float* a, const float* b, float* y, int64_t n) = 0;
-  virtual void mul(const float* a, const float* b, float* y, int64_t n) = 0;
   /// y = alpha * x
   virtual void scale(const float* x, float alpha, float* y, int64_t n) = 0;
   /// y += alpha * x
   virtual void axpy(float alpha, const float* x, float* y, int64_t n) = 0;
+  virtual void unary(Unary op, const float* x, float* y, int64_t n) = 0;
+  virtual void binary(Binary op, const float* a, const float* b, float* y, int64_t n) = 0;
+  /// a {outer,axis,inner} op b {axis}; `b_first`: b op a.
+  virtual void binary_along(Binary op, const AxisView& view, const float* a, const float* b, bool b_first,
+                            float* y) = 0;
+  /// y = condition != 0 ? a : b
+  virtual void where(const float* condition, const float* a, const float* b, float* y, int64_t n) = 0;
+  /// y {outer,inner} of x {outer,axis,inner}; axis >= 1.
+  virtual void fold(Fold op, const AxisView& view, const float* x, float* y) = 0;
   virtual void relu(const float* x, float* y, int64_t n) = 0;
   /// dx = y > 0 ? dy : 0
   virtual void relu_grad(const float* y, const float* dy, float* dx, int64_t n) = 0;
-  /// x {rows,channels} + bias {channels}
-  virtual void add_bias(const float* x, const float* bias, float* y, int64_t rows, int64_t channels) = 0;
   /// Sum over rows of x {rows,channels}.
   virtual void sum_rows(const float* x, float* y, int64_t rows, int64_t channels) = 0;
   virtual double sum(const float* x, int64_t n) = 0;

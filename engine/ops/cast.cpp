@@ -45,4 +45,16 @@ Tensor cast_f32(const Tensor& x) {
   return {};
 }
 
+Tensor cast_i32(const Tensor& x) {
+  check(x.defined() && x.dtype() == DType::f32, "cast_i32: expected a float32 tensor");
+  Tensor out = Tensor::empty(x.shape(), DType::i32);
+  auto* to = out.data<int32_t>();
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    const float value = std::nearbyint(x.f32()[i]);
+    check(value >= -0x1p31f && value < 0x1p31f, "cast_i32: element ", i, " is ", x.f32()[i], ", which no int32 holds");
+    to[i] = static_cast<int32_t>(value);
+  }
+  return out;
+}
+
 }  // namespace ntq

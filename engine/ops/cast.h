@@ -1,5 +1,5 @@
 #pragma once
-// Conversion of stored types to float32.
+// Conversion of types.
 #include "engine/tensor.h"
 
 namespace ntq {
@@ -7,5 +7,9 @@ namespace ntq {
 /// The values as float32 (half and bfloat16 exactly, float64 and integers rounded to nearest); `x` itself when it is
 /// float32. On the CPU; not recorded. Throws std::invalid_argument for an undefined tensor.
 Tensor cast_f32(const Tensor& x);
+
+/// Whole numbers held as float32 (codes, masks) as int32; others are rounded to nearest. On the CPU; not recorded.
+/// Throws std::invalid_argument for an undefined tensor, another type, or a value outside of int32.
+Tensor cast_i32(const Tensor& x);
 
 }  // namespace ntq

@@ -1,7 +1,7 @@
 #include "engine/ops/loss.h"
 
 #include "engine/backend/backend.h"
-#include "engine/ops/elementwise.h"
+#include "engine/ops/unary.h"
 
 namespace ntq {
 

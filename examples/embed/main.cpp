@@ -1,13 +1,17 @@
 // ntq as a library: a quantizer of one's own, two layers that use it, and a training loop.
 // Points of the square [-1,1]^2 are to be told apart by whether they lie in a disc. The weights are ternary.
-#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <span>
 #include <vector>
 
-#include "engine/ops/elementwise.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/loss.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/reshape.h"
+#include "engine/ops/unary.h"
 #include "layers/linear.h"
 #include "optim/schedule.h"
 #include "optim/sgd.h"
@@ -25,38 +29,22 @@ class TernaryQuantizer : public ntq::Quantizer {
   }
 
   ntq::Tensor forward(const ntq::Tensor& w) override {
-    step_.fill(mean_abs_above(w, threshold(w)));
     const auto quantized = [&] {
-      const ntq::Tensor code = codes(w), out = ntq::Tensor::empty(w.shape());
-      for (int64_t i = 0; i < w.numel(); ++i) out.f32()[i] = step_.item() * float(code.data<int32_t>()[i]);
-      return out;
+      const ntq::Tensor code = ternary(w), size = ntq::abs(w), kept = ntq::abs(code);
+      step_.copy_from(ntq::div(ntq::sum(ntq::mul(size, kept)), ntq::max(ntq::sum(kept), 1.0f)));
+      return ntq::mul(code, step_);
     };
     return ntq::custom_grad({w}, quantized, [](const ntq::Tensor& dy) { return std::vector{dy}; });
   }
 
   ntq::Tensor step() const override { return step_; }
-
-  ntq::Tensor codes(const ntq::Tensor& w) const override {
-    const float zero_up_to = threshold(w);
-    ntq::Tensor out = ntq::Tensor::empty(w.shape(), ntq::DType::i32);
-    for (int64_t i = 0; i < w.numel(); ++i) {
-      const float value = w.f32()[i];
-      out.data<int32_t>()[i] = std::fabs(value) <= zero_up_to ? 0 : value > 0 ? 1 : -1;
-    }
-    return out;
-  }
+  ntq::Tensor codes(const ntq::Tensor& w) const override { return ntq::cast_i32(ternary(w)); }
 
  private:
-  static float threshold(const ntq::Tensor& w) { return 0.7f * mean_abs_above(w, -1.0f); }
-
-  static float mean_abs_above(const ntq::Tensor& w, float bound) {
-    double sum = 0;
-    int64_t count = 0;
-    for (int64_t i = 0; i < w.numel(); ++i) {
-      const float size = std::fabs(w.f32()[i]);
-      if (size > bound) sum += size, ++count;
-    }
-    return count > 0 ? float(sum / double(count)) : 0.0f;
+  /// -1, 0 or 1.
+  static ntq::Tensor ternary(const ntq::Tensor& w) {
+    const ntq::Tensor size = ntq::abs(w);
+    return ntq::mul(ntq::sign(w), ntq::less(ntq::mul(0.7f, ntq::mean(size)), size));
   }
 
   ntq::Tensor step_;
@@ -86,28 +74,26 @@ struct Points {
 };
 
 Points make_points(int64_t count, uint32_t stream) {
-  Points points{ntq::Tensor::empty({count, 2}), ntq::Tensor::empty({count}, ntq::DType::i32)};
+  std::vector<float> position;
+  std::vector<int32_t> in_disc;
   const ntq::RandomKey key{.seed = 1, .stream = stream};
   for (int64_t i = 0; i < count; ++i) {
     const float x = 2 * ntq::random_unit(key, uint64_t(2 * i)) - 1,
                 y = 2 * ntq::random_unit(key, uint64_t(2 * i + 1)) - 1;
-    points.position.f32()[2 * i] = x;
-    points.position.f32()[2 * i + 1] = y;
-    points.in_disc.data<int32_t>()[i] = x * x + y * y < 0.5f;
+    position.insert(position.end(), {x, y});
+    in_disc.push_back(x * x + y * y < 0.5f);
   }
-  return points;
+  return {ntq::Tensor::from({count, 2}, std::span<const float>(position)),
+          ntq::Tensor::from({count}, std::span<const int32_t>(in_disc))};
 }
 
 double accuracy(Net& net, const Points& points) {
   const ntq::NoGrad no_grad;
   net.eval();
-  const ntq::Tensor logits = net(points.position);
-  int64_t right = 0;
-  for (int64_t i = 0; i < logits.size(0); ++i) {
-    right += (logits.f32()[2 * i + 1] > logits.f32()[2 * i]) == (points.in_disc.data<int32_t>()[i] == 1);
-  }
+  const ntq::Tensor margin = ntq::sum(ntq::mul(net(points.position), ntq::Tensor::from({2}, {-1, 1})), {-1});  // {N,1}
+  const ntq::Tensor truth = ntq::reshape(ntq::cast_f32(points.in_disc), margin.shape());
   net.train();
-  return double(right) / double(logits.size(0));
+  return double(ntq::mean(ntq::equal(ntq::less(0.0f, margin), truth)).item());
 }
 
 int run() {

@@ -179,7 +179,7 @@ TEST_CASE("elementwise kernels are exact at every length around the vector width
     for (int64_t n = 0; n < 40; ++n) {
       const Tensor x = some_values({n}, 1), z = some_values({n}, 2);
       Tensor y = Tensor::full({n + 1}, -7);  // one more: a guard against overruns
-      b->add(x.f32(), z.f32(), y.f32(), n);
+      b->binary(Binary::add, x.f32(), z.f32(), y.f32(), n);
       for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == x.f32()[i] + z.f32()[i]);
       b->relu(x.f32(), y.f32(), n);
       for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == std::max(x.f32()[i], 0.0f));

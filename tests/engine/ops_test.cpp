@@ -3,12 +3,14 @@
 
 #include <cmath>
 
+#include "engine/ops/binary.h"
 #include "engine/ops/conv.h"
-#include "engine/ops/elementwise.h"
 #include "engine/ops/loss.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/reduce.h"
+#include "engine/ops/reshape.h"
+#include "engine/ops/unary.h"
 
 using namespace ntq;
 

@@ -2,7 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/ops/elementwise.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/unary.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 

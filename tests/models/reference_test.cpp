@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/ops/elementwise.h"
 #include "engine/ops/loss.h"
 #include "engine/ops/pool.h"
+#include "engine/ops/unary.h"
 #include "engine/serialize.h"
 #include "layers/batch_norm.h"
 #include "layers/conv2d.h"

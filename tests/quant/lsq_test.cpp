@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/ops/elementwise.h"
+#include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
+#include "engine/ops/unary.h"
 #include "quant/quantizer.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"

@@ -1,7 +1,7 @@
 // NTQ against a vector computed in float64 with the formulas of arXiv 2212.05603 (Eq. 7-9), and its noise.
 #include <doctest/doctest.h>
 
-#include "engine/ops/elementwise.h"
+#include "engine/ops/binary.h"
 #include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 #include "quant/quantizer.h"

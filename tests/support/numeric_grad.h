@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/autograd.h"
-#include "engine/ops/elementwise.h"
+#include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
 
 namespace ntq::test {

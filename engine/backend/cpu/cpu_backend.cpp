@@ -37,12 +37,6 @@ void CpuBackend::fill(float* y, float value, int64_t n) {
   parallel_ranges(n, kGrain, [=](int64_t b, int64_t e) { std::fill(y + b, y + e, value); });
 }
 
-void CpuBackend::add(const float* a, const float* b, float* y, int64_t n) {
-  parallel_ranges(n, kGrain, [=, this](int64_t i, int64_t e) { k_.add(a + i, b + i, y + i, e - i); });
-}
-void CpuBackend::mul(const float* a, const float* b, float* y, int64_t n) {
-  parallel_ranges(n, kGrain, [=, this](int64_t i, int64_t e) { k_.mul(a + i, b + i, y + i, e - i); });
-}
 void CpuBackend::scale(const float* x, float alpha, float* y, int64_t n) {
   parallel_ranges(n, kGrain, [=, this](int64_t i, int64_t e) { k_.scale(x + i, alpha, y + i, e - i); });
 }
@@ -54,13 +48,6 @@ void CpuBackend::relu(const float* x, float* y, int64_t n) {
 }
 void CpuBackend::relu_grad(const float* y, const float* dy, float* dx, int64_t n) {
   parallel_ranges(n, kGrain, [=, this](int64_t i, int64_t e) { k_.relu_grad(y + i, dy + i, dx + i, e - i); });
-}
-
-void CpuBackend::add_bias(const float* x, const float* bias, float* y, int64_t rows, int64_t channels) {
-  const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(channels, 1));
-  parallel_ranges(rows, grain, [=, this](int64_t b, int64_t e) {
-    for (int64_t r = b; r < e; ++r) k_.add(x + r * channels, bias, y + r * channels, channels);
-  });
 }
 
 void CpuBackend::sum_rows(const float* x, float* y, int64_t rows, int64_t channels) {

@@ -23,13 +23,15 @@ class CpuBackend : public Backend {
   void copy(void* to, const void* from, size_t bytes) override;
   void fill(float* y, float value, int64_t n) override;
 
-  void add(const float* a, const float* b, float* y, int64_t n) override;
-  void mul(const float* a, const float* b, float* y, int64_t n) override;
   void scale(const float* x, float alpha, float* y, int64_t n) override;
   void axpy(float alpha, const float* x, float* y, int64_t n) override;
+  void unary(Unary op, const float* x, float* y, int64_t n) override;
+  void binary(Binary op, const float* a, const float* b, float* y, int64_t n) override;
+  void binary_along(Binary op, const AxisView& view, const float* a, const float* b, bool b_first, float* y) override;
+  void where(const float* condition, const float* a, const float* b, float* y, int64_t n) override;
+  void fold(Fold op, const AxisView& view, const float* x, float* y) override;
   void relu(const float* x, float* y, int64_t n) override;
   void relu_grad(const float* y, const float* dy, float* dx, int64_t n) override;
-  void add_bias(const float* x, const float* bias, float* y, int64_t rows, int64_t channels) override;
   void sum_rows(const float* x, float* y, int64_t rows, int64_t channels) override;
   double sum(const float* x, int64_t n) override;
   double sum_abs(const float* x, int64_t n) override;

@@ -1,23 +1,9 @@
+#include "engine/backend/cpu/kernels/each_vec.h"
 #include "engine/backend/cpu/kernels/kernels.h"
-#include "engine/backend/cpu/kernels/vec.h"
 
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
-/// Runs op(position, lanes) over [0, n): whole vectors, then the rest as a partial one.
-template <class Op>
-inline void each_vec(int64_t n, Op op) {
-  int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) op(i, int64_t{kWidth});
-  if (i < n) op(i, n - i);
-}
-
-void add(const float* a, const float* b, float* y, int64_t n) {
-  each_vec(n, [=](int64_t i, int64_t l) { put(y + i, get(a + i, l) + get(b + i, l), l); });
-}
-void mul(const float* a, const float* b, float* y, int64_t n) {
-  each_vec(n, [=](int64_t i, int64_t l) { put(y + i, get(a + i, l) * get(b + i, l), l); });
-}
 void scale(const float* x, float alpha, float* y, int64_t n) {
   each_vec(n, [=](int64_t i, int64_t l) { put(y + i, splat(alpha) * get(x + i, l), l); });
 }
@@ -94,8 +80,6 @@ void sum_rows(const float* x, float* y, int64_t rows, int64_t channels) {
 }  // namespace
 
 void fill_elementwise(Kernels& t) {
-  t.add = add;
-  t.mul = mul;
   t.scale = scale;
   t.axpy = axpy;
   t.relu = relu;

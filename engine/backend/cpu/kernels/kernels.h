@@ -74,8 +74,6 @@ struct Kernels {
   int tile_rows;  // rows of the register tile
 
   // Elementwise over [0, n).
-  void (*add)(const float* a, const float* b, float* y, int64_t n);
-  void (*mul)(const float* a, const float* b, float* y, int64_t n);
   void (*scale)(const float* x, float alpha, float* y, int64_t n);
   void (*axpy)(float alpha, const float* x, float* y, int64_t n);
   void (*relu)(const float* x, float* y, int64_t n);
@@ -86,6 +84,13 @@ struct Kernels {
   double (*sum_abs)(const float* x, int64_t n);
   /// y[c] = sum of x {rows,channels} over rows.
   void (*sum_rows)(const float* x, float* y, int64_t rows, int64_t channels);
+
+  void (*unary)(Unary op, const float* x, float* y, int64_t n);
+  void (*binary)(Binary op, const float* a, const float* b, float* y, int64_t n);
+  void (*binary_scalar)(Binary op, const float* a, float b, bool scalar_first, float* y, int64_t n);
+  void (*where)(const float* condition, const float* a, const float* b, float* y, int64_t n);
+  /// Over the middle axis of {outer, axis, inner}: outputs [begin, end) of {outer, inner}.
+  void (*fold)(Fold op, const float* x, int64_t axis, int64_t inner, int64_t begin, int64_t end, float* y);
 
   // Convolution.
   /// Rows [begin, end) of panels [panel_begin, panel_end).
@@ -151,6 +156,8 @@ const Kernels& kernels();
 #ifdef NTQ_ISA
 namespace ntq::cpu::NTQ_ISA {
 void fill_elementwise(Kernels& table);
+void fill_pointwise(Kernels& table);
+void fill_fold(Kernels& table);
 void fill_conv(Kernels& table);
 void fill_conv_grad(Kernels& table);
 void fill_winograd(Kernels& table);

@@ -1,50 +1,13 @@
 #pragma once
-// Standard normal numbers from Philox by the Box-Muller transform, and exp: polynomials of our own with plain
-// operators, so every ISA draws the same bits. Errors below 4e-7 relative (exp, log) and 2e-7 absolute (sine, cosine).
-#include "engine/backend/cpu/kernels/vec.h"
+// Standard normal numbers from Philox by the Box-Muller transform, with plain operators, so every ISA draws the same
+// bits. Sine and cosine are off by less than 2e-7.
+#include "engine/backend/cpu/kernels/math.h"
 #include "engine/random.h"
 
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
 constexpr int64_t kNoiseChunk = 256;  // elements drawn at a time; a multiple of 4
-
-inline Vec from_int(VecI v) { return __builtin_convertvector(v, Vec); }
-
-/// exp(x) for x <= 0; 0 below -87. Cody-Waite reduction and the Taylor polynomial of degree 7 on |r| <= ln(2)/2.
-[[maybe_unused]] inline Vec exponential(Vec x) {
-  const VecI tiny = x < splat(-87.0f);
-  x = select(tiny, splat(-87.0f), x);
-  const Vec n = round_even(x * splat(1.44269504f));
-  const Vec r = (x - n * splat(0.693359375f)) + n * splat(2.12194440e-4f);
-  Vec p = splat(1.0f / 5040);
-  p = p * r + splat(1.0f / 720);
-  p = p * r + splat(1.0f / 120);
-  p = p * r + splat(1.0f / 24);
-  p = p * r + splat(1.0f / 6);
-  p = p * r + splat(0.5f);
-  p = p * r + splat(1.0f);
-  p = p * r + splat(1.0f);
-  const VecI power = (__builtin_convertvector(n, VecI) + 127) << 23;
-  return select(tiny, Vec{}, p * reinterpret_cast<Vec>(power));
-}
-
-/// ln(x) for normal x > 0: x = m 2^e with m in [sqrt(1/2), sqrt(2)); ln m = 2 atanh((m - 1) / (m + 1)).
-[[maybe_unused]] inline Vec logarithm(Vec x) {
-  const VecI bits = reinterpret_cast<VecI>(x);
-  VecI e = (bits >> 23) - 127;
-  Vec m = reinterpret_cast<Vec>((bits & 0x007fffff) | 0x3f800000);
-  const VecI high = m > splat(1.41421356f);
-  m = select(high, m * splat(0.5f), m);
-  e -= high;  // a true lane is -1
-  const Vec t = (m - splat(1.0f)) / (m + splat(1.0f)), t2 = t * t;
-  Vec p = splat(2.0f / 9);
-  p = p * t2 + splat(2.0f / 7);
-  p = p * t2 + splat(2.0f / 5);
-  p = p * t2 + splat(2.0f / 3);
-  p = p * t2 + splat(2.0f);
-  return p * t + from_int(e) * splat(0.693147181f);
-}
 
 /// Sine and cosine of 2 pi u, u in [0, 1): quadrant by rounding, Taylor polynomials on |angle| <= pi/4.
 [[maybe_unused]] inline void sine_cosine(Vec u, Vec& sine, Vec& cosine) {

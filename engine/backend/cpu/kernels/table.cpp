@@ -10,6 +10,8 @@ const Kernels& kernels() {
     Kernels t{};
     t.name = NTQ_TEXT(NTQ_ISA);
     fill_elementwise(t);
+    fill_pointwise(t);
+    fill_fold(t);
     fill_conv(t);
     fill_conv_grad(t);
     fill_winograd(t);

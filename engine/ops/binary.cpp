@@ -1,0 +1,134 @@
+#include "engine/ops/binary.h"
+
+#include "engine/ops/broadcast.h"
+#include "engine/ops/unary.h"
+
+namespace ntq {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+
+/// Two operands and how they lie in each other.
+struct Pair {
+  Tensor a, b;
+  AxisView view;     // of the larger one, when they differ
+  bool same = true;  // shapes are equal
+  bool a_large = true;
+
+  const Tensor& large() const { return a_large ? a : b; }
+  const Tensor& small() const { return a_large ? b : a; }
+};
+
+Pair pair_of(const char* op, const Operand& left, const Operand& right) {
+  Pair p;
+  p.a = left.beside(right), p.b = right.beside(left);
+  p.same = p.a.shape() == p.b.shape();
+  p.a_large = p.a.numel() > p.b.numel() || (p.a.numel() == p.b.numel() && p.a.shape().rank() >= p.b.shape().rank());
+  if (!p.same) p.view = lies_along(op, p.large().shape(), p.small().shape());
+  return p;
+}
+
+Tensor apply(Binary op, const Pair& p) {
+  const Tensor& large = p.large();
+  Tensor y = Tensor::empty(large.shape(), DType::f32, large.device());
+  Backend& backend = backend_for(large.device());
+  if (p.same) {
+    backend.binary(op, p.a.f32(), p.b.f32(), y.f32(), y.numel());
+  } else {
+    backend.binary_along(op, p.view, large.f32(), p.small().f32(), !p.a_large, y.f32());
+  }
+  return y;
+}
+
+/// Records a op b; `slopes(a, b, dy)` gives both gradients in the shape of the larger operand.
+template <class Slopes>
+Tensor recorded(Binary op, const Pair& p, Slopes slopes) {
+  Pair values = p;
+  values.a = p.a.detach(), values.b = p.b.detach();
+  const bool wants_a = p.a.requires_grad(), wants_b = p.b.requires_grad();
+  return record(apply(op, p), {p.a, p.b}, [values, wants_a, wants_b, slopes](const Tensor& dy) {
+    auto [da, db] = slopes(values.a, values.b, dy, wants_a, wants_b);
+    if (!values.same) {
+      Tensor& small = values.a_large ? db : da;
+      if (small) small = sum_to_axis(small, values.view, values.small().shape());
+    }
+    return Tensors{da, db};
+  });
+}
+
+struct Slopes {
+  Tensor a, b;
+};
+
+/// Half of the gradient each where both are equal.
+Tensor extreme(const char* name, Binary op, const Operand& a, const Operand& b) {
+  const bool largest = op == Binary::max;
+  return recorded(op, pair_of(name, a, b), [largest](const Tensor& x, const Tensor& y, const Tensor& dy, bool, bool) {
+    const Tensor first = largest ? less(y, x) : less(x, y), tie = scale(equal(x, y), 0.5f);
+    const Tensor to_a = mul(dy, add(first, tie));
+    return Slopes{to_a, sub(dy, to_a)};
+  });
+}
+
+Tensor compared(const char* name, Binary op, const Operand& a, const Operand& b) {
+  return apply(op, pair_of(name, a, b));
+}
+
+}  // namespace
+
+Tensor Operand::beside(const Operand& other) const {
+  if (tensor_) return tensor_;
+  return Tensor::full({1}, value_, other.tensor_ ? other.tensor_.device() : Device{});
+}
+
+Tensor add(const Operand& a, const Operand& b) {
+  return recorded(Binary::add, pair_of("add", a, b),
+                  [](const Tensor&, const Tensor&, const Tensor& dy, bool wa, bool wb) {
+                    return Slopes{wa ? dy : Tensor(), wb ? dy : Tensor()};
+                  });
+}
+
+Tensor sub(const Operand& a, const Operand& b) {
+  return recorded(Binary::sub, pair_of("sub", a, b),
+                  [](const Tensor&, const Tensor&, const Tensor& dy, bool wa, bool wb) {
+                    return Slopes{wa ? dy : Tensor(), wb ? neg(dy) : Tensor()};
+                  });
+}
+
+Tensor mul(const Operand& a, const Operand& b) {
+  return recorded(Binary::mul, pair_of("mul", a, b),
+                  [](const Tensor& x, const Tensor& y, const Tensor& dy, bool wa, bool wb) {
+                    return Slopes{wa ? mul(dy, y) : Tensor(), wb ? mul(dy, x) : Tensor()};
+                  });
+}
+
+Tensor div(const Operand& a, const Operand& b) {
+  return recorded(Binary::div, pair_of("div", a, b),
+                  [](const Tensor& x, const Tensor& y, const Tensor& dy, bool wa, bool wb) {
+                    const Tensor da = div(dy, y);  // d(x / y)/dy = -x / y^2
+                    return Slopes{wa ? da : Tensor(), wb ? neg(mul(da, div(x, y))) : Tensor()};
+                  });
+}
+
+Tensor min(const Operand& a, const Operand& b) { return extreme("min", Binary::min, a, b); }
+Tensor max(const Operand& a, const Operand& b) { return extreme("max", Binary::max, a, b); }
+
+Tensor less(const Operand& a, const Operand& b) { return compared("less", Binary::less, a, b); }
+Tensor less_equal(const Operand& a, const Operand& b) { return compared("less_equal", Binary::less_equal, a, b); }
+Tensor equal(const Operand& a, const Operand& b) { return compared("equal", Binary::equal, a, b); }
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  check(condition.shape() == a.shape() && a.shape() == b.shape(), "where: shapes differ: ", condition.shape(), ", ",
+        a.shape(), ", ", b.shape());
+  const auto choose = [](const Tensor& c, const Tensor& x, const Tensor& y) {
+    Tensor out = Tensor::empty(x.shape(), DType::f32, x.device());
+    backend_for(x.device()).where(c.f32(), x.f32(), y.f32(), out.f32(), out.numel());
+    return out;
+  };
+  return record(choose(condition, a, b), {condition, a, b}, [c = condition.detach(), choose](const Tensor& dy) {
+    const Tensor zero = Tensor::zeros(dy.shape(), DType::f32, dy.device());
+    return Tensors{Tensor(), choose(c, dy, zero), choose(c, zero, dy)};
+  });
+}
+
+}  // namespace ntq

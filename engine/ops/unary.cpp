@@ -1,0 +1,97 @@
+#include "engine/ops/unary.h"
+
+#include "engine/backend/backend.h"
+#include "engine/ops/binary.h"
+
+namespace ntq {
+namespace {
+
+Tensor like(const Tensor& x) { return Tensor::empty(x.shape(), DType::f32, x.device()); }
+
+Tensor apply(Unary op, const Tensor& x) {
+  Tensor y = like(x);
+  backend_for(x.device()).unary(op, x.f32(), y.f32(), x.numel());
+  return y;
+}
+
+using Tensors = std::vector<Tensor>;
+
+/// op(x) whose gradient is slope(x, y, dy), x and y outside of the graph.
+template <class Slope>
+Tensor smooth(Unary op, const Tensor& x, Slope slope) {
+  const Tensor y = apply(op, x);
+  return record(y, {x}, [x = x.detach(), y = y.detach(), slope](const Tensor& dy) { return Tensors{slope(x, y, dy)}; });
+}
+
+/// op(x) without a gradient to pass on.
+Tensor steps(Unary op, const Tensor& x) {
+  return record(apply(op, x), {x},
+                [](const Tensor& dy) { return Tensors{Tensor::zeros(dy.shape(), DType::f32, dy.device())}; });
+}
+
+Tensor one_minus(const Tensor& x) { return sub(1.0f, x); }
+
+}  // namespace
+
+Tensor neg(const Tensor& x) {
+  return smooth(Unary::neg, x, [](const Tensor&, const Tensor&, const Tensor& dy) { return neg(dy); });
+}
+Tensor abs(const Tensor& x) {
+  return smooth(Unary::abs, x, [](const Tensor& v, const Tensor&, const Tensor& dy) { return mul(dy, sign(v)); });
+}
+Tensor square(const Tensor& x) {
+  return smooth(Unary::square, x,
+                [](const Tensor& v, const Tensor&, const Tensor& dy) { return scale(mul(dy, v), 2.0f); });
+}
+Tensor sqrt(const Tensor& x) {
+  return smooth(Unary::sqrt, x,
+                [](const Tensor&, const Tensor& y, const Tensor& dy) { return div(scale(dy, 0.5f), y); });
+}
+Tensor exp(const Tensor& x) {
+  return smooth(Unary::exp, x, [](const Tensor&, const Tensor& y, const Tensor& dy) { return mul(dy, y); });
+}
+Tensor log(const Tensor& x) {
+  return smooth(Unary::log, x, [](const Tensor& v, const Tensor&, const Tensor& dy) { return div(dy, v); });
+}
+Tensor tanh(const Tensor& x) {
+  return smooth(Unary::tanh, x,
+                [](const Tensor&, const Tensor& y, const Tensor& dy) { return mul(dy, one_minus(square(y))); });
+}
+Tensor sigmoid(const Tensor& x) {
+  return smooth(Unary::sigmoid, x,
+                [](const Tensor&, const Tensor& y, const Tensor& dy) { return mul(dy, mul(y, one_minus(y))); });
+}
+
+Tensor sign(const Tensor& x) { return steps(Unary::sign, x); }
+Tensor floor(const Tensor& x) { return steps(Unary::floor, x); }
+Tensor round(const Tensor& x) { return steps(Unary::round, x); }
+
+Tensor round_straight_through(const Tensor& x) {
+  return record(apply(Unary::round, x), {x}, [](const Tensor& dy) { return Tensors{dy}; });
+}
+
+Tensor clamp(const Tensor& x, float low, float high) {
+  check(low <= high, "clamp: expected low <= high, found ", low, " and ", high);
+  const Tensor v = x.detach();
+  return record(min(max(v, low), high), {x}, [v, low, high](const Tensor& dy) {
+    return Tensors{mul(dy, mul(less_equal(low, v), less_equal(v, high)))};
+  });
+}
+
+Tensor scale(const Tensor& x, float alpha) {
+  Tensor y = like(x);
+  backend_for(x.device()).scale(x.f32(), alpha, y.f32(), x.numel());
+  return record(y, {x}, [alpha](const Tensor& dy) { return Tensors{scale(dy, alpha)}; });
+}
+
+Tensor relu(const Tensor& x) {
+  Tensor y = like(x);
+  backend_for(x.device()).relu(x.f32(), y.f32(), x.numel());
+  return record(y, {x}, [y = y.detach()](const Tensor& dy) {
+    Tensor dx = like(dy);
+    backend_for(dy.device()).relu_grad(y.f32(), dy.f32(), dx.f32(), dy.numel());
+    return Tensors{dx};
+  });
+}
+
+}  // namespace ntq
