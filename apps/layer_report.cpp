@@ -6,8 +6,7 @@
 
 #include "apps/text.h"
 #include "engine/autograd.h"
-#include "layers/conv2d.h"
-#include "layers/linear.h"
+#include "layers/weighted_layer.h"
 
 namespace ntq::apps {
 namespace {
@@ -23,8 +22,7 @@ double mean_error(Quantizer& quantizer, const Tensor& weight) {
   return sum / static_cast<double>(weight.numel());
 }
 
-template <class Layer>
-LayerReport report(const std::string& name, const Layer& layer) {
+LayerReport report(const std::string& name, const WeightedLayer& layer) {
   const Tensor& weight = layer.weight();
   LayerReport out;
   out.name = name;
@@ -56,8 +54,7 @@ std::vector<LayerReport> report_layers(Module& model) {
   const NoGrad no_grad;
   std::vector<LayerReport> layers;
   model.visit([&](const std::string& name, Module& module) {
-    if (const auto* conv = dynamic_cast<const Conv2d*>(&module)) layers.push_back(report(name, *conv));
-    if (const auto* linear = dynamic_cast<const Linear*>(&module)) layers.push_back(report(name, *linear));
+    if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) layers.push_back(report(name, *layer));
   });
   return layers;
 }
@@ -118,12 +115,10 @@ nlohmann::ordered_json quantization_json(Module& model) {
                         {"step", q->step().item()}};
   };
   model.visit([&](const std::string& name, Module& module) {
-    const auto layer = [&](const auto& l) {
-      add(name, "weight", l.weight_quantizer());
-      add(name, "input", l.input_quantizer());
-    };
-    if (const auto* conv = dynamic_cast<const Conv2d*>(&module)) layer(*conv);
-    if (const auto* linear = dynamic_cast<const Linear*>(&module)) layer(*linear);
+    if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) {
+      add(name, "weight", layer->weight_quantizer());
+      add(name, "input", layer->input_quantizer());
+    }
   });
   return out;
 }

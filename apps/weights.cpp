@@ -6,7 +6,6 @@
 #include "engine/check.h"
 #include "engine/ops/cast.h"
 #include "engine/printable.h"
-#include "layers/conv2d.h"
 #include "layers/linear.h"
 
 namespace ntq::apps {
@@ -144,13 +143,11 @@ NamedTensors public_weights(Module& model, Export what) {
   const bool quantized = what != Export::weights;
   std::map<std::string, Tensor> values;  // quantized ones, by name
   model.visit([&](const std::string& name, Module& module) {
-    const auto add = [&](const auto& layer) {
-      const auto& q = layer.weight_quantizer();
-      if (!q || !quantized) return;
-      values[name + ".weight"] = what == Export::codes ? to_int8(q->codes(layer.weight())) : q->forward(layer.weight());
-    };
-    if (const auto* conv = dynamic_cast<Conv2d*>(&module)) add(*conv);
-    if (const auto* linear = dynamic_cast<Linear*>(&module)) add(*linear);
+    const auto* layer = dynamic_cast<const WeightedLayer*>(&module);
+    if (layer == nullptr) return;
+    const auto& q = layer->weight_quantizer();
+    if (!q || !quantized) return;
+    values[name + ".weight"] = what == Export::codes ? to_int8(q->codes(layer->weight())) : q->forward(layer->weight());
   });
   NamedTensors out;
   for (const auto& [name, tensor] : model.state_dict()) {

@@ -1,9 +1,6 @@
 #pragma once
 // Convolution with an optional quantizer on its input and one on its filters.
-#include <memory>
-
-#include "engine/module.h"
-#include "quant/quantizer.h"
+#include "layers/weighted_layer.h"
 
 namespace ntq {
 
@@ -17,19 +14,16 @@ struct Conv2dOptions {
 
 /// y {N,Ho,Wo,Cout} = conv(Qx(x), Qw(weight)) [+ bias], Ho = (H + 2 padding - kernel) / stride + 1.
 /// Parameters: weight {Cout,K,K,Cin} (He normal, fan out), bias {Cout} (zeros). Children: input_quant, weight_quant.
-class Conv2d : public Module {
+class Conv2d : public WeightedLayer {
  public:
   explicit Conv2d(const Conv2dOptions& options);
-  Tensor forward(const Tensor& x) override;
   const Conv2dOptions& options() const { return options_; }
-  const Tensor& weight() const { return weight_; }
-  const std::shared_ptr<Quantizer>& weight_quantizer() const { return weight_quant_; }
-  const std::shared_ptr<Quantizer>& input_quantizer() const { return input_quant_; }
 
  private:
+  void check_input(const Tensor& x) const override;
+  Tensor product(const Tensor& input, const Tensor& weight) const override;
+
   Conv2dOptions options_;
-  Tensor weight_, bias_;
-  std::shared_ptr<Quantizer> input_quant_, weight_quant_;
 };
 
 }  // namespace ntq

@@ -2,10 +2,8 @@
 
 #include <cmath>
 
-#include "engine/ops/binary.h"
 #include "engine/ops/conv.h"
 #include "layers/init.h"
-#include "layers/layer_quant.h"
 
 namespace ntq {
 
@@ -16,21 +14,16 @@ Linear::Linear(const LinearOptions& options) : options_(options) {
   const std::string name = drawing_name(options.name, "layer", options.seed);
   const auto key = [&](const char* tensor) { return init_key(options.seed, name + "." + tensor); };
   const Shape weights{options.out_features, options.in_features};
-  weight_ = register_parameter("weight", uniform_values(weights, bound, key("weight")));
-  if (options.bias) bias_ = register_parameter("bias", uniform_values({options.out_features}, bound, key("bias")));
-  input_quant_ = make_input_quantizer(options.input_quant, name);
-  weight_quant_ = make_weight_quantizer(options.weight_quant, name);
-  if (input_quant_) register_module("input_quant", input_quant_);
-  if (weight_quant_) register_module("weight_quant", weight_quant_);
+  set_up(uniform_values(weights, bound, key("weight")),
+         options.bias ? uniform_values({options.out_features}, bound, key("bias")) : Tensor(), options.weight_quant,
+         options.input_quant, name);
 }
 
-Tensor Linear::forward(const Tensor& x) {
+void Linear::check_input(const Tensor& x) const {
   check(x.defined() && x.shape().rank() == 2 && x.size(1) == options_.in_features, "Linear ", options_.name,
         ": input must be {N,", options_.in_features, "}, found ", x.defined() ? x.shape().str() : "none");
-  const Tensor input = apply_quantizer(input_quant_, x);
-  const Tensor weight = apply_quantizer(weight_quant_, weight_);
-  const Tensor y = linear(input, weight);
-  return bias_.defined() ? add(y, bias_) : y;
 }
+
+Tensor Linear::product(const Tensor& input, const Tensor& weight) const { return linear(input, weight); }
 
 }  // namespace ntq

@@ -1,9 +1,6 @@
 #pragma once
 // Fully connected layer with an optional quantizer on its input and one on its weights.
-#include <memory>
-
-#include "engine/module.h"
-#include "quant/quantizer.h"
+#include "layers/weighted_layer.h"
 
 namespace ntq {
 
@@ -17,19 +14,16 @@ struct LinearOptions {
 
 /// y {N,out} = Qx(x) Qw(weight)^T [+ bias]. Parameters: weight {out,in} and bias {out}, both uniform in
 /// +-1/sqrt(in). Children: input_quant, weight_quant.
-class Linear : public Module {
+class Linear : public WeightedLayer {
  public:
   explicit Linear(const LinearOptions& options);
-  Tensor forward(const Tensor& x) override;
   const LinearOptions& options() const { return options_; }
-  const Tensor& weight() const { return weight_; }
-  const std::shared_ptr<Quantizer>& weight_quantizer() const { return weight_quant_; }
-  const std::shared_ptr<Quantizer>& input_quantizer() const { return input_quant_; }
 
  private:
+  void check_input(const Tensor& x) const override;
+  Tensor product(const Tensor& input, const Tensor& weight) const override;
+
   LinearOptions options_;
-  Tensor weight_, bias_;
-  std::shared_ptr<Quantizer> input_quant_, weight_quant_;
 };
 
 }  // namespace ntq

@@ -42,8 +42,7 @@ std::map<std::string, Bits> bits_of(Module& model) {
     return bits;
   };
   model.visit([&](const std::string& name, Module& module) {
-    if (const auto* conv = dynamic_cast<Conv2d*>(&module)) all[name] = read(*conv);
-    if (const auto* linear = dynamic_cast<Linear*>(&module)) all[name] = read(*linear);
+    if (const auto* layer = dynamic_cast<WeightedLayer*>(&module)) all[name] = read(*layer);
   });
   return all;
 }

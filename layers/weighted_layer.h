@@ -1,0 +1,37 @@
+#pragma once
+// What convolutions and linear layers have in common: a weight, perhaps a bias, a quantizer on the input and one on the
+// weight.
+#include <memory>
+#include <string>
+
+#include "engine/module.h"
+#include "quant/quantizer.h"
+
+namespace ntq {
+
+/// y = product(Qx(x), Qw(weight)) [+ bias]. Parameters: weight, bias. Children: input_quant, weight_quant.
+class WeightedLayer : public Module {
+ public:
+  Tensor forward(const Tensor& x) override;
+  const Tensor& weight() const { return weight_; }
+  /// Undefined without one.
+  const Tensor& bias() const { return bias_; }
+  /// Null in full precision.
+  const std::shared_ptr<Quantizer>& weight_quantizer() const { return weight_quant_; }
+  const std::shared_ptr<Quantizer>& input_quantizer() const { return input_quant_; }
+
+ protected:
+  WeightedLayer() = default;
+  /// For the constructor; `bias` may be undefined. `name`: of the quantizers' random numbers.
+  void set_up(Tensor weight, Tensor bias, const QuantSpec& weight_quant, const QuantSpec& input_quant,
+              const std::string& name);
+  /// Throws std::invalid_argument for what the layer cannot take.
+  virtual void check_input(const Tensor& x) const = 0;
+  virtual Tensor product(const Tensor& input, const Tensor& weight) const = 0;
+
+ private:
+  Tensor weight_, bias_;
+  std::shared_ptr<Quantizer> input_quant_, weight_quant_;
+};
+
+}  // namespace ntq
