@@ -3,7 +3,9 @@
 
 #include "apps/checkpoint.h"
 #include "apps/command.h"
+#include "apps/data_record.h"
 #include "apps/data_text.h"
+#include "apps/graph_report.h"
 #include "apps/json.h"
 #include "apps/layer_report.h"
 #include "apps/start_block.h"
@@ -22,13 +24,14 @@ constexpr size_t kLongestName = 120, kLongestValue = 400, kLongestConfig = 4000;
 
 struct InfoOptions {
   std::string checkpoint;
-  bool build = false, tensors = false, json = false;
+  bool build = false, tensors = false, graph = false, json = false;
 };
 
 bool parse(int argc, char** argv, InfoOptions& o) {
   CLI::App app("Show what a checkpoint holds: model, settings, progress, layers, sizes. Needs no data.");
   app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin, or any safetensors file")->type_name("");
   app.add_flag("--tensors", o.tensors, "list every tensor");
+  app.add_flag("--graph", o.graph, "list what the network computes, op by op");
   app.add_flag("--build", o.build, "show compiler, instruction set and backends of this program instead");
   app.add_flag("--json", o.json, "one JSON object on stdout");
   if (!parse_or_answer(app, argc, argv)) return false;
@@ -115,6 +118,13 @@ std::vector<std::pair<std::string, std::string>> describe(const Checkpoint& c, i
           {"deployed", bytes_text(deployed) + " with the weights at their bits"}};
 }
 
+/// What the network does with one image of the size that it was trained on.
+Graph graph_of(Module& model, const Checkpoint& c) {
+  const auto trained = preprocessing_record(c.file.metadata, "");
+  const int64_t side = trained ? trained->image_size : c.info.config.photographs() ? c.info.config.image_size : 32;
+  return record_graph(model, Tensor::zeros({1, side, side, c.info.channels}));
+}
+
 void show_file_of_others(const InfoOptions& o, const TensorHeader& header) {
   if (o.json) {
     Json out = {{"checkpoint", o.checkpoint}, {"metadata", header.metadata}};
@@ -149,6 +159,7 @@ void show_checkpoint(const InfoOptions& o) {
                     {"deployed", static_cast<int64_t>(deployed)}};
     out["layers"] = layers_to_json(layers);
     if (o.tensors) out["tensors"] = tensors_to_json(header);
+    if (o.graph) out["graph"] = graph_to_json(graph_of(*model, c));
     print_json(out);
     return;
   }
@@ -159,6 +170,7 @@ void show_checkpoint(const InfoOptions& o) {
   std::cout << "config     " << printable(c.file.metadata.at("ntq.config"), kLongestConfig) << "\n\n"
             << layer_table(layers);
   if (o.tensors) std::cout << '\n' << tensor_list(header);
+  if (o.graph) std::cout << '\n' << graph_table(graph_of(*model, c));
 }
 
 void show_build(const InfoOptions& o) {

@@ -70,12 +70,14 @@ bool needs_record(std::initializer_list<Tensor> inputs) {
   return false;
 }
 
-Tensor record(Tensor output, std::vector<Tensor> inputs, BackwardFn backward) {
+Tensor record(const OpInfo& op, Tensor output, std::vector<Tensor> inputs, BackwardFn backward) {
+  note_op(op, output, inputs);
   bool needed = false;
   for (const Tensor& input : inputs) needed = needed || input.requires_grad();
   if (!recording || !needed) return output;
   auto node = std::make_shared<Node>();
   node->id = next_id++;
+  node->op = op.name;
   node->inputs = std::move(inputs);
   node->backward = std::move(backward);
   output.set_requires_grad(true);
@@ -83,13 +85,15 @@ Tensor record(Tensor output, std::vector<Tensor> inputs, BackwardFn backward) {
   return output;
 }
 
-Tensor custom_grad(std::vector<Tensor> inputs, const std::function<Tensor()>& forward, BackwardFn backward) {
+Tensor custom_grad(const OpInfo& op, std::vector<Tensor> inputs, const std::function<Tensor()>& forward,
+                   BackwardFn backward) {
   Tensor output;
   {
-    NoGrad off;
+    const NoGrad off;
+    const GraphPause pause;
     output = forward().detach();
   }
-  return record(std::move(output), std::move(inputs), std::move(backward));
+  return record(op, std::move(output), std::move(inputs), std::move(backward));
 }
 
 void backward(const Tensor& output, const Tensor& grad_output) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/op_info.h"
 #include "engine/tensor.h"
 
 namespace ntq {
@@ -14,6 +15,7 @@ using BackwardFn = std::function<std::vector<Tensor>(const Tensor& grad_output)>
 
 struct Node {
   uint64_t id = 0;
+  const char* op = "";
   std::vector<Tensor> inputs;
   BackwardFn backward;  // empty once used
   Node() = default;
@@ -41,12 +43,15 @@ class NoGrad {
 bool needs_record(std::initializer_list<Tensor> inputs);
 
 /// Attaches `backward` to `output`, which then requires a gradient; returns it unchanged when needs_record is false.
-/// Undefined inputs are allowed (their gradients are ignored).
-Tensor record(Tensor output, std::vector<Tensor> inputs, BackwardFn backward);
+/// Undefined inputs are allowed (their gradients are ignored), and so are inputs without a gradient, which a graph of
+/// the forward pass has to show. Throws std::invalid_argument for an op without a name.
+Tensor record(const OpInfo& op, Tensor output, std::vector<Tensor> inputs, BackwardFn backward);
 
 /// An op with a gradient of one's own, for estimators such as straight-through: `forward` runs unrecorded, `backward`
-/// gets the output gradient. custom_grad({x}, [&] { return round(x); }, [](const Tensor& g) { return {g}; })
-Tensor custom_grad(std::vector<Tensor> inputs, const std::function<Tensor()>& forward, BackwardFn backward);
+/// gets the output gradient. custom_grad({"my_round"}, {x}, [&] { return round(x); }, [](const Tensor& g) { return {g};
+/// })
+Tensor custom_grad(const OpInfo& op, std::vector<Tensor> inputs, const std::function<Tensor()>& forward,
+                   BackwardFn backward);
 
 /// Runs the graph behind `output` from `grad_output` (same shape). Leaves accumulate into grad().
 void backward(const Tensor& output, const Tensor& grad_output);

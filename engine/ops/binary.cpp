@@ -8,6 +8,21 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
+const char* name_of(Binary op) {
+  switch (op) {
+    case Binary::add: return "add";
+    case Binary::sub: return "sub";
+    case Binary::mul: return "mul";
+    case Binary::div: return "div";
+    case Binary::min: return "min";
+    case Binary::max: return "max";
+    case Binary::less: return "less";
+    case Binary::less_equal: return "less_equal";
+    case Binary::equal: return "equal";
+  }
+  return "";
+}
+
 /// Two operands and how they lie in each other.
 struct Pair {
   Tensor a, b;
@@ -19,12 +34,12 @@ struct Pair {
   const Tensor& small() const { return a_large ? b : a; }
 };
 
-Pair pair_of(const char* op, const Operand& left, const Operand& right) {
+Pair pair_of(Binary op, const Operand& left, const Operand& right) {
   Pair p;
   p.a = left.beside(right), p.b = right.beside(left);
   p.same = p.a.shape() == p.b.shape();
   p.a_large = p.a.numel() > p.b.numel() || (p.a.numel() == p.b.numel() && p.a.shape().rank() >= p.b.shape().rank());
-  if (!p.same) p.view = lies_along(op, p.large().shape(), p.small().shape());
+  if (!p.same) p.view = lies_along(name_of(op), p.large().shape(), p.small().shape());
   return p;
 }
 
@@ -46,7 +61,7 @@ Tensor recorded(Binary op, const Pair& p, Slopes slopes) {
   Pair values = p;
   values.a = p.a.detach(), values.b = p.b.detach();
   const bool wants_a = p.a.requires_grad(), wants_b = p.b.requires_grad();
-  return record(apply(op, p), {p.a, p.b}, [values, wants_a, wants_b, slopes](const Tensor& dy) {
+  return record({name_of(op)}, apply(op, p), {p.a, p.b}, [values, wants_a, wants_b, slopes](const Tensor& dy) {
     auto [da, db] = slopes(values.a, values.b, dy, wants_a, wants_b);
     if (!values.same) {
       Tensor& small = values.a_large ? db : da;
@@ -61,17 +76,21 @@ struct Slopes {
 };
 
 /// Half of the gradient each where both are equal.
-Tensor extreme(const char* name, Binary op, const Operand& a, const Operand& b) {
+Tensor extreme(Binary op, const Operand& a, const Operand& b) {
   const bool largest = op == Binary::max;
-  return recorded(op, pair_of(name, a, b), [largest](const Tensor& x, const Tensor& y, const Tensor& dy, bool, bool) {
+  return recorded(op, pair_of(op, a, b), [largest](const Tensor& x, const Tensor& y, const Tensor& dy, bool, bool) {
     const Tensor first = largest ? less(y, x) : less(x, y), tie = scale(equal(x, y), 0.5f);
     const Tensor to_a = mul(dy, add(first, tie));
     return Slopes{to_a, sub(dy, to_a)};
   });
 }
 
-Tensor compared(const char* name, Binary op, const Operand& a, const Operand& b) {
-  return apply(op, pair_of(name, a, b));
+/// Its gradient is 0, so there is none to record; a graph has it all the same.
+Tensor compared(Binary op, const Operand& a, const Operand& b) {
+  const Pair p = pair_of(op, a, b);
+  const Tensor y = apply(op, p);
+  note_op({name_of(op)}, y, {p.a, p.b});
+  return y;
 }
 
 }  // namespace
@@ -82,40 +101,40 @@ Tensor Operand::beside(const Operand& other) const {
 }
 
 Tensor add(const Operand& a, const Operand& b) {
-  return recorded(Binary::add, pair_of("add", a, b),
+  return recorded(Binary::add, pair_of(Binary::add, a, b),
                   [](const Tensor&, const Tensor&, const Tensor& dy, bool wa, bool wb) {
                     return Slopes{wa ? dy : Tensor(), wb ? dy : Tensor()};
                   });
 }
 
 Tensor sub(const Operand& a, const Operand& b) {
-  return recorded(Binary::sub, pair_of("sub", a, b),
+  return recorded(Binary::sub, pair_of(Binary::sub, a, b),
                   [](const Tensor&, const Tensor&, const Tensor& dy, bool wa, bool wb) {
                     return Slopes{wa ? dy : Tensor(), wb ? neg(dy) : Tensor()};
                   });
 }
 
 Tensor mul(const Operand& a, const Operand& b) {
-  return recorded(Binary::mul, pair_of("mul", a, b),
+  return recorded(Binary::mul, pair_of(Binary::mul, a, b),
                   [](const Tensor& x, const Tensor& y, const Tensor& dy, bool wa, bool wb) {
                     return Slopes{wa ? mul(dy, y) : Tensor(), wb ? mul(dy, x) : Tensor()};
                   });
 }
 
 Tensor div(const Operand& a, const Operand& b) {
-  return recorded(Binary::div, pair_of("div", a, b),
+  return recorded(Binary::div, pair_of(Binary::div, a, b),
                   [](const Tensor& x, const Tensor& y, const Tensor& dy, bool wa, bool wb) {
                     const Tensor da = div(dy, y);  // d(x / y)/dy = -x / y^2
                     return Slopes{wa ? da : Tensor(), wb ? neg(mul(da, div(x, y))) : Tensor()};
                   });
 }
 
-Tensor min(const Operand& a, const Operand& b) { return extreme("min", Binary::min, a, b); }
-Tensor max(const Operand& a, const Operand& b) { return extreme("max", Binary::max, a, b); }
+Tensor min(const Operand& a, const Operand& b) { return extreme(Binary::min, a, b); }
+Tensor max(const Operand& a, const Operand& b) { return extreme(Binary::max, a, b); }
 
-Tensor less(const Operand& a, const Operand& b) { return compared("less", Binary::less, a, b); }
-Tensor less_equal(const Operand& a, const Operand& b) { return compared("less_equal", Binary::less_equal, a, b); }
-Tensor equal(const Operand& a, const Operand& b) { return compared("equal", Binary::equal, a, b); }
+Tensor less(const Operand& a, const Operand& b) { return compared(Binary::less, a, b); }
+Tensor less_equal(const Operand& a, const Operand& b) { return compared(Binary::less_equal, a, b); }
+Tensor equal(const Operand& a, const Operand& b) { return compared(Binary::equal, a, b); }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   check(condition.shape() == a.shape() && a.shape() == b.shape(), "where: shapes differ: ", condition.shape(), ", ",
@@ -125,10 +144,11 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     backend_for(x.device()).where(c.f32(), x.f32(), y.f32(), out.f32(), out.numel());
     return out;
   };
-  return record(choose(condition, a, b), {condition, a, b}, [c = condition.detach(), choose](const Tensor& dy) {
-    const Tensor zero = Tensor::zeros(dy.shape(), DType::f32, dy.device());
-    return Tensors{Tensor(), choose(c, dy, zero), choose(c, zero, dy)};
-  });
+  return record({"where"}, choose(condition, a, b), {condition, a, b},
+                [c = condition.detach(), choose](const Tensor& dy) {
+                  const Tensor zero = Tensor::zeros(dy.shape(), DType::f32, dy.device());
+                  return Tensors{Tensor(), choose(c, dy, zero), choose(c, zero, dy)};
+                });
 }
 
 }  // namespace ntq

@@ -17,11 +17,11 @@ void check_work(const char* op, const ConvGeometry& g) {
   check(macs <= 0x1p60, op, ": more than 2^60 products");
 }
 
-Tensor run(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Shape& out) {
+Tensor run(const OpInfo& op, const ConvGeometry& g, const Tensor& x, const Tensor& w, const Shape& out) {
   Tensor y = Tensor::empty(out, DType::f32, x.device());
   backend_for(x.device()).conv2d(g, x.f32(), w.f32(), y.f32());
   return record(
-      y, {x, w},
+      op, y, {x, w},
       [g, x = x.detach(), w = w.detach(), want_x = x.requires_grad(), want_w = w.requires_grad()](const Tensor& dy) {
         Backend& backend = backend_for(dy.device());
         Tensor dx, dw;
@@ -59,7 +59,9 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& options) {
   g.out_h = room_h / g.stride + 1;
   g.out_w = room_w / g.stride + 1;
   check_work("conv2d", g);
-  return run(g, x, w, {g.batch, g.out_h, g.out_w, g.out_c});
+  OpInfo op{"conv2d"};
+  if (graph_is_recorded()) op.attributes = {{"stride", g.stride}, {"padding", g.pad}};
+  return run(op, g, x, w, {g.batch, g.out_h, g.out_w, g.out_c});
 }
 
 Tensor linear(const Tensor& x, const Tensor& w) {
@@ -68,7 +70,7 @@ Tensor linear(const Tensor& x, const Tensor& w) {
   ConvGeometry g{.batch = x.size(0), .in_c = x.size(1)};
   g.out_c = w.size(0);
   check_work("linear", g);
-  return run(g, x, w, {x.size(0), w.size(0)});
+  return run({"linear"}, g, x, w, {x.size(0), w.size(0)});
 }
 
 }  // namespace ntq

@@ -22,7 +22,8 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float s
   const double loss =
       backend_for(logits.device()).softmax_cross_entropy(logits.f32(), label, rows, classes, smoothing, dlogits.f32());
   Tensor y = Tensor::full({1}, static_cast<float>(loss), logits.device());
-  return record(y, {logits}, [dlogits](const Tensor& dy) { return std::vector<Tensor>{scale(dlogits, dy.item())}; });
+  return record({"softmax_cross_entropy"}, y, {logits},
+                [dlogits](const Tensor& dy) { return std::vector<Tensor>{scale(dlogits, dy.item())}; });
 }
 
 }  // namespace ntq

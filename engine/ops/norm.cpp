@@ -48,7 +48,9 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
   backend.batch_norm_apply(x.f32(), mean.f32(), inv_std.f32(), args.gamma.f32(), args.beta.f32(),
                            args.residual ? args.residual.f32() : nullptr, args.relu, rows, channels, y.f32());
 
-  return record(y, {x, args.gamma, args.beta, args.residual},
+  OpInfo op{"batch_norm"};
+  if (graph_is_recorded()) op.attributes = {{"eps", double{args.eps}}, {"relu", int64_t{args.relu}}};
+  return record(op, y, {x, args.gamma, args.beta, args.residual, args.running_mean, args.running_var},
                 [=, x = x.detach(), mask = args.relu ? y.detach() : Tensor(), gamma = args.gamma.detach(),
                  training = args.training, want_residual = args.residual.requires_grad()](const Tensor& dy) {
                   Tensor dx = Tensor::empty(x.shape(), DType::f32, dy.device());
@@ -62,7 +64,7 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
                   (backend_for(dy.device()).*gradient)(x.f32(), mask ? mask.f32() : nullptr, dy.f32(), mean.f32(),
                                                        inv_std.f32(), gamma.f32(), rows, channels, dx.f32(),
                                                        dgamma.f32(), dbeta.f32(), masked);
-                  return std::vector<Tensor>{dx, dgamma, dbeta, dresidual};
+                  return std::vector<Tensor>{dx, dgamma, dbeta, dresidual, {}, {}};
                 });
 }
 

@@ -26,10 +26,17 @@ PoolGeometry geometry(const char* op, const Tensor& x, const PoolOptions& o) {
   return g;
 }
 
-Tensor average(const PoolGeometry& g, const Tensor& x, const Shape& out) {
+/// Kernel, stride and padding.
+OpInfo pooling(const char* name, const PoolGeometry& g) {
+  OpInfo op{name};
+  if (graph_is_recorded()) op.attributes = {{"kernel", g.kernel}, {"stride", g.stride}, {"padding", g.pad}};
+  return op;
+}
+
+Tensor average(const OpInfo& op, const PoolGeometry& g, const Tensor& x, const Shape& out) {
   Tensor y = Tensor::empty(out, DType::f32, x.device());
   backend_for(x.device()).avg_pool(g, x.f32(), y.f32());
-  return record(y, {x}, [g, shape = x.shape()](const Tensor& dy) {
+  return record(op, y, {x}, [g, shape = x.shape()](const Tensor& dy) {
     Tensor dx = Tensor::empty(shape, DType::f32, dy.device());
     backend_for(dy.device()).avg_pool_grad(g, dy.f32(), dx.f32());
     return std::vector<Tensor>{dx};
@@ -44,7 +51,7 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
   Tensor y = Tensor::empty(out, DType::f32, x.device());
   Tensor index = Tensor::empty(out, DType::i32, x.device());
   backend_for(x.device()).max_pool(g, x.f32(), y.f32(), index.data<int32_t>());
-  return record(y, {x}, [g, index, shape = x.shape()](const Tensor& dy) {
+  return record(pooling("max_pool2d", g), y, {x}, [g, index, shape = x.shape()](const Tensor& dy) {
     Tensor dx = Tensor::empty(shape, DType::f32, dy.device());
     backend_for(dy.device()).max_pool_grad(g, dy.f32(), index.data<int32_t>(), dx.f32());
     return std::vector<Tensor>{dx};
@@ -53,7 +60,7 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
 
 Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
   const PoolGeometry g = geometry("avg_pool2d", x, options);
-  return average(g, x, {g.batch, g.out_h, g.out_w, g.channels});
+  return average(pooling("avg_pool2d", g), g, x, {g.batch, g.out_h, g.out_w, g.channels});
 }
 
 Tensor global_avg_pool(const Tensor& x) {
@@ -62,7 +69,7 @@ Tensor global_avg_pool(const Tensor& x) {
   // A window of all pixels in one row: the pixels of an image lie next to each other.
   PoolGeometry g{.batch = x.size(0), .in_h = 1, .in_w = x.size(1) * x.size(2), .channels = x.size(3)};
   g.kernel = g.in_w;
-  return average(g, x, {x.size(0), x.size(3)});
+  return average({"global_avg_pool"}, g, x, {x.size(0), x.size(3)});
 }
 
 }  // namespace ntq

@@ -17,7 +17,9 @@ Tensor quantize(const Tensor& x, const Tensor& step, const QuantizeArgs& args) {
         " and ", args.noise.k);
   Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
   backend_for(x.device()).quantize(x.f32(), step.f32(), args.range, args.noise, y.f32(), x.numel());
-  return record(y, {x, step},
+  OpInfo op{"quantize"};
+  if (graph_is_recorded()) op.attributes = {{"low", double{args.range.low}}, {"high", double{args.range.high}}};
+  return record(op, y, {x, step},
                 [x = x.detach(), step = step.detach(), range = args.range, g = args.grad_scale](const Tensor& dy) {
                   Tensor dx = Tensor::empty(x.shape(), DType::f32, dy.device());
                   Tensor dstep = Tensor::empty({1}, DType::f32, dy.device());

@@ -9,10 +9,10 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-Tensor scaled_sum(const Tensor& x, double factor) {
+Tensor scaled_sum(const char* name, const Tensor& x, double factor) {
   const double total = backend_for(x.device()).sum(x.f32(), x.numel());
   Tensor y = Tensor::full({1}, static_cast<float>(total * factor), x.device());
-  return record(y, {x}, [shape = x.shape(), factor](const Tensor& dy) {
+  return record({name}, y, {x}, [shape = x.shape(), factor](const Tensor& dy) {
     return Tensors{Tensor::full(shape, static_cast<float>(dy.item() * factor), dy.device())};
   });
 }
@@ -31,6 +31,12 @@ Folded folded(const char* op, const Shape& shape, Axis axis) {
   sizes[static_cast<size_t>(at)] = 1;
   out.shape = Shape(std::span<const int64_t>(sizes));
   return out;
+}
+
+OpInfo op_along(const char* name, Axis axis) {
+  OpInfo op{name};
+  if (graph_is_recorded()) op.attributes = {{"axis", int64_t{axis.index}}};
+  return op;
 }
 
 Tensor apply(Fold op, const Tensor& x, const Folded& to) {
@@ -57,7 +63,7 @@ Tensor spread(const Tensor& small, const Shape& shape, const AxisView& view) {
 
 Tensor sum_over(const char* op, const Tensor& x, Axis axis) {
   const Folded to = folded(op, x.shape(), axis);
-  return record(apply(Fold::sum, x, to), {x},
+  return record(op_along(op, axis), apply(Fold::sum, x, to), {x},
                 [shape = x.shape(), view = to.view](const Tensor& dy) { return Tensors{spread(dy, shape, view)}; });
 }
 
@@ -65,7 +71,7 @@ Tensor sum_over(const char* op, const Tensor& x, Axis axis) {
 Tensor extreme(const char* op, Fold fold, const Tensor& x, Axis axis) {
   const Folded to = folded(op, x.shape(), axis);
   const Tensor y = apply(fold, x, to);
-  return record(y, {x}, [x = x.detach(), y = y.detach(), to](const Tensor& dy) {
+  return record(op_along(op, axis), y, {x}, [x = x.detach(), y = y.detach(), to](const Tensor& dy) {
     const Tensor chosen = equal(x, spread(y, x.shape(), to.view));
     const Tensor share = div(dy, apply(Fold::sum, chosen, to));
     return Tensors{mul(chosen, spread(share, x.shape(), to.view))};
@@ -74,19 +80,20 @@ Tensor extreme(const char* op, Fold fold, const Tensor& x, Axis axis) {
 
 Tensor extreme_of_all(const char* op, Fold fold, const Tensor& x) {
   check(x.numel() > 0, op, ": the tensor is empty");
-  const Tensor y = extreme(
-      op, fold,
-      record(x.view({x.numel()}), {x}, [shape = x.shape()](const Tensor& dy) { return Tensors{dy.view(shape)}; }), {0});
+  const Tensor y = extreme(op, fold,
+                           record({"reshape"}, x.view({x.numel()}), {x},
+                                  [shape = x.shape()](const Tensor& dy) { return Tensors{dy.view(shape)}; }),
+                           {0});
   return y;
 }
 
 }  // namespace
 
-Tensor sum(const Tensor& x) { return scaled_sum(x, 1.0); }
+Tensor sum(const Tensor& x) { return scaled_sum("sum", x, 1.0); }
 
 Tensor mean(const Tensor& x) {
   check(x.numel() > 0, "mean: the tensor is empty");
-  return scaled_sum(x, 1.0 / static_cast<double>(x.numel()));
+  return scaled_sum("mean", x, 1.0 / static_cast<double>(x.numel()));
 }
 
 Tensor min(const Tensor& x) { return extreme_of_all("min", Fold::min, x); }

@@ -5,7 +5,7 @@
 namespace ntq {
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
-  return record(x.view(shape), {x},
+  return record({"reshape"}, x.view(shape), {x},
                 [before = x.shape()](const Tensor& dy) { return std::vector<Tensor>{dy.view(before)}; });
 }
 
@@ -27,7 +27,9 @@ Tensor subsample_pad_channels(const Tensor& x, int64_t stride, int64_t extra) {
   };
   const size_t bytes = static_cast<size_t>(c) * sizeof(float);
   each_pixel([&, from = x.f32(), to = y.f32()](int64_t in, int64_t out) { std::memcpy(to + out, from + in, bytes); });
-  return record(y, {x}, [each_pixel, bytes, shape = x.shape()](const Tensor& dy) {
+  OpInfo op{"subsample_pad_channels"};
+  if (graph_is_recorded()) op.attributes = {{"stride", stride}, {"extra", extra}};
+  return record(op, y, {x}, [each_pixel, bytes, shape = x.shape()](const Tensor& dy) {
     Tensor dx = Tensor::zeros(shape);
     each_pixel(
         [&, from = dy.f32(), to = dx.f32()](int64_t in, int64_t out) { std::memcpy(to + in, from + out, bytes); });

@@ -8,6 +8,23 @@ namespace {
 
 Tensor like(const Tensor& x) { return Tensor::empty(x.shape(), DType::f32, x.device()); }
 
+const char* name_of(Unary op) {
+  switch (op) {
+    case Unary::neg: return "neg";
+    case Unary::abs: return "abs";
+    case Unary::square: return "square";
+    case Unary::sqrt: return "sqrt";
+    case Unary::exp: return "exp";
+    case Unary::log: return "log";
+    case Unary::tanh: return "tanh";
+    case Unary::sigmoid: return "sigmoid";
+    case Unary::sign: return "sign";
+    case Unary::floor: return "floor";
+    case Unary::round: return "round";
+  }
+  return "";
+}
+
 Tensor apply(Unary op, const Tensor& x) {
   Tensor y = like(x);
   backend_for(x.device()).unary(op, x.f32(), y.f32(), x.numel());
@@ -20,12 +37,13 @@ using Tensors = std::vector<Tensor>;
 template <class Slope>
 Tensor smooth(Unary op, const Tensor& x, Slope slope) {
   const Tensor y = apply(op, x);
-  return record(y, {x}, [x = x.detach(), y = y.detach(), slope](const Tensor& dy) { return Tensors{slope(x, y, dy)}; });
+  return record({name_of(op)}, y, {x},
+                [x = x.detach(), y = y.detach(), slope](const Tensor& dy) { return Tensors{slope(x, y, dy)}; });
 }
 
 /// op(x) without a gradient to pass on.
 Tensor steps(Unary op, const Tensor& x) {
-  return record(apply(op, x), {x},
+  return record({name_of(op)}, apply(op, x), {x},
                 [](const Tensor& dy) { return Tensors{Tensor::zeros(dy.shape(), DType::f32, dy.device())}; });
 }
 
@@ -67,13 +85,19 @@ Tensor floor(const Tensor& x) { return steps(Unary::floor, x); }
 Tensor round(const Tensor& x) { return steps(Unary::round, x); }
 
 Tensor round_straight_through(const Tensor& x) {
-  return record(apply(Unary::round, x), {x}, [](const Tensor& dy) { return Tensors{dy}; });
+  return record({"round_straight_through"}, apply(Unary::round, x), {x}, [](const Tensor& dy) { return Tensors{dy}; });
 }
 
 Tensor clamp(const Tensor& x, float low, float high) {
   check(low <= high, "clamp: expected low <= high, found ", low, " and ", high);
+  OpInfo op{"clamp"};
+  if (graph_is_recorded()) op.attributes = {{"low", double{low}}, {"high", double{high}}};
   const Tensor v = x.detach();
-  return record(min(max(v, low), high), {x}, [v, low, high](const Tensor& dy) {
+  const auto value = [&] {
+    const GraphPause pause;
+    return min(max(v, low), high);
+  };
+  return record(op, value(), {x}, [v, low, high](const Tensor& dy) {
     return Tensors{mul(dy, mul(less_equal(low, v), less_equal(v, high)))};
   });
 }
@@ -81,13 +105,15 @@ Tensor clamp(const Tensor& x, float low, float high) {
 Tensor scale(const Tensor& x, float alpha) {
   Tensor y = like(x);
   backend_for(x.device()).scale(x.f32(), alpha, y.f32(), x.numel());
-  return record(y, {x}, [alpha](const Tensor& dy) { return Tensors{scale(dy, alpha)}; });
+  OpInfo op{"scale"};
+  if (graph_is_recorded()) op.attributes = {{"alpha", double{alpha}}};
+  return record(op, y, {x}, [alpha](const Tensor& dy) { return Tensors{scale(dy, alpha)}; });
 }
 
 Tensor relu(const Tensor& x) {
   Tensor y = like(x);
   backend_for(x.device()).relu(x.f32(), y.f32(), x.numel());
-  return record(y, {x}, [y = y.detach()](const Tensor& dy) {
+  return record({"relu"}, y, {x}, [y = y.detach()](const Tensor& dy) {
     Tensor dx = like(dy);
     backend_for(dy.device()).relu_grad(y.f32(), dy.f32(), dx.f32(), dy.numel());
     return Tensors{dx};

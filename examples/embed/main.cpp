@@ -34,7 +34,7 @@ class TernaryQuantizer : public ntq::Quantizer {
       step_.copy_from(ntq::div(ntq::sum(ntq::mul(size, kept)), ntq::max(ntq::sum(kept), 1.0f)));
       return ntq::mul(code, step_);
     };
-    return ntq::custom_grad({w}, quantized, [](const ntq::Tensor& dy) { return std::vector{dy}; });
+    return ntq::custom_grad({"ternary"}, {w}, quantized, [](const ntq::Tensor& dy) { return std::vector{dy}; });
   }
 
   ntq::Tensor step() const override { return step_; }

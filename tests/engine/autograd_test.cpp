@@ -61,7 +61,7 @@ TEST_CASE("custom_grad runs a gradient of one's own: a straight-through round") 
   Tensor x = Tensor::from({3}, {0.4f, 1.6f, -2.2f});
   x.set_requires_grad(true);
   const Tensor y = custom_grad(
-      {x},
+      {"doubled"}, {x},
       [&] {
         Tensor out = x.clone();
         for (int i = 0; i < 3; ++i) out.f32()[i] = std::nearbyint(out.f32()[i]);
