@@ -125,7 +125,7 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"zero-init-residual", "Model", recipe, "last batch norm of a block starts at 0"}, c.zero_init_residual);
 
   visit(Option{"init", "Start", run, "start from the weights of this checkpoint"}, c.init);
-  visit(Option{"raw", "Start", run, "of --init: the weights themselves, not their average"}, c.raw);
+  visit(Option{"raw", "Start", run, "of --init and the first stage: the weights themselves, not their average"}, c.raw);
   visit(Option{"step-init", "Start", recipe, "first steps: lsq (from mean|x|) or mse (least squared error) [lsq]"},
         c.step_init);
   visit(Option{"calibrate", "Start", recipe, "batches that set the first quantizer steps [1]"}, c.calibrate);

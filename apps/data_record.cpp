@@ -6,6 +6,7 @@
 #include "apps/json.h"
 #include "apps/text.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 
 namespace ntq::apps {
 namespace {
@@ -118,6 +119,17 @@ std::optional<Preprocessing> preprocessing_record(const Metadata& metadata, cons
   });
 }
 
+std::string other_preprocessing(const Metadata& metadata, const std::string& path, const Preprocessing& here) {
+  const auto there = preprocessing_record(metadata, path);
+  if (!there || there->channels != here.channels) return "";
+  const auto text = [&](const Preprocessing& p) {
+    return concat("mean ", channels_to_json(p.mean, here.channels).dump(), ", deviation ",
+                  channels_to_json(p.deviation, here.channels).dump());
+  };
+  const std::string was = text(*there), is = text(here);
+  return was == is ? "" : concat("the file's network was trained on images of ", was, ", here of ", is);
+}
+
 std::vector<std::string> differences(const DataRecord& there, const DataRecord& here, bool training_only) {
   std::vector<std::string> out;
   if (there.classes.size() != here.classes.size()) {
@@ -133,15 +145,21 @@ std::vector<std::string> differences(const DataRecord& there, const DataRecord& 
   return out;
 }
 
+std::string unknown_classes(const std::string& path) {
+  return printable(path) +
+         ": does not name its classes (of an older release or another program): whether they are those of the data "
+         "could not be checked";
+}
+
 std::string check_same_data(const Metadata& metadata, const std::string& path, const DataRecord& here,
-                            bool allow_change) {
+                            bool allow_change, bool training_only) {
   const auto there = data_record(metadata, path);
   if (!there) {
     return path +
            ": written by an older release, without classes and fingerprint of its data: whether these are the "
            "same data could not be checked";
   }
-  const std::string found = join(differences(*there, here, false), "; ");
+  const std::string found = join(differences(*there, here, training_only), "; ");
   if (found.empty()) return "";
   if (allow_change) return concat(path, ": goes on with other data (--allow-data-change): ", found);
   throw CheckpointError(concat(path, ": the run was trained on other data: ", found,

@@ -105,8 +105,9 @@ void use_preprocessing(TrainConfig& recipe, const Preprocessing& trained) {
 }
 
 /// Names that the labels have to mean; none where the file does not say or the user does not mind.
-std::vector<std::string> expected_classes(const EvalOptions& o, const std::optional<DataRecord>& trained,
-                                          Console& console) {
+std::vector<std::string> expected_classes(const EvalOptions& o, const TensorFile& file, Console& console) {
+  const auto trained = data_record(file.metadata, o.checkpoint);
+  if (!trained) console.warn(unknown_classes(o.checkpoint));
   if (!trained) return {};
   if (!o.allow_data_change) return trained->classes;
   console.warn("--allow-data-change: labels are taken by number, whatever the classes are called");
@@ -132,14 +133,7 @@ Subject open_checkpoint(const EvalOptions& o, const TensorFile& file, Console& c
   Subject s;
   s.config = merged(o, recipe);
   s.model = model_of(checkpoint, o.checkpoint, average);
-  const auto trained = data_record(file.metadata, o.checkpoint);
-  if (!trained) {
-    console.warn(
-        o.checkpoint +
-        ": written by an older release, without the names of its classes: whether those of the data are the same "
-        "could not be checked");
-  }
-  s.data = open_data(s.config, console, expected_classes(o, trained, console));
+  s.data = open_data(s.config, console, expected_classes(o, file, console));
   check_data(s.data.val->info(), checkpoint.info, o.checkpoint);
   s.title = concat(", epoch ", checkpoint.info.progress.epoch);
   if (checkpoint.has_ema()) s.title += ", " + weighting_text(checkpoint, average);
@@ -178,7 +172,7 @@ Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& 
                  ": an export of quantized weights; the inputs of its layers are not quantized here, so "
                  "the checkpoint itself scores otherwise");
   }
-  s.data = open_data(s.config, console, expected_classes(o, data_record(file.metadata, o.checkpoint), console));
+  s.data = open_data(s.config, console, expected_classes(o, file, console));
   s.model = build_model(s.config, s.data.val->info().classes, s.data.val->info().channels);
   const LoadReport report = load_weights(*s.model, read_public_weights(file, o.checkpoint),
                                          {.path = o.checkpoint, .model = s.config.model, .new_head = false});

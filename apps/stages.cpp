@@ -124,7 +124,7 @@ RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, co
     go_on(*stage, fp, data, console);
   } else {
     const std::string path = stage->file("last.bin");
-    warn_if(console, check_same_data(load_header(path).metadata, path, record_of(data.sets), data.may_differ));
+    warn_if(console, check_same_data(load_header(path).metadata, path, record_of(data.sets), data.may_differ, true));
   }
   return *stage;
 }

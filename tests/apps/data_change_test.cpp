@@ -97,6 +97,33 @@ TEST_CASE("a full-precision stage is reused for the same data only") {
   CHECK(
       contains(other.out, "folder-resnet20-fp is of the same recipe, but not taken: 8 training images there, 7 here"));
   CHECK(fs::exists(runs / "folder-resnet20-fp-2/result.json"));
+  // Its validation images matter no more.
+  fs::remove(one / "val/b/3.JPEG");
+  const Outcome fewer = run(train + first + "--first-last-bits 8");
+  CHECK_MESSAGE(fewer.code == 0, fewer.err);
+  CHECK(contains(fewer.out, "already there, " + runs / "folder-resnet20-fp"));
+}
+
+TEST_CASE("--init knows the classes and the preprocessing of a file, checkpoint or export, and says what it does not") {
+  const TempFolder photos, runs;
+  const std::string data = make_photos(photos, 4), checkpoint = runs / "folder-resnet20-fp/last.bin";
+  REQUIRE(run("ntq-train" + kModel + data + "--output " + runs.path).code == 0);
+  const std::string file = runs / "w.safetensors", bare = runs / "bare.safetensors";
+  REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
+  TensorFile without = load_tensors(checkpoint);
+  without.metadata.erase("ntq.data");
+  save_tensors(bare, without);
+  for (const char* part : {"train", "val"}) fs::rename(photos / part + "/b", photos / part + "/c");
+  const std::string again = "ntq-train" + kModel + data + "--mean 0,0,0 --output " + runs / "2 --init ";
+  for (const std::string& from : {checkpoint, file}) {
+    const Outcome outcome = run(again + from);
+    REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+    CHECK_MESSAGE(contains(outcome.out, "class 1 is 'b' there, 'c' here: the classifier starts anew"), outcome.out);
+    CHECK_MESSAGE(contains(outcome.out, "mean [0.485,0.456,0.406]"), outcome.out);
+  }
+  CHECK(contains(run(again + bare).out, "does not name its classes"));
+  CHECK(contains(run("ntq-eval " + bare + data).err, "does not name its classes"));
+  CHECK(contains(run("ntq-export " + bare + " " + runs / "x.safetensors").err, "does not name its classes"));
 }
 
 TEST_CASE("ntq-eval maps classes by name; exports keep classes and preprocessing") {
