@@ -78,7 +78,7 @@ DataRecord record_of(const DatasetPair& data) {
     return set ? SplitRecord{set->size(), set->fingerprint()} : SplitRecord{};
   };
   const auto& any = data.train ? data.train : data.val;
-  return {any->info().class_names, split(data.train), split(data.val)};
+  return {any->info().class_names, split(data.train), split(data.val), false};
 }
 
 Preprocessing preprocessing_of(const TrainConfig& c, const DatasetInfo& info) {
@@ -91,8 +91,9 @@ Preprocessing preprocessing_of(const TrainConfig& c, const DatasetInfo& info) {
 }
 
 void put_record(Metadata& metadata, const DataRecord& data, const Preprocessing& p) {
-  metadata[kData] =
-      dump_json({{"train", split_to_json(data.train)}, {"val", split_to_json(data.val)}, {"classes", data.classes}});
+  Json json = {{"train", split_to_json(data.train)}, {"val", split_to_json(data.val)}, {"classes", data.classes}};
+  if (data.changed) json["changed"] = true;
+  metadata[kData] = dump_json(json);
   metadata[kPreprocessing] = dump_json({{"mean", channels_to_json(p.mean, p.channels)},
                                         {"std", channels_to_json(p.deviation, p.channels)},
                                         {"image_size", p.image_size},
@@ -104,7 +105,7 @@ void put_record(Metadata& metadata, const DataRecord& data, const Preprocessing&
 std::optional<DataRecord> data_record(const Metadata& metadata, const std::string& path) {
   return entry<DataRecord>(metadata, kData, path, [](const Json& json) {
     return DataRecord{json.at("classes").get<std::vector<std::string>>(), split_from(json.at("train")),
-                      split_from(json.at("val"))};
+                      split_from(json.at("val")), json.value("changed", false)};
   });
 }
 

@@ -24,6 +24,7 @@ struct SplitRecord {
 struct DataRecord {
   std::vector<std::string> classes;  ///< names in label order
   SplitRecord train, val;            ///< no images: there is no such split
+  bool changed = false;              ///< earlier epochs saw other training data (--allow-data-change)
   bool operator==(const DataRecord&) const = default;
 };
 

@@ -74,6 +74,7 @@ std::vector<std::pair<std::string, std::string>> describe_data(const std::map<st
       const std::string val = images_text(data.value("val", Json()), "validation");
       if (!(train + val).empty())
         lines.emplace_back("images", train + (train.empty() || val.empty() ? "" : ", ") + val);
+      if (data.value("changed", false)) lines.emplace_back("", "the first epochs saw others (--allow-data-change)");
       if (data.contains("classes")) lines.emplace_back("classes", list_text(data["classes"]));
     }
     if (preprocessing.is_object()) lines.emplace_back("pixels", preprocessing_text(preprocessing));

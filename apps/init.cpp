@@ -36,7 +36,7 @@ LoadReport init_from(Session& s, const std::string& path) {
   }
   const auto trained = data_record(file.metadata, path);
   if (trained && trained->classes.size() == s.record.classes.size() && trained->classes != s.record.classes) {
-    notices.push_back(join(differences(*trained, {s.record.classes, trained->train, trained->val}, true)) +
+    notices.push_back(join(differences(*trained, {s.record.classes, trained->train, trained->val, false}, true)) +
                       ": the classifier starts anew");
     options.keep_head = false;
   }

@@ -71,6 +71,7 @@ void add_option(CLI::App& app, const Option& option, Json& given, bool) {
 }
 
 Json read_config_file(const std::string& path) {
+  if (path.empty()) throw UsageError("--config: expected a file, found nothing");
   try {
     return parse_json(read_text_file(path), path);
   } catch (const std::exception& e) {
@@ -145,7 +146,8 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
     return command;
   }
   if (config_file) {
-    command.file_json = without_sentinels(read_config_file(*config_file));
+    command.file_json = read_config_file(*config_file);
+    if (is_of_older_release(command.file_json)) command.file_json = without_sentinels(command.file_json);
     apply_json(command.config, command.file_json, *config_file);
   }
   drop_derived(command.config, given);

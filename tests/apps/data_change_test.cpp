@@ -83,6 +83,11 @@ TEST_CASE("--resume refuses other data and says what differs") {
   const Outcome meant = run(resume + " --allow-data-change");
   CHECK_MESSAGE(meant.code == 0, meant.err);
   CHECK(contains(meant.err, "goes on with other data"));
+  // What was trained on two data sets is nobody's first stage.
+  CHECK(contains(run("ntq-info " + stopped + "/last.bin").out, "the first epochs saw others"));
+  const Outcome next = run("ntq-train" + kModel + " --data-dir " + photos.path + " --bits 4 --output " + runs.path);
+  REQUIRE_MESSAGE(next.code == 0, next.err);
+  CHECK_MESSAGE(contains(next.out, "not taken: its first epochs saw other data"), next.out);
 }
 
 TEST_CASE("a full-precision stage is reused for the same data only") {
