@@ -87,19 +87,22 @@ Preprocessing preprocessing_of(const TrainConfig& c, const DatasetInfo& info) {
           .image_size = info.height,
           .channels = info.channels,
           .crop = c.photographs() ? c.aug : "whole",
-          .stem = c.stem};
+          .stem = c.stem,
+          .fast_decode = c.fast_decode};
 }
 
 void put_record(Metadata& metadata, const DataRecord& data, const Preprocessing& p) {
   Json json = {{"train", split_to_json(data.train)}, {"val", split_to_json(data.val)}, {"classes", data.classes}};
   if (data.changed) json["changed"] = true;
   metadata[kData] = dump_json(json);
-  metadata[kPreprocessing] = dump_json({{"mean", channels_to_json(p.mean, p.channels)},
-                                        {"std", channels_to_json(p.deviation, p.channels)},
-                                        {"image_size", p.image_size},
-                                        {"crop", p.crop},
-                                        {"stem", p.stem},
-                                        {"channels", p.channels}});
+  Json pixels = {{"mean", channels_to_json(p.mean, p.channels)},
+                 {"std", channels_to_json(p.deviation, p.channels)},
+                 {"image_size", p.image_size},
+                 {"crop", p.crop},
+                 {"stem", p.stem},
+                 {"channels", p.channels}};
+  if (p.fast_decode) pixels["fast_decode"] = true;
+  metadata[kPreprocessing] = dump_json(pixels);
 }
 
 std::optional<DataRecord> data_record(const Metadata& metadata, const std::string& path) {
@@ -111,12 +114,22 @@ std::optional<DataRecord> data_record(const Metadata& metadata, const std::strin
 
 std::optional<Preprocessing> preprocessing_record(const Metadata& metadata, const std::string& path) {
   return entry<Preprocessing>(metadata, kPreprocessing, path, [](const Json& json) {
-    return Preprocessing{.mean = channels_from(json.at("mean")),
-                         .deviation = channels_from(json.at("std")),
-                         .image_size = json.at("image_size").get<int64_t>(),
-                         .channels = json.at("channels").get<int64_t>(),
-                         .crop = json.at("crop").get<std::string>(),
-                         .stem = json.at("stem").get<std::string>()};
+    Preprocessing p{.mean = channels_from(json.at("mean")),
+                    .deviation = channels_from(json.at("std")),
+                    .image_size = json.at("image_size").get<int64_t>(),
+                    .channels = json.at("channels").get<int64_t>(),
+                    .crop = json.at("crop").get<std::string>(),
+                    .stem = json.at("stem").get<std::string>(),
+                    .fast_decode = json.value("fast_decode", false)};
+    const bool crop = p.crop == "paper" || p.crop == "field" || p.crop == "whole";
+    const bool usable = crop && p.image_size >= 1 && p.image_size <= 4096 && p.channels >= 1 && p.channels <= 3 &&
+                        (p.stem == "cifar" || p.stem == "imagenet");
+    if (!usable) throw CheckpointError("expected a size to 4096, 1 to 3 channels, a known crop and stem");
+    for (size_t i = 0; i < static_cast<size_t>(p.channels); ++i) {
+      if (p.mean[i] >= 0 && p.mean[i] <= 1 && p.deviation[i] > 0 && p.deviation[i] <= 1) continue;
+      throw CheckpointError("expected means in [0, 1] and deviations in (0, 1]");
+    }
+    return p;
   });
 }
 

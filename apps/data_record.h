@@ -32,7 +32,8 @@ struct DataRecord {
 struct Preprocessing {
   std::array<float, 3> mean{}, deviation{};
   int64_t image_size = 32, channels = 3;
-  std::string crop, stem;  ///< of photographs "paper" or "field", else "whole"; "cifar" or "imagenet"
+  std::string crop, stem;    ///< of photographs "paper" or "field", else "whole"; "cifar" or "imagenet"
+  bool fast_decode = false;  ///< photographs decoded at a fraction of their size
 };
 
 DataRecord record_of(const DatasetPair& data);

@@ -19,14 +19,9 @@ namespace {
 
 /// config.json holds UTF-8 alone, and a run that cannot be resumed is worth nothing.
 void check_utf8(const std::string& option, const std::string& text) {
-  for (std::string_view rest = text; !rest.empty();) {
-    const size_t length = utf8_length(rest);
-    if (length == 0) {
-      const char* advice = option[0] == '-' ? "; rename the file or folder, or name it by a link" : "";
-      throw UsageError(concat(option, ": expected UTF-8, found ", quoted(text), advice));
-    }
-    rest.remove_prefix(length);
-  }
+  if (is_utf8(text)) return;
+  const char* advice = option[0] == '-' ? "; rename the file or folder, or name it by a link" : "";
+  throw UsageError(concat(option, ": expected UTF-8, found ", in_quotes(text), advice));
 }
 
 /// With the methods of this build.
