@@ -96,9 +96,9 @@ void check_data(const DatasetInfo& info, const CheckpointInfo& found, const std:
 
 /// As the network was trained, whatever data set it meets now.
 void use_preprocessing(TrainConfig& recipe, const Preprocessing& trained) {
-  if (trained.channels != 3) return;
-  const auto text = [](const std::array<float, 3>& v) {
-    return concat(general(v[0], 9), ",", general(v[1], 9), ",", general(v[2], 9));
+  const bool gray = trained.channels == 1;  // the first of three numbers is the channel's
+  const auto text = [&](const std::array<float, 3>& v) {
+    return concat(general(v[0], 9), ",", general(v[gray ? 0 : 1], 9), ",", general(v[gray ? 0 : 2], 9));
   };
   recipe.mean = text(trained.mean);
   recipe.std = text(trained.deviation);

@@ -167,6 +167,33 @@ TEST_CASE("ntq-eval maps classes by name; exports keep classes and preprocessing
   CHECK_FALSE(loss(run(eval + "--mean 0.5,0.5,0.5 --json").out) == loss(own));
 }
 
+TEST_CASE("an export of a network for gray images keeps its mean, too") {
+  const TempFolder data, runs;
+  const auto big_endian = [](std::initializer_list<int> numbers) {
+    std::string out;
+    for (const int n : numbers) out += {char(n >> 24), char(n >> 16), char(n >> 8), char(n)};
+    return out;
+  };
+  for (const std::string part : {"train", "t10k"}) {
+    std::string pixels(16 * 28 * 28, 'x'), labels(16, '\1');
+    for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<char>(i % 251);
+    write_file(data / (part + "-images-idx3-ubyte"), big_endian({2051, 16, 28, 28}) + pixels);
+    write_file(data / (part + "-labels-idx1-ubyte"), big_endian({2049, 16}) + labels);
+  }
+  const std::string from = " --threads 1 --data-dir " + data.path;
+  REQUIRE(run("ntq-train fashion-mnist resnet20 --batch-size 8 --epochs 1 --mean 0,0,0 --output " + runs.path + from)
+              .code == 0);
+  const std::string checkpoint = runs / "fashion-mnist-resnet20-fp/last.bin", file = runs / "w.safetensors";
+  REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
+  const auto score = [&](const std::string& of) {
+    const std::string out = run("ntq-eval " + of + from).out;
+    const size_t at = out.find("top-1");
+    REQUIRE(at != std::string::npos);
+    return out.substr(at, out.find('\n', at) - at);
+  };
+  CHECK(score(file) == score(checkpoint));
+}
+
 TEST_CASE("an export never replaces the checkpoint that it is made from") {
   const TempFolder photos, runs;
   REQUIRE(run("ntq-train" + kTiny + "--epochs 1 --quiet --output " + runs.path).code == 0);
