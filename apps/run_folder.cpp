@@ -141,8 +141,9 @@ FinishedRun find_finished(const TrainConfig& config, const DataRecord& data) {
     try {
       const std::string path = run.file("last.bin");
       const auto there = data_record(load_header(path).metadata, path);
-      const std::string differs = there ? join(differences(*there, data, true), "; ")
-                                        : "it does not say which data it was trained on (an older release)";
+      const std::string differs = !there           ? "it does not say which data it was trained on (an older release)"
+                                  : there->changed ? "its first epochs saw other data (--allow-data-change)"
+                                                   : join(differences(*there, data, true), "; ");
       if (differs.empty()) {
         found.run = run;
         return found;

@@ -17,7 +17,8 @@ bool interrupted() { return stop_signal() != 0; }
 
 }  // namespace
 
-DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<std::string>& classes) {
+DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<std::string>& classes,
+                      int64_t class_count) {
   DatasetOptions options;
   options.dir = c.data_dir;
   options.limit_train = c.limit_train, options.limit_val = c.limit_val;
@@ -26,6 +27,7 @@ DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<
   options.fast_decode = c.fast_decode;
   options.val_labels = c.val_labels;
   options.class_names = classes;
+  options.class_count = class_count;
   options.mean = channels("--mean", c.mean);
   options.deviation = channels("--std", c.std);
   options.progress = [&](int64_t images, int64_t folders, int64_t of) {
