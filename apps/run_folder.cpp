@@ -101,6 +101,12 @@ RunFolder create_stage(const TrainConfig& config, const RunFolder& run) {
   }
 }
 
+void keep_options(const RunFolder& run, const TrainConfig& config) {
+  const Json wanted = config_to_json(config, JsonPart::all);
+  if (read_json(run.file("config.json")) == wanted) return;
+  write_file_atomically(run.file("config.json"), dump_json(wanted, 2) + "\n");
+}
+
 TrainConfig read_run_config(const RunFolder& run) {
   TrainConfig config;
   const std::string path = run.file("config.json");

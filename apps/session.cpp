@@ -13,6 +13,13 @@ std::optional<std::array<float, 3>> channels(const char* option, const std::opti
   return parse_channels(option, *text);
 }
 
+/// Gray images take the first of the three numbers: the others must not be lost in silence.
+void check_gray(const char* option, const std::optional<std::array<float, 3>>& values, const DatasetInfo& info) {
+  if (!values || info.channels != 1 || ((*values)[0] == (*values)[1] && (*values)[1] == (*values)[2])) return;
+  throw UsageError(concat(option, ": ", info.name, " has one channel: expected the same number three times, found ",
+                          (*values)[0], ",", (*values)[1], ",", (*values)[2]));
+}
+
 bool interrupted() { return stop_signal() != 0; }
 
 }  // namespace
@@ -36,6 +43,8 @@ DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<
   };
   DatasetPair data = open_dataset(c.dataset, options);
   console.clear_progress();
+  check_gray("--mean", options.mean, data.val->info());
+  check_gray("--std", options.deviation, data.val->info());
   for (const std::string& notice : data.notices) console.warn(notice);
   return data;
 }

@@ -92,6 +92,7 @@ Json go_on(const RunFolder& run, const TrainConfig& config, const Data& data, Co
         concat(run.path, ": cannot be locked (", lock.missing(), "): see to it that no other ntq-train writes it"));
   }
   remove_stale_temporaries(run.path);
+  keep_options(run, config);
   std::optional<std::string> init = config.init;
   const bool resumed = run.has("last.bin");
   if (!resumed && config.two_stages()) init = finish_pretraining(run, config, data, console).file("last.bin");

@@ -90,6 +90,21 @@ TEST_CASE("--resume refuses other data and says what differs") {
   CHECK_MESSAGE(contains(next.out, "not taken: its first epochs saw other data"), next.out);
 }
 
+TEST_CASE("a run that goes on with its data in another place finds them there the next time, too") {
+  const TempFolder photos, runs;
+  const std::string stopped = stopped_run(photos, make_photos(photos, 4), runs);
+  const TempFolder moved;
+  fs::rename(photos / "train", moved / "train");
+  fs::rename(photos / "val", moved / "val");
+  CHECK(run("ntq-train --resume " + stopped).code == 3);
+  write_file(moved / "val/b/0.JPEG", "no image");
+  const std::string other = " --allow-data-change --max-bad-images 0 --data-dir " + moved.path;
+  CHECK(run("ntq-train --resume " + stopped + other).code == 3);  // stops again
+  CHECK(contains(read_file(stopped + "/config.json"), "\"data_dir\": \"" + moved.path + "\""));
+  const Outcome bare = run("ntq-train --allow-data-change --max-bad-images 1 --resume " + stopped);
+  CHECK_MESSAGE(bare.code == 0, bare.err);
+}
+
 TEST_CASE("a full-precision stage is reused for the same data only") {
   const TempFolder one, two, runs;
   const std::string first = make_photos(one, 4), second = make_photos(two, 4);
