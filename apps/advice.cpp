@@ -72,8 +72,8 @@ class Advice {
     if (c_.init) {
       no_effect({"zero_init_residual"}, "with --init, whose file holds the batch norms");
       no_effect({"pretrain_epochs", "pretrain_lr"}, "with --init, which stands for the full-precision stage");
-    } else {
-      no_effect({"raw"}, "without --init");
+    } else if (!c_.two_stages() || c_.model_ema == 0) {
+      no_effect({"raw"}, "without --init or a first stage with --model-ema");
     }
     if (!c_.quantized() || c_.init) return;
     if (!c_.two_stages()) {

@@ -64,17 +64,13 @@ void run_batches(Module& model, const TrainConfig& config, const DatasetPair& da
   }
 }
 
-void stop_if_interrupted() {
-  if (const int signal = stop_signal()) throw Error("interrupted before the first step; start again", 128 + signal);
-}
-
 double top1(Session& s, Console& console, const char* what) {
   const Scores scores = evaluate(*s.model, *s.val_loader, [&](int64_t done, int64_t of) {
     console.progress(
         concat(what, " ", bar(static_cast<double>(done) / static_cast<double>(of), 20), " ", done, "/", of));
     return stop_signal() == 0;
   });
-  stop_if_interrupted();
+  if (stop_signal() != 0) throw LoadInterrupted();
   return scores.top1_percent();
 }
 
@@ -101,7 +97,7 @@ void recalibrate_norms(Module& model, const TrainConfig& config, const DatasetPa
   run_batches(model, config, data, batches, [&](int64_t i) { norms.set_momentum(1.0f / static_cast<float>(i + 1)); });
 }
 
-std::optional<StartScores> prepare_quantized_start(Session& s, Console& console) try {
+std::optional<StartScores> prepare_quantized_start(Session& s, Console& console) {
   const TrainConfig& c = s.config;
   if (!c.quantized()) return std::nullopt;
   StartScores scores;
@@ -123,9 +119,6 @@ std::optional<StartScores> prepare_quantized_start(Session& s, Console& console)
         "  Less than half is left: --step-init mse often starts much closer, above all with 2-bit activations");
   }
   return scores;
-} catch (const LoadInterrupted&) {
-  stop_if_interrupted();
-  throw;
 }
 
 nlohmann::ordered_json to_json(const StartScores& scores) {

@@ -23,7 +23,8 @@ struct StartScores {
 };
 
 /// What happens between loading weights and the first training step, printed: calibrates, re-estimates the norms if the
-/// options say so and, unless --no-start-eval, evaluates before and after. Nothing in full precision.
+/// options say so and, unless --no-start-eval, evaluates before and after. Nothing in full precision. Throws
+/// LoadInterrupted when a signal has come.
 std::optional<StartScores> prepare_quantized_start(Session& session, Console& console);
 
 /// {"full_precision_top1", "quantized_top1"}

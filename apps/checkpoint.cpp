@@ -186,6 +186,9 @@ void save_checkpoint(const std::string& path, const Session& s) {
 std::string restore(Session& s, const std::string& path, bool allow_data_change) {
   const Checkpoint checkpoint = load_checkpoint(path);
   const std::string notice = check_same_data(checkpoint.file.metadata, path, s.record, allow_data_change);
+  if (const auto there = data_record(checkpoint.file.metadata, path)) {
+    s.record.changed = there->changed || !differences(*there, s.record, true).empty();
+  }
   const Json expected = config_to_json(s.config, JsonPart::recipe);
   const Json found = config_to_json(checkpoint.info.config, JsonPart::recipe);
   for (const auto& [key, value] : expected.items()) {

@@ -51,11 +51,9 @@ double rate_of(const TrainConfig& c) { return c.lr.value_or(c.quantized() ? 0.01
 void validate_run_options(const TrainConfig& c) {
   const auto usable_name = [](const char* option, const std::optional<std::string>& text) {
     if (text && text->empty()) throw UsageError(concat(option, ": expected a name, found nothing"));
-    for (size_t at = 0, size = 1; text && at < text->size(); at += size) {
-      size = utf8_length(std::string_view(*text).substr(at));
-      // config.json could not hold it, and a resumed run would look elsewhere.
-      if (size == 0) throw UsageError(concat(option, ": expected a name in UTF-8, found ", in_quotes(*text)));
-    }
+    // config.json could not hold it, and a resumed run would look elsewhere.
+    if (text && !is_utf8(*text))
+      throw UsageError(concat(option, ": expected a name in UTF-8, found ", in_quotes(*text)));
   };
   usable_name("--data-dir", c.data_dir);
   usable_name("--val-labels", c.val_labels);

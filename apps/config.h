@@ -125,7 +125,7 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"zero-init-residual", "Model", recipe, "last batch norm of a block starts at 0"}, c.zero_init_residual);
 
   visit(Option{"init", "Start", run, "start from the weights of this checkpoint"}, c.init);
-  visit(Option{"raw", "Start", run, "of --init: the weights themselves, not their average"}, c.raw);
+  visit(Option{"raw", "Start", run, "of --init and the first stage: the weights themselves, not their average"}, c.raw);
   visit(Option{"step-init", "Start", recipe, "first steps: lsq (from mean|x|) or mse (least squared error) [lsq]"},
         c.step_init);
   visit(Option{"calibrate", "Start", recipe, "batches that set the first quantizer steps [1]"}, c.calibrate);
@@ -164,9 +164,12 @@ nlohmann::ordered_json config_to_json(const TrainConfig& config, JsonPart part);
 /// Overwrites what `json` names; null: not given. Throws UsageError for an unknown key or a value of another type;
 /// `where` stands for the file in it.
 void apply_json(TrainConfig& config, const nlohmann::ordered_json& json, const std::string& where);
-/// JSON of a file, where releases up to 0.1 wrote 0, -1 or "" for what was not given: null instead. None of these is a
-/// legal value of the option.
+/// JSON that ntq-train wrote, where releases up to 0.1 put 0, -1 or "" for what was not given: null instead. None of
+/// these is a legal value of the option.
 nlohmann::ordered_json without_sentinels(nlohmann::ordered_json json);
+/// Whether the JSON is all of an older release's options, as its config.json or --print-config; what people write is
+/// taken at its word.
+bool is_of_older_release(const nlohmann::ordered_json& json);
 /// Run options of `config` (workers, threads, ...) that this machine or build does not take, put back to their
 /// defaults: they change no result, so they stop no run. Gives their names.
 std::vector<std::string> reset_impossible_run_options(TrainConfig& config);

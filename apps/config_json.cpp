@@ -95,4 +95,10 @@ Json without_sentinels(Json json) {
   return json;
 }
 
+bool is_of_older_release(const Json& json) {
+  const auto has = [&](const char* key) { return json.contains(key); };
+  return json.is_object() && has("workers") && has("mean") && has("init") && has("limit_train") &&
+         !has("refresh_index");
+}
+
 }  // namespace ntq::apps

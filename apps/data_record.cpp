@@ -6,6 +6,7 @@
 #include "apps/json.h"
 #include "apps/text.h"
 #include "engine/check.h"
+#include "engine/printable.h"
 
 namespace ntq::apps {
 namespace {
@@ -77,7 +78,7 @@ DataRecord record_of(const DatasetPair& data) {
     return set ? SplitRecord{set->size(), set->fingerprint()} : SplitRecord{};
   };
   const auto& any = data.train ? data.train : data.val;
-  return {any->info().class_names, split(data.train), split(data.val)};
+  return {any->info().class_names, split(data.train), split(data.val), false};
 }
 
 Preprocessing preprocessing_of(const TrainConfig& c, const DatasetInfo& info) {
@@ -86,36 +87,61 @@ Preprocessing preprocessing_of(const TrainConfig& c, const DatasetInfo& info) {
           .image_size = info.height,
           .channels = info.channels,
           .crop = c.photographs() ? c.aug : "whole",
-          .stem = c.stem};
+          .stem = c.stem,
+          .fast_decode = c.fast_decode};
 }
 
 void put_record(Metadata& metadata, const DataRecord& data, const Preprocessing& p) {
-  metadata[kData] =
-      dump_json({{"train", split_to_json(data.train)}, {"val", split_to_json(data.val)}, {"classes", data.classes}});
-  metadata[kPreprocessing] = dump_json({{"mean", channels_to_json(p.mean, p.channels)},
-                                        {"std", channels_to_json(p.deviation, p.channels)},
-                                        {"image_size", p.image_size},
-                                        {"crop", p.crop},
-                                        {"stem", p.stem},
-                                        {"channels", p.channels}});
+  Json json = {{"train", split_to_json(data.train)}, {"val", split_to_json(data.val)}, {"classes", data.classes}};
+  if (data.changed) json["changed"] = true;
+  metadata[kData] = dump_json(json);
+  Json pixels = {{"mean", channels_to_json(p.mean, p.channels)},
+                 {"std", channels_to_json(p.deviation, p.channels)},
+                 {"image_size", p.image_size},
+                 {"crop", p.crop},
+                 {"stem", p.stem},
+                 {"channels", p.channels}};
+  if (p.fast_decode) pixels["fast_decode"] = true;
+  metadata[kPreprocessing] = dump_json(pixels);
 }
 
 std::optional<DataRecord> data_record(const Metadata& metadata, const std::string& path) {
   return entry<DataRecord>(metadata, kData, path, [](const Json& json) {
     return DataRecord{json.at("classes").get<std::vector<std::string>>(), split_from(json.at("train")),
-                      split_from(json.at("val"))};
+                      split_from(json.at("val")), json.value("changed", false)};
   });
 }
 
 std::optional<Preprocessing> preprocessing_record(const Metadata& metadata, const std::string& path) {
   return entry<Preprocessing>(metadata, kPreprocessing, path, [](const Json& json) {
-    return Preprocessing{.mean = channels_from(json.at("mean")),
-                         .deviation = channels_from(json.at("std")),
-                         .image_size = json.at("image_size").get<int64_t>(),
-                         .channels = json.at("channels").get<int64_t>(),
-                         .crop = json.at("crop").get<std::string>(),
-                         .stem = json.at("stem").get<std::string>()};
+    Preprocessing p{.mean = channels_from(json.at("mean")),
+                    .deviation = channels_from(json.at("std")),
+                    .image_size = json.at("image_size").get<int64_t>(),
+                    .channels = json.at("channels").get<int64_t>(),
+                    .crop = json.at("crop").get<std::string>(),
+                    .stem = json.at("stem").get<std::string>(),
+                    .fast_decode = json.value("fast_decode", false)};
+    const bool crop = p.crop == "paper" || p.crop == "field" || p.crop == "whole";
+    const bool usable = crop && p.image_size >= 1 && p.image_size <= 4096 && p.channels >= 1 && p.channels <= 3 &&
+                        (p.stem == "cifar" || p.stem == "imagenet");
+    if (!usable) throw CheckpointError("expected a size to 4096, 1 to 3 channels, a known crop and stem");
+    for (size_t i = 0; i < static_cast<size_t>(p.channels); ++i) {
+      if (p.mean[i] >= 0 && p.mean[i] <= 1 && p.deviation[i] > 0 && p.deviation[i] <= 1) continue;
+      throw CheckpointError("expected means in [0, 1] and deviations in (0, 1]");
+    }
+    return p;
   });
+}
+
+std::string other_preprocessing(const Metadata& metadata, const std::string& path, const Preprocessing& here) {
+  const auto there = preprocessing_record(metadata, path);
+  if (!there || there->channels != here.channels) return "";
+  const auto text = [&](const Preprocessing& p) {
+    return concat("mean ", channels_to_json(p.mean, here.channels).dump(), ", deviation ",
+                  channels_to_json(p.deviation, here.channels).dump());
+  };
+  const std::string was = text(*there), is = text(here);
+  return was == is ? "" : concat("the file's network was trained on images of ", was, ", here of ", is);
 }
 
 std::vector<std::string> differences(const DataRecord& there, const DataRecord& here, bool training_only) {
@@ -133,15 +159,21 @@ std::vector<std::string> differences(const DataRecord& there, const DataRecord& 
   return out;
 }
 
+std::string unknown_classes(const std::string& path) {
+  return printable(path) +
+         ": does not name its classes (of an older release or another program): whether they are those of the data "
+         "could not be checked";
+}
+
 std::string check_same_data(const Metadata& metadata, const std::string& path, const DataRecord& here,
-                            bool allow_change) {
+                            bool allow_change, bool training_only) {
   const auto there = data_record(metadata, path);
   if (!there) {
     return path +
            ": written by an older release, without classes and fingerprint of its data: whether these are the "
            "same data could not be checked";
   }
-  const std::string found = join(differences(*there, here, false), "; ");
+  const std::string found = join(differences(*there, here, training_only), "; ");
   if (found.empty()) return "";
   if (allow_change) return concat(path, ": goes on with other data (--allow-data-change): ", found);
   throw CheckpointError(concat(path, ": the run was trained on other data: ", found,

@@ -1,5 +1,6 @@
 #include "apps/data_text.h"
 
+#include "apps/data_record.h"
 #include "apps/text.h"
 #include "engine/check.h"
 #include "engine/printable.h"
@@ -9,39 +10,31 @@ namespace {
 
 constexpr size_t kLongestName = 60, kLongestList = 200;
 
-std::string images_text(const Json& part, const char* what) {
-  if (!part.is_object()) return "";
-  const std::string sum = part.contains("fingerprint") ? part["fingerprint"].get<std::string>() : "";
-  return concat(part.at("images").get<int64_t>(), " ", what,
-                sum.empty() ? "" : concat(" (", printable(sum, kLongestName), ")"));
+std::string images_text(const SplitRecord& split, const char* what) {
+  if (split.images == 0) return "";
+  const std::string& sum = split.fingerprint;
+  return concat(split.images, " ", what, sum.empty() ? "" : concat(" (", printable(sum, kLongestName), ")"));
 }
 
 /// "cat, dog, ... (1000 in all)".
-std::string list_text(const Json& names) {
+std::string list_text(const std::vector<std::string>& names) {
   std::string text;
   for (size_t i = 0; i < names.size(); ++i) {
-    const std::string name = printable(names[i].get<std::string>(), kLongestName);
+    const std::string name = printable(names[i], kLongestName);
     if (text.size() + name.size() > kLongestList) return concat(text, ", ... (", names.size(), " in all)");
     text += (i > 0 ? ", " : "") + name;
   }
   return text;
 }
 
-std::string numbers_text(const Json& numbers) {
-  std::string text;
-  for (const auto& number : numbers) text += (text.empty() ? "" : ",") + general(number.get<double>());
-  return text;
-}
-
-std::string preprocessing_text(const Json& json) {
-  std::string text;
-  for (const auto& [key, value] : json.items()) {
-    text += concat(text.empty() ? "" : ", ", key == "image_size" ? "size" : printable(key, kLongestName), " ");
-    text += value.is_array()    ? numbers_text(value)
-            : value.is_string() ? printable(value.get<std::string>(), kLongestName)
-                                : brief(value);
-  }
-  return printable(text, 2 * kLongestList);
+std::string preprocessing_text(const Preprocessing& p) {
+  const auto numbers = [&](const std::array<float, 3>& values) {
+    std::string text;
+    for (size_t i = 0; i < static_cast<size_t>(p.channels); ++i) text += (i > 0 ? "," : "") + general(values[i]);
+    return text;
+  };
+  return concat("mean ", numbers(p.mean), ", std ", numbers(p.deviation), ", size ", p.image_size, ", crop ", p.crop,
+                ", stem ", p.stem, ", channels ", p.channels, p.fast_decode ? ", fast decode" : "");
 }
 
 }  // namespace
@@ -62,26 +55,19 @@ Json metadata_object(const std::map<std::string, std::string>& metadata, const s
 
 std::vector<std::pair<std::string, std::string>> describe_data(const std::map<std::string, std::string>& metadata,
                                                                const std::string& path) {
-  const Json data = metadata_object(metadata, "ntq.data", path);
-  const Json preprocessing = metadata_object(metadata, "ntq.preprocessing", path);
-  if (data.is_null() && preprocessing.is_null()) {
+  const auto data = data_record(metadata, path);
+  const auto preprocessing = preprocessing_record(metadata, path);
+  if (!data && !preprocessing) {
     return {{"images", "not recorded: an earlier version wrote the file; its data cannot be checked"}};
   }
   std::vector<std::pair<std::string, std::string>> lines;
-  try {
-    if (data.is_object()) {
-      const std::string train = images_text(data.value("train", Json()), "training");
-      const std::string val = images_text(data.value("val", Json()), "validation");
-      if (!(train + val).empty())
-        lines.emplace_back("images", train + (train.empty() || val.empty() ? "" : ", ") + val);
-      if (data.contains("classes")) lines.emplace_back("classes", list_text(data["classes"]));
-    }
-    if (preprocessing.is_object()) lines.emplace_back("pixels", preprocessing_text(preprocessing));
-  } catch (const Json::exception&) {
-    throw CheckpointError(concat(printable(path),
-                                 ": metadata 'ntq.data' or 'ntq.preprocessing': expected numbers of "
-                                 "images, fingerprints, names of classes and numbers, found values of other types"));
+  if (data) {
+    const std::string train = images_text(data->train, "training"), val = images_text(data->val, "validation");
+    if (!(train + val).empty()) lines.emplace_back("images", train + (train.empty() || val.empty() ? "" : ", ") + val);
+    if (data->changed) lines.emplace_back("", "the first epochs saw others (--allow-data-change)");
+    lines.emplace_back("classes", list_text(data->classes));
   }
+  if (preprocessing) lines.emplace_back("pixels", preprocessing_text(*preprocessing));
   return lines;
 }
 

@@ -27,12 +27,6 @@ LoadReport init_from(Session& s, const std::string& path) {
     weights.tensors.insert(chosen.begin(), chosen.end());
     for (const auto& info : checkpoint.file.skipped) weights.skipped[info.name] = info;
     if (checkpoint.has_ema()) notices.push_back(weighting_text(checkpoint, average));
-    const auto trained = data_record(file.metadata, path);
-    if (trained && trained->classes.size() == s.record.classes.size() && trained->classes != s.record.classes) {
-      notices.push_back(join(differences(*trained, {s.record.classes, trained->train, trained->val}, true)) +
-                        ": the classifier starts anew");
-      options.keep_head = false;
-    }
     options.keep_steps = same_quantization(checkpoint.info.config, s.config);
     if (checkpoint.info.config.quantized() && !options.keep_steps) {
       notices.push_back("the file has other bits or another method: all steps start anew");
@@ -40,7 +34,16 @@ LoadReport init_from(Session& s, const std::string& path) {
   } else {
     weights = read_public_weights(file, path);
   }
+  const auto trained = data_record(file.metadata, path);
+  if (trained && trained->classes.size() == s.record.classes.size() && trained->classes != s.record.classes) {
+    notices.push_back(join(differences(*trained, {s.record.classes, trained->train, trained->val, false}, true)) +
+                      ": the classifier starts anew");
+    options.keep_head = false;
+  }
+  const std::string other = other_preprocessing(file.metadata, path, preprocessing_of(s.config, s.data.train->info()));
+  if (!other.empty()) notices.push_back(other);
   LoadReport report = load_weights(*s.model, std::move(weights), options);
+  if (!trained && report.keeps_head) notices.push_back(unknown_classes(path));
   report.notices.insert(report.notices.begin(), notices.begin(), notices.end());
   if (s.ema) s.ema = std::make_unique<WeightAverage>(*s.model, static_cast<float>(s.config.model_ema));
   return report;

@@ -96,17 +96,18 @@ void check_data(const DatasetInfo& info, const CheckpointInfo& found, const std:
 
 /// As the network was trained, whatever data set it meets now.
 void use_preprocessing(TrainConfig& recipe, const Preprocessing& trained) {
-  if (trained.channels != 3) return;
-  const auto text = [](const std::array<float, 3>& v) {
-    return concat(general(v[0], 9), ",", general(v[1], 9), ",", general(v[2], 9));
+  const bool gray = trained.channels == 1;  // the first of three numbers is the channel's
+  const auto text = [&](const std::array<float, 3>& v) {
+    return concat(general(v[0], 9), ",", general(v[gray ? 0 : 1], 9), ",", general(v[gray ? 0 : 2], 9));
   };
   recipe.mean = text(trained.mean);
   recipe.std = text(trained.deviation);
 }
 
 /// Names that the labels have to mean; none where the file does not say or the user does not mind.
-std::vector<std::string> expected_classes(const EvalOptions& o, const std::optional<DataRecord>& trained,
-                                          Console& console) {
+std::vector<std::string> expected_classes(const EvalOptions& o, const TensorFile& file, Console& console) {
+  const auto trained = data_record(file.metadata, o.checkpoint);
+  if (!trained) console.warn(unknown_classes(o.checkpoint));
   if (!trained) return {};
   if (!o.allow_data_change) return trained->classes;
   console.warn("--allow-data-change: labels are taken by number, whatever the classes are called");
@@ -132,14 +133,7 @@ Subject open_checkpoint(const EvalOptions& o, const TensorFile& file, Console& c
   Subject s;
   s.config = merged(o, recipe);
   s.model = model_of(checkpoint, o.checkpoint, average);
-  const auto trained = data_record(file.metadata, o.checkpoint);
-  if (!trained) {
-    console.warn(
-        o.checkpoint +
-        ": written by an older release, without the names of its classes: whether those of the data are the same "
-        "could not be checked");
-  }
-  s.data = open_data(s.config, console, expected_classes(o, trained, console));
+  s.data = open_data(s.config, console, expected_classes(o, file, console), checkpoint.info.classes);
   check_data(s.data.val->info(), checkpoint.info, o.checkpoint);
   s.title = concat(", epoch ", checkpoint.info.progress.epoch);
   if (checkpoint.has_ema()) s.title += ", " + weighting_text(checkpoint, average);
@@ -162,6 +156,7 @@ TrainConfig recipe_of(const EvalOptions& o, const TensorFile& file) {
   if (const auto trained = preprocessing_record(file.metadata, o.checkpoint)) {
     use_preprocessing(recipe, *trained);
     if (trained->crop != "whole") recipe.aug = trained->crop, recipe.image_size = trained->image_size;
+    recipe.fast_decode = trained->fast_decode;
     recipe.stem = trained->stem;
   }
   take(recipe.stem, o.stem);
@@ -178,10 +173,14 @@ Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& 
                  ": an export of quantized weights; the inputs of its layers are not quantized here, so "
                  "the checkpoint itself scores otherwise");
   }
-  s.data = open_data(s.config, console, expected_classes(o, data_record(file.metadata, o.checkpoint), console));
+  Weights weights = read_public_weights(file, o.checkpoint);
+  const auto head = weights.tensors.find("fc.weight");
+  const int64_t class_count =
+      head == weights.tensors.end() || head->second.shape().rank() == 0 ? 0 : head->second.size(0);
+  s.data = open_data(s.config, console, expected_classes(o, file, console), class_count);
   s.model = build_model(s.config, s.data.val->info().classes, s.data.val->info().channels);
-  const LoadReport report = load_weights(*s.model, read_public_weights(file, o.checkpoint),
-                                         {.path = o.checkpoint, .model = s.config.model, .new_head = false});
+  const LoadReport report =
+      load_weights(*s.model, std::move(weights), {.path = o.checkpoint, .model = s.config.model, .new_head = false});
   if (!report.missing.empty()) {
     throw CheckpointError(concat(o.checkpoint, ": lacks ", report.missing.size(), " tensors of ", s.config.model,
                                  ", the first is '", report.missing[0], "'; is it of another model?"));
@@ -215,8 +214,9 @@ struct LogitsFile {
 
 void run(const EvalOptions& o) {
   Console console(false, o.json);
-  if (o.threads) set_cpu_threads(static_cast<int>(*o.threads));
+  if (o.dataset && o.dataset->empty()) throw UsageError("--dataset: expected a name, found nothing");
   if (o.logits) {
+    if (o.logits->empty()) throw UsageError("--logits: expected a name, found nothing");
     if (std::filesystem::exists(*o.logits)) {
       throw UsageError("--logits " + *o.logits + ": exists already; name another file");
     }
@@ -226,6 +226,7 @@ void run(const EvalOptions& o) {
   const Subject subject =
       is_ntq_checkpoint(file) ? open_checkpoint(o, file, console) : open_public_file(o, file, console);
   const auto& [config, data, model, title] = subject;
+  if (o.threads) set_cpu_threads(static_cast<int>(*o.threads));
   const auto layers = report_layers(*model);
   console.headline(concat(config.model, " on ", config.dataset, ", ", precision_text(config), title));
   console.block(layer_table(layers));

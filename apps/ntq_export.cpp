@@ -72,6 +72,7 @@ void run(const ExportOptions& o) {
     if (found != checkpoint.file.metadata.end()) file.metadata.insert(*found);
   }
   if (quantized) file.metadata["ntq.layers"] = dump_json(quantization_json(*model));
+  if (!data_record(file.metadata, o.checkpoint)) console.warn(unknown_classes(o.checkpoint));
   save_tensors(o.out, file);
   if (checkpoint.has_ema()) console.line(weighting_text(checkpoint, average));
   size_t bytes = 0;

@@ -19,14 +19,9 @@ namespace {
 
 /// config.json holds UTF-8 alone, and a run that cannot be resumed is worth nothing.
 void check_utf8(const std::string& option, const std::string& text) {
-  for (std::string_view rest = text; !rest.empty();) {
-    const size_t length = utf8_length(rest);
-    if (length == 0) {
-      const char* advice = option[0] == '-' ? "; rename the file or folder, or name it by a link" : "";
-      throw UsageError(concat(option, ": expected UTF-8, found ", quoted(text), advice));
-    }
-    rest.remove_prefix(length);
-  }
+  if (is_utf8(text)) return;
+  const char* advice = option[0] == '-' ? "; rename the file or folder, or name it by a link" : "";
+  throw UsageError(concat(option, ": expected UTF-8, found ", in_quotes(text), advice));
 }
 
 /// With the methods of this build.
@@ -71,6 +66,7 @@ void add_option(CLI::App& app, const Option& option, Json& given, bool) {
 }
 
 Json read_config_file(const std::string& path) {
+  if (path.empty()) throw UsageError("--config: expected a file, found nothing");
   try {
     return parse_json(read_text_file(path), path);
   } catch (const std::exception& e) {
@@ -145,7 +141,8 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
     return command;
   }
   if (config_file) {
-    command.file_json = without_sentinels(read_config_file(*config_file));
+    command.file_json = read_config_file(*config_file);
+    if (is_of_older_release(command.file_json)) command.file_json = without_sentinels(command.file_json);
     apply_json(command.config, command.file_json, *config_file);
   }
   drop_derived(command.config, given);

@@ -13,7 +13,14 @@ RunFolder named_or_newest(const TrainCommand& command) {
   if (!command.resume->empty()) {
     const auto path = std::filesystem::path(*command.resume).lexically_normal();
     // "runs/x/" has an empty last component.
-    return RunFolder{path.has_filename() ? path.string() : path.parent_path().string()};
+    const RunFolder run{path.has_filename() ? path.string() : path.parent_path().string()};
+    if (run.has("config.json")) return run;
+    std::error_code unknown;
+    const bool there = std::filesystem::exists(path, unknown), folder = std::filesystem::is_directory(path, unknown);
+    throw CheckpointError(concat("--resume ", run.path, ": expected a run folder, found ",
+                                 folder  ? "a folder without config.json; to take the newest run in it, give --output"
+                                 : there ? "a file; name the folder that it lies in"
+                                         : "nothing"));
   }
   const auto found = find_unfinished(command.given.output, command.given_json);
   if (!found) {

@@ -101,6 +101,12 @@ RunFolder create_stage(const TrainConfig& config, const RunFolder& run) {
   }
 }
 
+void keep_options(const RunFolder& run, const TrainConfig& config) {
+  const Json wanted = config_to_json(config, JsonPart::all);
+  if (read_json(run.file("config.json")) == wanted) return;
+  write_file_atomically(run.file("config.json"), dump_json(wanted, 2) + "\n");
+}
+
 TrainConfig read_run_config(const RunFolder& run) {
   TrainConfig config;
   const std::string path = run.file("config.json");
@@ -141,8 +147,9 @@ FinishedRun find_finished(const TrainConfig& config, const DataRecord& data) {
     try {
       const std::string path = run.file("last.bin");
       const auto there = data_record(load_header(path).metadata, path);
-      const std::string differs = there ? join(differences(*there, data, true), "; ")
-                                        : "it does not say which data it was trained on (an older release)";
+      const std::string differs = !there           ? "it does not say which data it was trained on (an older release)"
+                                  : there->changed ? "its first epochs saw other data (--allow-data-change)"
+                                                   : join(differences(*there, data, true), "; ");
       if (differs.empty()) {
         found.run = run;
         return found;

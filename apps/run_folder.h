@@ -24,6 +24,9 @@ RunFolder create_run(const TrainConfig& config);
 /// The same for the first stage of `run`, whose pretrain.json names it before it is made: whenever the program is
 /// killed, no stage is left that nobody waits for.
 RunFolder create_stage(const TrainConfig& config, const RunFolder& run);
+/// Writes config.json anew where the options that the run goes on with are others (another --data-dir): the next
+/// --resume finds the same.
+void keep_options(const RunFolder& run, const TrainConfig& config);
 /// The options that the run was started with; run options that this machine does not take at their defaults. Throws
 /// CheckpointError when there is no readable config.json.
 TrainConfig read_run_config(const RunFolder& run);

@@ -13,11 +13,19 @@ std::optional<std::array<float, 3>> channels(const char* option, const std::opti
   return parse_channels(option, *text);
 }
 
+/// Gray images take the first of the three numbers: the others must not be lost in silence.
+void check_gray(const char* option, const std::optional<std::array<float, 3>>& values, const DatasetInfo& info) {
+  if (!values || info.channels != 1 || ((*values)[0] == (*values)[1] && (*values)[1] == (*values)[2])) return;
+  throw UsageError(concat(option, ": ", info.name, " has one channel: expected the same number three times, found ",
+                          (*values)[0], ",", (*values)[1], ",", (*values)[2]));
+}
+
 bool interrupted() { return stop_signal() != 0; }
 
 }  // namespace
 
-DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<std::string>& classes) {
+DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<std::string>& classes,
+                      int64_t class_count) {
   DatasetOptions options;
   options.dir = c.data_dir;
   options.limit_train = c.limit_train, options.limit_val = c.limit_val;
@@ -26,6 +34,7 @@ DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<
   options.fast_decode = c.fast_decode;
   options.val_labels = c.val_labels;
   options.class_names = classes;
+  options.class_count = class_count;
   options.mean = channels("--mean", c.mean);
   options.deviation = channels("--std", c.std);
   options.progress = [&](int64_t images, int64_t folders, int64_t of) {
@@ -34,6 +43,8 @@ DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<
   };
   DatasetPair data = open_dataset(c.dataset, options);
   console.clear_progress();
+  check_gray("--mean", options.mean, data.val->info());
+  check_gray("--std", options.deviation, data.val->info());
   for (const std::string& notice : data.notices) console.warn(notice);
   return data;
 }

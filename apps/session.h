@@ -39,8 +39,9 @@ struct Session {
 };
 
 /// Shows progress while class folders are read for the first time, and warns of what was left out. `classes`: names
-/// that the labels have to mean, in label order; empty: the data's own.
-DatasetPair open_data(const TrainConfig& config, Console& console, const std::vector<std::string>& classes = {});
+/// that the labels have to mean, in label order; empty: the data's own, of a list of numbers `class_count` or more.
+DatasetPair open_data(const TrainConfig& config, Console& console, const std::vector<std::string>& classes = {},
+                      int64_t class_count = 0);
 /// The model that the options describe, for `classes` and images of `channels`.
 std::shared_ptr<Module> build_model(const TrainConfig& config, int64_t classes, int64_t channels);
 /// Loader of the validation images: in order, unchanged, every one.

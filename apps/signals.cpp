@@ -16,6 +16,8 @@ namespace {
 // `timeout`, terminals that close and service managers send a signal twice, or two at once: that is one request.
 constexpr int64_t kOneRequest = 200'000'000;  // ns
 
+constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU};
+
 std::atomic<int> caught{0};
 std::atomic<bool> progress_drawn{false}, json_owed{false}, ending{false};
 std::atomic<int64_t> caught_at{0};
@@ -96,14 +98,14 @@ void end_on_signals(bool json) {
   json_owed = json;
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, end_now);
+  for (const int signal : kStopSignals) handle(signal, end_now);
 }
 
 void stdout_is_in_use() { json_owed = false; }
 
 void catch_stop_signals() {
   start_watchdog(answer_interrupted);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) handle(signal, remember_signal);
+  for (const int signal : kStopSignals) handle(signal, remember_signal);
 }
 
 int stop_signal() { return caught; }

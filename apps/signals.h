@@ -7,8 +7,8 @@
 
 namespace ntq::apps {
 
-/// For every command, first of all: PIPE and XFSZ are ignored; INT, TERM and HUP end it with 128 + signal and one line
-/// on stderr, with `json` also the object on stdout.
+/// For every command, first of all: PIPE and XFSZ are ignored; those that stop a run end it with 128 + signal and one
+/// line on stderr, with `json` also the object on stdout.
 void end_on_signals(bool json);
 /// From here on an answer may be half written: a signal adds nothing to stdout.
 void stdout_is_in_use();

@@ -8,6 +8,7 @@
 #include "apps/estimate.h"
 #include "apps/init.h"
 #include "apps/json.h"
+#include "apps/signals.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/train_loop.h"
@@ -74,6 +75,15 @@ void warn_if(Console& console, const std::string& text) {
   if (!text.empty()) console.warn(text);
 }
 
+/// The first steps of quantizers, and what they cost.
+void prepare_start(Session& session, const RunFolder& run, Console& console) try {
+  if (const auto scores = prepare_quantized_start(session, console)) {
+    write_file_atomically(run.file("start.json"), to_json(*scores).dump(2) + "\n");
+  }
+} catch (const LoadInterrupted&) {  // a stage before it is kept
+  throw Error("interrupted before the first step. Go on with: ntq-train --resume " + run.path, 128 + stop_signal());
+}
+
 /// Trains one run from where its folder stands: from nothing, from step 0, or from the middle.
 Json go_on(const RunFolder& run, const TrainConfig& config, const Data& data, Console& console) {
   const RunLock lock(run);
@@ -82,6 +92,7 @@ Json go_on(const RunFolder& run, const TrainConfig& config, const Data& data, Co
         concat(run.path, ": cannot be locked (", lock.missing(), "): see to it that no other ntq-train writes it"));
   }
   remove_stale_temporaries(run.path);
+  keep_options(run, config);
   std::optional<std::string> init = config.init;
   const bool resumed = run.has("last.bin");
   if (!resumed && config.two_stages()) init = finish_pretraining(run, config, data, console).file("last.bin");
@@ -92,9 +103,7 @@ Json go_on(const RunFolder& run, const TrainConfig& config, const Data& data, Co
   if (!resumed) {
     if (init) {
       print_init(console, init_from(session, *init), *init);
-      if (const auto scores = prepare_quantized_start(session, console)) {
-        write_file_atomically(run.file("start.json"), to_json(*scores).dump(2) + "\n");
-      }
+      prepare_start(session, run, console);
     }
     save_checkpoint(run.file("last.bin"), session);
   }
@@ -124,7 +133,7 @@ RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, co
     go_on(*stage, fp, data, console);
   } else {
     const std::string path = stage->file("last.bin");
-    warn_if(console, check_same_data(load_header(path).metadata, path, record_of(data.sets), data.may_differ));
+    warn_if(console, check_same_data(load_header(path).metadata, path, record_of(data.sets), data.may_differ, true));
   }
   return *stage;
 }

@@ -116,6 +116,12 @@ void check_not_skipped(const std::string& name, const Tensor& target, const Weig
 }  // namespace
 
 Weights read_public_weights(const TensorFile& file, const std::string& path) {
+  const auto exported = file.metadata.find("ntq.exported");
+  if (exported != file.metadata.end() && exported->second == "int8") {
+    throw CheckpointError(printable(path) +
+                          ": holds int8 codes, which are weights only times their steps; export the checkpoint "
+                          "with --quantized, or as it is");
+  }
   const std::vector<std::string> names = names_in(file);
   check_names(names, path);
   const std::string prefix = shared_prefix(names);
@@ -194,6 +200,7 @@ LoadReport load_weights(Module& model, Weights weights, const LoadOptions& o) {
                                    dtype_name(target.dtype()), " of ", o.model, ", found ", source.shape(), " ",
                                    dtype_name(source.dtype()), "; is it of another model?"));
     }
+    report.keeps_head = report.keeps_head || name.rfind(head, 0) == 0;
     copies.emplace_back(target, source);
     values.emplace_back(name, source);
     weights.tensors.erase(found);

@@ -35,6 +35,7 @@ struct LoadReport {
   std::vector<std::string> missing;    ///< other tensors that the file lacks: they keep their random start
   std::vector<std::string> left_over;  ///< tensors of the file that the model has no place for
   std::vector<std::string> notices;
+  bool keeps_head = false;  ///< the classifier is the file's
 };
 
 struct LoadOptions {

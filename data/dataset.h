@@ -73,6 +73,8 @@ struct DatasetOptions {
   /// What labels have to mean: classes in order, as a checkpoint has them. The data's own classes are matched by name;
   /// one that is not among these is a DataError. Empty: the data's own.
   std::vector<std::string> class_names = {};
+  /// Where these are empty: how many classes a list of numbers has at least, whether it names the last ones or not.
+  int64_t class_count = 0;
 
   // Of photographs (imagenet, folder):
   std::string protocol = "paper";  ///< or "field": data/crop.h

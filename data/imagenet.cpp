@@ -132,6 +132,14 @@ void notice_missing(const ImageFolder& data, const fs::path& root, std::vector<s
       concat(root.string(), ": no images of ", some_names(missing), " out of ", names.size(), " classes"));
 }
 
+/// The classes of a list of numbers, up to `count`; names stay as they are.
+void add_unseen_numbers(std::vector<std::string>& classes, int64_t count) {
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] != std::to_string(i)) return;
+  }
+  while (static_cast<int64_t>(classes.size()) < count) classes.push_back(std::to_string(classes.size()));
+}
+
 DatasetPair open(const std::string& name, const fs::path& root, const DatasetOptions& o) {
   check(o.image_size >= 8 && o.image_size <= 4096, "image_size is ", o.image_size, ", expected 8 to 4096");
   ImageFolderOptions how{.protocol = parse_protocol(o.protocol), .fast_decode = o.fast_decode};
@@ -142,7 +150,10 @@ DatasetPair open(const std::string& name, const fs::path& root, const DatasetOpt
   std::vector<std::string> classes = o.class_names;
   if (classes.empty() && trains) classes = train.labels.class_names;
   Split val = read_val(root / "val", classes, o, pair.notices);
-  if (classes.empty()) classes = val.labels.class_names;
+  if (classes.empty()) {
+    classes = val.labels.class_names;
+    if (o.val_labels) add_unseen_numbers(classes, o.class_count);
+  }
 
   DatasetInfo info;
   info.name = name;

@@ -58,13 +58,16 @@ class FileTable {
 struct Entry {
   std::string file, label;  ///< as the list has them; no file: the label of the next image
   int64_t line = 0;
+  std::vector<std::string> more = {};  ///< fields behind the label
 };
 
 /// Splits a line at `separator`; ' ' is any space, and there the file's name may have some of its own.
 Entry split(const ListLine& line, char separator, const FileTable& table, const std::string& where) {
   if (separator != ' ') {
-    const std::vector<std::string> fields = fields_of(line.text, separator);
-    return {normal_path(fields[0]), fields.size() > 1 ? fields[1] : "", line.number};
+    std::vector<std::string> fields = fields_of(line.text, separator);
+    Entry entry{normal_path(fields[0]), fields.size() > 1 ? fields[1] : "", line.number};
+    if (fields.size() > 2) entry.more.assign(fields.begin() + 2, fields.end());
+    return entry;
   }
   const std::string& text = line.text;
   Entry first;
@@ -128,7 +131,7 @@ Labels parse_label_list(const std::string& text, const std::string& path, const 
       continue;
     }
     const auto file = static_cast<size_t>(*file_of[i]);
-    const int32_t label = meaning.number(entries[i].label, where(entries[i].line));
+    const int32_t label = meaning.number(entries[i].label, entries[i].more, where(entries[i].line));
     if (out.labels[file] != -1 && out.labels[file] != label) {
       throw DataError(concat(path, ", lines ", line_of[file], " and ", entries[i].line, ": two labels for ",
                              files.name(*file_of[i]), ", ", out.class_names[static_cast<size_t>(out.labels[file])],

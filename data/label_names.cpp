@@ -34,7 +34,10 @@ bool has_digit(const std::string& text) {
 }  // namespace
 
 LabelNames::LabelNames(std::vector<std::string> classes) : names_(std::move(classes)) {
-  for (const std::string& name : names_) numbers_.emplace(name, static_cast<int32_t>(numbers_.size()));
+  for (const std::string& name : names_) {
+    numbers_.emplace(name, static_cast<int32_t>(numbers_.size()));
+    numbers_are_names_ = numbers_are_names_ || as_number(name);
+  }
 }
 
 LabelNames LabelNames::of_list(const std::vector<std::string>& labels, const std::string& path) {
@@ -60,7 +63,7 @@ LabelNames LabelNames::of_list(const std::vector<std::string>& labels, const std
 
 std::optional<int32_t> LabelNames::find_word(const std::string& word) const {
   if (const auto found = numbers_.find(word); found != numbers_.end()) return found->second;
-  const auto number = as_number(word);
+  const auto number = numbers_are_names_ ? std::nullopt : as_number(word);
   return number && *number < static_cast<int32_t>(names_.size()) ? number : std::nullopt;
 }
 
@@ -69,11 +72,35 @@ std::optional<int32_t> LabelNames::find(const std::string& text) const {
   return find_word(first_word(text));
 }
 
-int32_t LabelNames::number(const std::string& text, const std::string& where) const {
-  if (const auto found = find(text)) return *found;
-  throw DataError(concat(where, ": expected the name of a class, or its number from 0 to ", names_.size() - 1,
-                         " in their order, found '", text,
-                         "' (the ids of ILSVRC2012's own lists run from 1 and in another order)"));
+int32_t LabelNames::number(const std::string& text, const std::vector<std::string>& more,
+                           const std::string& where) const {
+  const auto found = find(text);
+  if (!found) {
+    throw DataError(
+        concat(where, ": expected the name of a class",
+               numbers_are_names_ ? " (classes are called by numbers here: their places are not taken)"
+                                  : concat(", or its number from 0 to ", names_.size() - 1, " in their order"),
+               ", found '", text, "'",
+               as_number(text) ? " (the ids of ILSVRC2012's own lists run from 1 and in another order)" : ""));
+  }
+  if (!find_word(text)) {
+    for (std::string rest = text; !rest.empty();) {
+      const std::string word = first_word(rest);
+      check_single(word, *found, where);
+      rest = trimmed(rest.substr(word.size()));
+    }
+  }
+  for (const std::string& field : more) check_single(field, *found, where);
+  return *found;
+}
+
+/// Boxes may follow a label, and labels of boxes of the same class.
+void LabelNames::check_single(const std::string& text, int32_t label, const std::string& where) const {
+  if (as_number(text)) return;
+  const auto other = numbers_.find(text);
+  if (other == numbers_.end() || other->second == label) return;
+  throw DataError(concat(where, ": two classes in one line, ", names_[static_cast<size_t>(label)], " and ", text,
+                         "; expected a file and its class"));
 }
 
 bool LabelNames::are_labels(const std::vector<ListLine>& lines, char separator) const {

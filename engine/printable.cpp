@@ -93,4 +93,13 @@ std::string printable_lines(std::string_view text) { return convert(text, true);
 
 std::string in_quotes(std::string_view text, size_t longest) { return '"' + printable(text, longest) + '"'; }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 }  // namespace ntq

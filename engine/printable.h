@@ -15,6 +15,8 @@ std::string printable_lines(std::string_view text);
 /// printable() in double quotes, for messages.
 std::string in_quotes(std::string_view text, size_t longest = 80);
 
+/// Whether all of the text is UTF-8.
+bool is_utf8(std::string_view text);
 /// Bytes of the UTF-8 character that `text` begins with; 0 when it begins with none.
 size_t utf8_length(std::string_view text);
 

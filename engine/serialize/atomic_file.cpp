@@ -83,7 +83,11 @@ std::string folder_of(const std::string& path) {
 std::string advice(int error, const std::string& folder) {
   switch (error) {
     case ENOENT:
-    case ENOTDIR: return concat("; create the folder ", folder, " first");
+    case ENOTDIR: {
+      std::error_code unknown;
+      if (std::filesystem::is_directory(folder, unknown)) return concat("; choose another folder than ", folder);
+      return concat("; create the folder ", folder, " first");
+    }
     case EACCES:
     case EPERM:
     case EROFS: return concat("; choose a folder that you may write to instead of ", folder);

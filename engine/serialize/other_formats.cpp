@@ -88,7 +88,12 @@ std::string what_text(std::string_view start, const std::string& path) {
   if (text.starts_with("version https://git-lfs")) {
     return "is a pointer of Git LFS, not the file itself; fetch it with: git lfs pull";
   }
-  if (!text.starts_with("{")) return {};
+  if (!text.starts_with("{")) {
+    const bool plain = std::all_of(start.begin(), start.begin() + static_cast<long>(std::min<size_t>(start.size(), 64)),
+                                   [](unsigned char c) { return std::isprint(c) != 0 || std::isspace(c) != 0; });
+    return plain && start.size() >= 10 ? "is a text file, no safetensors file; name the file that holds the weights"
+                                       : "";
+  }
   if (holds(start, "\"weight_map\"") || lower(path).ends_with(".index.json")) {
     return concat("is a list of shards: it says which files hold the weights and holds none itself; ",
                   "scripts/convert-weights joins them: scripts/convert-weights ", printable(path), " ",

@@ -64,6 +64,7 @@ TEST_CASE("options that another one overrides have no effect") {
   CHECK(idle({{"min_lr", 0.01}, {"sched", "cosine"}}).empty());
   CHECK(idle({{"no_decay_vectors", true}, {"weight_decay", 0}}) == Names{"--no-decay-vectors"});
   CHECK(idle({{"raw", true}}) == Names{"--raw"});
+  CHECK(idle({{"raw", true}, {"model_ema", 0.5}, {"bits", 4}}).empty());
 }
 
 TEST_CASE("a file of all options is no list of wishes") {

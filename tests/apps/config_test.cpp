@@ -156,6 +156,10 @@ TEST_CASE("wrong config files are refused") {
   };
   CHECK(contains(error(R"({"epoch": 3})"), "unknown key 'epoch'; did you mean 'epochs'?"));
   CHECK(contains(error(R"({"epochs": "3"})"), "'epochs': expected an integer, found \"3\""));
+  CHECK(contains(error(R"({"limit_train": 0})"), "--limit-train: expected 1 or more images, found 0"));
+  CHECK(contains(error(R"({"workers": -1})"), "--workers"));
+  CHECK(contains(error(R"({"mean": ""})"), "--mean"));
+  CHECK(contains(error(R"({"init": ""})"), "--init"));
   CHECK(contains(error(R"({"epochs": 3.5})"), "expected an integer"));
   CHECK(contains(error(R"({"epochs": 18446744073709551615})"), "expected an integer"));
   CHECK(contains(error(R"({"nesterov": 1})"), "expected true or false"));

@@ -83,6 +83,26 @@ TEST_CASE("--resume refuses other data and says what differs") {
   const Outcome meant = run(resume + " --allow-data-change");
   CHECK_MESSAGE(meant.code == 0, meant.err);
   CHECK(contains(meant.err, "goes on with other data"));
+  // What was trained on two data sets is nobody's first stage.
+  CHECK(contains(run("ntq-info " + stopped + "/last.bin").out, "the first epochs saw others"));
+  const Outcome next = run("ntq-train" + kModel + " --data-dir " + photos.path + " --bits 4 --output " + runs.path);
+  REQUIRE_MESSAGE(next.code == 0, next.err);
+  CHECK_MESSAGE(contains(next.out, "not taken: its first epochs saw other data"), next.out);
+}
+
+TEST_CASE("a run that goes on with its data in another place finds them there the next time, too") {
+  const TempFolder photos, runs;
+  const std::string stopped = stopped_run(photos, make_photos(photos, 4), runs);
+  const TempFolder moved;
+  fs::rename(photos / "train", moved / "train");
+  fs::rename(photos / "val", moved / "val");
+  CHECK(run("ntq-train --resume " + stopped).code == 3);
+  write_file(moved / "val/b/0.JPEG", "no image");
+  const std::string other = " --allow-data-change --max-bad-images 0 --data-dir " + moved.path;
+  CHECK(run("ntq-train --resume " + stopped + other).code == 3);  // stops again
+  CHECK(contains(read_file(stopped + "/config.json"), "\"data_dir\": \"" + moved.path + "\""));
+  const Outcome bare = run("ntq-train --allow-data-change --max-bad-images 1 --resume " + stopped);
+  CHECK_MESSAGE(bare.code == 0, bare.err);
 }
 
 TEST_CASE("a full-precision stage is reused for the same data only") {
@@ -97,6 +117,33 @@ TEST_CASE("a full-precision stage is reused for the same data only") {
   CHECK(
       contains(other.out, "folder-resnet20-fp is of the same recipe, but not taken: 8 training images there, 7 here"));
   CHECK(fs::exists(runs / "folder-resnet20-fp-2/result.json"));
+  // Its validation images matter no more.
+  fs::remove(one / "val/b/3.JPEG");
+  const Outcome fewer = run(train + first + "--first-last-bits 8");
+  CHECK_MESSAGE(fewer.code == 0, fewer.err);
+  CHECK(contains(fewer.out, "already there, " + runs / "folder-resnet20-fp"));
+}
+
+TEST_CASE("--init knows the classes and the preprocessing of a file, checkpoint or export, and says what it does not") {
+  const TempFolder photos, runs;
+  const std::string data = make_photos(photos, 4), checkpoint = runs / "folder-resnet20-fp/last.bin";
+  REQUIRE(run("ntq-train" + kModel + data + "--output " + runs.path).code == 0);
+  const std::string file = runs / "w.safetensors", bare = runs / "bare.safetensors";
+  REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
+  TensorFile without = load_tensors(checkpoint);
+  without.metadata.erase("ntq.data");
+  save_tensors(bare, without);
+  for (const char* part : {"train", "val"}) fs::rename(photos / part + "/b", photos / part + "/c");
+  const std::string again = "ntq-train" + kModel + data + "--mean 0,0,0 --output " + runs / "2 --init ";
+  for (const std::string& from : {checkpoint, file}) {
+    const Outcome outcome = run(again + from);
+    REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+    CHECK_MESSAGE(contains(outcome.out, "class 1 is 'b' there, 'c' here: the classifier starts anew"), outcome.out);
+    CHECK_MESSAGE(contains(outcome.out, "mean [0.485,0.456,0.406]"), outcome.out);
+  }
+  CHECK(contains(run(again + bare).out, "does not name its classes"));
+  CHECK(contains(run("ntq-eval " + bare + data).err, "does not name its classes"));
+  CHECK(contains(run("ntq-export " + bare + " " + runs / "x.safetensors").err, "does not name its classes"));
 }
 
 TEST_CASE("ntq-eval maps classes by name; exports keep classes and preprocessing") {
@@ -133,6 +180,33 @@ TEST_CASE("ntq-eval maps classes by name; exports keep classes and preprocessing
   REQUIRE_MESSAGE(of_export.code == 0, of_export.err);
   CHECK(loss(of_export.out) == loss(own));
   CHECK_FALSE(loss(run(eval + "--mean 0.5,0.5,0.5 --json").out) == loss(own));
+}
+
+TEST_CASE("an export of a network for gray images keeps its mean, too") {
+  const TempFolder data, runs;
+  const auto big_endian = [](std::initializer_list<int> numbers) {
+    std::string out;
+    for (const int n : numbers) out += {char(n >> 24), char(n >> 16), char(n >> 8), char(n)};
+    return out;
+  };
+  for (const std::string part : {"train", "t10k"}) {
+    std::string pixels(16 * 28 * 28, 'x'), labels(16, '\1');
+    for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<char>(i % 251);
+    write_file(data / (part + "-images-idx3-ubyte"), big_endian({2051, 16, 28, 28}) + pixels);
+    write_file(data / (part + "-labels-idx1-ubyte"), big_endian({2049, 16}) + labels);
+  }
+  const std::string from = " --threads 1 --data-dir " + data.path;
+  REQUIRE(run("ntq-train fashion-mnist resnet20 --batch-size 8 --epochs 1 --mean 0,0,0 --output " + runs.path + from)
+              .code == 0);
+  const std::string checkpoint = runs / "fashion-mnist-resnet20-fp/last.bin", file = runs / "w.safetensors";
+  REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
+  const auto score = [&](const std::string& of) {
+    const std::string out = run("ntq-eval " + of + from).out;
+    const size_t at = out.find("top-1");
+    REQUIRE(at != std::string::npos);
+    return out.substr(at, out.find('\n', at) - at);
+  };
+  CHECK(score(file) == score(checkpoint));
 }
 
 TEST_CASE("an export never replaces the checkpoint that it is made from") {

@@ -17,7 +17,8 @@ const Preprocessing kPrepared{.mean = {.485f, .456f, .406f},
                               .deviation = {.229f, .224f, .225f},
                               .image_size = 224,
                               .crop = "field",
-                              .stem = "imagenet"};
+                              .stem = "imagenet",
+                              .fast_decode = true};
 
 Metadata recorded() {
   Metadata metadata;
@@ -38,9 +39,10 @@ TEST_CASE("a data record comes back from the metadata as it was put there") {
   CHECK(prepared->crop == "field");
   CHECK(prepared->stem == "imagenet");
   CHECK(prepared->channels == 3);
+  CHECK(prepared->fast_decode);
   // Readable for others: decimals as they are written, names in order.
   CHECK(metadata.at("ntq.preprocessing") == R"({"mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"image_size":224,)"
-                                            R"("crop":"field","stem":"imagenet","channels":3})");
+                                            R"("crop":"field","stem":"imagenet","channels":3,"fast_decode":true})");
   CHECK(contains(metadata.at("ntq.data"), R"("classes":["cat","dog"])"));
 }
 
@@ -50,6 +52,12 @@ TEST_CASE("a damaged record is a checkpoint's fault, a missing one is not") {
   for (const char* text : {"", "{", "[]", "{}", "null", R"({"classes": "cat"})", R"({"classes": [1]})",
                            R"({"classes": ["cat"], "train": 3, "val": 4})"}) {
     CHECK_THROWS_AS(data_record({{"ntq.data", text}}, "a.bin"), ntq::CheckpointError);
+  }
+  for (const auto& [part, damage] : {std::pair{"224", "-5"}, {"0.229", "0"}, {"0.485", "7"}, {"field", "x"}}) {
+    std::string text = recorded().at("ntq.preprocessing");
+    text.replace(text.find(part), std::string(part).size(), damage);
+    CAPTURE(text);
+    CHECK_THROWS_AS(preprocessing_record({{"ntq.preprocessing", text}}, "a.bin"), ntq::CheckpointError);
   }
   for (const char* text : {"", "{}", R"({"mean": [], "std": [1]})", R"({"mean": [1,2,3,4], "std": [1]})"}) {
     CHECK_THROWS_AS(preprocessing_record({{"ntq.preprocessing", text}}, "a.bin"), ntq::CheckpointError);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/apps/tools.h"
+#include "tests/support/text.h"
 
 using namespace ntq::test;
 namespace fs = std::filesystem;
@@ -125,6 +126,9 @@ TEST_CASE("a resumed run keeps its recipe") {
   CHECK(epochs.err.find("'epochs' is 3 there, found 5") != std::string::npos);
   CHECK(run(resume + " --init x.bin").code == 2);
   CHECK(run("ntq-train --resume " + folder / "none").code == 4);
+  const Outcome file = run(resume + "/config.json");
+  CHECK(file.code == 4);
+  CHECK_MESSAGE(contains(file.err, "expected a run folder, found a file; name the folder"), file.err);
 
   const std::string config = read_file(folder / "run/config.json");
   std::string other = config;

@@ -82,6 +82,20 @@ TEST_CASE("each signal that asks to stop saves, and is told without the word err
   }
 }
 
+TEST_CASE("a signal between two stages: the first one is kept, and the line says how to go on") {
+  const TempFolder folder;
+  const std::string quantized = folder / "synthetic-resnet20-w4a4-ntq";
+  const pid_t child =
+      start("ntq-train" + kTiny + "--bits 4 --pretrain-epochs 1 --epochs 100000 --output " + folder.path);
+  for (int i = 0; i < 5000 && !fs::exists(folder / "synthetic-resnet20-fp/result.json"); ++i) {
+    std::this_thread::sleep_for(1ms);
+  }
+  kill(child, SIGTERM);
+  CHECK(finish(child) == 128 + SIGTERM);
+  const std::string log = read_file(quantized + "/log.txt");
+  CHECK_MESSAGE(contains(log, "Go on with: ntq-train --resume " + quantized), log);
+}
+
 TEST_CASE("signals that stop nothing, and signals that come twice at once") {
   // nohup: HUP is for others. In the background of a script INT is ignored, but kill -INT is meant.
   Endless run_of("trap '' HUP INT; ");
@@ -101,7 +115,7 @@ TEST_CASE("signals that stop nothing, and signals that come twice at once") {
 TEST_CASE("the other commands end with 128 + signal and a line; with --json an object") {
   const TempFolder folder;
   mkfifo((folder / "fifo").c_str(), 0600);
-  for (const int signal : {SIGTERM, SIGHUP}) {
+  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) {
     const pid_t child = child_of([&] {
       std::freopen((folder / "out").c_str(), "w", stdout);
       std::freopen((folder / "err").c_str(), "w", stderr);

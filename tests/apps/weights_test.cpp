@@ -166,3 +166,9 @@ TEST_CASE("written and read again: the same weights, for every family") {
     for (size_t i = 0; i < a.size(); ++i) REQUIRE(a[i].second.to_vector() == b[i].second.to_vector());
   }
 }
+
+TEST_CASE("int8 codes are refused with what to do: converted to floats they would be other weights") {
+  TensorFile file = named({"fc.bias"});
+  file.metadata["ntq.exported"] = "int8";
+  CHECK(contains(refusal(file), "times their steps"));
+}

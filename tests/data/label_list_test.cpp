@@ -71,6 +71,27 @@ TEST_CASE("what a list lacks or contradicts is said with its lines") {
   CHECK(contains(list_refusal(""), "found 0"));
 }
 
+TEST_CASE("a second class in a line is an error, boxes and texts are not") {
+  for (const std::string text : {
+           "a.jpg cat dog\n",
+           "a.jpg,cat,dog\nb c.JPEG,2\nd.png,1\n",
+           "a.jpg\t1\tcat\n",
+           "id,width,class\na,0,cat\nb c,0,Ankle boot\nd,0,dog\n",
+           "ImageId,PredictionString\na,cat 1 2 3 4 dog 5 6 7 8\nb c,2 1 2 3 4\nd,dog 1 2 3 4\n",
+       }) {
+    CAPTURE(text);
+    CHECK(contains(list_refusal(text), "two classes in one line"));
+  }
+  CHECK(list_labels("a.jpg,0,a cat,cat\nb c.JPEG,2,boots\nd.png,1,dog,\n") == kRight);
+}
+
+TEST_CASE("where classes are called by numbers, a number is a name and never a place") {
+  const std::vector<std::string> classes = {"1", "10", "2"};
+  CHECK(parse_list("a.jpg 10\nb c.JPEG 2\nd.png 1\n", classes).labels == std::vector<int32_t>{1, 2, 0});
+  CHECK(contains(list_refusal("a.jpg 0\nb c.JPEG 1\nd.png 2\n", classes), "classes are called by numbers here"));
+  CHECK(contains(list_refusal("0\n1\n2\n", classes), "classes are called by numbers here"));
+}
+
 TEST_CASE("entries without an image are counted") {
   const Labels found = parse_list("a.jpg cat\nb c.JPEG 2\nnone.jpg dog\nd.png dog\nmore.jpg whatever\n");
   CHECK(found.labels == kRight);
@@ -98,7 +119,7 @@ TEST_CASE("without classes the list's own names are sorted, and numbers are as t
   CHECK(numbers.labels == std::vector<int32_t>{1, 5, 0});
   CHECK(parse_list("3\n1\n2\n", {}).labels == std::vector<int32_t>{3, 1, 2});
   CHECK(
-      parse_list("ImageId,PredictionString\na,cat 1 2 3 4\nb c,dog 1 2 3 4\nd,cat 1 1 1 1 dog 2 2 2 2\n", {}).labels ==
+      parse_list("ImageId,PredictionString\na,cat 1 2 3 4\nb c,dog 1 2 3 4\nd,cat 1 1 1 1 cat 2 2 2 2\n", {}).labels ==
       std::vector<int32_t>{0, 1, 0});
   CHECK(contains(list_refusal("2000000000\n1\n2\n", {}), "expected below"));
 }

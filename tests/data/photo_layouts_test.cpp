@@ -95,6 +95,10 @@ TEST_CASE("the flat val folder alone") {
       contains(error_of<DataError>([&] { open_dataset("folder", o); }), "list, line 1: expected the name of a class"));
   o.class_names.clear();
   CHECK(open_dataset("folder", o).val->info().class_names == Names{"0", "1", "2", "3"});
+  o.class_count = 6;  // a network has more classes than the list has images of
+  CHECK(open_dataset("folder", o).val->info().classes == 6);
+  write_text(at, "list", "emu.jpg emu\ndog.jpg dog\ncat.jpg cat\n");
+  CHECK(open_dataset("folder", o).val->info().class_names == Names{"cat", "dog", "emu"});
 }
 
 TEST_CASE("class folders are matched by name with the classes that labels have to mean") {

@@ -5,6 +5,12 @@
 
 using namespace ntq;
 
+TEST_CASE("text is UTF-8 or it is not") {
+  CHECK(ntq::is_utf8(""));
+  CHECK(ntq::is_utf8("a\u00fc\U0001f600"));
+  for (const char* text : {"\xfc", "a\xc3", "\xed\xa0\x80"}) CHECK_FALSE(ntq::is_utf8(text));
+}
+
 TEST_CASE("printable: plain text of any language stays as it is") {
   for (const char* text : {"", "conv1.weight", "\u00fcn\u00ef", "\u65e5\u672c", "\U0001f600", "C:\\x", "a b", "\"'"}) {
     CHECK(printable(text) == text);

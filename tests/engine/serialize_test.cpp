@@ -111,6 +111,11 @@ TEST_CASE("write: a folder that is missing, a file where a folder should be, a f
   const std::string missing = checkpoint_error([&] { save_tensors(folder / "no/a.bin", small_file()); });
   CHECK(contains(missing, folder / "no/a.bin"));
   CHECK(contains(missing, "create the folder " + (folder / "no")));
+  // A folder in which nothing can be made.
+  if (std::filesystem::is_directory("/proc")) {
+    CHECK(contains(checkpoint_error([&] { save_tensors("/proc/none", small_file()); }),
+                   "choose another folder than /proc"));
+  }
   write_file_atomically(folder / "file", "text");
   CHECK(contains(checkpoint_error([&] { write_file_atomically(folder / "file/a", "text"); }), "file/a"));
   CHECK(contains(checkpoint_error([&] { write_file_atomically(folder.str(), "text"); }), "regular file"));
