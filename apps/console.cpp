@@ -1,6 +1,8 @@
 #include "apps/console.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +30,16 @@ bool wants_color() {
   return (off == nullptr || *off == '\0') && term != nullptr && std::strcmp(term, "dumb") != 0;
 }
 
+/// A pipe without a reader would hold the program up.
+std::FILE* open_log(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) == 0 && (S_ISFIFO(found.st_mode) || S_ISSOCK(found.st_mode))) {
+    throw CheckpointError(path + ": cannot open the log for writing: it is a pipe or a socket, not a file; remove it");
+  }
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0666);
+  return file < 0 ? nullptr : fdopen(file, "a");
+}
+
 }  // namespace
 
 Console::Console(bool quiet, bool to_stderr)
@@ -43,7 +55,7 @@ Console::~Console() {
 
 void Console::log_to(const std::string& path) {
   if (log_ != nullptr && std::fclose(log_) != 0) log_failed();
-  log_ = path.empty() ? nullptr : std::fopen(path.c_str(), "ae");
+  log_ = path.empty() ? nullptr : open_log(path);
   if (log_ == nullptr && !path.empty()) {
     throw CheckpointError(concat(path, ": cannot open the log for writing: ", std::strerror(errno)));
   }

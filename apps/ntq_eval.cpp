@@ -1,5 +1,6 @@
 // ntq-eval: accuracy and per-layer quantization figures of a checkpoint.
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -246,6 +247,12 @@ void run(const EvalOptions& o) {
       },
       o.logits ? [&](const Tensor& values, const Tensor& labels) { logits.add(values, labels); } : LogitsHook());
   if (o.logits) logits.save(*o.logits);
+  // An accuracy of such outputs would say nothing.
+  if (!std::isfinite(scores.loss())) {
+    throw CheckpointError(concat(o.checkpoint,
+                                 ": the network's outputs are not finite numbers, so there is no accuracy; ",
+                                 "its weights are damaged, or a training diverged"));
+  }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double speed = static_cast<double>(scores.images) / seconds;
   for (const std::string& bad : loader->bad_images()) console.warn("left out: " + bad);

@@ -10,12 +10,12 @@
 namespace ntq {
 namespace {
 
-struct Entry {
+struct Source {
   const char* name;
   DatasetPair (*open)(const OpenRequest&);
 };
 
-constexpr Entry kEntries[] = {
+constexpr Source kEntries[] = {
     {"cifar10", open_cifar10},   {"cifar100", open_cifar100}, {"fashion-mnist", open_fashion_mnist},
     {"imagenet", open_imagenet}, {"folder", open_folder},     {"synthetic", open_synthetic},
 };
@@ -73,7 +73,7 @@ DatasetPair open_dataset(const std::string& name, std::optional<std::string> dir
 DatasetPair open_dataset(const std::string& name, const DatasetOptions& options) {
   check_options(options);
   std::string known;
-  for (const Entry& entry : kEntries) {
+  for (const Source& entry : kEntries) {
     if (name == entry.name) {
       DatasetPair pair = entry.open({data_root(options.dir), options});
       if (options.mean || options.deviation) {
@@ -90,7 +90,7 @@ DatasetPair open_dataset(const std::string& name, const DatasetOptions& options)
 
 std::vector<std::string> dataset_names() {
   std::vector<std::string> names;
-  for (const Entry& entry : kEntries) names.emplace_back(entry.name);
+  for (const Source& entry : kEntries) names.emplace_back(entry.name);
   return names;
 }
 

@@ -135,7 +135,8 @@ ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name
   check_before(bytes, name);  // it reads tables on its way to the size
   int width = 0, height = 0, channels = 0;
   if (stbi_info_from_memory(bytes.data(), length(bytes, name), &width, &height, &channels) == 0) {
-    throw DataError(name + ": expected a JPEG, PNG or BMP image, found something else");
+    const char* why = stbi_failure_reason();
+    throw DataError(concat(name, ": the image's header cannot be read: ", why != nullptr ? why : "unknown reason"));
   }
   return {height, width};
 }

@@ -207,3 +207,22 @@ TEST_CASE("checkpoint damage: bytes of the header changed at random") {
   CHECK(times_read > 0);
   CHECK(times_refused > 50);
 }
+
+TEST_CASE("checkpoint damage: values so large that outputs are no numbers give no accuracy") {
+  const TempFolder folder;
+  for (const char* name : {"bn1.weight", "layer3.2.bn2.bias"}) {
+    TensorFile file = whole();
+    bool found = false;
+    for (auto& [other, changed] : file.tensors) {
+      if (other != name) continue;
+      changed = Tensor::full(changed.shape(), 3e38f);
+      found = true;
+    }
+    REQUIRE(found);
+    save_tensors(folder / "a.bin", file);
+    const auto eval = ntq::test::run("ntq-eval --limit-val 8 --json " + folder / "a.bin");
+    CHECK_MESSAGE(eval.code == 4, name, eval.out, eval.err);
+    CHECK(eval.err.find("no accuracy") != std::string::npos);
+    CHECK(parse_json(eval.out, "")["exit_code"] == 4);
+  }
+}

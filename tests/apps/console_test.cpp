@@ -3,11 +3,13 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "apps/text.h"
+#include "engine/check.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
 
@@ -101,4 +103,17 @@ TEST_CASE("names that are no UTF-8: shown, replaced in JSON, refused where they 
   CHECK(train.code == 2);
   CHECK(contains(train.err, "\\xfc"));
   CHECK(run("ntq-train cifar10 '\xfc'").code == 2);
+}
+
+TEST_CASE("a log that is a named pipe is refused, not waited for") {
+  const TempFolder folder;
+  REQUIRE(mkfifo((folder / "log.txt").c_str(), 0600) == 0);
+  Console console(true, true);
+  std::string error;
+  try {
+    console.log_to(folder / "log.txt");
+  } catch (const ntq::CheckpointError& refused) {
+    error = refused.what();
+  }
+  CHECK_MESSAGE(contains(error, "log.txt: cannot open the log for writing: it is a pipe"), error);
 }

@@ -200,10 +200,19 @@ TEST_CASE("a place that cannot be written to gives one clear error") {
   const TempFolder folder;
   write_file(folder / "file", "");
   CHECK_THROWS_AS(create_run(config(folder / "file", 32)), ntq::CheckpointError);
-  if (geteuid() == 0) return;  // root may write anywhere
   std::filesystem::create_directory(folder / "locked");
+  chmod(folder.path.c_str(), 0755);
   chmod((folder / "locked").c_str(), 0555);
-  CHECK_THROWS_AS(create_run(config(folder / "locked", 32)), ntq::CheckpointError);
+  const bool root = geteuid() == 0;  // root writes anywhere: become nobody for a moment
+  if (root) REQUIRE(seteuid(65534) == 0);
+  std::string error;
+  try {
+    create_run(config(folder / "locked", 32));
+  } catch (const ntq::CheckpointError& refused) {
+    error = refused.what();
+  }
+  if (root) REQUIRE(seteuid(0) == 0);
+  CHECK_MESSAGE(error.find("ermission denied") != std::string::npos, error);
 }
 
 TEST_CASE("two processes cannot write one run") {

@@ -3,8 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
+#include <mutex>
 #include <new>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/backend/cpu/idle_threads.h"
@@ -31,6 +35,32 @@ TEST_CASE("parallel_for runs every task once, on any number of threads") {
       for (const auto& n : runs) REQUIRE(n == 1);
     }
   }
+}
+
+TEST_CASE("tasks that take less than waking a thread run on the caller, others on all threads") {
+  const Threads use(2);
+  const auto threads_of = [](int64_t count, int64_t work) {
+    std::mutex mutex;
+    std::set<std::thread::id> seen;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    const auto task = [&](int64_t) {
+      std::unique_lock lock(mutex);
+      seen.insert(std::this_thread::get_id());
+      // Long enough for the other thread to come, if it does.
+      while (work > 1000 && seen.size() < 2 && std::chrono::steady_clock::now() < until) {
+        lock.unlock();
+        std::this_thread::yield();
+        lock.lock();
+      }
+    };
+    cpu::parallel_for(count, work, task);
+    if (work <= 1000) CHECK(seen == std::set{std::this_thread::get_id()});
+    return seen.size();
+  };
+  CHECK(threads_of(100, 1000) == 1);
+  CHECK(threads_of(100, 0) == 1);
+  CHECK(threads_of(100, 1000000) == 2);
+  CHECK(threads_of(2, int64_t{1} << 62) == 2);
 }
 
 TEST_CASE("what a task throws comes out, of several the one of the lowest index, and the threads go on") {

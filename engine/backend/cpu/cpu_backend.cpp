@@ -16,7 +16,7 @@ constexpr int64_t kGrain = int64_t{1} << 15;  // elements a task takes of an ele
 template <class Kernel>
 double chunked_sum(int64_t n, Kernel&& kernel) {
   std::vector<double> partial(static_cast<size_t>((n + kGrain - 1) / kGrain));
-  parallel_ranges(n, kGrain,
+  parallel_ranges(n, kGrain, 1,
                   [&](int64_t b, int64_t e) { partial[static_cast<size_t>(b / kGrain)] = kernel(b, e - b); });
   double total = 0;
   for (const double part : partial) total += part;
@@ -34,27 +34,27 @@ void CpuBackend::copy(void* to, const void* from, size_t bytes) {
 }
 
 void CpuBackend::fill(float* y, float value, int64_t n) {
-  parallel_ranges(n, kGrain, [=](int64_t b, int64_t e) { std::fill(y + b, y + e, value); });
+  parallel_ranges(n, kGrain, 1, [=](int64_t b, int64_t e) { std::fill(y + b, y + e, value); });
 }
 
 void CpuBackend::scale(const float* x, float alpha, float* y, int64_t n) {
-  parallel_ranges(n, kGrain, [=, this](int64_t i, int64_t e) { k_.scale(x + i, alpha, y + i, e - i); });
+  parallel_ranges(n, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.scale(x + i, alpha, y + i, e - i); });
 }
 void CpuBackend::axpy(float alpha, const float* x, float* y, int64_t n) {
-  parallel_ranges(n, kGrain, [=, this](int64_t i, int64_t e) { k_.axpy(alpha, x + i, y + i, e - i); });
+  parallel_ranges(n, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.axpy(alpha, x + i, y + i, e - i); });
 }
 void CpuBackend::relu(const float* x, float* y, int64_t n) {
-  parallel_ranges(n, kGrain, [=, this](int64_t i, int64_t e) { k_.relu(x + i, y + i, e - i); });
+  parallel_ranges(n, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.relu(x + i, y + i, e - i); });
 }
 void CpuBackend::relu_grad(const float* y, const float* dy, float* dx, int64_t n) {
-  parallel_ranges(n, kGrain, [=, this](int64_t i, int64_t e) { k_.relu_grad(y + i, dy + i, dx + i, e - i); });
+  parallel_ranges(n, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.relu_grad(y + i, dy + i, dx + i, e - i); });
 }
 
 void CpuBackend::sum_rows(const float* x, float* y, int64_t rows, int64_t channels) {
   const int64_t grain = std::max<int64_t>(16, kGrain / std::max<int64_t>(channels, 1));
   const int64_t chunks = (rows + grain - 1) / grain;
   Scratch partial(*this, chunks * channels);
-  parallel_for(chunks, [&](int64_t i) {
+  parallel_for(chunks, grain * channels, [&](int64_t i) {
     k_.sum_rows(x + i * grain * channels, partial.data() + i * channels, std::min(grain, rows - i * grain), channels);
   });
   k_.sum_rows(partial.data(), y, chunks, channels);
@@ -73,7 +73,8 @@ bool CpuBackend::all_finite(const float* x, int64_t n) {
 
 void CpuBackend::quantize(const float* x, const float* step, QuantRange range, const QuantNoise& noise, float* y,
                           int64_t n) {
-  parallel_ranges(n, kGrain, [&, s = *step](int64_t b, int64_t e) { k_.quantize(x, s, range, noise, y, b, e); });
+  const int64_t work = noise.c == 0 ? 1 : 16;
+  parallel_ranges(n, kGrain, work, [&, s = *step](int64_t b, int64_t e) { k_.quantize(x, s, range, noise, y, b, e); });
 }
 
 void CpuBackend::quantize_grad(const float* x, const float* step, QuantRange range, float grad_scale, const float* dy,
@@ -84,7 +85,7 @@ void CpuBackend::quantize_grad(const float* x, const float* step, QuantRange ran
 }
 
 void CpuBackend::quantize_codes(const float* x, const float* step, QuantRange range, int32_t* codes, int64_t n) {
-  parallel_ranges(n, kGrain,
+  parallel_ranges(n, kGrain, 1,
                   [&, s = *step](int64_t b, int64_t e) { k_.quantize_codes(x + b, s, range, codes + b, e - b); });
 }
 
@@ -93,10 +94,10 @@ double CpuBackend::quantize_error(const float* x, float step, QuantRange range, 
 }
 
 void CpuBackend::adam_step(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n) {
-  parallel_ranges(n, kGrain, [&](int64_t b, int64_t e) { k_.adam(update, w + b, g + b, m + b, v + b, e - b); });
+  parallel_ranges(n, kGrain, 3, [&](int64_t b, int64_t e) { k_.adam(update, w + b, g + b, m + b, v + b, e - b); });
 }
 void CpuBackend::sgd_step(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n) {
-  parallel_ranges(n, kGrain, [&](int64_t b, int64_t e) { k_.sgd(update, w + b, g + b, m + b, e - b); });
+  parallel_ranges(n, kGrain, 1, [&](int64_t b, int64_t e) { k_.sgd(update, w + b, g + b, m + b, e - b); });
 }
 
 std::unique_ptr<CpuBackend> make_cpu_backend(const std::string& isa) {

@@ -11,6 +11,8 @@
 namespace ntq::cpu {
 namespace {
 
+constexpr int64_t kProducts = 16;  // that take the time of one float in a simple loop, at the least
+
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Few input channels (an image): one row of all taps per pixel, so that the inner loop is long enough.
@@ -69,7 +71,7 @@ std::vector<Tap> forward_taps(const ConvGeometry& g) {
 /// packed {panels of out, taps, in, panel} with weight(tap, in channel, first out channel, n, to) filling n values.
 template <class Weight>
 void pack(int64_t out, int64_t taps, int64_t in, int64_t panel, float* packed, const Weight& weight) {
-  parallel_for(ceil_div(out, panel) * taps, [&](int64_t i) {
+  parallel_for(ceil_div(out, panel) * taps, 4 * in * panel, [&](int64_t i) {
     const int64_t o = i / taps * panel, n = std::min(panel, out - o);
     float* to = packed + i * in * panel;
     for (int64_t c = 0; c < in; ++c, to += panel) {
@@ -86,7 +88,8 @@ void run_product(const Kernels& k, const GatherProduct& p) {
   const int64_t block = k.tile_rows * 16;
   const int64_t groups = std::min(panels, std::max<int64_t>(1, 16 / std::max<int64_t>(1, ceil_div(rows, block))));
   const int64_t per_group = ceil_div(panels, groups), row_tasks = ceil_div(rows, block);
-  parallel_for(row_tasks * groups, [&](int64_t i) {
+  const int64_t products = std::min(block, rows) * per_group * k.panel * p.tap_count * p.x_c;
+  parallel_for(row_tasks * groups, products / kProducts, [&](int64_t i) {
     const int64_t row = i / groups * block, panel = i % groups * per_group;
     if (panel < panels)
       k.gather_product(p, row, std::min(rows, row + block), panel, std::min(panels, panel + per_group));
@@ -175,7 +178,7 @@ void CpuBackend::conv2d_grad_weight(const ConvGeometry& geometry, const float* d
   const int64_t groups = std::clamp<int64_t>(32 / parts, 1, std::max<int64_t>(1, g.out_c / 32));
   const int64_t part_rows = ceil_div(ceil_div(rows, parts), 128) * 128;
   Scratch sums(*this, parts * size);
-  parallel_for(parts * groups, [&](int64_t i) {
+  parallel_for(parts * groups, std::min(part_rows, rows) * size / groups / kProducts, [&](int64_t i) {
     const int64_t part = i / groups, group = i % groups;
     const int64_t co = g.out_c * group / groups, co_end = g.out_c * (group + 1) / groups;
     float* acc = sums.data() + part * size;
@@ -184,7 +187,7 @@ void CpuBackend::conv2d_grad_weight(const ConvGeometry& geometry, const float* d
     const int64_t begin = std::min(rows, part * part_rows);
     k_.gather_outer(p, begin, std::min(rows, begin + part_rows), co, co_end, acc, scratch.data());
   });
-  parallel_for(g.out_c, [&](int64_t co) {
+  parallel_for(g.out_c, parts * filter, [&](int64_t co) {
     float* total = sums.data() + co * filter;
     for (int64_t part = 1; part < parts; ++part) k_.axpy(1.0f, total + part * size, total, filter);
     for (int64_t t = 0; t < tap_count; ++t) {

@@ -16,7 +16,7 @@ int64_t chunk_rows(int64_t channels) { return std::max<int64_t>(8, 16384 / std::
 void CpuBackend::batch_norm_stats(const float* x, int64_t rows, int64_t channels, float* mean, float* var) {
   const int64_t step = chunk_rows(channels), chunks = (rows + step - 1) / step;
   Scratch means(*this, chunks * channels), m2s(*this, chunks * channels);
-  parallel_for(chunks, [&](int64_t i) {
+  parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
     k_.norm_chunk(x + i * step * channels, std::min(step, rows - i * step), channels, means.data() + i * channels,
                   m2s.data() + i * channels);
   });
@@ -39,14 +39,14 @@ void CpuBackend::batch_norm_apply(const float* x, const float* mean, const float
                                   const float* beta, const float* residual, bool relu, int64_t rows, int64_t channels,
                                   float* y) {
   const NormArgs a{x, nullptr, nullptr, mean, inv_std, gamma, beta, residual, relu, channels};
-  parallel_ranges(rows, chunk_rows(channels), [&](int64_t b, int64_t e) { k_.norm_apply(a, b, e, y); });
+  parallel_ranges(rows, chunk_rows(channels), channels, [&](int64_t b, int64_t e) { k_.norm_apply(a, b, e, y); });
 }
 
 void CpuBackend::norm_grad(const NormArgs& args, bool frozen, int64_t rows, float* dx, float* dgamma, float* dbeta,
                            float* d_residual) {
   const int64_t channels = args.channels, step = chunk_rows(channels), chunks = (rows + step - 1) / step;
   Scratch sums(*this, chunks * channels), sums_x(*this, chunks * channels);
-  parallel_for(chunks, [&](int64_t i) {
+  parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
     k_.norm_grad_sums(args, i * step, std::min(rows, (i + 1) * step), sums.data() + i * channels,
                       sums_x.data() + i * channels, d_residual);
   });
@@ -63,7 +63,7 @@ void CpuBackend::norm_grad(const NormArgs& args, bool frozen, int64_t rows, floa
     mean_dy[static_cast<size_t>(c)] = static_cast<float>(s / static_cast<double>(rows));
     mean_dy_x[static_cast<size_t>(c)] = static_cast<float>(q / static_cast<double>(rows));
   }
-  parallel_ranges(rows, step,
+  parallel_ranges(rows, step, 2 * channels,
                   [&](int64_t b, int64_t e) { k_.norm_grad_apply(args, b, e, mean_dy.data(), mean_dy_x.data(), dx); });
 }
 

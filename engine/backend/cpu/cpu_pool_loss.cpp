@@ -86,7 +86,8 @@ void CpuBackend::avg_pool_grad(const PoolGeometry& g, const float* dy, float* dx
 double CpuBackend::softmax_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
                                          float smoothing, float* dlogits) {
   std::vector<double> losses(static_cast<size_t>(rows));
-  parallel_ranges(rows, 64, [&](int64_t begin, int64_t end) {
+  // Two exponentials in float64 for each class.
+  parallel_ranges(rows, 64, 64 * classes, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const float* z = logits + r * classes;
       double top = static_cast<double>(z[0]), total = 0, mean = 0;

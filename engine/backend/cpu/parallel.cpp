@@ -16,6 +16,8 @@
 namespace ntq::cpu {
 namespace {
 
+constexpr int64_t kAlone = int64_t{1} << 18;  // floats of a simple loop: some 25 us, as long as threads take to wake
+
 std::atomic<int>& count() {
   static std::atomic<int> value{std::max(1, omp_get_max_threads())};
   return value;
@@ -94,8 +96,18 @@ void parallel_for(int64_t tasks, const std::function<void(int64_t)>& task) {
   error.rethrow();
 }
 
+void parallel_for(int64_t tasks, int64_t work, const std::function<void(int64_t)>& task) {
+  if (tasks > kAlone / std::max<int64_t>(work, 1)) return parallel_for(tasks, task);
+  for (int64_t i = 0; i < tasks; ++i) task(i);
+}
+
+void parallel_ranges(int64_t n, int64_t grain, int64_t work, const std::function<void(int64_t, int64_t)>& range) {
+  parallel_for((n + grain - 1) / grain, grain * work,
+               [&](int64_t i) { range(i * grain, std::min(n, (i + 1) * grain)); });
+}
+
 void parallel_ranges(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& range) {
-  parallel_for((n + grain - 1) / grain, [&](int64_t i) { range(i * grain, std::min(n, (i + 1) * grain)); });
+  parallel_ranges(n, grain, kAlone + 1, range);
 }
 
 }  // namespace ntq::cpu

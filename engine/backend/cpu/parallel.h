@@ -17,7 +17,12 @@ void use_cpus_of_process();
 /// above it may have been left out. Throws DeviceError when the system has no more threads.
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task);
 
-/// Runs range(begin, end) over pieces of [0, n) of `grain` elements.
+/// The same for tasks that may be short: `work` is about how many floats a simple loop passes over in the time of one.
+/// Where all together take no longer than other threads take to wake, the caller runs them alone.
+void parallel_for(int64_t count, int64_t work, const std::function<void(int64_t)>& task);
+
+/// Runs range(begin, end) over pieces of [0, n) of `grain` elements, each of the given work.
+void parallel_ranges(int64_t n, int64_t grain, int64_t work, const std::function<void(int64_t, int64_t)>& range);
 void parallel_ranges(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& range);
 
 }  // namespace ntq::cpu

@@ -86,15 +86,21 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 }
 /// Where v is not a number the result is v.
 [[maybe_unused]] inline Vec clamp(Vec v, Vec low, Vec high) {
+#if defined(NTQ_ISA_avx512)  // masked for g++ 12, as above; both give their second operand where one is not a number
+  return _mm512_maskz_min_ps(0xffff, high, _mm512_maskz_max_ps(0xffff, low, v));
+#elif defined(NTQ_ISA_avx2)
+  return _mm256_min_ps(high, _mm256_max_ps(low, v));
+#else
   v = select(v < low, low, v);
   return select(v > high, high, v);
+#endif
 }
 [[maybe_unused]] inline Vec absolute(Vec v) {
   return reinterpret_cast<Vec>(reinterpret_cast<VecI>(v) & (VecI{} + 0x7fffffff));
 }
 constexpr float kLargest = 0x1.fffffep127f;  // of the finite numbers
-/// v where `of` is finite, else not a number.
-[[maybe_unused]] inline Vec where_finite(Vec of, Vec v) { return select(absolute(of) <= splat(kLargest), v, of - of); }
+/// v where `of` is finite, else not a number. A v of -0 becomes 0.
+[[maybe_unused]] inline Vec where_finite(Vec of, Vec v) { return v + (of - of); }
 /// Nearest integer, ties to even; exact for |v| < 2^22.
 [[maybe_unused]] inline Vec round_even(Vec v) {
   const Vec magic = splat(12582912.0f);  // 1.5 * 2^23
