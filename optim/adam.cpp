@@ -5,12 +5,6 @@
 #include "engine/backend/backend.h"
 
 namespace ntq {
-namespace {
-
-bool not_negative(float value) { return std::isfinite(value) && value >= 0.0f; }
-
-}  // namespace
-
 Adam::Adam(const std::vector<Parameter>& parameters, const AdamOptions& options) : options_(options) {
   check(not_negative(options.beta1) && options.beta1 < 1.0f && not_negative(options.beta2) && options.beta2 < 1.0f,
         "Adam: beta1 and beta2 must be in [0, 1), found ", options.beta1, " and ", options.beta2);

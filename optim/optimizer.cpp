@@ -36,6 +36,8 @@ NamedTensors OptimizerSet::state_dict() const {
   return out;
 }
 
+bool not_negative(float value) { return std::isfinite(value) && value >= 0.0f; }
+
 std::vector<Parameter> parameters_of(const std::vector<Parameter>& parameters, const std::string& optimizer) {
   std::vector<Parameter> out;
   for (const Parameter& p : parameters) {
@@ -57,8 +59,8 @@ void check_parameters(const char* who, const std::vector<Parameter>& parameters)
     const auto [other, fresh] = seen.emplace(value.id(), name);
     check(fresh, who, ": \"", name, "\" and \"", other->second, "\" are one tensor, give it once");
     check(names.insert(name).second, who, ": two parameters are named \"", name, "\"");
-    check(std::isfinite(traits.lr_scale) && traits.lr_scale >= 0 && !std::isnan(traits.floor), who, ": parameter \"",
-          name, "\": its factor on the learning rate must be finite and at least 0, found ", traits.lr_scale,
+    check(not_negative(traits.lr_scale) && !std::isnan(traits.floor), who, ": parameter \"", name,
+          "\": its factor on the learning rate must be finite and at least 0, found ", traits.lr_scale,
           ", its floor a number, found ", traits.floor);
   }
 }

@@ -42,6 +42,8 @@ class OptimizerSet : public Optimizer {
   std::map<std::string, std::unique_ptr<Optimizer>> others_;
 };
 
+/// Finite and at least 0: what a rate has to be.
+bool not_negative(float value);
 /// Those of `parameters` whose traits name this optimizer.
 std::vector<Parameter> parameters_of(const std::vector<Parameter>& parameters, const std::string& optimizer);
 /// The same parameters, those of one axis (biases, batch norm) without weight decay.

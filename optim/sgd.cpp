@@ -1,16 +1,8 @@
 #include "optim/sgd.h"
 
-#include <cmath>
-
 #include "engine/backend/backend.h"
 
 namespace ntq {
-namespace {
-
-bool not_negative(float value) { return std::isfinite(value) && value >= 0.0f; }
-
-}  // namespace
-
 Sgd::Sgd(const std::vector<Parameter>& parameters, const SgdOptions& options) : options_(options) {
   check(not_negative(options.momentum) && options.momentum < 1.0f, "Sgd: momentum must be in [0, 1), found ",
         options.momentum);

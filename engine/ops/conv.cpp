@@ -3,11 +3,10 @@
 #include <algorithm>
 
 #include "engine/backend/backend.h"
+#include "engine/ops/limits.h"
 
 namespace ntq {
 namespace {
-
-constexpr int64_t kFarthest = int64_t{1} << 30;  // stride and padding, in pixels: sums of them stay far from overflow
 
 /// Refuses what nobody can compute, before sizes of patches and packed filters overflow.
 void check_work(const char* op, const ConvGeometry& g) {

@@ -1,11 +1,10 @@
 #include "engine/ops/pool.h"
 
 #include "engine/backend/backend.h"
+#include "engine/ops/limits.h"
 
 namespace ntq {
 namespace {
-
-constexpr int64_t kFarthest = int64_t{1} << 30;  // kernel and stride, in pixels: sums of them stay far from overflow
 
 PoolGeometry geometry(const char* op, const Tensor& x, const PoolOptions& o) {
   check(x.shape().rank() == 4, op, ": expected images {N,H,W,C}, found ", x.shape());

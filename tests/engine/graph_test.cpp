@@ -122,7 +122,9 @@ TEST_CASE("every op is one node of its name, with what a reader has to know") {
                   return custom_grad(
                       {"mine"}, {x}, [&] { return neg(neg(x)); }, [](const Tensor& g) { return std::vector{g}; });
                 }}}};
-  for (const auto& [name, op] : ops) {
+  for (const auto& entry : ops) {
+    const std::string& name = entry.first;
+    const auto& op = entry.second;
     CAPTURE(name);
     const Graph g = graph_of(op.first, op.second);
     REQUIRE(g.nodes.size() == 1);

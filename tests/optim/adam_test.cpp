@@ -5,23 +5,13 @@
 #include <limits>
 
 #include "engine/backend/cpu/cpu_backend.h"
+#include "tests/optim/by_hand.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
 using ntq::test::check_close;
-
-namespace {
-
-Tensor parameter(std::initializer_list<float> values) {
-  return Tensor::from({static_cast<int64_t>(values.size())}, values).set_requires_grad(true);
-}
-
-void step_with(Optimizer& adam, Tensor& w, std::initializer_list<float> grad, float lr) {
-  w.set_grad(Tensor::from(w.shape(), grad));
-  adam.step(lr);
-}
-
-}  // namespace
+using ntq::test::parameter;
+using ntq::test::step_with;
 
 TEST_CASE("adam: the first update is the learning rate, whatever the size of the gradient") {
   Tensor w = parameter({1, -2, 3});

@@ -3,23 +3,13 @@
 
 #include <limits>
 
+#include "tests/optim/by_hand.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
 using ntq::test::check_close;
-
-namespace {
-
-Tensor parameter(std::initializer_list<float> values) {
-  return Tensor::from({static_cast<int64_t>(values.size())}, values).set_requires_grad(true);
-}
-
-void step_with(Sgd& sgd, Tensor& w, std::initializer_list<float> grad, float lr) {
-  w.set_grad(Tensor::from(w.shape(), grad));
-  sgd.step(lr);
-}
-
-}  // namespace
+using ntq::test::parameter;
+using ntq::test::step_with;
 
 TEST_CASE("sgd: momentum starts at zero, so the first update is plain") {
   Tensor w = parameter({1, -2});

@@ -10,8 +10,6 @@
 namespace ntq::cpu {
 namespace {
 
-constexpr int64_t kGrain = int64_t{1} << 15;  // elements a task takes of an elementwise op
-
 /// Sum of kernel(begin, count) over fixed chunks of n elements, in their order: the same for any number of threads.
 template <class Kernel>
 double chunked_sum(int64_t n, Kernel&& kernel) {

@@ -7,8 +7,6 @@
 namespace ntq::cpu {
 namespace {
 
-constexpr int64_t kGrain = int64_t{1} << 15;  // elements of a task
-
 /// So many rows of `size` elements to a task.
 int64_t rows_of_task(int64_t size) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(size, 1)); }
 

@@ -21,6 +21,9 @@ void parallel_for(int64_t count, const std::function<void(int64_t)>& task);
 /// Where all together take no longer than other threads take to wake, the caller runs them alone.
 void parallel_for(int64_t count, int64_t work, const std::function<void(int64_t)>& task);
 
+/// Elements that a task takes of an elementwise op.
+constexpr int64_t kGrain = int64_t{1} << 15;
+
 /// Runs range(begin, end) over pieces of [0, n) of `grain` elements, each of the given work.
 void parallel_ranges(int64_t n, int64_t grain, int64_t work, const std::function<void(int64_t, int64_t)>& range);
 void parallel_ranges(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& range);
