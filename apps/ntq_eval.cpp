@@ -136,6 +136,7 @@ Subject open_checkpoint(const EvalOptions& o, const TensorFile& file, Console& c
   s.model = model_of(checkpoint, o.checkpoint, average);
   s.data = open_data(s.config, console, expected_classes(o, file, console), checkpoint.info.classes);
   check_data(s.data.val->info(), checkpoint.info, o.checkpoint);
+  check_gray(s.config, s.data.val->info());
   s.title = concat(", epoch ", checkpoint.info.progress.epoch);
   if (checkpoint.has_ema()) s.title += ", " + weighting_text(checkpoint, average);
   return s;
@@ -190,6 +191,7 @@ Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& 
     console.warn(concat(o.checkpoint, ": ", report.left_over.size(), " tensors have no place in ", s.config.model,
                         ", the first is '", report.left_over[0], "'"));
   }
+  check_gray(s.config, s.data.val->info());
   s.model->eval();
   return s;
 }

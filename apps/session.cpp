@@ -13,13 +13,6 @@ std::optional<std::array<float, 3>> channels(const char* option, const std::opti
   return parse_channels(option, *text);
 }
 
-/// Gray images take the first of the three numbers: the others must not be lost in silence.
-void check_gray(const char* option, const std::optional<std::array<float, 3>>& values, const DatasetInfo& info) {
-  if (!values || info.channels != 1 || ((*values)[0] == (*values)[1] && (*values)[1] == (*values)[2])) return;
-  throw UsageError(concat(option, ": ", info.name, " has one channel: expected the same number three times, found ",
-                          (*values)[0], ",", (*values)[1], ",", (*values)[2]));
-}
-
 bool interrupted() { return stop_signal() != 0; }
 
 }  // namespace
@@ -43,10 +36,19 @@ DatasetPair open_data(const TrainConfig& c, Console& console, const std::vector<
   };
   DatasetPair data = open_dataset(c.dataset, options);
   console.clear_progress();
-  check_gray("--mean", options.mean, data.val->info());
-  check_gray("--std", options.deviation, data.val->info());
   for (const std::string& notice : data.notices) console.warn(notice);
   return data;
+}
+
+void check_gray(const TrainConfig& c, const DatasetInfo& info) {
+  const auto check_option = [&](const char* option, const std::optional<std::string>& text) {
+    const auto values = channels(option, text);
+    if (!values || info.channels != 1 || ((*values)[0] == (*values)[1] && (*values)[1] == (*values)[2])) return;
+    throw UsageError(
+        concat(option, ": ", info.name, " has one channel: expected the same number three times, found ", *text));
+  };
+  check_option("--mean", c.mean);
+  check_option("--std", c.std);
 }
 
 std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64_t channels) {
@@ -92,6 +94,7 @@ std::unique_ptr<DataLoader> make_train_loader(const TrainConfig& c, const Datase
 
 Session make_session(const TrainConfig& c, const DatasetPair& data) {
   if (!data.train) throw DataError(c.dataset + ": no training images, only a val folder is there");
+  check_gray(c, data.train->info());
   if (data.train->size() < c.batch_size) {
     throw UsageError(
         concat("--batch-size: expected at most the ", data.train->size(), " training images, found ", c.batch_size));

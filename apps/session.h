@@ -42,6 +42,9 @@ struct Session {
 /// that the labels have to mean, in label order; empty: the data's own, of a list of numbers `class_count` or more.
 DatasetPair open_data(const TrainConfig& config, Console& console, const std::vector<std::string>& classes = {},
                       int64_t class_count = 0);
+/// Gray images take the first of the three numbers of --mean and --std: throws UsageError where the others differ,
+/// which would be lost in silence.
+void check_gray(const TrainConfig& config, const DatasetInfo& info);
 /// The model that the options describe, for `classes` and images of `channels`.
 std::shared_ptr<Module> build_model(const TrainConfig& config, int64_t classes, int64_t channels);
 /// Loader of the validation images: in order, unchanged, every one.

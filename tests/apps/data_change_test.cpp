@@ -198,6 +198,9 @@ TEST_CASE("an export of a network for gray images keeps its mean, too") {
   const std::string from = " --threads 1 --data-dir " + data.path;
   REQUIRE(run("ntq-train fashion-mnist resnet20 --batch-size 8 --epochs 1 --mean 0,0,0 --output " + runs.path + from)
               .code == 0);
+  const Outcome lost = run("ntq-train fashion-mnist resnet20 --mean 0.1,0.2,0.3 --output " + runs.path + from);
+  CHECK(lost.code == 2);
+  CHECK_MESSAGE(contains(lost.err, "--mean: fashion-mnist has one channel"), lost.err);
   const std::string checkpoint = runs / "fashion-mnist-resnet20-fp/last.bin", file = runs / "w.safetensors";
   REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
   const auto score = [&](const std::string& of) {
