@@ -1,7 +1,7 @@
 #include "apps/advice.h"
 
 #include "apps/json.h"
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq::apps {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "apps/signals.h"
 #include "apps/text.h"
+#include "base/check.h"
 #include "engine/autograd.h"
-#include "engine/check.h"
 #include "layers/batch_norm.h"
 #include "quant/quantizer.h"
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
-#include "engine/check.h"
-#include "engine/printable.h"
+#include "base/check.h"
+#include "base/printable.h"
 
 namespace ntq::apps {
 namespace {

@@ -7,8 +7,8 @@
 #include "apps/check_values.h"
 #include "apps/json.h"
 #include "apps/watchdog.h"
-#include "engine/check.h"
-#include "engine/printable.h"
+#include "base/check.h"
+#include "base/printable.h"
 
 namespace ntq::apps {
 namespace {

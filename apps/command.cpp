@@ -14,8 +14,8 @@
 #include "apps/signals.h"
 #include "apps/streams.h"
 #include "apps/text.h"
-#include "engine/check.h"
-#include "engine/printable.h"
+#include "base/check.h"
+#include "base/printable.h"
 
 namespace ntq::apps {
 namespace {

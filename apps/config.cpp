@@ -9,9 +9,9 @@
 
 #include "apps/json.h"
 #include "apps/text.h"
+#include "base/check.h"
+#include "base/printable.h"
 #include "data/dataset.h"
-#include "engine/check.h"
-#include "engine/printable.h"
 #include "models/model.h"
 #include "quant/quantizer.h"
 

@@ -6,8 +6,8 @@
 #include "apps/config.h"
 #include "apps/json.h"
 #include "apps/text.h"
-#include "engine/check.h"
-#include "engine/printable.h"
+#include "base/check.h"
+#include "base/printable.h"
 
 namespace ntq::apps {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 // What a command says: plain lines, warnings, and a progress line on a terminal only. Everything goes to log.txt too.
-// Names out of files may hold anything: what a terminal would obey is shown as text (engine/printable.h), here and in
+// Names out of files may hold anything: what a terminal would obey is shown as text (base/printable.h), here and in
 // the log. A screen or log that cannot be written stops no training; lost() says so at the end.
 #include <chrono>
 #include <cstdio>

@@ -2,8 +2,8 @@
 
 #include "apps/data_record.h"
 #include "apps/text.h"
-#include "engine/check.h"
-#include "engine/printable.h"
+#include "base/check.h"
+#include "base/printable.h"
 
 namespace ntq::apps {
 namespace {

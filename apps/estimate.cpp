@@ -5,9 +5,9 @@
 
 #include "apps/text.h"
 #include "apps/train_loop.h"
+#include "base/check.h"
 #include "engine/autograd.h"
 #include "engine/backend/backend.h"
-#include "engine/check.h"
 
 namespace ntq::apps {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "apps/command_line.h"
 #include "apps/text.h"
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq::apps {
 namespace {

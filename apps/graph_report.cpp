@@ -2,7 +2,7 @@
 
 #include "apps/json.h"
 #include "apps/text.h"
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq::apps {
 namespace {

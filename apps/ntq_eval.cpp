@@ -13,8 +13,8 @@
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/weights.h"
+#include "base/check.h"
 #include "engine/backend/backend.h"
-#include "engine/check.h"
 
 using namespace ntq;
 using namespace ntq::apps;

@@ -11,7 +11,7 @@
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/weights.h"
-#include "engine/check.h"
+#include "base/check.h"
 
 using namespace ntq;
 using namespace ntq::apps;

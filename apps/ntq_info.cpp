@@ -10,10 +10,10 @@
 #include "apps/layer_report.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
+#include "base/check.h"
+#include "base/printable.h"
 #include "data/image_file.h"
 #include "engine/backend/backend.h"
-#include "engine/check.h"
-#include "engine/printable.h"
 
 using namespace ntq;
 using namespace ntq::apps;

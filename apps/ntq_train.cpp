@@ -6,7 +6,7 @@
 #include "apps/json.h"
 #include "apps/stages.h"
 #include "apps/text.h"
-#include "engine/check.h"
+#include "base/check.h"
 
 using namespace ntq::apps;
 

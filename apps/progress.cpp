@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "apps/text.h"
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq::apps {
 

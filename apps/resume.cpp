@@ -4,7 +4,7 @@
 
 #include "apps/run_folder.h"
 #include "apps/stages.h"
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq::apps {
 namespace {

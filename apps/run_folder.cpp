@@ -11,7 +11,7 @@
 
 #include "apps/json.h"
 #include "apps/text.h"
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/serialize.h"
 
 namespace ntq::apps {

@@ -1,7 +1,7 @@
 #include "apps/session.h"
 
 #include "apps/signals.h"
-#include "engine/check.h"
+#include "base/check.h"
 #include "models/model.h"
 
 namespace ntq::apps {

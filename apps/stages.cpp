@@ -12,8 +12,8 @@
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/train_loop.h"
+#include "base/check.h"
 #include "engine/backend/backend.h"
-#include "engine/check.h"
 #include "engine/serialize.h"
 
 namespace ntq::apps {

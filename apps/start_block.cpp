@@ -3,9 +3,9 @@
 #include "apps/command.h"
 #include "apps/layer_report.h"
 #include "apps/text.h"
+#include "base/check.h"
+#include "base/printable.h"
 #include "engine/backend/backend.h"
-#include "engine/check.h"
-#include "engine/printable.h"
 
 namespace ntq::apps {
 namespace {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <iostream>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq::apps {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <numeric>
 
-#include "engine/printable.h"
+#include "base/printable.h"
 
 namespace ntq::apps {
 namespace {

@@ -14,7 +14,7 @@
 #include "apps/metrics.h"
 #include "apps/progress.h"
 #include "apps/signals.h"
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/ops/loss.h"
 
 namespace ntq::apps {

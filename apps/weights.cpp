@@ -2,10 +2,10 @@
 
 #include "apps/check_values.h"
 #include "apps/public_names.h"
+#include "base/check.h"
+#include "base/printable.h"
 #include "engine/autograd.h"
-#include "engine/check.h"
 #include "engine/ops/cast.h"
-#include "engine/printable.h"
 #include "layers/linear.h"
 
 namespace ntq::apps {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq {
 

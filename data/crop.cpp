@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/random.h"
 
 namespace ntq {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/check.h"
 #include "data/parallel.h"
-#include "engine/check.h"
 
 namespace ntq {
 namespace fs = std::filesystem;

@@ -7,9 +7,9 @@
 #include <memory>
 #include <string_view>
 
+#include "base/check.h"
 #include "data/files.h"
 #include "data/regular_file.h"
-#include "engine/check.h"
 
 namespace ntq {
 namespace {

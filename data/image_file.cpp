@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "data/decoders.h"
-#include "engine/check.h"
 
 namespace ntq {
 

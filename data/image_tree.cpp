@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq {
 namespace fs = std::filesystem;

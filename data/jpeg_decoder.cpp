@@ -8,8 +8,8 @@
 
 #include <jpeglib.h>
 
+#include "base/check.h"
 #include "data/decoders.h"
-#include "engine/check.h"
 
 namespace ntq {
 namespace {

@@ -4,10 +4,10 @@
 #include <optional>
 #include <set>
 
+#include "base/check.h"
 #include "data/label_names.h"
 #include "data/list_lines.h"
 #include "data/regular_file.h"
-#include "engine/check.h"
 
 namespace ntq {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "base/check.h"
 #include "data/fingerprint.h"
-#include "engine/check.h"
 
 namespace ntq {
 

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/check.h"
 #include "data/image_tree.h"
-#include "engine/check.h"
 
 namespace ntq {
 namespace {

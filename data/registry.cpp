@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/check.h"
 #include "data/sources.h"
-#include "engine/check.h"
 
 namespace ntq {
 namespace {

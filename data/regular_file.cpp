@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
 #include "engine/backend/cpu/isa.h"
-#include "engine/check.h"
 
 namespace ntq {
 namespace {

@@ -33,8 +33,8 @@ void* bounded_realloc(void* at, size_t bytes) { return allowed(bytes) ? std::rea
 #include <algorithm>
 #include <climits>
 
+#include "base/check.h"
 #include "data/decoders.h"
-#include "engine/check.h"
 
 namespace ntq {
 namespace {

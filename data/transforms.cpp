@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/check.h"
 #include "engine/backend/cpu/isa.h"
-#include "engine/check.h"
 #include "engine/random.h"
 
 namespace ntq {

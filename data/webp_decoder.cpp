@@ -2,8 +2,8 @@
 #ifdef NTQ_LIBWEBP
 #include <webp/decode.h>
 
+#include "base/check.h"
 #include "data/decoders.h"
-#include "engine/check.h"
 
 namespace ntq {
 namespace {

@@ -4,8 +4,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/printable.h"
 #include "engine/backend/backend.h"
-#include "engine/printable.h"
 
 namespace ntq {
 namespace {

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/device.h"
 #include "engine/dtype.h"
 #include "engine/shape.h"

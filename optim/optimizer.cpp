@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq {
 

@@ -1,8 +1,8 @@
 #include "engine/backend/backend.h"
 
+#include "base/check.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
-#include "engine/check.h"
 
 namespace ntq {
 

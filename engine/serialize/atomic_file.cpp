@@ -16,7 +16,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/serialize.h"
 
 namespace ntq {

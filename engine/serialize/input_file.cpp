@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <system_error>
 
-#include "engine/check.h"
-#include "engine/printable.h"
+#include "base/check.h"
+#include "base/printable.h"
 #include "engine/serialize.h"
 
 namespace ntq {

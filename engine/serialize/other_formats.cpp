@@ -4,8 +4,8 @@
 #include <array>
 #include <cctype>
 
-#include "engine/check.h"
-#include "engine/printable.h"
+#include "base/check.h"
+#include "base/printable.h"
 
 namespace ntq::safetensors {
 namespace {

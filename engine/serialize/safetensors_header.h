@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/check.h"
+#include "base/check.h"
+#include "base/printable.h"
 #include "engine/dtype.h"
-#include "engine/printable.h"
 #include "engine/serialize.h"
 #include "engine/shape.h"
 

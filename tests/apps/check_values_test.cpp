@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "tests/support/text.h"
 
 using namespace ntq;

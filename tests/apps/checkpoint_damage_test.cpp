@@ -8,7 +8,7 @@
 #include "apps/data_text.h"
 #include "apps/json.h"
 #include "apps/train_loop.h"
-#include "engine/check.h"
+#include "base/check.h"
 #include "tests/apps/tools.h"
 
 using namespace ntq;

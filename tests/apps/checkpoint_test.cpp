@@ -4,7 +4,7 @@
 
 #include "apps/init.h"
 #include "apps/train_loop.h"
-#include "engine/check.h"
+#include "base/check.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
 

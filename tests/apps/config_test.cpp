@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "apps/options.h"
-#include "engine/check.h"
+#include "base/check.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
 

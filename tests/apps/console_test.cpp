@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/text.h"
-#include "engine/check.h"
+#include "base/check.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
 

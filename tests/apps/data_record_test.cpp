@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "tests/support/text.h"
 
 using namespace ntq::apps;

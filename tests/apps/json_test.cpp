@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "tests/support/text.h"
 
 using namespace ntq;

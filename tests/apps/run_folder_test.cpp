@@ -6,7 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/serialize.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/ops/cast.h"
 #include "models/model.h"
 #include "tests/support/text.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "tests/support/text.h"
 
 namespace ntq::test {

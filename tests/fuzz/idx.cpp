@@ -1,7 +1,7 @@
 // Any bytes as an IDX file, plain or gzip: values or a DataError.
 #include "data/idx.h"
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "tests/fuzz/input_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/check.h"
 #include "data/decoders.h"
-#include "engine/check.h"
 
 namespace {
 

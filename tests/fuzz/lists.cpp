@@ -1,8 +1,8 @@
 // Any bytes as a list of labels: labels that have names, or a refusal.
 #include <cstdlib>
 
+#include "base/check.h"
 #include "data/label_list.h"
-#include "engine/check.h"
 
 namespace {
 

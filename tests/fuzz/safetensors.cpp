@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "engine/check.h"
-#include "engine/printable.h"
+#include "base/check.h"
+#include "base/printable.h"
 #include "engine/serialize.h"
 #include "engine/serialize/other_formats.h"
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq::cpu {
 namespace {

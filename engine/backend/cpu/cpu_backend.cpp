@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
+#include "base/check.h"
 #include "engine/backend/cpu/parallel.h"
-#include "engine/check.h"
 
 namespace ntq::cpu {
 namespace {

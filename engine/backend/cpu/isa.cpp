@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq::cpu {
 namespace {

@@ -10,8 +10,8 @@
 #include <mutex>
 #include <vector>
 
+#include "base/check.h"
 #include "engine/backend/cpu/idle_threads.h"
-#include "engine/check.h"
 
 namespace ntq::cpu {
 namespace {

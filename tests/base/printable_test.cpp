@@ -1,5 +1,5 @@
 // Text of unknown origin: what a terminal would obey is shown instead.
-#include "engine/printable.h"
+#include "base/printable.h"
 
 #include <doctest/doctest.h>
 

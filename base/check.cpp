@@ -1,4 +1,4 @@
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace ntq {
 
