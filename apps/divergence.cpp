@@ -6,7 +6,7 @@
 #include <set>
 
 #include "engine/autograd.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq::apps {
 namespace {

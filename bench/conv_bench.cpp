@@ -7,7 +7,7 @@
 #include <string>
 
 #include "bench/fma_limit.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/tensor.h"
 
 namespace ntq::bench {

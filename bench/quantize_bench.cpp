@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/tensor.h"
 
 namespace ntq::bench {

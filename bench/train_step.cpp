@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bench/fma_limit.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/ops/loss.h"
 #include "engine/random.h"
 #include "models/model.h"

@@ -10,9 +10,11 @@ list(TRANSFORM folders PREPEND ntq_ OUTPUT_VARIABLE libraries)
 install(TARGETS ntq ${libraries} EXPORT ntqTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 # #include "engine/tensor.h" works for users as it does here; the insides of backends and files stay private.
+set(backend_headers backend.h memory.h module_interface.h registry.h)
 install(DIRECTORY ${folders} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq FILES_MATCHING
         PATTERN "*.h" PATTERN "engine/backend/*" EXCLUDE PATTERN "engine/serialize/*" EXCLUDE)
-install(FILES engine/backend/backend.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq/engine/backend)
+list(TRANSFORM backend_headers PREPEND engine/backend/)
+install(FILES ${backend_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq/engine/backend)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/ntq)
 configure_package_config_file(cmake/ntqConfig.cmake.in ${PROJECT_BINARY_DIR}/ntqConfig.cmake

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq {
 namespace {

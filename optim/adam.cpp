@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq {
 Adam::Adam(const std::vector<Parameter>& parameters, const AdamOptions& options) : options_(options) {

@@ -1,6 +1,6 @@
 #include "optim/sgd.h"
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq {
 Sgd::Sgd(const std::vector<Parameter>& parameters, const SgdOptions& options) : options_(options) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/backend/registry.h"
 #include "engine/ops/quantize.h"
 
 namespace ntq {

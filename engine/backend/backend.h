@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-#include "engine/device.h"
+#include "engine/backend/memory.h"
 #include "engine/random.h"
 
 namespace ntq {
@@ -65,17 +65,8 @@ struct AxisView {
   int64_t numel() const { return outer * axis * inner; }
 };
 
-class Backend {
+class Backend : public DeviceMemory {
  public:
-  virtual ~Backend() = default;
-  virtual Device device() const = 0;
-  /// "cpu, AVX2+FMA, 2 threads".
-  virtual std::string describe() const = 0;
-
-  // Memory. allocate() throws DeviceError when there is none; contents are undefined, alignment >= 64 bytes.
-  virtual void* allocate(size_t bytes) = 0;
-  virtual void release(void* memory, size_t bytes) = 0;
-  virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual void fill(float* y, float value, int64_t n) = 0;
 
   // Elementwise and reductions.
@@ -150,9 +141,6 @@ class Backend {
   virtual void sgd_step(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n) = 0;
   virtual void adam_step(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n) = 0;
 };
-
-/// The backend of a device; throws DeviceError when there is none. The CPU's is made on first use.
-Backend& backend_for(Device device);
 
 /// Threads that the CPU backend uses from now on (>= 1). Results do not depend on it.
 void set_cpu_threads(int threads);

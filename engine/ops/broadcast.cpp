@@ -1,5 +1,7 @@
 #include "engine/ops/broadcast.h"
 
+#include "engine/backend/registry.h"
+
 namespace ntq {
 
 AxisView lies_along(const char* op, const Shape& large, const Shape& small) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/ops/limits.h"
 
 namespace ntq {

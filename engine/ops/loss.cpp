@@ -1,6 +1,6 @@
 #include "engine/ops/loss.h"
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/ops/unary.h"
 
 namespace ntq {
@@ -13,7 +13,7 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float s
         rows, "}, found ", labels.shape());
   check(smoothing >= 0 && smoothing < 1, "softmax_cross_entropy: smoothing must be in [0, 1), found ", smoothing);
   const int32_t* label = labels.data<int32_t>();
-  if (labels.device().type == DeviceType::cpu) {
+  if (labels.on_host()) {
     for (int64_t i = 0; i < rows; ++i)
       check(label[i] >= 0 && label[i] < classes, "softmax_cross_entropy: label ", label[i], " of sample ", i,
             " is outside of [0, ", classes, ")");

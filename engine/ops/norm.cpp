@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq {
 namespace {

@@ -1,6 +1,6 @@
 #include "engine/ops/pool.h"
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/ops/limits.h"
 
 namespace ntq {

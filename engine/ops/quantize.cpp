@@ -1,5 +1,7 @@
 #include "engine/ops/quantize.h"
 
+#include "engine/backend/registry.h"
+
 namespace ntq {
 namespace {
 

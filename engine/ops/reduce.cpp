@@ -1,6 +1,6 @@
 #include "engine/ops/reduce.h"
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/unary.h"
 

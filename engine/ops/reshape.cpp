@@ -14,7 +14,7 @@ Tensor subsample_pad_channels(const Tensor& x, int64_t stride, int64_t extra) {
   check(x.shape().rank() == 4 && stride >= 1 && stride <= kMost && extra >= 0 && extra <= kMost,
         "subsample_pad_channels: expected {N,H,W,C}, stride of 1 to 2^30, extra of 0 to 2^30; found ", x.shape(), ", ",
         stride, ", ", extra);
-  check(x.device().type == DeviceType::cpu, "subsample_pad_channels: not available on ", x.device().str());
+  check(x.on_host(), "subsample_pad_channels: not available on ", x.device().str());
   const int64_t n = x.size(0), h = x.size(1), w = x.size(2), c = x.size(3);
   const int64_t oh = (h + stride - 1) / stride, ow = (w + stride - 1) / stride, oc = c + 2 * extra;
   Tensor y = Tensor::zeros({n, oh, ow, oc});

@@ -1,6 +1,6 @@
 #include "engine/ops/unary.h"
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/ops/binary.h"
 
 namespace ntq {

@@ -3,7 +3,6 @@
 #include <numeric>
 #include <unordered_set>
 
-#include "engine/backend/backend.h"
 #include "engine/serialize.h"
 #include "engine/serialize/atomic_file.h"
 #include "engine/serialize/safetensors_header.h"
@@ -12,13 +11,6 @@ namespace ntq {
 namespace {
 
 using namespace safetensors;
-
-Tensor on_cpu(const Tensor& tensor) {
-  if (tensor.device().type == DeviceType::cpu) return tensor;
-  Tensor copy = Tensor::empty(tensor.shape(), tensor.dtype());
-  backend_for(tensor.device()).copy(copy.raw(), tensor.raw(), tensor.bytes());
-  return copy;
-}
 
 /// Wide elements first, else as given: each tensor then starts at a multiple of its element size, which readers that
 /// map the file need.
@@ -66,7 +58,7 @@ void save_tensors(const std::string& path, const TensorFile& file) {
 
   std::vector<std::string> sums;
   for (const auto& [name, tensor] : file.tensors) {
-    const Tensor values = on_cpu(tensor);
+    const Tensor values = tensor.to(Device());
     sums.push_back(checksum(values.raw(), values.bytes()));
   }
   header.metadata[kChecksums] = checksum_table(header, sums);
@@ -79,7 +71,7 @@ void save_tensors(const std::string& path, const TensorFile& file) {
   out.write(&length, sizeof length);
   out.write(text.data(), text.size());
   for (const size_t i : order) {
-    const Tensor values = on_cpu(file.tensors[i].second);
+    const Tensor values = file.tensors[i].second.to(Device());
     out.write(values.raw(), values.bytes());
   }
   out.commit();

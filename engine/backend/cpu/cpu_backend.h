@@ -13,14 +13,18 @@ class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const Kernels& kernels) : k_(kernels) {}
 
-  Device device() const override { return {}; }
   std::string describe() const override;
   std::string isa() const { return k_.name; }
   MemoryUse memory() const { return allocator_.use(); }
 
-  void* allocate(size_t bytes) override { return allocator_.allocate(bytes); }
-  void release(void* memory, size_t bytes) override { allocator_.release(memory, bytes); }
-  void copy(void* to, const void* from, size_t bytes) override;
+  bool host_memory() const override { return true; }
+  void* allocate(size_t bytes, MemoryKind) override { return allocator_.allocate(bytes); }
+  void release(void* memory, size_t bytes, MemoryKind) override { allocator_.release(memory, bytes); }
+  void copy(void* to, const void* from, size_t bytes, CopyKind) override;
+  void zero(void* memory, size_t bytes) override;
+  void synchronize() override {}
+  BackendError take_error() override { return {}; }
+
   void fill(float* y, float value, int64_t n) override;
 
   void scale(const float* x, float alpha, float* y, int64_t n) override;
@@ -85,8 +89,8 @@ CpuBackend& cpu_backend();
 class Scratch {
  public:
   Scratch(Backend& backend, int64_t floats)
-      : backend_(backend), bytes_(bytes_of(floats)), memory_(backend.allocate(bytes_)) {}
-  ~Scratch() { backend_.release(memory_, bytes_); }
+      : backend_(backend), bytes_(bytes_of(floats)), memory_(backend.allocate(bytes_, MemoryKind::device)) {}
+  ~Scratch() { backend_.release(memory_, bytes_, MemoryKind::device); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   float* data() const { return static_cast<float*>(memory_); }
