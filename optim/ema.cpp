@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/backend/registry.h"
+#include "optim/optimizer.h"
 
 namespace ntq {
 
@@ -23,6 +24,7 @@ void WeightAverage::update() {
       average.copy_from(value);
       continue;
     }
+    check_same_device("WeightAverage::update", live_[i].first, value, average);
     Backend& backend = backend_for(value.device());
     backend.scale(average.f32(), decay, average.f32(), average.numel());
     backend.axpy(1.0f - decay, value.f32(), average.f32(), average.numel());

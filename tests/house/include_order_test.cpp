@@ -43,7 +43,7 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
     {"doctest/", {"tests/"}},
     {"benchmark/", {"bench/"}},
     {"poll.h", {"apps/"}},
-    {"dlfcn.h", {"engine/backend/", "tests/engine/"}},
+    {"dlfcn.h", {"engine/backend/", "tests/support/"}},
     {"pthread.h", {"apps/"}},
     {"semaphore.h", {"apps/"}},
     {"dirent.h", {"data/"}},
