@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/printable.h"
 #include "data/image_file.h"
+#include "engine/backend/cpu_settings.h"
 #include "engine/backend/registry.h"
 
 using namespace ntq;

@@ -10,11 +10,9 @@ list(TRANSFORM folders PREPEND ntq_ OUTPUT_VARIABLE libraries)
 install(TARGETS ntq ${libraries} EXPORT ntqTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 # #include "engine/tensor.h" works for users as it does here; the insides of backends and files stay private.
-set(backend_headers backend.h memory.h module_interface.h registry.h)
 install(DIRECTORY ${folders} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq FILES_MATCHING
-        PATTERN "*.h" PATTERN "engine/backend/*" EXCLUDE PATTERN "engine/serialize/*" EXCLUDE)
-list(TRANSFORM backend_headers PREPEND engine/backend/)
-install(FILES ${backend_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq/engine/backend)
+        PATTERN "*.h" PATTERN "engine/backend/cpu/*" EXCLUDE PATTERN "engine/backend/module_library.h" EXCLUDE
+        PATTERN "engine/serialize/*" EXCLUDE)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/ntq)
 configure_package_config_file(cmake/ntqConfig.cmake.in ${PROJECT_BINARY_DIR}/ntqConfig.cmake

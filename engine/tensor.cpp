@@ -65,19 +65,9 @@ void* Tensor::raw() const {
   return static_cast<std::byte*>(b.storage->memory) + b.offset;
 }
 
-float Tensor::item() const {
-  check(numel() == 1, "Tensor::item: needs one element, found shape ", shape());
-  float value = 0;
-  check(dtype() == DType::f32, "Tensor::item: expected float32, found ", dtype_name(dtype()));
-  read_bytes(&value, {body_->storage.get(), body_->offset}, sizeof value);
-  return value;
-}
-
-std::vector<float> Tensor::to_vector() const {
-  check(dtype() == DType::f32, "Tensor::to_vector: expected float32, found ", dtype_name(dtype()));
-  std::vector<float> values(static_cast<size_t>(numel()));
-  read_bytes(values.data(), {body_->storage.get(), body_->offset}, bytes());
-  return values;
+void Tensor::read(View to) const {
+  check(dtype() == to.type, "Tensor: holds ", dtype_name(dtype()), ", asked for ", dtype_name(to.type));
+  read_bytes(to.data, {body_->storage.get(), body_->offset}, bytes());
 }
 
 Tensor Tensor::view(const Shape& shape) const {
@@ -136,7 +126,7 @@ void Tensor::take_memory(const Tensor& of) {
   if (body_->grad) body_->grad = body_->grad.to(device());
 }
 
-void Tensor::fill(float value) { backend_for(device()).fill(f32(), value, numel()); }
+void Tensor::fill(float value) { backend_for(device()).fill(value, view()); }
 
 Tensor Tensor::detach() const { return view(shape()); }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "engine/backend/view.h"
 #include "engine/device.h"
 #include "engine/dtype.h"
 #include "engine/shape.h"
@@ -51,18 +52,35 @@ class Tensor {
   bool on_host() const;
   size_t bytes() const { return static_cast<size_t>(numel()) * dtype_size(dtype()); }
 
-  /// Pointer to the first element; throws std::invalid_argument for another type.
+  /// Pointer to the first element; throws std::invalid_argument for another type, or where the host cannot reach it.
   template <class T>
   T* data() const {
     check(dtype() == DTypeOf<T>::value, "Tensor::data: tensor holds ", dtype_name(dtype()), ", asked for ",
           dtype_name(DTypeOf<T>::value));
+    check(on_host(), "Tensor::data: the values are on ", device().str(), "; bring them to the host by to(Device())");
     return static_cast<T*>(raw());
   }
   float* f32() const { return data<float>(); }
+  /// The same without a type, wherever it is.
   void* raw() const;
-  /// The only element of a one-element float tensor. Waits for the tensor's device, as to_vector() does.
-  float item() const;
-  std::vector<float> to_vector() const;
+  /// All elements, for a primitive of the backend.
+  View view() const { return {raw(), dtype(), numel()}; }
+  /// The only element of a one-element tensor, brought to the host, for which it waits; throws std::invalid_argument
+  /// for another type.
+  template <class T = float>
+  T item() const {
+    check(numel() == 1, "Tensor::item: needs one element, found shape ", shape());
+    T value{};
+    read(view_of(&value, 1));
+    return value;
+  }
+  /// The values, brought to the host, for which it waits; throws std::invalid_argument for another type.
+  template <class T = float>
+  std::vector<T> to_vector() const {
+    std::vector<T> values(static_cast<size_t>(numel()));
+    read(view_of(values.data(), numel()));
+    return values;
+  }
 
   /// Same memory, other shape of equal numel. Not recorded: ops/reshape.h has the recorded reshape().
   Tensor view(const Shape& shape) const;
@@ -103,6 +121,7 @@ class Tensor {
   static Tensor on(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype);
   explicit Tensor(std::shared_ptr<Body> body) : body_(std::move(body)) {}
   const Body& body(const char* caller) const;
+  void read(View to) const;
   std::shared_ptr<Body> body_;
 };
 

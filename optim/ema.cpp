@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/backend/registry.h"
+#include "engine/ops/on_device.h"
 #include "optim/optimizer.h"
 
 namespace ntq {
@@ -25,9 +25,9 @@ void WeightAverage::update() {
       continue;
     }
     check_same_device("WeightAverage::update", live_[i].first, value, average);
-    Backend& backend = backend_for(value.device());
-    backend.scale(average.f32(), decay, average.f32(), average.numel());
-    backend.axpy(1.0f - decay, value.f32(), average.f32(), average.numel());
+    Backend& backend = backend_for("WeightAverage", Primitive::axpy, {value, average});
+    backend.scale(decay, average.view(), average.view());
+    backend.axpy(1.0f - decay, value.view(), average.view());
   }
 }
 

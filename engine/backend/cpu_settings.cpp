@@ -1,4 +1,4 @@
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 
 #include "base/check.h"
 #include "engine/backend/cpu/cpu_backend.h"
