@@ -20,8 +20,8 @@ Backend& backend_for(const char* op, Primitive primitive, std::initializer_list<
   }
   check(first != nullptr, op, ": the tensor is undefined");
   const DType type = first->dtype();
-  check(type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16, op,
-        ": tensor holds ", dtype_name(type), ", asked for F32 or another type of real numbers");
+  check(type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16, op, ": tensor holds ",
+        dtype_name(type), ", asked for F32 or another type of real numbers");
   Backend& backend = backend_for(first->device());
   check_supported(op, backend, primitive, type);
   return backend;
