@@ -10,7 +10,7 @@ namespace ntq {
 /// primitive for that type.
 Backend& backend_for(const char* op, Primitive primitive, std::initializer_list<Tensor> tensors);
 
-/// The backend of a device; throws DeviceError when it lacks the primitive for the type.
-Backend& backend_for(const char* op, Primitive primitive, Device device, DType type);
+/// The same question put to the backend of one device.
+void check_supported(const char* op, const Backend& backend, Device device, Primitive primitive, DType type);
 
 }  // namespace ntq

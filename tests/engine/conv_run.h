@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/backend/backend.h"
+#include "engine/backend/cpu/conv_plan.h"
 #include "engine/tensor.h"
 #include "tests/support/reference_conv.h"
 
@@ -31,6 +32,10 @@ inline ConvGeometry geometry(int64_t n, int64_t size, int64_t in, int64_t out, i
   g.out_h = (g.in_h + 2 * pad - kernel) / stride + 1;
   g.out_w = (g.in_w + 2 * pad - kernel) / stride + 1;
   return g;
+}
+
+inline bool goes_by_winograd(const ConvGeometry& g) {
+  return cpu::plan_conv(g, cpu::ConvPass::forward, {}, 16).algorithm == cpu::ConvAlgorithm::winograd;
 }
 
 struct ConvRun {

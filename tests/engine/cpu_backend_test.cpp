@@ -8,7 +8,6 @@
 #include <cstdlib>
 
 #include "engine/backend/cpu/parallel.h"
-#include "engine/backend/cpu/winograd.h"
 #include "engine/backend/cpu_settings.h"
 #include "tests/engine/conv_run.h"
 #include "tests/support/numeric_grad.h"
@@ -51,7 +50,7 @@ TEST_CASE("convolutions of every instruction set agree with the definition and i
       cpu::set_threads(1);
       const ConvRun one = run(*backend, g, x, w, dy);
       // Winograd's transforms cost about a decimal digit.
-      const double tolerance = cpu::wants_winograd(cpu::kernels_of(isa), g) ? 2e-5 : 5e-6;
+      const double tolerance = goes_by_winograd(g) ? 2e-5 : 5e-6;
       CHECK(worst_error(one.y, expected.y) < tolerance);
       CHECK(worst_error(one.dx, expected.dx) < tolerance);
       CHECK(worst_error(one.dw, expected.dw) < tolerance);
@@ -69,7 +68,7 @@ TEST_CASE("convolutions of every instruction set agree with the definition and i
 
 TEST_CASE("the list of geometries takes the Winograd path and the direct one") {
   int winograd = 0;
-  for (const ConvGeometry& g : geometries()) winograd += cpu::wants_winograd(cpu::kernels_of("portable"), g);
+  for (const ConvGeometry& g : geometries()) winograd += goes_by_winograd(g);
   CHECK(winograd == 5);
 }
 

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "engine/backend/registry.h"
-#include "engine/graph.h"
 #include "engine/ops/binary.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
@@ -42,6 +42,15 @@ TEST_CASE("emulated: values there and back, between devices, in views") {
   z.copy_from(x);
   CHECK(z.to_vector() == x.to_vector());
   CHECK(Tensor::empty({0}, DType::f32, far).to_vector().empty());
+}
+
+TEST_CASE("emulated: what the host may not do is refused in words") {
+  const Tensor x = Tensor::full({2}, 3, emulated_device()), here = Tensor::full({2}, 3);
+  CHECK_THROWS_WITH_AS(x.f32(), doctest::Contains("the values are on emulated:0; bring them to the host"),
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(add(x, here), doctest::Contains("the tensors are on emulated:0 and cpu"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(cast_f32(Tensor::zeros({2}, DType::i32, x.device())), doctest::Contains("are on emulated:0"),
+                       std::invalid_argument);
 }
 
 TEST_CASE("emulated: the memory of a moved tensor is copied at once, pinned memory at its time") {
@@ -100,6 +109,12 @@ TEST_CASE("emulated: what goes wrong is a DeviceError, and the device goes on") 
   CHECK_THROWS_WITH_AS(Tensor::empty({1 << 20}, DType::f32, small),
                        doctest::Contains("emulated:1: out of memory: 4194304 bytes asked for"), DeviceError);
   CHECK(Tensor::full({4}, 3, small).to_vector()[3] == 3);
+  const Tensor x = Tensor::full({1, 2, 2, 1}, 3, small);
+  CHECK_THROWS_WITH_AS(max_pool2d(x, {.kernel = 2, .stride = 2}),
+                       doctest::Contains("max_pool2d: device emulated:1 has no F32 kernel for it"), DeviceError);
+  backend_for(small).max_pool({}, x.view(), x.view(), {});  // as an op that did not ask
+  CHECK_THROWS_WITH_AS(synchronize(small), "emulated:1: there is no max_pool", DeviceError);
+  synchronize(small);  // the error has been taken
   CHECK_THROWS_WITH_AS(Tensor::empty({1}, DType::f32, emulated_device(2)),
                        doctest::Contains("there are 2 emulated devices"), DeviceError);
 }

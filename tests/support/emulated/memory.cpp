@@ -24,7 +24,7 @@ void Emulated::leave_error(BackendError::Code code, const char* text) {
 
 void Emulated::lacks(const char* primitive) {
   const std::lock_guard lock(mutex_);
-  leave_error(BackendError::Code::unsupported, primitive);
+  leave_error(BackendError::Code::unsupported, ("there is no " + std::string(primitive)).c_str());
 }
 
 void* Emulated::allocate(size_t bytes, MemoryKind kind) {
