@@ -23,9 +23,10 @@ std::vector<fs::path> module_folders() {
     if (!folder.empty()) folders.emplace_back(folder);
   }
   std::error_code none;
-  const fs::path program = fs::read_symlink("/proc/self/exe", none);
-  if (!none) folders.push_back(program.parent_path());
-  folders.emplace_back(NTQ_MODULE_DIR);
+  const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();
+  if (!none) folders.insert(folders.end(), {program, program.parent_path() / NTQ_LIBDIR / "ntq"});
+  const fs::path installed = NTQ_PREFIX "/" NTQ_LIBDIR "/ntq";
+  if (folders.empty() || folders.back() != installed) folders.push_back(installed);
   return folders;
 }
 

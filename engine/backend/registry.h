@@ -12,7 +12,8 @@ struct BackendModule;
 
 /// The backend of a device, made on first use. "cpu" and "cpu:ISA" are part of the engine; all else is registered or
 /// loaded from the library ntq_backend_FAMILY.so, looked for in the folders of NTQ_BACKEND_PATH (separated by colons),
-/// beside the executable, and where ntq was installed. Throws DeviceError, of one line that says what to do.
+/// beside the executable, in ../lib/ntq from there, and in lib/ntq where ntq was installed. Throws DeviceError, of one
+/// line that says what to do.
 Backend& backend_for(Device device);
 
 /// Brings the devices "family:0", "family:1", ... of a backend that is linked into the program. Throws
