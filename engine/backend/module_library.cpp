@@ -25,7 +25,7 @@ std::vector<fs::path> module_folders() {
   std::error_code none;
   const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();
   if (!none) folders.insert(folders.end(), {program, program.parent_path() / NTQ_LIBDIR / "ntq"});
-  const fs::path installed = NTQ_PREFIX "/" NTQ_LIBDIR "/ntq";
+  const fs::path installed = fs::path(NTQ_PREFIX) / NTQ_LIBDIR / "ntq";
   if (folders.empty() || folders.back() != installed) folders.push_back(installed);
   return folders;
 }

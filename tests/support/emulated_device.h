@@ -21,7 +21,9 @@ inline Device emulated_device(int index = 0) {
 inline emulated::Counters emulated_counters() {
   void* const library = dlopen(NTQ_TEST_MODULES "/ntq_backend_emulated.so", RTLD_NOW | RTLD_NOLOAD);
   check(library != nullptr, "the emulated device has not been loaded");
-  return reinterpret_cast<decltype(&ntq_emulated_counters)>(dlsym(library, "ntq_emulated_counters"))();
+  emulated::Counters out;
+  reinterpret_cast<decltype(&ntq_emulated_counters)>(dlsym(library, "ntq_emulated_counters"))(&out);
+  return out;
 }
 
 }  // namespace ntq::test

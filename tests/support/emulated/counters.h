@@ -11,4 +11,5 @@ struct Counters {
 
 }  // namespace ntq::emulated
 
-extern "C" __attribute__((visibility("default"))) ntq::emulated::Counters ntq_emulated_counters();
+/// Of device 0.
+extern "C" __attribute__((visibility("default"))) void ntq_emulated_counters(ntq::emulated::Counters* out);

@@ -29,4 +29,4 @@ const ntq::BackendModule* ntq_backend_module() {
   return &module;
 }
 
-ntq::emulated::Counters ntq_emulated_counters() { return ntq::emulated::devices[0]->counters(); }
+void ntq_emulated_counters(ntq::emulated::Counters* out) { *out = ntq::emulated::devices[0]->counters(); }
