@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/text.h"
-#include "apps/train_loop.h"
 #include "base/check.h"
 #include "engine/autograd.h"
 #include "engine/backend/backend.h"
@@ -43,7 +42,10 @@ Estimate estimate_stage(const TrainConfig& config, const DatasetPair& data) {
   s.train_loader->start(0);
   const auto batch = s.train_loader->next();
   const float lr = s.schedule.at(0);
-  const auto step = [&] { train_step(s, *batch, lr); };
+  const auto step = [&] {
+    train_step(*s.model, *s.optimizer, *batch, s.loss, lr);
+    if (s.ema) s.ema->update();
+  };
 
   Estimate out;
   out.epochs = config.epochs;

@@ -7,10 +7,10 @@
 #include "apps/console.h"
 #include "apps/data_record.h"
 #include "apps/json.h"
-#include "apps/layer_report.h"
+#include "apps/layer_text.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
-#include "apps/weights.h"
+#include "train/weights.h"
 #include "base/check.h"
 
 using namespace ntq;
@@ -49,8 +49,8 @@ void run(const ExportOptions& o) {
     throw UsageError(o.out + ": exists already; name another file, or give --overwrite");
   }
   check_writable(o.out);
-  const Checkpoint checkpoint = load_checkpoint(o.checkpoint);
-  const TrainConfig& config = checkpoint.info.config;
+  const RunCheckpoint checkpoint = load_run_checkpoint(o.checkpoint);
+  const TrainConfig& config = checkpoint.config;
   const bool quantized = o.quantized || o.int8;
   if (quantized && !config.quantized()) {
     throw UsageError(
@@ -66,7 +66,7 @@ void run(const ExportOptions& o) {
                                                   : "weights"},
                    {"ntq.model", config.model},
                    {"ntq.dataset", config.dataset},
-                   {"ntq.classes", std::to_string(checkpoint.info.classes)}};
+                   {"ntq.classes", std::to_string(checkpoint.classes)}};
   for (const char* key : {"ntq.data", "ntq.preprocessing"}) {
     const auto found = checkpoint.file.metadata.find(key);
     if (found != checkpoint.file.metadata.end()) file.metadata.insert(*found);

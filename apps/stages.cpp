@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <sstream>
 
-#include "apps/calibrate.h"
 #include "apps/checkpoint.h"
 #include "apps/estimate.h"
 #include "apps/init.h"
 #include "apps/json.h"
+#include "apps/quantized_start.h"
 #include "apps/signals.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
@@ -98,16 +98,16 @@ Json go_on(const RunFolder& run, const TrainConfig& config, const Data& data, Co
   if (!resumed && config.two_stages()) init = finish_pretraining(run, config, data, console).file("last.bin");
   console.log_to(run.file("log.txt"));
   Session session = make_session(config, data.sets);
-  if (resumed) warn_if(console, restore(session, run.file("last.bin"), data.may_differ));
+  if (resumed) warn_if(console, restore_run(session, run.file("last.bin"), data.may_differ));
   print_start(console, session, run.path);
   if (!resumed) {
     if (init) {
       print_init(console, init_from(session, *init), *init);
       prepare_start(session, run, console);
     }
-    save_checkpoint(run.file("last.bin"), session);
+    save_run(run.file("last.bin"), session);
   }
-  train(session, run, console);
+  train_run(session, run, console);
   const Json summary = summarize(config, session.progress, run);
   write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
   return report_end(run, summary, console);

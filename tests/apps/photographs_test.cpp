@@ -8,7 +8,7 @@
 #include <csignal>
 #include <filesystem>
 
-#include "apps/weights.h"
+#include "train/weights.h"
 #include "engine/serialize.h"
 #include "tests/apps/photos.h"
 #include "tests/apps/tools.h"

@@ -1,12 +1,12 @@
-#include "apps/evaluate.h"
+#include "train/evaluate.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "apps/divergence.h"
-#include "apps/layer_report.h"
+#include "train/divergence.h"
+#include "train/layer_report.h"
 #include "engine/ops/loss.h"
 #include "engine/ops/pool.h"
 #include "layers/conv2d.h"
@@ -15,7 +15,6 @@
 #include "optim/sgd.h"
 
 using namespace ntq;
-using namespace ntq::apps;
 
 namespace {
 

@@ -3,13 +3,12 @@
 
 #include <cmath>
 
-#include "apps/weights.h"
+#include "train/weights.h"
 #include "engine/autograd.h"
 #include "engine/ops/loss.h"
 #include "models/model.h"
 
 using namespace ntq;
-using namespace ntq::apps;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "apps/check_values.h"
+#include "train/check_values.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/printable.h"
 
-namespace ntq::apps {
+namespace ntq {
 namespace {
 
 constexpr std::string_view kStep = "_quant.step", kCalls = "_quant.calls", kVariance = "running_var";
@@ -72,4 +72,4 @@ std::string skipped_note(const TensorFile& file) {
   return concat("; of a type that cannot be read: ", names, file.skipped.size() > kNamed ? ", ..." : "");
 }
 
-}  // namespace ntq::apps
+}  // namespace ntq

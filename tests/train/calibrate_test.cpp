@@ -1,5 +1,5 @@
 // From pretrained weights to a quantized start.
-#include "apps/calibrate.h"
+#include "train/calibrate.h"
 
 #include <doctest/doctest.h>
 
@@ -10,7 +10,6 @@
 #include "tests/support/values.h"
 
 using namespace ntq;
-using namespace ntq::apps;
 
 namespace {
 
