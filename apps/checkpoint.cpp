@@ -20,8 +20,8 @@ void check_free_sizes(const RunCheckpoint& run, const NamedTensors& tensors, con
       throw CheckpointError(concat(path, ": does not fit the model: tensor '", name, "': expected ", size, " ", what,
                                    ", found shape ", shape));
     }
-    throw CheckpointError(concat(path, ": does not fit the model: expected a tensor '", name, "' of ",
-                                 run.config.model, ", found none"));
+    throw CheckpointError(
+        concat(path, ": does not fit the model: expected a tensor '", name, "' of ", run.config.model, ", found none"));
   };
   expect("fc.weight", 0, run.classes, "classes");
   expect("conv1.weight", 3, run.channels, "channels");

@@ -4,17 +4,17 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "train/calibrate.h"
 #include "apps/checkpoint.h"
 #include "apps/command.h"
 #include "apps/console.h"
-#include "train/evaluate.h"
 #include "apps/layer_text.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
-#include "train/weights.h"
 #include "base/check.h"
 #include "engine/backend/backend.h"
+#include "train/calibrate.h"
+#include "train/evaluate.h"
+#include "train/weights.h"
 
 using namespace ntq;
 using namespace ntq::apps;
@@ -226,8 +226,7 @@ void run(const EvalOptions& o) {
     check_writable(*o.logits);  // before the work, not after it
   }
   const TensorFile file = load_tensors(o.checkpoint);
-  const Subject subject =
-      is_of_run(file) ? open_checkpoint(o, file, console) : open_public_file(o, file, console);
+  const Subject subject = is_of_run(file) ? open_checkpoint(o, file, console) : open_public_file(o, file, console);
   const auto& [config, data, model, title] = subject;
   if (o.threads) set_cpu_threads(static_cast<int>(*o.threads));
   const auto layers = report_layers(*model);

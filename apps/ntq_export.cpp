@@ -10,8 +10,8 @@
 #include "apps/layer_text.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
-#include "train/weights.h"
 #include "base/check.h"
+#include "train/weights.h"
 
 using namespace ntq;
 using namespace ntq::apps;

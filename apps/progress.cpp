@@ -38,8 +38,8 @@ void ProgressReport::step(const StepScore& score) {
   const std::string left = duration(seconds_left());
   if (console_.live()) {  // fits 80 columns
     const double part = static_cast<double>(score.step) / static_cast<double>(of);
-    console_.progress(concat(where(), " ", bar(part, 10), " ", score.step, "/", of, " loss ", fixed(score.loss, 3), " ", speed,
-                             " img/s wait ", wait, " left ", left));
+    console_.progress(concat(where(), " ", bar(part, 10), " ", score.step, "/", of, " loss ", fixed(score.loss, 3), " ",
+                             speed, " img/s wait ", wait, " left ", left));
   }
   if (!logs) return;
   const std::string line = concat(where(), "  step ", score.step, "/", of, "  loss ", fixed(score.loss, 4), "  mean ",

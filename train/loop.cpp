@@ -30,7 +30,11 @@ class Swapped {
 class Loop {
  public:
   Loop(Training& training, const LoopOptions& options, const LoopEvents& events)
-      : t_(training), p_(training.progress), o_(options), events_(events), results_(steps_read_at_once(), [this](const StepScore& s) { take(s); }) {}
+      : t_(training),
+        p_(training.progress),
+        o_(options),
+        events_(events),
+        results_(steps_read_at_once(), [this](const StepScore& s) { take(s); }) {}
 
   void epoch() {
     EpochScores scores;
@@ -135,8 +139,8 @@ class Loop {
             .ema = {}};
   }
 
-  /// Of the model, and of the weight average when there is one. Changes no state that training depends on: a stopped run
-  /// goes on right behind the last step.
+  /// Of the model, and of the weight average when there is one. Changes no state that training depends on: a stopped
+  /// run goes on right behind the last step.
   void validate(EpochScores& scores) {
     if (!t_.val_loader) return;
     scores.val = score();

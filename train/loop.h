@@ -14,14 +14,15 @@ namespace ntq {
 struct EpochScores {
   int64_t epoch = 0;  ///< from 1
   double train_loss = 0, train_top1 = 0;
-  double lr = 0;                         ///< of its last step
-  std::optional<Scores> val, ema;        ///< of the model, and of the weight average
-  bool best = false;                     ///< the best top-1 so far: of the average where there is one
+  double lr = 0;                   ///< of its last step
+  std::optional<Scores> val, ema;  ///< of the model, and of the weight average
+  bool best = false;               ///< the best top-1 so far: of the average where there is one
 };
 
 struct LoopOptions {
   LossFn loss = cross_entropy();
-  /// Writes a checkpoint: behind the steps of an epoch, behind its validation, each `save_every` steps and when stopped.
+  /// Writes a checkpoint: behind the steps of an epoch, behind its validation, each `save_every` steps and when
+  /// stopped.
   std::function<void()> save = {};
   int64_t save_every = 0;  ///< 0: once an epoch
   /// Asked after each step and each batch of validation; true: train() saves and throws TrainingStopped.
@@ -32,11 +33,11 @@ struct LoopOptions {
 
 /// What a caller may look at, each optional.
 struct LoopEvents {
-  std::function<void()> start = {};                              ///< of an epoch, or of what is left of one
-  std::function<void(const StepScore&)> step = {};               ///< in order; a few steps late on some devices
-  std::function<void()> trained = {};                            ///< the epoch's steps are done and saved
+  std::function<void()> start = {};                               ///< of an epoch, or of what is left of one
+  std::function<void(const StepScore&)> step = {};                ///< in order; a few steps late on some devices
+  std::function<void()> trained = {};                             ///< the epoch's steps are done and saved
   std::function<void(int64_t done, int64_t of)> validation = {};  ///< batches
-  std::function<void(const EpochScores&)> epoch = {};            ///< progress is behind it; then comes save()
+  std::function<void(const EpochScores&)> epoch = {};             ///< progress is behind it; then comes save()
 };
 
 /// LoopOptions::stop has said so, or a wait for data was interrupted; the steps so far are saved. Exit code 130.

@@ -24,7 +24,7 @@ struct Progress {
 struct Training {
   std::shared_ptr<Module> model;
   std::unique_ptr<Optimizer> optimizer;
-  std::unique_ptr<WeightAverage> ema;                     ///< null: none
+  std::unique_ptr<WeightAverage> ema;                    ///< null: none
   std::unique_ptr<DataLoader> train_loader, val_loader;  ///< val_loader null: epochs end without validation
   Schedule schedule;
   Progress progress;

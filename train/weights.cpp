@@ -1,12 +1,12 @@
 #include "train/weights.h"
 
-#include "train/check_values.h"
-#include "train/public_names.h"
 #include "base/check.h"
 #include "base/printable.h"
 #include "engine/autograd.h"
 #include "engine/ops/cast.h"
 #include "layers/linear.h"
+#include "train/check_values.h"
+#include "train/public_names.h"
 
 namespace ntq {
 namespace {

@@ -44,9 +44,9 @@ struct LoadReport {
 
 struct LoadOptions {
   std::string path = {}, model = "the model";  ///< for errors
-  bool keep_steps = false;  ///< take quantizer entries too
-  bool new_head = true;     ///< let the classifier start anew when the class counts differ; else an error
-  bool keep_head = true;    ///< false: it starts anew in any case
+  bool keep_steps = false;                     ///< take quantizer entries too
+  bool new_head = true;   ///< let the classifier start anew when the class counts differ; else an error
+  bool keep_head = true;  ///< false: it starts anew in any case
 };
 
 /// Copies what fits into the model. Throws CheckpointError when nothing matches or a tensor has another shape; the

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "apps/init.h"
-#include "apps/train_loop.h"
 #include "base/check.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
@@ -38,10 +37,11 @@ Session session(const TrainConfig& c) {
 void one_step(Session& s) {
   s.train_loader->start(0);
   const auto batch = s.train_loader->next();
-  const StepResult result = train_step(s, *batch, 0.01f);
+  const StepResult result = train_step(*s.model, *s.optimizer, *batch, s.loss, 0.01f);
+  s.ema->update();
   s.progress.step = 1;
   s.progress.seen = 4;
-  s.progress.loss_sum = result.loss / 3;  // no short decimal
+  s.progress.loss_sum = static_cast<double>(result.loss.item()) / 3;  // no short decimal
 }
 
 std::string error_of(const std::function<void()>& body) {

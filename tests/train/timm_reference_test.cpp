@@ -3,10 +3,10 @@
 
 #include <cmath>
 
-#include "train/weights.h"
 #include "engine/autograd.h"
 #include "engine/ops/loss.h"
 #include "models/model.h"
+#include "train/weights.h"
 
 using namespace ntq;
 
