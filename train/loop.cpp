@@ -62,7 +62,11 @@ class Loop {
     return parameters.empty() || at_hand(parameters[0].value) ? 1 : 16;
   }
 
-  bool asked_to_stop() const { return o_.stop && o_.stop(); }
+  /// Once said, it stands: half a validation must not pass for a whole one.
+  bool asked_to_stop() {
+    stopped_ = stopped_ || (o_.stop && o_.stop());
+    return stopped_;
+  }
 
   /// Every loss up to here is finite, or this throws.
   void save() {
@@ -169,6 +173,7 @@ class Loop {
   const LoopOptions& o_;
   const LoopEvents& events_;
   StepResults results_;
+  bool stopped_ = false;
 };
 
 }  // namespace
