@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "engine/backend/cpu/isa.h"
+#include "engine/backend/cpu/kernels/kernels.h"
 
 namespace ntq {
 namespace {

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "base/check.h"
-#include "engine/backend/cpu/isa.h"
+#include "engine/backend/cpu/kernels/kernels.h"
 #include "engine/random.h"
 
 namespace ntq {

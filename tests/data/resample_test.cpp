@@ -6,9 +6,10 @@
 #include <cmath>
 #include <set>
 
+#include "base/isa.h"
 #include "data/crop.h"
 #include "data/image_folder.h"
-#include "engine/backend/cpu/isa.h"
+#include "engine/backend/cpu/kernels/kernels.h"
 #include "engine/serialize.h"
 #include "tests/data/files.h"
 

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/backend/cpu/isa.h"
+#include "base/isa.h"
+#include "engine/backend/cpu/kernels/kernels.h"
 
 using namespace ntq;
 

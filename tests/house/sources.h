@@ -20,7 +20,7 @@ inline std::vector<Source> all_sources() {
   const fs::path root = NTQ_SOURCE_DIR;
   std::vector<Source> sources;
   for (const char* folder :
-       {"engine", "quant", "layers", "models", "optim", "data", "apps", "tests", "bench", "examples"}) {
+       {"base", "engine", "quant", "layers", "models", "optim", "data", "apps", "tests", "bench", "examples"}) {
     if (!fs::is_directory(root / folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       const auto extension = entry.path().extension();

@@ -1,6 +1,8 @@
 #pragma once
 // The serial kernels of one instruction set, as a table of functions on pointers and sizes. cpu_backend cuts work into
 // ranges and calls them from its threads; whatever a kernel computes for an element never depends on the range.
+#include <string>
+
 #include "engine/backend/backend.h"
 
 namespace ntq::cpu {
@@ -141,20 +143,16 @@ struct Kernels {
   void (*scale_row)(const float* scale, const float* shift, const uint8_t* x, int64_t n, bool mirror, float* y);
 };
 
-namespace portable {
-const Kernels& kernels();
-}
-namespace avx2 {
-const Kernels& kernels();
-}
-namespace avx512 {
-const Kernels& kernels();
-}
+/// Those of an instruction set by its name; throws DeviceError as isa_index() does (base/isa.h).
+const Kernels& kernels_of(const std::string& isa);
+/// Those of chosen_isa(), the same for the whole process.
+const Kernels& chosen_kernels();
 
 }  // namespace ntq::cpu
 
 #ifdef NTQ_ISA
 namespace ntq::cpu::NTQ_ISA {
+const Kernels& kernels();
 void fill_elementwise(Kernels& table);
 void fill_pointwise(Kernels& table);
 void fill_fold(Kernels& table);
