@@ -14,7 +14,6 @@ const Kernels& kernels() {
     fill_winograd(t);
     fill_norm(t);
     fill_quantize(t);
-    fill_resample(t);
     return t;
   }();
   return table;
