@@ -13,6 +13,7 @@
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/weights.h"
+#include "base/atomic_file.h"
 #include "base/check.h"
 #include "engine/backend/backend.h"
 

@@ -11,6 +11,7 @@
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/weights.h"
+#include "base/atomic_file.h"
 #include "base/check.h"
 
 using namespace ntq;
