@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/check.h"
+#include "base/isa.h"
 #include "base/printable.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/module_interface.h"

@@ -4,6 +4,10 @@
 #include "engine/backend/cpu/kernels/kernels.h"
 #include "tests/support/emulated/device.h"
 
+namespace ntq::cpu::portable {
+const Kernels& kernels();
+}
+
 namespace ntq::emulated {
 namespace {
 
