@@ -10,6 +10,7 @@
 #include "apps/layer_text.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
+#include "base/atomic_file.h"
 #include "base/check.h"
 #include "train/weights.h"
 

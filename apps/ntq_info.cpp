@@ -66,21 +66,21 @@ double deployed_bytes(const std::vector<LayerReport>& layers, int64_t parameters
 }
 
 /// Of all tensors, those too that the library has no type for.
-Json tensors_to_json(const TensorHeader& header) {
+Json tensors_to_json(const safetensors::Header& header) {
   Json out = Json::array();
   for (const auto& entry : header.entries) {
     out.push_back({{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.sizes}});
-    if (!entry.readable()) out.back()["skipped"] = true;
+    if (!readable(entry)) out.back()["skipped"] = true;
   }
   return out;
 }
 
-std::string tensor_list(const TensorHeader& header) {
+std::string tensor_list(const safetensors::Header& header) {
   std::vector<std::vector<std::string>> rows = {{"tensor", "type", "shape"}};
   size_t skipped = 0;
   for (const auto& entry : header.entries) {
     rows.push_back({printable(entry.name, kLongestName), entry.dtype, printable(entry.shape(), kLongestName)});
-    skipped += entry.readable() ? 0 : 1;
+    skipped += readable(entry) ? 0 : 1;
   }
   return table(rows) + (skipped == 0 ? ""
                                      : concat(skipped,
@@ -93,12 +93,12 @@ void print_lines(const std::vector<std::pair<std::string, std::string>>& lines) 
     std::cout << name << std::string(11 - name.size(), ' ') << printable(value) << '\n';
 }
 
-bool says_data(const TensorHeader& header) {
+bool says_data(const safetensors::Header& header) {
   return header.metadata.contains("ntq.data") || header.metadata.contains("ntq.preprocessing");
 }
 
 /// The two objects as such, beside the metadata's texts.
-void add_data(Json& out, const TensorHeader& header, const std::string& path) {
+void add_data(Json& out, const safetensors::Header& header, const std::string& path) {
   out["data"] = metadata_object(header.metadata, "ntq.data", path);
   out["preprocessing"] = metadata_object(header.metadata, "ntq.preprocessing", path);
 }
@@ -124,7 +124,7 @@ Graph graph_of(Module& model, const RunCheckpoint& c) {
   return record_graph(model, Tensor::zeros({1, side, side, c.channels}));
 }
 
-void show_file_of_others(const InfoOptions& o, const TensorHeader& header) {
+void show_file_of_others(const InfoOptions& o, const safetensors::Header& header) {
   if (o.json) {
     Json out = {{"checkpoint", o.checkpoint}, {"metadata", header.metadata}};
     if (says_data(header)) add_data(out, header, o.checkpoint);
@@ -142,7 +142,7 @@ void show_file_of_others(const InfoOptions& o, const TensorHeader& header) {
 
 void show_checkpoint(const InfoOptions& o) {
   const TensorFile file = load_tensors(o.checkpoint);
-  const TensorHeader header = load_header(o.checkpoint);
+  const safetensors::Header header = load_header(o.checkpoint);
   if (!is_of_run(file)) return show_file_of_others(o, header);
   const RunCheckpoint c = read_run_checkpoint(file, o.checkpoint);
   const auto model = model_of(c, o.checkpoint, false);

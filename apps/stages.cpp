@@ -12,7 +12,9 @@
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/train_loop.h"
+#include "base/atomic_file.h"
 #include "base/check.h"
+#include "base/input_file.h"
 #include "engine/backend/backend.h"
 #include "engine/serialize.h"
 

@@ -65,7 +65,7 @@ std::string skipped_note(const TensorFile& file) {
   constexpr size_t kNamed = 3;
   std::string names;
   for (size_t i = 0; i < file.skipped.size() && i < kNamed; ++i) {
-    const TensorInfo& info = file.skipped[i];
+    const safetensors::Entry& info = file.skipped[i];
     names += concat(i > 0 ? ", " : "", in_quotes(info.name), " ", info.dtype, " ", info.shape());
   }
   if (names.empty()) return "";

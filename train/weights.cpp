@@ -94,7 +94,7 @@ void check_names(const std::vector<std::string>& names, const std::string& path)
   }
 }
 
-TensorInfo info_of(const std::string& name, const Tensor& tensor) {
+safetensors::Entry info_of(const std::string& name, const Tensor& tensor) {
   const auto sizes = tensor.shape().sizes();
   return {name, std::string(dtype_name(tensor.dtype())), {sizes.begin(), sizes.end()}};
 }

@@ -12,7 +12,7 @@ namespace ntq {
 struct Weights {
   std::map<std::string, Tensor> tensors;
   /// Of a type or shape that no weight has, by our names too: an error if the model needs one, else left over.
-  std::map<std::string, TensorInfo> skipped;
+  std::map<std::string, safetensors::Entry> skipped;
 };
 
 /// Of a file that is not ours: filters {Cout,Cin,Kh,Kw} are turned, half, bfloat16 and float64 become float32, and

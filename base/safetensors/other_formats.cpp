@@ -1,4 +1,4 @@
-#include "engine/serialize/other_formats.h"
+#include "base/safetensors/other_formats.h"
 
 #include <algorithm>
 #include <array>

@@ -1,19 +1,18 @@
 // Whatever stands in a file, reading it ends in its content or in a CheckpointError of one line.
-#include "tests/engine/serialize_files.h"
+#include "tests/base/safetensors_contents.h"
 
 using namespace ntq;
 using namespace ntq::test;
 
 namespace {
 
-std::string saved_bytes() {
-  const Folder folder;
-  save_tensors(folder / "a", small_file());
-  return read_bytes(folder / "a");
+void read_path(const std::string& path) {
+  safetensors::Reader reader(path);
+  read_all(reader);
 }
 
 std::string parse_error(const std::string& bytes) {
-  return checkpoint_error([&] { parse_tensors(bytes, "run/last.bin"); });
+  return checkpoint_error([&] { contents_of(bytes, "run/last.bin"); });
 }
 
 /// Error for a file with this header before `data_bytes` zeros.
@@ -23,31 +22,31 @@ std::string header_error(const std::string& header, size_t data_bytes = 8) {
   return error;
 }
 
-std::string entry(const std::string& dtype, const std::string& shape, const std::string& offsets) {
+std::string damaged_entry(const std::string& dtype, const std::string& shape, const std::string& offsets) {
   return "{\"dtype\":" + dtype + ",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
 }
 
 std::string entry_error(const std::string& dtype, const std::string& shape, const std::string& offsets) {
-  return header_error("{\"a\":" + entry(dtype, shape, offsets) + "}");
+  return header_error("{\"a\":" + damaged_entry(dtype, shape, offsets) + "}");
 }
 
 }  // namespace
 
 TEST_CASE("damage: every truncation is refused, from memory and from a file") {
-  const Folder folder;
-  const std::string bytes = saved_bytes();
+  const TempFolder folder;
+  const std::string bytes = small_file_bytes();
   for (size_t length = 0; length < bytes.size(); ++length) {
     CAPTURE(length);
     CHECK_FALSE(parse_error(bytes.substr(0, length)).empty());
-    std::ofstream(folder / "cut", std::ios::binary) << bytes.substr(0, length);
-    CHECK(contains(checkpoint_error([&] { load_tensors(folder / "cut"); }), folder / "cut"));
+    write_file(folder / "cut", bytes.substr(0, length));
+    CHECK(contains(checkpoint_error([&] { read_path(folder / "cut"); }), folder / "cut"));
   }
   CHECK(contains(parse_error(bytes + '\0'), "the tensors end at byte"));
 }
 
 TEST_CASE("damage: a flipped bit is refused or changes nothing") {
-  const std::string bytes = saved_bytes();
-  const TensorFile file = small_file();
+  const std::string bytes = small_file_bytes();
+  const Contents contents = small_contents();
   const size_t key = bytes.find("ntq.crc32"), key_end = key + std::string("ntq.crc32").size();
   size_t accepted = 0;
   for (size_t i = 0; i < bytes.size(); ++i) {
@@ -59,14 +58,14 @@ TEST_CASE("damage: a flipped bit is refused or changes nothing") {
       if (!parse_error(flipped).empty()) continue;
       ++accepted;
       // Under another name the checksums are plain metadata.
-      if (i < key || i >= key_end) CHECK(same_file(parse_tensors(flipped, ""), file));
+      if (i < key || i >= key_end) CHECK(same_contents(contents_of(flipped), contents));
     }
   }
   CHECK(accepted < 100);
 }
 
 TEST_CASE("damage: every byte of a file without checksums can take any of many values") {
-  std::string bytes = raw_file(R"({"__metadata__":{"k":"v"},"a":)" + entry("\"F32\"", "[2]", "[0,8]") + "}", 8);
+  std::string bytes = raw_file(R"({"__metadata__":{"k":"v"},"a":)" + damaged_entry("\"F32\"", "[2]", "[0,8]") + "}", 8);
   REQUIRE(parse_error(bytes).empty());
   for (size_t i = 0; i < bytes.size(); ++i) {
     for (int value = 0; value < 256; ++value) {
@@ -78,7 +77,7 @@ TEST_CASE("damage: every byte of a file without checksums can take any of many v
 }
 
 TEST_CASE("damage: each data byte is under a checksum, and the tensor is named") {
-  const std::string bytes = saved_bytes();
+  const std::string bytes = small_file_bytes();
   for (size_t i = bytes.size() - 31; i < bytes.size(); ++i) {  // 8 + 16 + 4 + 3 bytes of values
     std::string changed = bytes;
     changed[i] = static_cast<char>(changed[i] ^ 1);
@@ -94,8 +93,8 @@ TEST_CASE("damage: each data byte is under a checksum, and the tensor is named")
 
 TEST_CASE("damage: checksums of other tensors, or none at all") {
   const auto with_table = [](const std::string& table) {
-    return header_error("{\"__metadata__\":{\"ntq.crc32\":\"" + table + "\"},\"a\":" + entry("\"I64\"", "[]", "[0,8]") +
-                        "}");
+    return header_error("{\"__metadata__\":{\"ntq.crc32\":\"" + table +
+                        "\"},\"a\":" + damaged_entry("\"I64\"", "[]", "[0,8]") + "}");
   };
   CHECK(contains(with_table("x"), "no JSON object"));
   CHECK(contains(with_table("[1]"), "no JSON object"));
@@ -144,7 +143,7 @@ TEST_CASE("damage: metadata") {
 }
 
 TEST_CASE("damage: entries") {
-  const std::string good = "{\"a\":" + entry("\"F32\"", "[2]", "[0,8]") + "}";
+  const std::string good = "{\"a\":" + damaged_entry("\"F32\"", "[2]", "[0,8]") + "}";
   CHECK(parse_error(raw_file(good, 8)).empty());
   CHECK(contains(entry_error("\"F99\"", "[2]", "[0,8]"), "\"F99\", which is not one of F32"));
   CHECK(contains(entry_error("1", "[2]", "[0,8]"), "tensor \"a\": expected"));
@@ -173,15 +172,15 @@ TEST_CASE("damage: entries") {
   CHECK(contains(header_error("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}"), "needs dtype, shape"));
   CHECK(contains(header_error("{\"a\":{\"dtype\":\"F32\",\"colour\":[2]}}"), "unknown key \"colour\""));
   CHECK(contains(header_error("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}"), "\"dtype\" stands twice"));
-  const std::string half = entry("\"F32\"", "[1]", "[0,4]"), rest = entry("\"F32\"", "[1]", "[4,8]");
+  const std::string half = damaged_entry("\"F32\"", "[1]", "[0,4]"), rest = damaged_entry("\"F32\"", "[1]", "[4,8]");
   CHECK(contains(header_error("{\"a\":" + half + ",\"a\":" + rest + "}"), "\"a\" stands twice"));
   CHECK(contains(header_error("{\"a\":" + half + ",\"b\":" + half + "}"), "overlaps byte 4"));
   CHECK(parse_error(raw_file("{\"b\":" + rest + ",\"a\":" + half + "}", 8)).empty());  // any order in the header
 }
 
-TEST_CASE("load: what is no file") {
-  const Folder folder;
-  CHECK(contains(checkpoint_error([&] { load_tensors(folder / "no"); }), "No such file"));
-  CHECK(contains(checkpoint_error([&] { load_tensors(folder.str()); }), "not a regular file"));
-  CHECK(contains(checkpoint_error([&] { load_tensors("/dev/zero"); }), "not a regular file"));
+TEST_CASE("damage: what is no file") {
+  const TempFolder folder;
+  CHECK(contains(checkpoint_error([&] { read_path(folder / "no"); }), "No such file"));
+  CHECK(contains(checkpoint_error([&] { read_path(folder.str()); }), "not a regular file"));
+  CHECK(contains(checkpoint_error([&] { read_path("/dev/zero"); }), "not a regular file"));
 }

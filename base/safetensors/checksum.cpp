@@ -1,10 +1,7 @@
-#include <zlib.h>
-
-#include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "engine/serialize/safetensors_header.h"
+#include "base/crc32.h"
+#include "base/safetensors/header.h"
 
 namespace ntq::safetensors {
 namespace {
@@ -28,18 +25,8 @@ nlohmann::json make_table(const Header& header, const std::vector<std::string>& 
 
 }  // namespace
 
-void Checksum::add(const void* data, size_t bytes) {
-  if (bytes > 0) crc_ = static_cast<uint32_t>(::crc32_z(crc_, static_cast<const Bytef*>(data), bytes));
-}
-
-std::string Checksum::text() const {
-  std::array<char, 9> hex{};
-  std::snprintf(hex.data(), hex.size(), "%08x", crc_);
-  return hex.data();
-}
-
 std::string checksum(const void* data, size_t bytes) {
-  Checksum sum;
+  Crc32 sum;
   sum.add(data, bytes);
   return sum.text();
 }

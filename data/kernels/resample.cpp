@@ -1,5 +1,5 @@
 // Rows of photographs, four bytes a pixel: weighted sums along a row and across rows, in integers; bytes to floats.
-#include "engine/backend/cpu/kernels/kernels.h"
+#include "data/kernels/kernels.h"
 
 #include <type_traits>
 
@@ -7,7 +7,7 @@
 #include <immintrin.h>
 #endif
 
-namespace ntq::cpu::NTQ_ISA {
+namespace ntq::photo::NTQ_ISA {
 namespace {
 
 constexpr int kShift = 14;
@@ -142,10 +142,9 @@ void scale_row(const float* scale, const float* shift, const uint8_t* x, int64_t
 
 }  // namespace
 
-void fill_resample(Kernels& table) {
-  table.resample_row = resample_row;
-  table.mix_rows = mix_rows;
-  table.scale_row = scale_row;
+const Kernels& kernels() {
+  static constexpr Kernels table = {resample_row, mix_rows, scale_row};
+  return table;
 }
 
-}  // namespace ntq::cpu::NTQ_ISA
+}  // namespace ntq::photo::NTQ_ISA

@@ -1,4 +1,4 @@
-#include "engine/serialize/input_file.h"
+#include "base/input_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "base/printable.h"
-#include "engine/serialize.h"
 
 namespace ntq {
 namespace {

@@ -1,7 +1,8 @@
 #pragma once
-// A file that appears whole or not at all. Internal to serialize.
+// Files that appear whole or not at all.
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace ntq {
 
@@ -28,5 +29,16 @@ class AtomicFile {
   std::string path_, target_, temporary_;  // as given; links followed; empty when there is none to remove
   int file_ = -1;
 };
+
+/// Writes `text` to `path` so. Throws CheckpointError.
+void write_file_atomically(const std::string& path, std::string_view text);
+
+/// Throws what writing `path` would throw before its first byte (no such folder, no permission, no regular file), so
+/// that work can begin knowing where its result goes. Leaves nothing behind.
+void check_writable(const std::string& path);
+
+/// Removes what killed writers have left in `folder`: temporary files of processes of this host that are gone. Every
+/// writer does so for its own target. Those of living processes and of other hosts stay; errors are nobody's concern.
+void remove_stale_temporaries(const std::string& folder);
 
 }  // namespace ntq

@@ -1,4 +1,4 @@
-#include "engine/serialize/atomic_file.h"
+#include "base/atomic_file.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -17,7 +17,6 @@
 #include <system_error>
 
 #include "base/check.h"
-#include "engine/serialize.h"
 
 namespace ntq {
 namespace {
@@ -173,6 +172,14 @@ void AtomicFile::fail(const char* action, int error) const {
   throw CheckpointError(concat(path_, ": cannot ", action, " the file: ", std::generic_category().message(error),
                                advice(error, folder_of(target_))));
 }
+
+void write_file_atomically(const std::string& path, std::string_view text) {
+  AtomicFile out(path);
+  out.write(text.data(), text.size());
+  out.commit();
+}
+
+void check_writable(const std::string& path) { const AtomicFile file(path); }
 
 void remove_stale_temporaries(const std::string& folder) { remove_stale(folder, ""); }
 

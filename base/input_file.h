@@ -1,5 +1,5 @@
 #pragma once
-// A regular file to be read from front to back. Internal to serialize.
+// A regular file to be read from front to back, and a whole text.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -30,5 +30,9 @@ class InputFile {
   int file_ = -1;
   uint64_t size_ = 0;
 };
+
+/// The text of a regular file: a pipe or a device is refused, not waited for. Throws CheckpointError in one line, for
+/// more than `max_bytes` too.
+std::string read_text_file(const std::string& path, uint64_t max_bytes = 64 << 20);
 
 }  // namespace ntq

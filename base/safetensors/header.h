@@ -1,7 +1,6 @@
 #pragma once
-// The JSON header of a safetensors file, and the checksums in it. Internal to serialize.
+// The JSON header of a safetensors file, and the checksums in it. Internal to base/safetensors.h.
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,29 +8,14 @@
 
 #include "base/check.h"
 #include "base/printable.h"
-#include "engine/dtype.h"
-#include "engine/serialize.h"
-#include "engine/shape.h"
+#include "base/safetensors.h"
 
 namespace ntq::safetensors {
 
+inline constexpr uint64_t kLengthBytes = 8;
 inline constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the Python package's limit
 inline constexpr const char* kMetadata = "__metadata__";
 inline constexpr const char* kChecksums = "ntq.crc32";
-
-/// One tensor: values in [begin, end) bytes behind the header.
-struct Entry : TensorInfo {
-  uint64_t begin = 0, end = 0;
-  uint64_t bytes() const { return end - begin; }
-};
-
-/// The type of that name, if the library has it.
-std::optional<DType> find_dtype(std::string_view name);
-
-struct Header {
-  std::map<std::string, std::string> metadata;
-  std::vector<Entry> entries;  // in the order of the text
-};
 
 /// Throws CheckpointError: "<file>: <message>; the file is damaged ...".
 template <class... Args>
@@ -46,18 +30,11 @@ Header parse_header(std::string_view json, uint64_t data_bytes, const std::strin
 std::string format_header(const Header& header);
 /// The order of the entries' values in the file.
 std::vector<size_t> order_by_offset(const std::vector<Entry>& entries);
+/// Nothing for more than 2^62.
+std::optional<uint64_t> count_elements(const std::vector<int64_t>& sizes);
 
 /// CRC-32 of bytes, 8 hex digits.
 std::string checksum(const void* data, size_t bytes);
-/// The same of bytes in parts.
-class Checksum {
- public:
-  void add(const void* data, size_t bytes);
-  std::string text() const;
-
- private:
-  uint32_t crc_ = 0;
-};
 /// The table for metadata "ntq.crc32"; `sums` holds each entry's checksum().
 std::string checksum_table(const Header& header, const std::vector<std::string>& sums);
 /// Throws CheckpointError naming what differs between `table`, read from the file, and the checksums of what was read.

@@ -7,50 +7,19 @@
 #include <optional>
 #include <unordered_set>
 
-#include "engine/serialize/safetensors_header.h"
+#include "base/safetensors/header.h"
+#include "base/stored_type.h"
+#include "base/text.h"
 
 namespace ntq::safetensors {
 namespace {
 
 constexpr size_t kMaxSizes = 64;  // numpy's limit
 
-/// So many bytes hold so many elements: of the types that have a DType, then of the format's others.
-struct Packing {
-  std::string_view dtype;
-  uint64_t bytes, elements;
-};
-constexpr std::array kPackings = {
-    Packing{"F32", 4, 1},   Packing{"F64", 8, 1},         Packing{"F16", 2, 1},         Packing{"BF16", 2, 1},
-    Packing{"I64", 8, 1},   Packing{"I32", 4, 1},         Packing{"I8", 1, 1},          Packing{"U8", 1, 1},
-    Packing{"BOOL", 1, 1},  Packing{"I16", 2, 1},         Packing{"U16", 2, 1},         Packing{"U32", 4, 1},
-    Packing{"U64", 8, 1},   Packing{"F8_E4M3", 1, 1},     Packing{"F8_E5M2", 1, 1},     Packing{"F8_E8M0", 1, 1},
-    Packing{"F4", 1, 2},    Packing{"F6_E2M3", 3, 4},     Packing{"F6_E3M2", 3, 4},     Packing{"C64", 8, 1},
-    Packing{"C128", 16, 1}, Packing{"F8_E4M3FNUZ", 1, 1}, Packing{"F8_E5M2FNUZ", 1, 1},
-};
-
-const Packing* find_packing(std::string_view dtype) {
-  const auto* found =
-      std::find_if(kPackings.begin(), kPackings.end(), [&](const Packing& s) { return s.dtype == dtype; });
-  return found == kPackings.end() ? nullptr : found;
-}
-
 [[noreturn]] void fail_dtype(const std::string& text, const std::string& tensor, const std::string& file) {
-  std::string known;
-  for (const Packing& s : kPackings) known += concat(known.empty() ? "" : ", ", s.dtype);
+  const std::string known = joined(kStoredTypes, ", ", [](const StoredType& type) { return type.name; });
   throw CheckpointError(concat(file, ": tensor ", in_quotes(tensor), " has type ", in_quotes(text),
                                ", which is not one of ", known, "; convert it first"));
-}
-
-/// Nothing for more than 2^62.
-std::optional<uint64_t> count_elements(const std::vector<int64_t>& sizes) {
-  uint64_t count = 1;
-  bool none = false;
-  for (const int64_t size : sizes) {
-    none = none || size == 0;
-    if (size > 0 && count > (uint64_t{1} << 62) / static_cast<uint64_t>(size)) return {};
-    count *= static_cast<uint64_t>(std::max<int64_t>(size, 1));
-  }
-  return none ? 0 : count;
 }
 
 class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
@@ -76,7 +45,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     if (place_ == Place::metadata) {
       header_.metadata[key_] = text;
     } else if (place_ == Place::entry && key_ == "dtype") {
-      if (find_packing(text) == nullptr) fail_dtype(text, entry_.name, file_);
+      if (find_stored_type(text) == kStoredTypes.size()) fail_dtype(text, entry_.name, file_);
       entry_.dtype = text;
       has_dtype_ = true;
     } else {
@@ -181,7 +150,7 @@ void check_layout(const Header& header, uint64_t data_bytes, const std::string& 
       damaged(file, where, " lies outside of the ", data_bytes, " bytes behind the header");
     }
     if (e.begin != next) damaged(file, where, e.begin < next ? " overlaps" : " leaves a hole behind", " byte ", next);
-    const Packing& unit = *find_packing(e.dtype);
+    const StoredType& unit = kStoredTypes[find_stored_type(e.dtype)];
     const uint64_t elements = count_elements(e.sizes).value_or(0);
     if (elements % unit.elements != 0 || e.bytes() % unit.bytes != 0 ||
         e.bytes() / unit.bytes != elements / unit.elements) {
@@ -194,12 +163,15 @@ void check_layout(const Header& header, uint64_t data_bytes, const std::string& 
 
 }  // namespace
 
-std::optional<DType> find_dtype(std::string_view name) {
-  for (const DType dtype :
-       {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64, DType::i32, DType::i8, DType::u8}) {
-    if (dtype_name(dtype) == name) return dtype;
+std::optional<uint64_t> count_elements(const std::vector<int64_t>& sizes) {
+  uint64_t count = 1;
+  bool none = false;
+  for (const int64_t size : sizes) {
+    none = none || size == 0;
+    if (size > 0 && count > (uint64_t{1} << 62) / static_cast<uint64_t>(size)) return {};
+    count *= static_cast<uint64_t>(std::max<int64_t>(size, 1));
   }
-  return {};
+  return none ? 0 : count;
 }
 
 Header parse_header(std::string_view json, uint64_t data_bytes, const std::string& file) {

@@ -1,5 +1,5 @@
 #pragma once
-// Files that people take for safetensors, known by what they begin with. Internal to serialize.
+// Files that people take for safetensors, known by what they begin with. Internal to base/safetensors.h.
 #include <string>
 #include <string_view>
 

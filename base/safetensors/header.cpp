@@ -1,8 +1,10 @@
-#include "engine/serialize/safetensors_header.h"
+#include "base/safetensors/header.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+
+#include "base/text.h"
 
 namespace ntq::safetensors {
 namespace {
@@ -11,19 +13,20 @@ std::string json_string(const std::string& text) {
   try {
     return nlohmann::json(text).dump();
   } catch (const nlohmann::json::exception&) {
-    check(false, "save_tensors: names and metadata must be UTF-8, found ", in_quotes(text));
+    check(false, "safetensors: names and metadata must be UTF-8, found ", in_quotes(text));
   }
   return {};
 }
 
 std::string json_entry(const Entry& entry) {
-  std::string sizes;
-  for (const int64_t size : entry.sizes) sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+  const std::string sizes = joined(entry.sizes, ",");
   return concat(json_string(entry.name), ":{\"dtype\":\"", entry.dtype, "\",\"shape\":[", sizes, "],\"data_offsets\":[",
                 entry.begin, ",", entry.end, "]}");
 }
 
 }  // namespace
+
+std::string Entry::shape() const { return "{" + joined(sizes, ",") + "}"; }
 
 std::string format_header(const Header& header) {
   std::string json = "{";
