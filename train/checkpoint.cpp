@@ -18,14 +18,14 @@ std::string to_bits(double value) {
   return buffer;
 }
 
-[[noreturn]] void fail(const std::string& path, const std::string& key, const std::string& expected,
-                       const std::string& found) {
+[[noreturn]] void bad_entry(const std::string& path, const std::string& key, const std::string& expected,
+                            const std::string& found) {
   throw CheckpointError(concat(path, ": metadata '", key, "': expected ", expected, ", found ", printable(found, 80)));
 }
 
 /// All of `text` as a number.
 template <class T>
-bool parse(const std::string& text, T& number, int base) {
+bool parse_number(const std::string& text, T& number, int base) {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
   return error == std::errc() && stop == text.data() + text.size();
 }
@@ -34,7 +34,7 @@ bool parse(const std::string& text, T& number, int base) {
 double metadata_bits(const Metadata& metadata, const std::string& key, const std::string& path) {
   const std::string& value = metadata_text(metadata, key, path);
   uint64_t number = 0;
-  if (!parse(value, number, 16) || value.size() != 16) fail(path, key, "16 hex digits", value);
+  if (!parse_number(value, number, 16) || value.size() != 16) bad_entry(path, key, "16 hex digits", value);
   return std::bit_cast<double>(number);
 }
 
@@ -83,7 +83,7 @@ void save_checkpoint(const std::string& path, const Training& training, const Me
 
 const std::string& metadata_text(const Metadata& metadata, const std::string& key, const std::string& path) {
   const auto found = metadata.find(key);
-  if (found == metadata.end()) fail(path, key, "a value", "none");
+  if (found == metadata.end()) bad_entry(path, key, "a value", "none");
   return found->second;
 }
 
@@ -91,8 +91,8 @@ int64_t metadata_integer(const Metadata& metadata, const std::string& key, const
                          int64_t high) {
   const std::string& value = metadata_text(metadata, key, path);
   int64_t number = 0;
-  if (!parse(value, number, 10) || number < low || number > high) {
-    fail(path, key, concat("an integer from ", low, " to ", high), value);
+  if (!parse_number(value, number, 10) || number < low || number > high) {
+    bad_entry(path, key, concat("an integer from ", low, " to ", high), value);
   }
   return number;
 }
