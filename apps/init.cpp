@@ -3,6 +3,7 @@
 #include "apps/check_values.h"
 #include "apps/checkpoint.h"
 #include "apps/text.h"
+#include "base/text.h"
 
 namespace ntq::apps {
 namespace {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/ceil_div.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/winograd.h"
@@ -12,8 +13,6 @@ namespace ntq::cpu {
 namespace {
 
 constexpr int64_t kProducts = 16;  // that take the time of one float in a simple loop, at the least
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Few input channels (an image): one row of all taps per pixel, so that the inner loop is long enough.
 bool wants_unfolding(const ConvGeometry& g) { return g.in_c < 8 && g.kernel_h * g.kernel_w > 1; }

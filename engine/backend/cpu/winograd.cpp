@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ceil_div.h"
 #include "engine/backend/cpu/parallel.h"
 
 namespace ntq::cpu {
@@ -9,8 +10,6 @@ namespace {
 
 constexpr int64_t kTransformed = 36;        // values of a transformed 6x6 tile
 constexpr int64_t kCacheFloats = 96 << 10;  // of both operands of a block: 384 KB, most of an L2 cache
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Tiles that one thread takes through all phases while they stay in its cache.
 int64_t block_tiles(int64_t in, int64_t out) {
