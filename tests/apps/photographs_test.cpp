@@ -8,11 +8,11 @@
 #include <csignal>
 #include <filesystem>
 
-#include "apps/weights.h"
 #include "engine/serialize.h"
 #include "tests/apps/photos.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
+#include "train/weights.h"
 
 using namespace ntq;
 using namespace ntq::test;

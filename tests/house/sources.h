@@ -19,8 +19,8 @@ inline std::vector<Source> all_sources() {
   namespace fs = std::filesystem;
   const fs::path root = NTQ_SOURCE_DIR;
   std::vector<Source> sources;
-  for (const char* folder :
-       {"base", "engine", "quant", "layers", "models", "optim", "data", "apps", "tests", "bench", "examples"}) {
+  for (const char* folder : {"base", "engine", "quant", "layers", "models", "optim", "data", "train", "apps", "tests",
+                             "bench", "examples"}) {
     if (!fs::is_directory(root / folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       const auto extension = entry.path().extension();

@@ -1,44 +1,36 @@
 // From pretrained weights to a quantized start.
-#include "apps/calibrate.h"
+#include "train/calibrate.h"
 
 #include <doctest/doctest.h>
 
 #include <map>
 
-#include "layers/batch_norm.h"
-#include "quant/quantizer.h"
+#include "models/model.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
-using namespace ntq::apps;
 
 namespace {
 
-Session two_bits() {
-  TrainConfig c;
-  c.dataset = "synthetic";
-  c.model = "resnet20";
-  c.bits = 2;
-  c.method = "lsq";  // no noise: training and evaluation see the same weights
-  c.limit_train = c.limit_val = 16;
-  c.batch_size = 8;
-  c.workers = 0;
-  Console quiet(true, false);
-  c = resolve(c);
-  return make_session(c, open_data(c, quiet));
-}
+/// Two bits without noise: training and evaluation see the same weights.
+struct TwoBits {
+  QuantSpec weight{.method = "lsq", .bits = 2};
+  QuantSpec input{.method = "lsq", .bits = 2, .is_signed = false, .is_weight = false};
+  std::shared_ptr<Module> model = make_model("resnet20", {.weight = weight, .activation = input});
+  DataLoader loader{open_dataset("synthetic", {}, 16, 16).train, {.batch_size = 8, .workers = 0}};
+};
 
 }  // namespace
 
 TEST_CASE("steps are those of the first training step; nothing else changes") {
-  Session calibrated = two_bits(), trained = two_bits();
+  TwoBits calibrated, trained;
   std::map<std::string, Tensor> before;
   for (const auto& [name, tensor] : calibrated.model->state_dict()) before[name] = tensor.clone();
-  calibrate_steps(calibrated, 1);
+  calibrate_steps(*calibrated.model, calibrated.loader, 1);
 
-  trained.train_loader->start(0);
+  trained.loader.start(0);
   trained.model->train();
-  trained.model->forward(trained.train_loader->next()->images);
+  trained.model->forward(trained.loader.next()->images);
 
   std::map<std::string, Tensor> first;
   for (const auto& [name, tensor] : trained.model->state_dict()) first[name] = tensor;

@@ -4,10 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/module.h"
-#include "engine/serialize.h"
+#include "train/checkpoint.h"
 
-namespace ntq::apps {
+namespace ntq {
 
 /// Tensors by our names, filters {Cout,Kh,Kw,Cin}, float32.
 struct Weights {
@@ -21,6 +20,11 @@ struct Weights {
 /// "linear" for the classifier "fc", "shortcut" for "downsample". Counters ("num_batches_tracked") are left out.
 /// Throws CheckpointError, naming both, when two tensors come to one name, prefixes in front or not.
 Weights read_public_weights(const TensorFile& file, const std::string& path);
+
+/// Of a checkpoint of ours: the model's tensors as they are, or their average.
+Weights weights_of(const Checkpoint& checkpoint, const std::string& path, bool average);
+/// Of any file: of a checkpoint of ours, the average where there is one; else as read_public_weights().
+Weights read_weights(const TensorFile& file, const std::string& path);
 
 /// What others get of the layers with a weight quantizer: w, Q(w) in float32, or the codes of Q(w) as int8; with the
 /// latter two the steps of both quantizers under their names.
@@ -39,14 +43,16 @@ struct LoadReport {
 };
 
 struct LoadOptions {
-  std::string path, model;  ///< for errors
-  bool keep_steps = false;  ///< take quantizer entries too
-  bool new_head = true;     ///< let the classifier start anew when the class counts differ; else an error
-  bool keep_head = true;    ///< false: it starts anew in any case
+  std::string path = {}, model = "the model";  ///< for errors
+  bool keep_steps = false;                     ///< take quantizer entries too
+  bool new_head = true;   ///< let the classifier start anew when the class counts differ; else an error
+  bool keep_head = true;  ///< false: it starts anew in any case
 };
 
 /// Copies what fits into the model. Throws CheckpointError when nothing matches or a tensor has another shape; the
 /// model is unchanged then.
 LoadReport load_weights(Module& model, Weights weights, const LoadOptions& options);
+/// The same with read_weights() of the file at `path`.
+LoadReport import_weights(Module& model, const std::string& path, LoadOptions options = {});
 
-}  // namespace ntq::apps
+}  // namespace ntq

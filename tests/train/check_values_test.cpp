@@ -1,5 +1,5 @@
 // Values that no training leaves behind.
-#include "apps/check_values.h"
+#include "train/check_values.h"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +9,6 @@
 #include "tests/support/text.h"
 
 using namespace ntq;
-using namespace ntq::apps;
 using ntq::test::contains;
 
 namespace {

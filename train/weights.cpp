@@ -1,14 +1,14 @@
-#include "apps/weights.h"
+#include "train/weights.h"
 
-#include "apps/check_values.h"
-#include "apps/public_names.h"
 #include "base/check.h"
 #include "base/printable.h"
 #include "engine/autograd.h"
 #include "engine/ops/cast.h"
 #include "layers/linear.h"
+#include "train/check_values.h"
+#include "train/public_names.h"
 
-namespace ntq::apps {
+namespace ntq {
 namespace {
 
 bool is_quantizer_entry(const std::string& name) {
@@ -115,6 +115,21 @@ void check_not_skipped(const std::string& name, const Tensor& target, const Weig
 
 }  // namespace
 
+Weights weights_of(const Checkpoint& checkpoint, const std::string& path, bool average) {
+  const NamedTensors& chosen = average ? checkpoint.ema : checkpoint.model;
+  check_values(chosen, path);
+  Weights out;
+  out.tensors.insert(chosen.begin(), chosen.end());
+  for (const auto& info : checkpoint.file.skipped) out.skipped[info.name] = info;
+  return out;
+}
+
+Weights read_weights(const TensorFile& file, const std::string& path) {
+  if (!is_checkpoint(file)) return read_public_weights(file, path);
+  const Checkpoint checkpoint = read_checkpoint(file, path);
+  return weights_of(checkpoint, path, checkpoint.has_ema());
+}
+
 Weights read_public_weights(const TensorFile& file, const std::string& path) {
   const auto exported = file.metadata.find("ntq.exported");
   if (exported != file.metadata.end() && exported->second == "int8") {
@@ -218,4 +233,9 @@ LoadReport load_weights(Module& model, Weights weights, const LoadOptions& o) {
   return report;
 }
 
-}  // namespace ntq::apps
+LoadReport import_weights(Module& model, const std::string& path, LoadOptions options) {
+  options.path = path;
+  return load_weights(model, read_weights(load_tensors(path), path), options);
+}
+
+}  // namespace ntq

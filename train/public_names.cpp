@@ -1,10 +1,10 @@
-#include "apps/public_names.h"
+#include "train/public_names.h"
 
 #include <algorithm>
 #include <array>
 #include <string_view>
 
-namespace ntq::apps {
+namespace ntq {
 namespace {
 
 using namespace std::string_view_literals;
@@ -66,4 +66,4 @@ std::string our_name(std::string name) {
 
 bool is_counter(const std::string& name) { return name.ends_with("num_batches_tracked"); }
 
-}  // namespace ntq::apps
+}  // namespace ntq

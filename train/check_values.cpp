@@ -1,4 +1,4 @@
-#include "apps/check_values.h"
+#include "train/check_values.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include "base/printable.h"
 #include "base/text.h"
 
-namespace ntq::apps {
+namespace ntq {
 namespace {
 
 constexpr std::string_view kStep = "_quant.step", kCalls = "_quant.calls", kVariance = "running_var";
@@ -70,4 +70,4 @@ std::string skipped_note(const TensorFile& file) {
                 }));
 }
 
-}  // namespace ntq::apps
+}  // namespace ntq

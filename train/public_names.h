@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace ntq::apps {
+namespace ntq {
 
 /// What stands before every name of a model's tensors: "module.", "_orig_mod.", "model." and "state_dict.", in any
 /// order and any number. Tensors of an optimizer, an average and the like ("optimizer.", "model_ema.", ...), which
@@ -16,4 +16,4 @@ std::string our_name(std::string name);
 /// Counters that no model here has.
 bool is_counter(const std::string& name);
 
-}  // namespace ntq::apps
+}  // namespace ntq

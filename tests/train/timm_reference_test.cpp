@@ -3,13 +3,12 @@
 
 #include <cmath>
 
-#include "apps/weights.h"
 #include "engine/autograd.h"
 #include "engine/ops/loss.h"
 #include "models/model.h"
+#include "train/weights.h"
 
 using namespace ntq;
-using namespace ntq::apps;
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include "data/loader.h"
 #include "engine/module.h"
 
-namespace ntq::apps {
+namespace ntq {
 
 /// Sums over images, filled batch by batch.
 struct Scores {
@@ -35,4 +35,4 @@ using LogitsHook = std::function<void(const Tensor&, const Tensor&)>;
 /// scores.images is less than the data set's size.
 Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook = {}, const LogitsHook& logits_hook = {});
 
-}  // namespace ntq::apps
+}  // namespace ntq

@@ -5,7 +5,7 @@
 #include "engine/module.h"
 #include "engine/serialize.h"
 
-namespace ntq::apps {
+namespace ntq {
 
 /// Of a model's tensors by name. Throws CheckpointError naming tensor, element and value: a value that is not finite, a
 /// variance below 0, a quantizer's step below 0, or of 0 although the quantizer has been used (its "calls"). A step of
@@ -18,4 +18,4 @@ void check_finite(const NamedTensors& tensors, const std::string& path, const st
 /// Empty when there are none.
 std::string skipped_note(const TensorFile& file);
 
-}  // namespace ntq::apps
+}  // namespace ntq

@@ -1,11 +1,11 @@
-#include "apps/evaluate.h"
+#include "train/evaluate.h"
 
 #include <algorithm>
 
 #include "engine/autograd.h"
 #include "engine/ops/loss.h"
 
-namespace ntq::apps {
+namespace ntq {
 
 int64_t count_top_k(const Tensor& logits, const Tensor& labels, int64_t k) {
   const int64_t rows = logits.size(0), classes = logits.size(1);
@@ -48,4 +48,4 @@ Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook, const 
   return scores;
 }
 
-}  // namespace ntq::apps
+}  // namespace ntq

@@ -1,5 +1,5 @@
 // Names, layouts and types of other people's weight files.
-#include "apps/weights.h"
+#include "train/weights.h"
 
 #include <doctest/doctest.h>
 
@@ -12,7 +12,6 @@
 #include "tests/support/text.h"
 
 using namespace ntq;
-using namespace ntq::apps;
 using ntq::test::contains;
 
 TEST_CASE("half, bfloat16 and float64 become float32") {
