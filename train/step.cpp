@@ -7,7 +7,6 @@
 #include "engine/autograd.h"
 #include "engine/ops/loss.h"
 #include "train/divergence.h"
-#include "train/evaluate.h"
 
 namespace ntq {
 
@@ -36,7 +35,7 @@ StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, c
   }
   value.backward();
   optimizer.step(lr);
-  return {value.detach(), Tensor::full({1}, static_cast<float>(count_top_k(logits, batch.labels, 1))), images};
+  return {value.detach(), count_correct(logits, batch.labels), images};
 }
 
 void StepResults::add(int64_t step, StepResult result) {
@@ -50,7 +49,7 @@ void StepResults::read() {
     StepScore score{.step = step, .images = result.images};
     if (result.images > 0) {
       score.loss = static_cast<double>(result.loss.item());
-      score.correct = static_cast<int64_t>(result.correct.item());
+      score.correct = result.correct.item<int64_t>();
     }
     sink_(score);
   }

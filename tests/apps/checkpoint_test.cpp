@@ -106,6 +106,7 @@ TEST_CASE("checkpoints of another kind are refused, with what was expected and f
   foreign.tensors.emplace_back("x", Tensor::zeros({2}));
   save_tensors(bad, foreign);
   CHECK(contains(error_of<CheckpointError>([&] { load_run_checkpoint(bad); }), "use ntq-train --init"));
+  CHECK_FALSE(is_of_run(checkpoint_file(s)));  // what a fork writes
   CHECK_THROWS_AS(load_run_checkpoint(folder / "none.bin"), CheckpointError);
 }
 
