@@ -7,6 +7,7 @@
 #include "apps/text.h"
 #include "base/atomic_file.h"
 #include "base/input_file.h"
+#include "base/text.h"
 
 namespace ntq::apps {
 namespace {
@@ -79,13 +80,9 @@ MetricsFiles::MetricsFiles(const std::string& folder, int64_t finished_epochs) :
 }
 
 void MetricsFiles::add(const EpochRow& row) {
-  std::string names, values;
-  for (const auto& [name, value] : row.columns()) {
-    names += (names.empty() ? "" : ",") + name;
-    values += (values.empty() ? "" : ",") + value;
-  }
-  if (csv_.empty()) csv_ = names + '\n';
-  csv_ += values + '\n';
+  const auto columns = row.columns();
+  if (csv_.empty()) csv_ = join(columns, ",", [](const auto& column) { return column.first; }) + '\n';
+  csv_ += join(columns, ",", [](const auto& column) { return column.second; }) + '\n';
   jsonl_ += row.json() + '\n';
   write();
 }
