@@ -16,7 +16,8 @@ struct ConvGeometry {
   int64_t batch = 1, in_h = 1, in_w = 1, in_c = 1;
   int64_t out_h = 1, out_w = 1, out_c = 1;
   int64_t kernel_h = 1, kernel_w = 1, stride = 1, pad = 0;
-  int64_t macs() const { return batch * out_h * out_w * out_c * kernel_h * kernel_w * in_c; }
+  int64_t groups = 1;  // of channels that filters see; kernels have 1 alone
+  int64_t macs() const { return batch * out_h * out_w * out_c * kernel_h * kernel_w * in_c / groups; }
 };
 
 /// Sizes of one pooling over NHWC images; padding never wins a maximum and never counts in an average.

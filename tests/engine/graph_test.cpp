@@ -9,6 +9,7 @@
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/conv.h"
+#include "engine/ops/linear.h"
 #include "engine/ops/loss.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/pool.h"
