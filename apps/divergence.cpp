@@ -6,14 +6,14 @@
 #include <set>
 
 #include "engine/autograd.h"
-#include "engine/backend/backend.h"
+#include "engine/ops/reduce.h"
 
 namespace ntq::apps {
 namespace {
 
 bool finite(const Tensor& t) {
   if (!t.defined() || t.dtype() != DType::f32) return true;
-  return backend_for(t.device()).all_finite(t.f32(), t.numel());
+  return all_finite(t);
 }
 
 /// "layer1.0.conv1.weight_quant.step" -> "layer1.0.conv1": the layer that owns a parameter.

@@ -7,7 +7,7 @@
 #include "apps/train_loop.h"
 #include "base/check.h"
 #include "engine/autograd.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 
 namespace ntq::apps {
 namespace {

@@ -14,7 +14,7 @@
 #include "apps/text.h"
 #include "apps/weights.h"
 #include "base/check.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 
 using namespace ntq;
 using namespace ntq::apps;

@@ -13,7 +13,7 @@
 #include "apps/text.h"
 #include "apps/train_loop.h"
 #include "base/check.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 #include "engine/serialize.h"
 
 namespace ntq::apps {

@@ -137,7 +137,7 @@ StepResult train_step(Session& s, const Batch& batch, float lr) {
   loss.backward();
   s.optimizer->step(lr);
   if (s.ema) s.ema->update();
-  return {value, count_top_k(logits, batch.labels, 1)};
+  return {value, count_correct(logits, batch.labels).item<int64_t>()};
 }
 
 void train(Session& s, const RunFolder& run, Console& console) {

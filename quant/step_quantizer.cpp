@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/ops/quantize.h"
+#include "engine/ops/reduce.h"
 
 namespace ntq {
 
@@ -14,13 +15,13 @@ namespace {
 
 /// The step with the least squared error for `x`, to 2%: steps around `start` in fourths of an octave, then finer ones.
 double least_error_step(const Tensor& x, QuantRange range, double start) {
-  Backend& backend = backend_for(x.device());
   double best = start, least = HUGE_VAL;
   const auto look = [&](double center, double ratio, int steps) {
-    for (int i = -steps; i <= steps; ++i) {
-      const double step = center * std::pow(ratio, i);
-      const double error = backend.quantize_error(x.f32(), static_cast<float>(step), range, x.numel());
-      if (error < least) least = error, best = step;
+    std::vector<double> tried;
+    for (int i = -steps; i <= steps; ++i) tried.push_back(center * std::pow(ratio, i));
+    const std::vector<double> errors = quantize_errors(x, tried, range);
+    for (size_t i = 0; i < tried.size(); ++i) {
+      if (errors[i] < least) least = errors[i], best = tried[i];
     }
   };
   look(start, std::exp2(0.25), 20);
@@ -56,8 +57,7 @@ Tensor StepQuantizer::forward(const Tensor& x) {
 Tensor StepQuantizer::codes(const Tensor& x) const {
   check(step_.item() != 0.0f, spec().name, ": the step is not set; run one forward pass or load a checkpoint first");
   check_step();
-  if (!backend_for(x.device()).all_finite(x.f32(), x.numel()))
-    throw DivergedError(concat(spec().name, ": values that are not finite have no codes"));
+  if (!all_finite(x)) throw DivergedError(concat(spec().name, ": values that are not finite have no codes"));
   return quantize_codes(x, step_, range());
 }
 
@@ -69,14 +69,14 @@ void StepQuantizer::calibrate(bool on) {
 void StepQuantizer::init_step(const Tensor& x) {
   if (!calibrating_) sum_ = count_ = 0;
   const auto n = static_cast<double>(x.numel());
-  const double sum_abs = backend_for(x.device()).sum_abs(x.f32(), x.numel());
+  const auto size = sum_abs(x).item<double>();
   const double to_step = 2.0 / std::sqrt(static_cast<double>(range().high));
-  if (!std::isfinite(sum_abs))
+  if (!std::isfinite(size))
     throw DivergedError(
         concat(spec().name, ": the first input, ", x.shape(),
                ", is not finite, so no step can be taken from it; check the data and the learning rate"));
-  const bool least_error = spec().step_init == StepInit::least_error && sum_abs > 0;
-  sum_ += least_error ? n * least_error_step(x, range(), to_step * sum_abs / n) : sum_abs * to_step;
+  const bool least_error = spec().step_init == StepInit::least_error && size > 0;
+  sum_ += least_error ? n * least_error_step(x, range(), to_step * size / n) : size * to_step;
   count_ += n;
   step_.fill(static_cast<float>(std::max(sum_ / count_, double{kStepFloor})));
 }

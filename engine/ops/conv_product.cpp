@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/ops/on_device.h"
+
 namespace ntq {
 
 Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const Tensor& x, const Tensor& w,
@@ -11,19 +13,20 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const Tensor& x, co
     macs *= static_cast<double>(std::max<int64_t>(size, 1));
   check(macs <= 0x1p60, op.name, ": more than 2^60 products");
   Tensor y = Tensor::empty(Shape(out), DType::f32, x.device());
-  backend_for(x.device()).conv2d(g, x.f32(), w.f32(), y.f32());
+  backend_for(op.name, Primitive::conv2d, {x, w}).conv2d(g, x.view(), w.view(), y.view());
   return record(
       op, y, {x, w},
-      [g, x = x.detach(), w = w.detach(), want_x = x.requires_grad(), want_w = w.requires_grad()](const Tensor& dy) {
-        Backend& backend = backend_for(dy.device());
+      [g, name = op.name, x = x.detach(), w = w.detach(), want_x = x.requires_grad(),
+       want_w = w.requires_grad()](const Tensor& dy) {
         Tensor dx, dw;
         if (want_w) {
           dw = Tensor::empty(w.shape(), DType::f32, dy.device());
-          backend.conv2d_grad_weight(g, dy.f32(), x.f32(), dw.f32());
+          backend_for(name, Primitive::conv2d_grad_weight, {x, dy})
+              .conv2d_grad_weight(g, dy.view(), x.view(), dw.view());
         }
         if (want_x) {
           dx = Tensor::empty(x.shape(), DType::f32, dy.device());
-          backend.conv2d_grad_input(g, dy.f32(), w.f32(), dx.f32());
+          backend_for(name, Primitive::conv2d_grad_input, {w, dy}).conv2d_grad_input(g, dy.view(), w.view(), dx.view());
         }
         return std::vector<Tensor>{dx, dw};
       });

@@ -1,7 +1,7 @@
 #pragma once
 // The product that conv2d and linear share. For ops.
 #include "engine/autograd.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/args.h"
 
 namespace ntq {
 

@@ -3,7 +3,7 @@
 #include <numeric>
 #include <unordered_set>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/serialize.h"
 #include "engine/serialize/atomic_file.h"
 #include "engine/serialize/safetensors_header.h"

@@ -39,9 +39,9 @@ struct ConvRun {
 
 inline ConvRun run(Backend& backend, const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& dy) {
   ConvRun r{Tensor::full(dy.shape(), -7), Tensor::full(x.shape(), -7), Tensor::full(w.shape(), -7)};
-  backend.conv2d(g, x.f32(), w.f32(), r.y.f32());
-  backend.conv2d_grad_input(g, dy.f32(), w.f32(), r.dx.f32());
-  backend.conv2d_grad_weight(g, dy.f32(), x.f32(), r.dw.f32());
+  backend.conv2d(g, x.view(), w.view(), r.y.view());
+  backend.conv2d_grad_input(g, dy.view(), w.view(), r.dx.view());
+  backend.conv2d_grad_weight(g, dy.view(), x.view(), r.dw.view());
   return r;
 }
 

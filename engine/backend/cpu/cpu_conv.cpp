@@ -6,6 +6,7 @@
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/views.h"
 #include "engine/backend/cpu/winograd.h"
 
 namespace ntq::cpu {
@@ -14,6 +15,12 @@ namespace {
 constexpr int64_t kProducts = 16;  // that take the time of one float in a simple loop, at the least
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+int64_t filter_size(const ConvGeometry& g) { return g.out_c * g.kernel_h * g.kernel_w * g.in_c; }
+enum class Side { input, output };
+const float* images(ConstView view, const ConvGeometry& g, Side side) {
+  return values(view, g.batch * (side == Side::input ? g.in_h * g.in_w * g.in_c : g.out_h * g.out_w * g.out_c));
+}
 
 /// Few input channels (an image): one row of all taps per pixel, so that the inner loop is long enough.
 bool wants_unfolding(const ConvGeometry& g) { return g.in_c < 8 && g.kernel_h * g.kernel_w > 1; }
@@ -98,13 +105,15 @@ void run_product(const Kernels& k, const GatherProduct& p) {
 
 }  // namespace
 
-void CpuBackend::conv2d(const ConvGeometry& geometry, const float* x, const float* w, float* y) {
+void CpuBackend::conv2d(const ConvGeometry& geometry, ConstView input, ConstView filters, View output) {
+  const float *const x = images(input, geometry, Side::input), *const w = values(filters, filter_size(geometry));
+  float* const y = const_cast<float*>(images(output, geometry, Side::output));
   if (wants_winograd(k_, geometry)) return winograd_conv(*this, k_, geometry, false, x, w, y);
   if (wants_unfolding(geometry)) {
     const ConvGeometry flat = unfolded_geometry(geometry);
     Scratch patches(*this, flat.in_w * flat.in_c);
     unfold(geometry, x, patches.data());
-    conv2d(flat, patches.data(), w, y);
+    conv2d(flat, patches.view(), filters, output);
     return;
   }
   const ConvGeometry g = flattened(geometry);
@@ -120,7 +129,9 @@ void CpuBackend::conv2d(const ConvGeometry& geometry, const float* x, const floa
                    g.stride, taps.data(), tap_count, packed.data(), zeros.data()});
 }
 
-void CpuBackend::conv2d_grad_input(const ConvGeometry& geometry, const float* dy, const float* w, float* dx) {
+void CpuBackend::conv2d_grad_input(const ConvGeometry& geometry, ConstView d_output, ConstView filters, View d_input) {
+  const float *const dy = images(d_output, geometry, Side::output), *const w = values(filters, filter_size(geometry));
+  float* const dx = const_cast<float*>(images(d_input, geometry, Side::input));
   if (wants_winograd(k_, geometry)) return winograd_conv(*this, k_, geometry, true, dy, w, dx);
   const ConvGeometry g = flattened(geometry);
   Scratch zeros(*this, g.out_c);
@@ -152,13 +163,15 @@ void CpuBackend::conv2d_grad_input(const ConvGeometry& geometry, const float* dy
   }
 }
 
-void CpuBackend::conv2d_grad_weight(const ConvGeometry& geometry, const float* dy, const float* x, float* dw) {
+void CpuBackend::conv2d_grad_weight(const ConvGeometry& geometry, ConstView d_output, ConstView input, View d_filters) {
+  const float *const dy = images(d_output, geometry, Side::output), *const x = images(input, geometry, Side::input);
+  float* const dw = values(d_filters, filter_size(geometry));
   if (wants_winograd(k_, geometry)) return winograd_grad_weight(*this, k_, geometry, dy, x, dw);
   if (wants_unfolding(geometry)) {
     const ConvGeometry flat = unfolded_geometry(geometry);
     Scratch patches(*this, flat.in_w * flat.in_c);
     unfold(geometry, x, patches.data());
-    conv2d_grad_weight(flat, dy, patches.data(), dw);
+    conv2d_grad_weight(flat, d_output, patches.view(), d_filters);
     return;
   }
   const ConvGeometry g = flattened(geometry);

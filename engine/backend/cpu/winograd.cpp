@@ -77,7 +77,7 @@ void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvGeometry
   int64_t parts = std::min({int64_t{16}, (int64_t{8} << 20) / size, ceil_div(tiles, 2 * block)});
   if (parts < 8) parts = 1;
   Scratch sums(backend, parts * size);
-  backend.fill(sums.data(), 0.0f, parts * size);
+  backend.fill(0.0f, sums.view());
   if (parts > 1) {
     parallel_for(parts, [&](int64_t part) {
       Scratch v(backend, kTransformed * block * in), d(backend, kTransformed * block * out);
@@ -106,7 +106,8 @@ void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvGeometry
       });
     }
   }
-  for (int64_t part = 1; part < parts; ++part) backend.axpy(1.0f, sums.data() + part * size, sums.data(), size);
+  for (int64_t part = 1; part < parts; ++part)
+    backend.axpy(1.0f, sums.view().part(part * size, size), sums.view().part(0, size));
   parallel_for(out, [&](int64_t o) { k.winograd_filter_grad(sums.data(), in, out, o, dw); });
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The optimizers' updates (SgdUpdate and AdamUpdate of backend.h) out of elementary ops.
-#include "engine/backend/backend.h"
+// The optimizers' updates (SgdUpdate and AdamUpdate of backend/args.h) out of elementary ops.
+#include "engine/backend/args.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/unary.h"
 

@@ -1,7 +1,7 @@
 #pragma once
 // The serial kernels of one instruction set, as a table of functions on pointers and sizes. cpu_backend cuts work into
 // ranges and calls them from its threads; whatever a kernel computes for an element never depends on the range.
-#include "engine/backend/backend.h"
+#include "engine/backend/args.h"
 
 namespace ntq::cpu {
 
@@ -47,7 +47,7 @@ struct WinogradImages {
 };
 
 /// Batch norm inputs shared by its kernels; see Backend::batch_norm_*.
-struct NormArgs {
+struct NormInputs {
   const float *x, *y, *dy, *mean, *inv_std, *gamma, *beta, *residual;
   bool relu;
   int64_t channels;
@@ -116,13 +116,13 @@ struct Kernels {
   // Batch norm over rows [begin, end).
   /// Mean and sum of squared deviations of a chunk of rows.
   void (*norm_chunk)(const float* x, int64_t rows, int64_t channels, float* mean, float* m2);
-  void (*norm_apply)(const NormArgs& a, int64_t begin, int64_t end, float* y);
+  void (*norm_apply)(const NormInputs& a, int64_t begin, int64_t end, float* y);
   /// Sums over the rows of dy and of dy * normalised x, dy masked where y is given; d_residual (or null) gets the
   /// masked dy.
-  void (*norm_grad_sums)(const NormArgs& a, int64_t begin, int64_t end, float* sum_dy, float* sum_dy_x,
+  void (*norm_grad_sums)(const NormInputs& a, int64_t begin, int64_t end, float* sum_dy, float* sum_dy_x,
                          float* d_residual);
   /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x)
-  void (*norm_grad_apply)(const NormArgs& a, int64_t begin, int64_t end, const float* mean_dy, const float* mean_dy_x,
+  void (*norm_grad_apply)(const NormInputs& a, int64_t begin, int64_t end, const float* mean_dy, const float* mean_dy_x,
                           float* dx);
 
   // Quantization over elements [begin, end) of a tensor: absolute positions, for the noise.
