@@ -16,6 +16,7 @@
 #include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/reshape.h"
+#include "engine/ops/subsample.h"
 #include "engine/ops/unary.h"
 
 using namespace ntq;

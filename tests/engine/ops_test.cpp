@@ -10,7 +10,7 @@
 #include "engine/ops/norm.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/reduce.h"
-#include "engine/ops/reshape.h"
+#include "engine/ops/subsample.h"
 #include "engine/ops/unary.h"
 
 using namespace ntq;
