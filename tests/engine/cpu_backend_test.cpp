@@ -1,25 +1,39 @@
-// What is the CPU's alone; what every backend computes is in backend_list/.
+// What is the CPU's alone, and what a device that lacks a primitive says; what all compute is in backend_list/.
 #include "engine/backend/cpu/cpu_backend.h"
 
 #include <doctest/doctest.h>
 
-#include "engine/backend/cpu/winograd.h"
-#include "tests/engine/backend_list/conv.h"
+#include "engine/backend/cpu_settings.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/on_device.h"
+#include "engine/ops/unary.h"
 
 using namespace ntq;
-using namespace ntq::test;
-
-TEST_CASE("the list of convolutions takes the Winograd path and the direct one") {
-  int winograd = 0;
-  for (const ConvGeometry& g : conv_geometries()) winograd += cpu::wants_winograd(cpu::kernels_of("portable"), g);
-  CHECK(winograd == 8);
-  for (const std::string& isa : cpu::available_isas()) {  // whose errors docs/architecture.md states
-    CHECK(conv_geometries().back().in_c == 512);
-    CHECK(cpu::wants_winograd(cpu::kernels_of(isa), conv_geometries().back()));
-  }
-}
 
 TEST_CASE("an instruction set that is unknown is refused with those that are there") {
   CHECK_THROWS_WITH_AS(cpu::kernels_of("mmx"), doctest::Contains("it can run: portable"), DeviceError);
   CHECK_THROWS_AS(set_cpu_threads(0), std::invalid_argument);
+}
+
+TEST_CASE("a device that lacks a primitive, or a type, is named with the op") {
+  struct NoPooling : cpu::CpuBackend {
+    NoPooling() : CpuBackend(cpu::kernels_of("portable")) {}
+    bool supports(Primitive p, DType type) const override { return p != Primitive::max_pool && type == DType::f32; }
+  };
+  const NoPooling device;
+  check_supported("avg_pool2d", device, Primitive::avg_pool, DType::f32);
+  CHECK_THROWS_WITH_AS(check_supported("max_pool2d", device, Primitive::max_pool, DType::f32),
+                       doctest::Contains("max_pool2d: device cpu has no F32 kernel"), DeviceError);
+  const Tensor bf16 = Tensor::empty({2}, DType::bf16), f32 = Tensor::zeros({2});
+  CHECK_THROWS_WITH_AS(neg(bf16), doctest::Contains("neg: device cpu has no BF16 kernel"), DeviceError);
+  CHECK_THROWS_WITH_AS(add(f32, bf16), doctest::Contains("add: the tensors are F32 and BF16"), std::invalid_argument);
+}
+
+TEST_CASE("the CPU refuses views of another type or size") {
+  const Tensor x = Tensor::zeros({4}), codes = Tensor::zeros({4}, DType::i32);
+  Tensor y = Tensor::zeros({3});
+  CHECK_THROWS_WITH_AS(cpu::cpu_backend().relu(x.view(), y.view()), doctest::Contains("expected 3 F32, found 4 F32"),
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(cpu::cpu_backend().relu(codes.view(), x.view()),
+                       doctest::Contains("expected 4 F32, found 4 I32"), std::invalid_argument);
 }

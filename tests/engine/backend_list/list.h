@@ -21,7 +21,7 @@ struct BackendCase {
   std::vector<Tensor> inputs;   ///< on the host; must not be written
   std::vector<Tensor> outputs;  ///< what they hold before the call
   std::function<void(Backend&, const Inputs&, const Outputs&)> call;
-  double tolerance = 0;  ///< share of an output's largest value; 0, and `relative` 0: to the bit
+  double tolerance = 0;  ///< share of an output's largest value; 0, and `relative` 0: the same values
   double relative = 0;   ///< share of each value itself, on top
   /// What decides, in float64; empty: the portable kernels.
   std::function<std::vector<Tensor>()> expected = {};
@@ -31,7 +31,7 @@ using BackendCases = std::vector<BackendCase>;
 struct NamedBackend {
   std::string name;  ///< "cpu avx2"
   Backend* backend;
-  /// Asked for the bits of the portable kernels, whatever the tolerance: the CPU, where a definition does not decide.
+  /// Asked for the bits of the portable kernels, whatever the tolerance, where no definition decides: the CPU.
   bool to_the_bit = false;
 };
 /// Portable kernels first.
@@ -67,8 +67,14 @@ BackendCases loss_cases();
 BackendCases quantize_cases();
 BackendCases optimizer_cases();
 
+struct Family {
+  const char* name;
+  BackendCases (*cases)();
+};
+extern const std::vector<Family> kFamilies;
+
 // What entries are made of.
-/// Uninitialised on purpose visibly: an output of n values.
+/// An output of n values, which no call leaves as they are.
 inline Tensor output(int64_t n, DType type = DType::f32) {
   Tensor y = Tensor::empty({n}, type);
   auto* bytes = static_cast<unsigned char*>(y.raw());

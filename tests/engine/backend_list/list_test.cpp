@@ -10,18 +10,14 @@
 using namespace ntq;
 using namespace ntq::test;
 
-namespace {
+namespace ntq::test {
 
-struct Family {
-  const char* name;
-  BackendCases (*cases)();
-};
-const Family kFamilies[] = {
+const std::vector<Family> kFamilies = {
     {"elementwise", elementwise_cases}, {"reductions", reduction_cases}, {"convolution", conv_cases},
     {"batch norm", norm_cases},         {"pooling", pool_cases},         {"loss", loss_cases},
     {"quantizers", quantize_cases},     {"optimizers", optimizer_cases}};
 
-}  // namespace
+}  // namespace ntq::test
 
 TEST_CASE("every backend agrees with the definition or the portable kernels") {
   for (const Family& family : kFamilies) {

@@ -44,13 +44,14 @@ BackendCases quantize_cases() {
                       [range](Backend& b, const Inputs& in, const Outputs& out) {
                         b.quantize_codes(range, in[0], in[1], out[0]);
                       }});
-      list.push_back({Primitive::quantize_error,
-                      sizes,
-                      {x, steps},
-                      {output(5, DType::f64)},
-                      [range](Backend& b, const Inputs& in, const Outputs& out) {
-                        b.quantize_error(range, in[0], in[1], out[0]);
-                      }});
+      list.push_back(
+          {Primitive::quantize_error,
+           sizes,
+           {x, steps},
+           {output(5, DType::f64)},
+           [range](Backend& b, const Inputs& in, const Outputs& out) { b.quantize_error(range, in[0], in[1], out[0]); },
+           0,
+           1e-5});
     }
   }
   add_quantize(list, "wild", wild_values(99, 5), {.range = {-8, 7}});

@@ -60,11 +60,21 @@ BackendCases reduction_cases() {
       if (op != Fold::sum)
         list.push_back({Primitive::fold, name + ", wild", {wild_values(split.numel(), 3)}, {output(left)}, call});
     }
+    const Tensor x = some_values({left}, 4);
+    const auto spread = [split, x] {
+      Tensor y = Tensor::empty({split.numel()});
+      for (int64_t i = 0; i < y.numel(); ++i)
+        y.f32()[i] = x.f32()[i / (split.axis * split.inner) * split.inner + i % split.inner];
+      return std::vector{y};
+    };
     list.push_back({Primitive::spread,
                     sizes,
-                    {some_values({left}, 4)},
+                    {x},
                     {output(split.numel())},
-                    [split](Backend& b, const Inputs& in, const Outputs& out) { b.spread(split, in[0], out[0]); }});
+                    [split](Backend& b, const Inputs& in, const Outputs& out) { b.spread(split, in[0], out[0]); },
+                    0,
+                    0,
+                    spread});
   }
   for (const int64_t channels : {1, 3, 8, 15, 16, 17, 64}) {
     for (const int64_t rows : {1, 2, 31, 5000}) {

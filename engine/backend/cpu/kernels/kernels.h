@@ -108,10 +108,8 @@ struct Kernels {
                           float* y);
   void (*winograd_filter)(const float* w, int64_t in, int64_t out, bool turned, int64_t panel, float* u);
   void (*winograd_filter_grad)(const float* sums, int64_t in, int64_t out, int64_t o, float* dw);
-  void (*winograd_product)(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, int64_t panel_begin,
-                           int64_t panel_end, float* m);
-  void (*winograd_outer)(const float* d, const float* v, int64_t rows, int64_t in, int64_t out, int64_t o_begin,
-                         int64_t o_end, float* acc);
+  void (*winograd_product)(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, float* m);
+  void (*winograd_outer)(const float* d, const float* v, int64_t rows, int64_t in, int64_t out, float* acc);
 
   // Batch norm over rows [begin, end).
   /// Mean and sum of squared deviations of a chunk of rows.
