@@ -5,7 +5,8 @@
 
 #include "apps/json.h"
 #include "apps/text.h"
-#include "engine/serialize.h"
+#include "base/atomic_file.h"
+#include "base/input_file.h"
 
 namespace ntq::apps {
 namespace {
@@ -42,19 +43,19 @@ std::vector<std::pair<std::string, std::string>> EpochRow::columns() const {
   std::vector<std::pair<std::string, std::string>> out = {{"epoch", std::to_string(epoch)},
                                                           {"train_loss", fixed(train_loss, 6)},
                                                           {"train_top1", fixed(train_top1, 4)},
-                                                          {"val_loss", fixed(val_loss, 6)},
-                                                          {"val_top1", fixed(val_top1, 4)},
-                                                          {"val_top5", fixed(val_top5, 4)},
+                                                          {"val_loss", fixed(val.loss(), 6)},
+                                                          {"val_top1", fixed(val.top1_percent(), 4)},
+                                                          {"val_top5", fixed(val.top5_percent(), 4)},
                                                           {"lr", general(lr)},
-                                                          {"mean_step", general(mean_step)},
-                                                          {"mean_error", general(mean_error)},
+                                                          {"mean_step", general(quant.step)},
+                                                          {"mean_error", general(quant.error)},
                                                           {"images_per_s", fixed(images_per_s, 1)},
                                                           {"data_wait_s", fixed(data_wait_s, 3)},
                                                           {"seconds", fixed(seconds, 3)}};
-  if (has_ema) {
-    out.emplace_back("ema_val_loss", fixed(ema_val_loss, 6));
-    out.emplace_back("ema_val_top1", fixed(ema_val_top1, 4));
-    out.emplace_back("ema_val_top5", fixed(ema_val_top5, 4));
+  if (ema) {
+    out.emplace_back("ema_val_loss", fixed(ema->loss(), 6));
+    out.emplace_back("ema_val_top1", fixed(ema->top1_percent(), 4));
+    out.emplace_back("ema_val_top5", fixed(ema->top5_percent(), 4));
   }
   return out;
 }

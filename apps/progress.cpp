@@ -24,39 +24,33 @@ double ProgressReport::seconds_left() const {
   return steps * step + static_cast<double>(s_.config.epochs - p.epoch) * validation;
 }
 
-void ProgressReport::step(int64_t images, double loss) {
-  epoch_images_ += images;
+void ProgressReport::step(const StepScore& score) {
+  left_out("", s_.train_loader->bad_images(), warned_);
+  epoch_images_ += score.images;
   ++steps_;
   const Progress& p = s_.progress;
   const int64_t of = s_.schedule.steps_per_epoch;
-  const bool logs = p.step % s_.config.log_interval == 0 || p.step == of;
+  const bool logs = score.step % s_.config.log_interval == 0 || score.step == of;
   if (!logs && !console_.live()) return;
   const double seconds = since(epoch_start_);
   const std::string speed = fixed(static_cast<double>(epoch_images_) / seconds, 0);
   const std::string wait = fixed(100 * s_.train_loader->wait_seconds() / seconds, 1) + "%";
   const std::string left = duration(seconds_left());
   if (console_.live()) {  // fits 80 columns
-    const double part = static_cast<double>(p.step) / static_cast<double>(of);
-    console_.progress(concat(where(), " ", bar(part, 10), " ", p.step, "/", of, " loss ", fixed(loss, 3), " ", speed,
-                             " img/s wait ", wait, " left ", left));
+    const double part = static_cast<double>(score.step) / static_cast<double>(of);
+    console_.progress(concat(where(), " ", bar(part, 10), " ", score.step, "/", of, " loss ", fixed(score.loss, 3), " ",
+                             speed, " img/s wait ", wait, " left ", left));
   }
   if (!logs) return;
-  const std::string line = concat(where(), "  step ", p.step, "/", of, "  loss ", fixed(loss, 4), "  mean ",
+  const std::string line = concat(where(), "  step ", score.step, "/", of, "  loss ", fixed(score.loss, 4), "  mean ",
                                   fixed(p.loss_sum / static_cast<double>(std::max<int64_t>(p.seen, 1)), 4), "  ", speed,
                                   " images/s  data wait ", wait, "  left ", left);
   console_.live() ? console_.log(line) : console_.line(line);
 }
 
-void ProgressReport::bad_images(const std::vector<std::string>& messages) {
-  for (; warned_ < messages.size(); ++warned_) {
-    console_.warn(concat("left out, ", warned_ + 1, " so far: ", messages[warned_]));
-  }
-}
-
-void ProgressReport::bad_validation_images(const std::vector<std::string>& messages) {
-  for (; warned_validation_ < messages.size(); ++warned_validation_) {
-    console_.warn(
-        concat("validation image left out, ", warned_validation_ + 1, " so far: ", messages[warned_validation_]));
+void ProgressReport::left_out(const char* what, const std::vector<std::string>& messages, size_t& warned) {
+  for (; warned < messages.size(); ++warned) {
+    console_.warn(concat(what, "left out, ", warned + 1, " so far: ", messages[warned]));
   }
 }
 
@@ -64,10 +58,10 @@ void ProgressReport::end_training() {
   train_seconds_ = since(epoch_start_);
   all_train_seconds_ += train_seconds_;
   wait_seconds_ = s_.train_loader->wait_seconds();
-  validation_start_ = Clock::now();
 }
 
 void ProgressReport::validation(int64_t done, int64_t of) {
+  left_out("validation image ", s_.val_loader->bad_images(), warned_validation_);
   const double part = static_cast<double>(done) / static_cast<double>(of);
   console_.progress(concat(where(), " ", bar(part, 10), " validation ", done, "/", of));
 }
@@ -78,18 +72,19 @@ void ProgressReport::fill_times(EpochRow& row) const {
   row.seconds = since(epoch_start_);
 }
 
-void ProgressReport::epoch(const EpochRow& row, bool best) {
+void ProgressReport::epoch(const EpochRow& row) {
   validation_seconds_ = row.seconds - train_seconds_;
-  std::string text = concat("epoch ", row.epoch, "/", s_.config.epochs, "  train loss ", fixed(row.train_loss, 4),
-                            "  top-1 ", fixed(row.train_top1, 2), "%  |  val loss ", fixed(row.val_loss, 4), "  top-1 ",
-                            fixed(row.val_top1, 2), "%  top-5 ", fixed(row.val_top5, 2), "%");
-  if (row.has_ema) text += "  average: top-1 " + fixed(row.ema_val_top1, 2) + "%";
+  std::string text =
+      concat("epoch ", row.epoch, "/", s_.config.epochs, "  train loss ", fixed(row.train_loss, 4), "  top-1 ",
+             fixed(row.train_top1, 2), "%  |  val loss ", fixed(row.val.loss(), 4), "  top-1 ",
+             fixed(row.val.top1_percent(), 2), "%  top-5 ", fixed(row.val.top5_percent(), 2), "%");
+  if (row.ema) text += "  average: top-1 " + fixed(row.ema->top1_percent(), 2) + "%";
   text += "  |  lr " + general(row.lr, 4);
   if (s_.config.bits_of_weights() < 32) {
-    text += "  mean step " + general(row.mean_step, 4) + "  mean |Q(w)-w| " + general(row.mean_error, 4);
+    text += "  mean step " + general(row.quant.step, 4) + "  mean |Q(w)-w| " + general(row.quant.error, 4);
   }
   text += concat("  |  ", fixed(row.images_per_s, 0), " images/s  data wait ", fixed(row.data_wait_s, 1), "s  ",
-                 duration(row.seconds), best ? "  best" : "");
+                 duration(row.seconds), row.best ? "  best" : "");
   console_.line(text);
 }
 

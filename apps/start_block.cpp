@@ -1,7 +1,7 @@
 #include "apps/start_block.h"
 
 #include "apps/command.h"
-#include "apps/layer_report.h"
+#include "apps/layer_text.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"

@@ -2,9 +2,10 @@
 // The CPU backend: cuts each primitive into ranges for threads and hands them to the kernels of one instruction set.
 #include <memory>
 
+#include "base/isa.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/allocator.h"
-#include "engine/backend/cpu/isa.h"
+#include "engine/backend/cpu/kernels/kernels.h"
 
 namespace ntq::cpu {
 

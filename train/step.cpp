@@ -1,0 +1,58 @@
+#include "train/step.h"
+
+#include <cmath>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/autograd.h"
+#include "engine/ops/loss.h"
+#include "train/divergence.h"
+
+namespace ntq {
+
+LossFn cross_entropy(float smoothing) {
+  return [smoothing](const Tensor& logits, const Batch& batch) {
+    return softmax_cross_entropy(logits, batch.labels, smoothing);
+  };
+}
+
+bool at_hand(const Tensor& tensor) { return tensor.device() == Device{}; }
+
+StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, const LossFn& loss, float lr) {
+  const int64_t images = batch.labels.numel();
+  if (images == 0) return {};
+  optimizer.zero_grad();
+  Tensor logits = model.forward(batch.images);
+  Tensor value = loss(logits, batch);
+  check(value.defined() && value.numel() == 1, "train_step: the loss must give one number, found ",
+        value.defined() ? value.shape().str() : "none");
+  if (at_hand(value) && !std::isfinite(value.item())) {
+    logits = value = {};  // their graph makes room for another pass
+    const std::string where =
+        first_not_finite(model, batch.images, [&] { return loss(model.forward(batch.images), batch); });
+    throw DivergedError("the loss is not a number; first: " +
+                        (where.empty() ? "nothing in a second pass over the batch" : where));
+  }
+  value.backward();
+  optimizer.step(lr);
+  return {value.detach(), count_correct(logits, batch.labels), images};
+}
+
+void StepResults::add(int64_t step, StepResult result) {
+  waiting_.push_back({step, std::move(result)});
+  if (static_cast<int64_t>(waiting_.size()) >= most_) read();
+}
+
+void StepResults::read() {
+  const std::vector<Waiting> waiting = std::exchange(waiting_, {});
+  for (const auto& [step, result] : waiting) {
+    StepScore score{.step = step, .images = result.images};
+    if (result.images > 0) {
+      score.loss = static_cast<double>(result.loss.item());
+      score.correct = result.correct.item<int64_t>();
+    }
+    sink_(score);
+  }
+}
+
+}  // namespace ntq
