@@ -2,6 +2,7 @@
 
 #include "apps/checkpoint.h"
 #include "apps/text.h"
+#include "base/text.h"
 
 namespace ntq::apps {
 namespace {

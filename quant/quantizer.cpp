@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/text.h"
 #include "quant/methods/builtin.h"
 
 namespace ntq {
@@ -11,12 +12,6 @@ namespace {
 std::map<std::string, QuantizerFactory>& registry() {
   static std::map<std::string, QuantizerFactory> methods = builtin_methods();
   return methods;
-}
-
-std::string list_names() {
-  std::string out;
-  for (const auto& name : quantizer_names()) out += (out.empty() ? "" : ", ") + name;
-  return out;
 }
 
 std::string place(const QuantSpec& spec) { return spec.name.empty() ? "quantizer" : spec.name; }
@@ -35,7 +30,7 @@ void register_quantizer(const std::string& name, QuantizerFactory factory) {
   check(!name.empty() && name != "fp", "register_quantizer: '", name, "' cannot name a method; 'fp' stands for none");
   check(factory != nullptr, "register_quantizer: method '", name, "' has no factory");
   check(registry().emplace(name, std::move(factory)).second, "register_quantizer: method '", name,
-        "' is registered already; choose another name (taken: ", list_names(), ")");
+        "' is registered already; choose another name (taken: ", join(quantizer_names()), ")");
 }
 
 std::vector<std::string> quantizer_names() {
@@ -53,7 +48,7 @@ std::shared_ptr<Quantizer> make_quantizer(const QuantSpec& spec) {
         spec.noise_k);
   const auto method = registry().find(spec.method);
   check(method != registry().end(), place(spec), ": no quantization method '", spec.method,
-        "'; there are: ", list_names(), " (full precision is bits 32)");
+        "'; there are: ", join(quantizer_names()), " (full precision is bits 32)");
   auto quantizer = method->second(spec);
   check(quantizer != nullptr, place(spec), ": the factory of method '", spec.method, "' returned nothing");
   return quantizer;
