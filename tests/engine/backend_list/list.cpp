@@ -8,6 +8,7 @@
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu_settings.h"
+#include "tests/support/emulated_device.h"
 #include "tests/support/numeric_grad.h"
 
 namespace ntq::test {
@@ -128,6 +129,7 @@ const std::vector<NamedBackend>& all_backends() {
       owned.push_back(cpu::make_cpu_backend(isa));
       all.push_back({"cpu " + isa, owned.back().get(), true});
     }
+    all.push_back({"emulated", &backend_for(emulated_device())});
     return all;
   }();
   return list;
