@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "apps/config_quant.h"
 #include "apps/signals.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "engine/autograd.h"
 #include "layers/batch_norm.h"
-#include "quant/quantizer.h"
+#include "quant/tree.h"
 
 namespace ntq::apps {
 namespace {
@@ -64,6 +65,13 @@ void run_batches(Module& model, const TrainConfig& config, const DatasetPair& da
   }
 }
 
+/// As LSQ does, of the activations.
+bool method_starts_from_mean(const TrainConfig& c) {
+  const Settings settings = settings_of(c, Side::inputs);
+  const auto init = settings.find("step_init");
+  return init != settings.end() && init->second == SettingValue("lsq");
+}
+
 double top1(Session& s, Console& console, const char* what) {
   const Scores scores = evaluate(*s.model, *s.val_loader, [&](int64_t done, int64_t of) {
     console.progress(
@@ -77,17 +85,10 @@ double top1(Session& s, Console& console, const char* what) {
 }  // namespace
 
 void calibrate_steps(Session& s, int64_t batches) {
-  std::vector<Quantizer*> fresh;
-  each<Quantizer>(*s.model, [&](Quantizer& q) {
-    if (q.step().item() == 0.0f) fresh.push_back(&q);
-  });
-  if (fresh.empty()) return;
   // As the first training step will see them: with running statistics, 2-bit weights leave most activations at zero.
   BatchStatistics norms(*s.model);
   norms.set_momentum(0.0f);
-  for (Quantizer* q : fresh) q->calibrate(true);
-  run_batches(*s.model, s.config, s.data, batches, [](int64_t) {});
-  for (Quantizer* q : fresh) q->calibrate(false);
+  calibrate(*s.model, [&] { run_batches(*s.model, s.config, s.data, batches, [](int64_t) {}); });
 }
 
 void recalibrate_norms(Module& model, const TrainConfig& config, const DatasetPair& data, int64_t batches) {
@@ -114,7 +115,7 @@ std::optional<StartScores> prepare_quantized_start(Session& s, Console& console)
   console.line(concat("Right after quantization: top-1 ", fixed(scores.quantized_top1, 2), "% (steps from ",
                       c.calibrate, c.calibrate == 1 ? " batch" : " batches",
                       c.bn_recalibrate > 0 ? ", batch norm re-estimated)" : ")"));
-  if (c.step_init == "lsq" && scores.quantized_top1 < scores.full_precision_top1 / 2) {
+  if (method_starts_from_mean(c) && scores.quantized_top1 < scores.full_precision_top1 / 2) {
     console.line(
         "  Less than half is left: --step-init mse often starts much closer, above all with 2-bit activations");
   }

@@ -6,6 +6,7 @@
 
 #include "apps/text.h"
 #include "engine/autograd.h"
+#include "engine/ops/reduce.h"
 #include "layers/weighted_layer.h"
 
 namespace ntq::apps {
@@ -14,12 +15,18 @@ namespace {
 double mean_error(Quantizer& quantizer, const Tensor& weight) {
   const bool was_training = quantizer.training();
   quantizer.eval();
-  const Tensor quantized = quantizer.forward(weight);
+  const Tensor quantized = quantizer.forward(weight), meant = quantizer.transform(weight);
   quantizer.train(was_training);
   double sum = 0;
-  const float *q = quantized.f32(), *w = weight.f32();
+  const float *q = quantized.f32(), *w = meant.f32();
   for (int64_t i = 0; i < weight.numel(); ++i) sum += std::fabs(static_cast<double>(q[i]) - static_cast<double>(w[i]));
   return sum / static_cast<double>(weight.numel());
+}
+
+/// Mean of the steps; 0 before they are set, and without any.
+double mean_step(const Quantizer& quantizer) {
+  const Tensor step = quantizer.step();
+  return step ? static_cast<double>(mean(step).item()) : 0;
 }
 
 LayerReport report(const std::string& name, const WeightedLayer& layer) {
@@ -34,14 +41,15 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
   if (const auto& q = layer.weight_quantizer()) {
     out.method = q->spec().method;
     out.weight_bits = q->spec().bits;
-    out.weight_step = static_cast<double>(q->step().item());
-    // A step of 0 waits for the first batch; a forward pass now would set it.
-    if (out.weight_step != 0) out.weight_error = mean_error(*q, weight);
+    out.weight_step = mean_step(*q);
+    out.weight_steps = q->step() ? q->step().numel() : 0;
+    // Others wait for the first batch; a forward pass now would set them.
+    if (q->ready()) out.weight_error = mean_error(*q, weight);
   }
   if (const auto& q = layer.input_quantizer()) {
     out.method = q->spec().method;
     out.input_bits = q->spec().bits;
-    out.input_step = static_cast<double>(q->step().item());
+    out.input_step = mean_step(*q);
   }
   return out;
 }
@@ -93,6 +101,7 @@ nlohmann::ordered_json layers_to_json(const std::vector<LayerReport>& layers) {
                    {"method", l.method},
                    {"weight_bits", l.weight_bits},
                    {"weight_step", l.weight_step},
+                   {"weight_steps", l.weight_steps},
                    {"weight_error", l.weight_error},
                    {"weight_min", l.weight_min},
                    {"weight_max", l.weight_max},
@@ -107,12 +116,20 @@ nlohmann::ordered_json quantization_json(Module& model) {
   const auto add = [&](const std::string& layer, const char* what, const std::shared_ptr<Quantizer>& q) {
     if (!q) return;
     const auto [low, high] = q->range();
-    out[layer][what] = {{"method", q->spec().method},
-                        {"bits", q->spec().bits},
-                        {"signed", q->spec().is_signed},
-                        {"low", low},
-                        {"high", high},
-                        {"step", q->step().item()}};
+    auto& entry = out[layer][what];
+    entry = {{"method", q->spec().method},
+             {"bits", q->spec().bits},
+             {"signed", q->spec().is_signed},
+             {"low", low},
+             {"high", high}};
+    const CodeGrid grid = q->grid();
+    const auto put = [&](const char* key, const Tensor& values) {
+      if (values && values.numel() == 1) entry[key] = values.item();
+      if (values && values.numel() > 1) entry[key] = values.to_vector();
+    };
+    put("step", grid.step);
+    put("offset", grid.offset);
+    put("levels", grid.levels);
   };
   model.visit([&](const std::string& name, Module& module) {
     if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) {

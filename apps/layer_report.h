@@ -15,8 +15,9 @@ struct LayerReport {
   int64_t weights = 0;
   std::string method;  ///< "" in full precision
   int weight_bits = 32, input_bits = 32;
-  double weight_step = 0, input_step = 0;
-  double weight_error = 0;  ///< mean |Q(w) - w|, no noise
+  double weight_step = 0, input_step = 0;  ///< of several steps, the mean
+  int64_t weight_steps = 0;                ///< how many: 1, or one for each output channel
+  double weight_error = 0;                 ///< mean |Q(w) - w|, no noise
   double weight_min = 0, weight_max = 0;
 };
 
@@ -32,7 +33,8 @@ QuantMeans quant_means(const std::vector<LayerReport>& layers);
 std::string layer_table(const std::vector<LayerReport>& layers);
 nlohmann::ordered_json layers_to_json(const std::vector<LayerReport>& layers);
 /// What a reader of an export needs to compute as the network does: of each quantized layer, for "weight" and "input",
-/// bits, signed, low and high code, step, method; value = code * step, code = round(clip(x / step, low, high)).
+/// bits, signed, low and high code, method and the grid: step (of steps per output channel a list), and where the
+/// method has one offset or levels; value = code * step + offset, or levels[code - low].
 nlohmann::ordered_json quantization_json(Module& model);
 /// "first 8/8 bits, 18 layers 4/4 bits (ntq), last 8/8 bits": bits of weights/inputs, neighbours of equal bits
 /// together.

@@ -15,7 +15,9 @@
 #include "apps/progress.h"
 #include "apps/signals.h"
 #include "base/check.h"
+#include "engine/ops/binary.h"
 #include "engine/ops/loss.h"
+#include "quant/tree.h"
 
 namespace ntq::apps {
 namespace {
@@ -128,14 +130,18 @@ EpochRow run_epoch(Session& s, const RunFolder& run, ProgressReport& report) {
 
 StepResult train_step(Session& s, const Batch& batch, float lr) {
   s.optimizer->zero_grad();
+  set_progress(*s.model, static_cast<double>(s.global_step()) /
+                             static_cast<double>(s.config.epochs * s.schedule.steps_per_epoch));
   const Tensor logits = s.model->forward(batch.images);
-  const Tensor loss = softmax_cross_entropy(logits, batch.labels, static_cast<float>(s.config.smoothing));
+  Tensor loss = softmax_cross_entropy(logits, batch.labels, static_cast<float>(s.config.smoothing));
+  if (const Tensor penalty = quant_penalty(*s.model)) loss = add(loss, penalty);
   const auto value = static_cast<double>(loss.item());
   if (!std::isfinite(value)) {
     throw DivergedError("the loss is not a number; first: " + first_not_finite(*s.model, loss));
   }
   loss.backward();
   s.optimizer->step(lr);
+  count_optimizer_step(*s.model);
   if (s.ema) s.ema->update();
   return {value, count_top_k(logits, batch.labels, 1)};
 }

@@ -37,7 +37,7 @@ void quantize_forward(benchmark::State& state, float noise_c) {
   QuantNoise noise{.c = noise_c, .k = 50, .key = {.seed = 1, .stream = 2}};
   for (auto _ : state) {
     ++noise.key.step;
-    backend_for({}).quantize(t.x.f32(), t.step.f32(), t.range, noise, t.y.f32(), t.x.numel());
+    backend_for({}).quantize(t.x.f32(), t.step.f32(), 1, t.range, noise, t.y.f32(), t.x.numel());
   }
   count_bytes(state, 2);
 }
@@ -48,7 +48,7 @@ void ntq_forward(benchmark::State& state) { quantize_forward(state, 0.2f); }
 void gradient(benchmark::State& state) {
   Operands t(state.range(0));
   for (auto _ : state) {
-    backend_for({}).quantize_grad(t.x.f32(), t.step.f32(), t.range, 1.0f, t.y.f32(), t.dx.f32(), t.dstep.f32(),
+    backend_for({}).quantize_grad(t.x.f32(), t.step.f32(), 1, t.range, 1.0f, t.y.f32(), t.dx.f32(), t.dstep.f32(),
                                   t.x.numel());
   }
   count_bytes(state, 3);

@@ -87,7 +87,10 @@ NamedTensors Module::state_dict() const {
   return out;
 }
 
-void Module::load_state_dict(const NamedTensors& state) { copy_by_name("load_state_dict", state_dict(), state); }
+void Module::load_state_dict(const NamedTensors& state) {
+  copy_by_name("load_state_dict", state_dict(), state);
+  visit([](const std::string&, Module& module) { module.state_loaded(); });
+}
 
 void Module::visit(const std::function<void(const std::string&, Module&)>& visitor) { visit_as("", visitor); }
 

@@ -10,7 +10,7 @@ void WeightedLayer::set_up(Tensor weight, Tensor bias, const QuantSpec& weight_q
   weight_ = register_parameter("weight", std::move(weight));
   if (bias) bias_ = register_parameter("bias", std::move(bias));
   input_quant_ = make_input_quantizer(input_quant, name);
-  weight_quant_ = make_weight_quantizer(weight_quant, name);
+  weight_quant_ = make_weight_quantizer(weight_quant, name, weight_.shape());
   if (input_quant_) register_module("input_quant", input_quant_);
   if (weight_quant_) register_module("weight_quant", weight_quant_);
 }

@@ -134,16 +134,18 @@ class Backend {
   virtual double softmax_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
                                        float smoothing, float* dlogits) = 0;
 
-  // Uniform quantization with a learned step (LSQ Eq. 1-3); `step` points to one positive value.
+  // Uniform quantization with learned steps (LSQ Eq. 1-3); `step` points to `steps` positive values, one for each of as
+  // many equal runs of x.
   /// y = step * round_even(clamp(x / step, low, high)) [+ noise of that element's error]; not a number where x is not
   /// finite.
-  virtual void quantize(const float* x, const float* step, QuantRange range, const QuantNoise& noise, float* y,
-                        int64_t n) = 0;
+  virtual void quantize(const float* x, const float* step, int64_t steps, QuantRange range, const QuantNoise& noise,
+                        float* y, int64_t n) = 0;
   /// dx = dy inside the open range, else 0; dstep = grad_scale * sum dy * d (quantizers.md, section 1). One pass.
-  virtual void quantize_grad(const float* x, const float* step, QuantRange range, float grad_scale, const float* dy,
-                             float* dx, float* dstep, int64_t n) = 0;
-  /// Integer codes as int32.
-  virtual void quantize_codes(const float* x, const float* step, QuantRange range, int32_t* codes, int64_t n) = 0;
+  virtual void quantize_grad(const float* x, const float* step, int64_t steps, QuantRange range, float grad_scale,
+                             const float* dy, float* dx, float* dstep, int64_t n) = 0;
+  /// Integer codes, one byte each: two's complement where the range begins below 0.
+  virtual void quantize_codes(const float* x, const float* step, int64_t steps, QuantRange range, uint8_t* codes,
+                              int64_t n) = 0;
   /// Sum of (Q(x) - x)^2 for a step that need not be stored yet.
   virtual double quantize_error(const float* x, float step, QuantRange range, int64_t n) = 0;
 

@@ -80,13 +80,14 @@ TEST_CASE("quantizers and noise have the same bits on every instruction set, at 
     const QuantRange range{-8, 7};
     const QuantNoise noise{.c = 0.2f, .k = 50, .key = {.seed = 3, .stream = 4, .step = 5}};
     const auto all = [&](Backend& b) {
-      Tensor out = Tensor::empty({4, n}), codes = Tensor::empty({n}, DType::i32);
+      Tensor out = Tensor::empty({4, n}), codes = Tensor::empty({n}, DType::u8);
       float dstep = 0;
-      b.quantize(x.f32(), &step, range, {}, out.f32(), n);
-      b.quantize(x.f32(), &step, range, noise, out.f32() + n, n);
-      b.quantize_grad(x.f32(), &step, range, 0.5f, dy.f32(), out.f32() + 2 * n, &dstep, n);
-      b.quantize_codes(x.f32(), &step, range, codes.data<int32_t>(), n);
-      for (int64_t i = 0; i < n; ++i) out.f32()[3 * n + i] = static_cast<float>(codes.data<int32_t>()[i]);
+      b.quantize(x.f32(), &step, 1, range, {}, out.f32(), n);
+      b.quantize(x.f32(), &step, 1, range, noise, out.f32() + n, n);
+      b.quantize_grad(x.f32(), &step, 1, range, 0.5f, dy.f32(), out.f32() + 2 * n, &dstep, n);
+      b.quantize_codes(x.f32(), &step, 1, range, codes.data<uint8_t>(), n);
+      for (int64_t i = 0; i < n; ++i)
+        out.f32()[3 * n + i] = static_cast<float>(static_cast<int8_t>(codes.data<uint8_t>()[i]));
       std::vector<float> values = out.to_vector();
       values.push_back(dstep);
       values.push_back(static_cast<float>(b.quantize_error(x.f32(), step, range, n)));
@@ -115,7 +116,7 @@ TEST_CASE("the noise is standard normal, tempered by each element's error") {
   const Tensor x = Tensor::full({n}, 0.5f);
   Tensor y = Tensor::empty({n});
   const float step = 2;
-  cpu::cpu_backend().quantize(x.f32(), &step, {-2, 1}, {.c = 0.5f, .k = 3, .key = {.seed = 9}}, y.f32(), n);
+  cpu::cpu_backend().quantize(x.f32(), &step, 1, {-2, 1}, {.c = 0.5f, .k = 3, .key = {.seed = 9}}, y.f32(), n);
   const double scale = 0.5 * std::exp(-1.5) * std::sqrt(0.5);
   double mean = 0, square = 0, fourth = 0, neighbours = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -201,7 +202,7 @@ TEST_CASE("not-a-number stays visible") {
   CHECK_FALSE(b->all_finite(x.f32(), 100));
   Tensor y = Tensor::empty({100});
   const float step = 0.1f;
-  b->quantize(x.f32(), &step, {-8, 7}, {}, y.f32(), 100);
+  b->quantize(x.f32(), &step, 1, {-8, 7}, {}, y.f32(), 100);
   CHECK(std::isnan(y.f32()[63]));
   b->relu(x.f32(), y.f32(), 100);
   CHECK(std::isnan(y.f32()[63]));
@@ -230,7 +231,7 @@ TEST_CASE("what is not finite stays so: quantizers, floors") {
         x.f32()[at] = bad;
         const float step = 0.1f;
         for (const float c : {0.0f, 0.2f}) {
-          b->quantize(x.f32(), &step, {-8, 7}, {.c = c, .k = 50, .key = {}}, y.f32(), 99);
+          b->quantize(x.f32(), &step, 1, {-8, 7}, {.c = c, .k = 50, .key = {}}, y.f32(), 99);
           for (int64_t i = 0; i < 99; ++i) REQUIRE(std::isnan(y.f32()[i]) == (i == at));
         }
         Tensor w = Tensor::full({99}, 1), m = Tensor::zeros({99});
@@ -249,7 +250,7 @@ TEST_CASE("what is not finite stays so: quantizers, floors") {
     // The largest finite numbers are clamped as any other.
     Tensor x = Tensor::from({2}, {3.4e38f, -3.4e38f}), y = Tensor::empty({2});
     const float step = 1;
-    b->quantize(x.f32(), &step, {-8, 7}, {}, y.f32(), 2);
+    b->quantize(x.f32(), &step, 1, {-8, 7}, {}, y.f32(), 2);
     CHECK(y.to_vector() == std::vector<float>{7, -8});
   }
 }

@@ -21,6 +21,14 @@ double chunked_sum(int64_t n, Kernel&& kernel) {
   return total;
 }
 
+/// task(step, begin, end) over all of [0, n), of which each of `steps` equal runs has its own step.
+template <class Task>
+void for_each_step(int64_t n, int64_t steps, int64_t work, Task&& task) {
+  if (steps == 1) return parallel_ranges(n, kGrain, work, [&](int64_t b, int64_t e) { task(0, b, e); });
+  const int64_t run = n / steps;
+  parallel_for(steps, run * work, [&](int64_t i) { task(i, i * run, (i + 1) * run); });
+}
+
 }  // namespace
 
 std::string CpuBackend::describe() const {
@@ -69,22 +77,30 @@ bool CpuBackend::all_finite(const float* x, int64_t n) {
   return std::isfinite(sum_abs(x, n));
 }
 
-void CpuBackend::quantize(const float* x, const float* step, QuantRange range, const QuantNoise& noise, float* y,
-                          int64_t n) {
-  const int64_t work = noise.c == 0 ? 1 : 16;
-  parallel_ranges(n, kGrain, work, [&, s = *step](int64_t b, int64_t e) { k_.quantize(x, s, range, noise, y, b, e); });
+void CpuBackend::quantize(const float* x, const float* step, int64_t steps, QuantRange range, const QuantNoise& noise,
+                          float* y, int64_t n) {
+  for_each_step(n, steps, noise.c == 0 ? 1 : 16,
+                [&](int64_t i, int64_t b, int64_t e) { k_.quantize(x, step[i], range, noise, y, b, e); });
 }
 
-void CpuBackend::quantize_grad(const float* x, const float* step, QuantRange range, float grad_scale, const float* dy,
-                               float* dx, float* dstep, int64_t n) {
-  const double total = chunked_sum(
-      n, [&, s = *step](int64_t b, int64_t count) { return k_.quantize_grad(x + b, s, range, dy + b, dx + b, count); });
-  *dstep = static_cast<float>(grad_scale * total);
+void CpuBackend::quantize_grad(const float* x, const float* step, int64_t steps, QuantRange range, float grad_scale,
+                               const float* dy, float* dx, float* dstep, int64_t n) {
+  const auto grad = [&](int64_t i, int64_t b, int64_t count) {
+    return k_.quantize_grad(x + b, step[i], range, dy + b, dx + b, count);
+  };
+  if (steps == 1) {
+    *dstep =
+        static_cast<float>(grad_scale * chunked_sum(n, [&](int64_t b, int64_t count) { return grad(0, b, count); }));
+    return;
+  }
+  const int64_t run = n / steps;
+  parallel_for(steps, run, [&](int64_t i) { dstep[i] = static_cast<float>(grad_scale * grad(i, i * run, run)); });
 }
 
-void CpuBackend::quantize_codes(const float* x, const float* step, QuantRange range, int32_t* codes, int64_t n) {
-  parallel_ranges(n, kGrain, 1,
-                  [&, s = *step](int64_t b, int64_t e) { k_.quantize_codes(x + b, s, range, codes + b, e - b); });
+void CpuBackend::quantize_codes(const float* x, const float* step, int64_t steps, QuantRange range, uint8_t* codes,
+                                int64_t n) {
+  for_each_step(n, steps, 1,
+                [&](int64_t i, int64_t b, int64_t e) { k_.quantize_codes(x + b, step[i], range, codes + b, e - b); });
 }
 
 double CpuBackend::quantize_error(const float* x, float step, QuantRange range, int64_t n) {

@@ -59,11 +59,12 @@ class CpuBackend : public Backend {
   double softmax_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
                                float smoothing, float* dlogits) override;
 
-  void quantize(const float* x, const float* step, QuantRange range, const QuantNoise& noise, float* y,
+  void quantize(const float* x, const float* step, int64_t steps, QuantRange range, const QuantNoise& noise, float* y,
                 int64_t n) override;
-  void quantize_grad(const float* x, const float* step, QuantRange range, float grad_scale, const float* dy, float* dx,
-                     float* dstep, int64_t n) override;
-  void quantize_codes(const float* x, const float* step, QuantRange range, int32_t* codes, int64_t n) override;
+  void quantize_grad(const float* x, const float* step, int64_t steps, QuantRange range, float grad_scale,
+                     const float* dy, float* dx, float* dstep, int64_t n) override;
+  void quantize_codes(const float* x, const float* step, int64_t steps, QuantRange range, uint8_t* codes,
+                      int64_t n) override;
   double quantize_error(const float* x, float step, QuantRange range, int64_t n) override;
 
   void sgd_step(const SgdUpdate& update, float* w, const float* g, float* momentum, int64_t n) override;
