@@ -86,8 +86,8 @@ bool parse_or_answer(CLI::App& app, int argc, char** argv) {
   app.set_version_flag("--version", name + " " + version(), "print the version and stop");
   app.set_help_flag("-h,--help", "print this and stop");
   for (auto* option : app.get_options()) {
-    const bool list = option->get_items_expected_max() > 1;  // --quant
-    option->multi_option_policy(list ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+    if (option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll) continue;  // --quant
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
   try {
     app.parse(checked_words(app, argc, argv));

@@ -80,7 +80,8 @@ void add_option(CLI::App& app, const Option& option, Json& given, const Settings
   };
   app.add_option_function<std::vector<std::string>>(concat("--", option.name), set, option.help)
       ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 Json read_config_file(const std::string& path) {
