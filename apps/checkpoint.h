@@ -1,44 +1,30 @@
 #pragma once
-// Checkpoints: model tensors by name, momentum under "optim.", weight average under "ema.", all else in the metadata.
+// Checkpoints of ntq-train: those of train/checkpoint.h with the options and the data of the run in the metadata.
 // Nothing in them depends on the time, a path or the number of threads: equal runs give equal bytes.
 #include <string>
 
 #include "apps/session.h"
-#include "engine/serialize.h"
+#include "train/checkpoint.h"
 
 namespace ntq::apps {
 
-constexpr int kCheckpointFormat = 1;
-
-/// What a checkpoint says of itself.
-struct CheckpointInfo {
-  TrainConfig config;  ///< recipe options as they were; run options at their defaults
+struct RunCheckpoint : Checkpoint {
+  TrainConfig config = {};  ///< recipe options as they were; run options at their defaults
   int64_t classes = 0, channels = 0;
-  Progress progress;
-  int64_t ema_updates = 0;
 };
 
-struct Checkpoint {
-  CheckpointInfo info;
-  TensorFile file;
-  NamedTensors model, optimizer, ema;  ///< without their prefixes
-
-  bool has_ema() const { return !ema.empty(); }
-};
-
+/// Whether ntq-train wrote the file: with train/ alone a fork writes checkpoints that know nothing of its options.
+bool is_of_run(const TensorFile& file);
 /// Throws CheckpointError: damaged, not ours, of a newer format.
-Checkpoint load_checkpoint(const std::string& path);
+RunCheckpoint load_run_checkpoint(const std::string& path);
 /// The same for a file that is in memory already; `path` stands for it in errors.
-Checkpoint read_checkpoint(TensorFile file, const std::string& path);
-/// Whether the file is ours at all (safetensors files of others have no "ntq.format").
-bool is_ntq_checkpoint(const TensorFile& file);
-CheckpointInfo read_info(const TensorFile& file, const std::string& path);
+RunCheckpoint read_run_checkpoint(TensorFile file, const std::string& path);
 
-void save_checkpoint(const std::string& path, const Session& session);
+void save_run(const std::string& path, const Session& session);
 /// Puts a run back to where the checkpoint was written. Throws CheckpointError, naming the first difference, when it
 /// is of another recipe, model or data; the session is unusable then. `allow_data_change`: goes on with other data.
 /// Gives a line when they are others or nothing is known of them, else "".
-std::string restore(Session& session, const std::string& path, bool allow_data_change = false);
+std::string restore_run(Session& session, const std::string& path, bool allow_data_change = false);
 /// Which weights of a checkpoint are meant: where there is an average, it chose the best epoch, so it is taken unless
 /// the weights themselves are asked for. Throws UsageError for both wishes, CheckpointError for an average that the
 /// checkpoint does not have.
@@ -51,6 +37,6 @@ std::string weighting_text(const Checkpoint& checkpoint, bool average);
 
 /// The model of a checkpoint with its weights (or with their average), ready for evaluation. Throws CheckpointError,
 /// before anything large is built, when the tensors are not those of the model.
-std::shared_ptr<Module> model_of(const Checkpoint& checkpoint, const std::string& path, bool average);
+std::shared_ptr<Module> model_of(const RunCheckpoint& checkpoint, const std::string& path, bool average);
 
 }  // namespace ntq::apps

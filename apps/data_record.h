@@ -2,7 +2,6 @@
 // What a run was trained on: classes, images, and how they reach the network. Kept in the metadata of checkpoints and
 // exports, so that a run, an evaluation or another program can tell whether it sees the same data.
 #include <array>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,10 +9,9 @@
 #include <nlohmann/json_fwd.hpp>
 #include "apps/config.h"
 #include "data/dataset.h"
+#include "train/checkpoint.h"
 
 namespace ntq::apps {
-
-using Metadata = std::map<std::string, std::string>;
 
 struct SplitRecord {
   int64_t images = 0;

@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/text.h"
-#include "apps/train_loop.h"
 #include "base/check.h"
 #include "engine/autograd.h"
 #include "engine/backend/backend.h"
+#include "train/checkpoint.h"
 
 namespace ntq::apps {
 namespace {
@@ -36,17 +36,23 @@ nlohmann::ordered_json Estimate::json() const {
           {"memory_bytes", memory_bytes}};
 }
 
-Estimate estimate_stage(const TrainConfig& config, const DatasetPair& data) {
-  TrainConfig quiet = config;
+Estimate estimate_stage(Session& s) {
+  TensorFile before = checkpoint_file(s);
+  size_t kept = 0;
+  for (auto& [name, tensor] : before.tensors) tensor = tensor.clone(), kept += tensor.bytes();
+  TrainConfig quiet = s.config;
   quiet.workers = 0;
-  Session s = make_session(quiet, data);
-  s.train_loader->start(0);
-  const auto batch = s.train_loader->next();
+  const auto loader = make_train_loader(quiet, s.data);
+  loader->start(0);
+  const auto batch = loader->next();
   const float lr = s.schedule.at(0);
-  const auto step = [&] { train_step(s, *batch, lr); };
+  const auto step = [&] {
+    train_step(*s.model, *s.optimizer, *batch, s.loss, lr);
+    if (s.ema) s.ema->update();
+  };
 
   Estimate out;
-  out.epochs = config.epochs;
+  out.epochs = s.config.epochs;
   out.steps_per_epoch = s.schedule.steps_per_epoch;
   out.validation_batches = s.val_loader->batches_per_epoch();
   const bool slow = seconds_of(step) > 2;
@@ -55,7 +61,9 @@ Estimate estimate_stage(const TrainConfig& config, const DatasetPair& data) {
   const NoGrad no_grad;
   s.model->eval();
   out.validation_batch_seconds = seconds_of([&] { s.model->forward(batch->images); });
-  out.memory_bytes = cpu_memory().peak;
+  out.memory_bytes = cpu_memory().peak - kept;
+  s.optimizer->zero_grad();
+  restore(s, read_checkpoint(std::move(before), "estimate"), "estimate");
   return out;
 }
 

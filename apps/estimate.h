@@ -1,5 +1,5 @@
 #pragma once
-// How long a stage will take and how much memory, from a few steps on a throwaway copy.
+// How long a stage will take and how much memory, from a few steps.
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
@@ -32,7 +32,8 @@ DataRate measure_data_rate(const TrainConfig& config, const DatasetPair& data);
 /// "data: 540 images/s with 2 workers, the model takes 31: the model is the bottleneck".
 std::string bottleneck_text(const DataRate& rate, double model_images_per_s);
 
-/// Takes a first step to warm up and times the second (and third, when they are short), and one validation batch.
-Estimate estimate_stage(const TrainConfig& config, const DatasetPair& data);
+/// Takes a first step to warm up and times the second (and third, when they are short), and one validation batch. The
+/// session is as before afterwards.
+Estimate estimate_stage(Session& session);
 
 }  // namespace ntq::apps

@@ -1,6 +1,5 @@
 #include "apps/init.h"
 
-#include "apps/check_values.h"
 #include "apps/checkpoint.h"
 #include "apps/config_quant.h"
 #include "apps/text.h"
@@ -21,20 +20,17 @@ LoadReport init_from(Session& s, const std::string& path) {
   LoadOptions options{.path = path, .model = s.config.model};
   std::vector<std::string> notices;
   Weights weights;
-  if (is_ntq_checkpoint(file)) {
-    const Checkpoint checkpoint = read_checkpoint(file, path);
+  if (is_of_run(file)) {
+    const RunCheckpoint checkpoint = read_run_checkpoint(file, path);
     const bool average = takes_average(checkpoint, path, parse_weighting(false, s.config.raw));
-    const NamedTensors& chosen = average ? checkpoint.ema : checkpoint.model;
-    check_values(chosen, path);
-    weights.tensors.insert(chosen.begin(), chosen.end());
-    for (const auto& info : checkpoint.file.skipped) weights.skipped[info.name] = info;
+    weights = weights_of(checkpoint, path, average);
     if (checkpoint.has_ema()) notices.push_back(weighting_text(checkpoint, average));
-    options.keep_steps = same_quantization(checkpoint.info.config, s.config);
-    if (checkpoint.info.config.quantized() && !options.keep_steps) {
+    options.keep_steps = same_quantization(checkpoint.config, s.config);
+    if (checkpoint.config.quantized() && !options.keep_steps) {
       notices.push_back("the file has other bits or another method: all steps start anew");
     }
   } else {
-    weights = read_public_weights(file, path);
+    weights = read_weights(file, path);
   }
   const auto trained = data_record(file.metadata, path);
   if (trained && trained->classes.size() == s.record.classes.size() && trained->classes != s.record.classes) {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "apps/session.h"
-#include "apps/weights.h"
+#include "train/weights.h"
 
 namespace ntq::apps {
 

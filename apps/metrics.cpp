@@ -5,7 +5,8 @@
 
 #include "apps/json.h"
 #include "apps/text.h"
-#include "engine/serialize.h"
+#include "base/atomic_file.h"
+#include "base/input_file.h"
 
 namespace ntq::apps {
 namespace {

@@ -4,17 +4,18 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/calibrate.h"
 #include "apps/checkpoint.h"
 #include "apps/command.h"
 #include "apps/console.h"
-#include "apps/evaluate.h"
-#include "apps/layer_report.h"
+#include "apps/layer_text.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
-#include "apps/weights.h"
+#include "base/atomic_file.h"
 #include "base/check.h"
 #include "engine/backend/backend.h"
+#include "train/calibrate.h"
+#include "train/evaluate.h"
+#include "train/weights.h"
 
 using namespace ntq;
 using namespace ntq::apps;
@@ -88,7 +89,7 @@ TrainConfig merged(const EvalOptions& o, TrainConfig c) {
   return resolve(c);
 }
 
-void check_data(const DatasetInfo& info, const CheckpointInfo& found, const std::string& path) {
+void check_data(const DatasetInfo& info, const RunCheckpoint& found, const std::string& path) {
   if (info.classes == found.classes && info.channels == found.channels) return;
   throw CheckpointError(concat(path, ": expected a model for ", info.name, " (", info.classes, " classes, ",
                                info.channels, " channels), found one for ", found.config.dataset, " (", found.classes,
@@ -127,17 +128,17 @@ Subject open_checkpoint(const EvalOptions& o, const TensorFile& file, Console& c
   if (o.model || o.stem) {
     throw UsageError("--model, --stem: only for files that are not checkpoints of ntq-train; those name their model");
   }
-  const Checkpoint checkpoint = read_checkpoint(file, o.checkpoint);
+  const RunCheckpoint checkpoint = read_run_checkpoint(file, o.checkpoint);
   const bool average = takes_average(checkpoint, o.checkpoint, parse_weighting(o.average, o.raw));
-  TrainConfig recipe = checkpoint.info.config;
+  TrainConfig recipe = checkpoint.config;
   if (const auto trained = preprocessing_record(file.metadata, o.checkpoint)) use_preprocessing(recipe, *trained);
   Subject s;
   s.config = merged(o, recipe);
   s.model = model_of(checkpoint, o.checkpoint, average);
-  s.data = open_data(s.config, console, expected_classes(o, file, console), checkpoint.info.classes);
-  check_data(s.data.val->info(), checkpoint.info, o.checkpoint);
+  s.data = open_data(s.config, console, expected_classes(o, file, console), checkpoint.classes);
+  check_data(s.data.val->info(), checkpoint, o.checkpoint);
   check_gray(s.config, s.data.val->info());
-  s.title = concat(", epoch ", checkpoint.info.progress.epoch);
+  s.title = concat(", epoch ", checkpoint.progress.epoch);
   if (checkpoint.has_ema()) s.title += ", " + weighting_text(checkpoint, average);
   return s;
 }
@@ -175,7 +176,7 @@ Subject open_public_file(const EvalOptions& o, const TensorFile& file, Console& 
                  ": an export of quantized weights; the inputs of its layers are not quantized here, so "
                  "the checkpoint itself scores otherwise");
   }
-  Weights weights = read_public_weights(file, o.checkpoint);
+  Weights weights = read_weights(file, o.checkpoint);
   const auto head = weights.tensors.find("fc.weight");
   const int64_t class_count =
       head == weights.tensors.end() || head->second.shape().rank() == 0 ? 0 : head->second.size(0);
@@ -226,15 +227,15 @@ void run(const EvalOptions& o) {
     check_writable(*o.logits);  // before the work, not after it
   }
   const TensorFile file = load_tensors(o.checkpoint);
-  const Subject subject =
-      is_ntq_checkpoint(file) ? open_checkpoint(o, file, console) : open_public_file(o, file, console);
+  const Subject subject = is_of_run(file) ? open_checkpoint(o, file, console) : open_public_file(o, file, console);
   const auto& [config, data, model, title] = subject;
   if (o.threads) set_cpu_threads(static_cast<int>(*o.threads));
   const auto layers = report_layers(*model);
   console.headline(concat(config.model, " on ", config.dataset, ", ", precision_text(config), title));
   console.block(layer_table(layers));
   if (config.bn_recalibrate > 0) {
-    recalibrate_norms(*model, config, data, config.bn_recalibrate);
+    if (!data.train) throw DataError(config.dataset + ": no training images to re-estimate batch norm from");
+    recalibrate_norms(*model, *make_train_loader(config, data), config.bn_recalibrate);
     console.line(concat("batch norm re-estimated on ", config.bn_recalibrate, " training batches"));
   }
 

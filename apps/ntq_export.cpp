@@ -7,11 +7,12 @@
 #include "apps/console.h"
 #include "apps/data_record.h"
 #include "apps/json.h"
-#include "apps/layer_report.h"
+#include "apps/layer_text.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
-#include "apps/weights.h"
+#include "base/atomic_file.h"
 #include "base/check.h"
+#include "train/weights.h"
 
 using namespace ntq;
 using namespace ntq::apps;
@@ -49,8 +50,8 @@ void run(const ExportOptions& o) {
     throw UsageError(o.out + ": exists already; name another file, or give --overwrite");
   }
   check_writable(o.out);
-  const Checkpoint checkpoint = load_checkpoint(o.checkpoint);
-  const TrainConfig& config = checkpoint.info.config;
+  const RunCheckpoint checkpoint = load_run_checkpoint(o.checkpoint);
+  const TrainConfig& config = checkpoint.config;
   const bool quantized = o.quantized || o.int8;
   if (quantized && !config.quantized()) {
     throw UsageError(
@@ -66,7 +67,7 @@ void run(const ExportOptions& o) {
                                                   : "weights"},
                    {"ntq.model", config.model},
                    {"ntq.dataset", config.dataset},
-                   {"ntq.classes", std::to_string(checkpoint.info.classes)}};
+                   {"ntq.classes", std::to_string(checkpoint.classes)}};
   for (const char* key : {"ntq.data", "ntq.preprocessing"}) {
     const auto found = checkpoint.file.metadata.find(key);
     if (found != checkpoint.file.metadata.end()) file.metadata.insert(*found);

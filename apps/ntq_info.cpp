@@ -7,7 +7,7 @@
 #include "apps/data_text.h"
 #include "apps/graph_report.h"
 #include "apps/json.h"
-#include "apps/layer_report.h"
+#include "apps/layer_text.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "base/check.h"
@@ -66,21 +66,21 @@ double deployed_bytes(const std::vector<LayerReport>& layers, int64_t parameters
 }
 
 /// Of all tensors, those too that the library has no type for.
-Json tensors_to_json(const TensorHeader& header) {
+Json tensors_to_json(const safetensors::Header& header) {
   Json out = Json::array();
   for (const auto& entry : header.entries) {
     out.push_back({{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.sizes}});
-    if (!entry.readable()) out.back()["skipped"] = true;
+    if (!readable(entry)) out.back()["skipped"] = true;
   }
   return out;
 }
 
-std::string tensor_list(const TensorHeader& header) {
+std::string tensor_list(const safetensors::Header& header) {
   std::vector<std::vector<std::string>> rows = {{"tensor", "type", "shape"}};
   size_t skipped = 0;
   for (const auto& entry : header.entries) {
     rows.push_back({printable(entry.name, kLongestName), entry.dtype, printable(entry.shape(), kLongestName)});
-    skipped += entry.readable() ? 0 : 1;
+    skipped += readable(entry) ? 0 : 1;
   }
   return table(rows) + (skipped == 0 ? ""
                                      : concat(skipped,
@@ -93,39 +93,38 @@ void print_lines(const std::vector<std::pair<std::string, std::string>>& lines) 
     std::cout << name << std::string(11 - name.size(), ' ') << printable(value) << '\n';
 }
 
-bool says_data(const TensorHeader& header) {
+bool says_data(const safetensors::Header& header) {
   return header.metadata.contains("ntq.data") || header.metadata.contains("ntq.preprocessing");
 }
 
 /// The two objects as such, beside the metadata's texts.
-void add_data(Json& out, const TensorHeader& header, const std::string& path) {
+void add_data(Json& out, const safetensors::Header& header, const std::string& path) {
   out["data"] = metadata_object(header.metadata, "ntq.data", path);
   out["preprocessing"] = metadata_object(header.metadata, "ntq.preprocessing", path);
 }
 
 /// The settings and progress lines, as (name, value).
-std::vector<std::pair<std::string, std::string>> describe(const Checkpoint& c, int64_t parameters, double deployed) {
-  const CheckpointInfo& info = c.info;
-  const Progress& p = info.progress;
+std::vector<std::pair<std::string, std::string>> describe(const RunCheckpoint& c, int64_t parameters, double deployed) {
+  const Progress& p = c.progress;
   const auto size = [](const NamedTensors& t) { return bytes_text(static_cast<double>(bytes_of(t))); };
-  return {{"model", concat(info.config.model, ", ", parameters, " parameters")},
-          {"data set", concat(info.config.dataset, ", ", info.classes, " classes, ", info.channels, " channels")},
-          {"precision", precision_text(info.config)},
-          {"epoch", concat(p.epoch, " of ", info.config.epochs, p.step > 0 ? concat(", step ", p.step) : "")},
+  return {{"model", concat(c.config.model, ", ", parameters, " parameters")},
+          {"data set", concat(c.config.dataset, ", ", c.classes, " classes, ", c.channels, " channels")},
+          {"precision", precision_text(c.config)},
+          {"epoch", concat(p.epoch, " of ", c.config.epochs, p.step > 0 ? concat(", step ", p.step) : "")},
           {"best", p.best_epoch == 0 ? "none yet" : concat(fixed(p.best_top1, 2), "% in epoch ", p.best_epoch)},
-          {"seed", std::to_string(info.config.seed)},
+          {"seed", std::to_string(c.config.seed)},
           {"tensors", concat(size(c.model), " model, ", size(c.optimizer), " optimizer, ", size(c.ema), " average")},
           {"deployed", bytes_text(deployed) + " with the weights at their bits"}};
 }
 
 /// What the network does with one image of the size that it was trained on.
-Graph graph_of(Module& model, const Checkpoint& c) {
+Graph graph_of(Module& model, const RunCheckpoint& c) {
   const auto trained = preprocessing_record(c.file.metadata, "");
-  const int64_t side = trained ? trained->image_size : c.info.config.photographs() ? c.info.config.image_size : 32;
-  return record_graph(model, Tensor::zeros({1, side, side, c.info.channels}));
+  const int64_t side = trained ? trained->image_size : c.config.photographs() ? c.config.image_size : 32;
+  return record_graph(model, Tensor::zeros({1, side, side, c.channels}));
 }
 
-void show_file_of_others(const InfoOptions& o, const TensorHeader& header) {
+void show_file_of_others(const InfoOptions& o, const safetensors::Header& header) {
   if (o.json) {
     Json out = {{"checkpoint", o.checkpoint}, {"metadata", header.metadata}};
     if (says_data(header)) add_data(out, header, o.checkpoint);
@@ -143,9 +142,9 @@ void show_file_of_others(const InfoOptions& o, const TensorHeader& header) {
 
 void show_checkpoint(const InfoOptions& o) {
   const TensorFile file = load_tensors(o.checkpoint);
-  const TensorHeader header = load_header(o.checkpoint);
-  if (!is_ntq_checkpoint(file)) return show_file_of_others(o, header);
-  const Checkpoint c = read_checkpoint(file, o.checkpoint);
+  const safetensors::Header header = load_header(o.checkpoint);
+  if (!is_of_run(file)) return show_file_of_others(o, header);
+  const RunCheckpoint c = read_run_checkpoint(file, o.checkpoint);
   const auto model = model_of(c, o.checkpoint, false);
   const auto layers = report_layers(*model);
   const double deployed = deployed_bytes(layers, model->parameter_count());

@@ -9,9 +9,9 @@
 #include "apps/json.h"
 #include "apps/text.h"
 #include "base/check.h"
+#include "base/input_file.h"
 #include "base/printable.h"
 #include "data/dataset.h"
-#include "engine/serialize.h"
 #include "models/model.h"
 #include "quant/method.h"
 

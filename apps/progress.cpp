@@ -24,39 +24,33 @@ double ProgressReport::seconds_left() const {
   return steps * step + static_cast<double>(s_.config.epochs - p.epoch) * validation;
 }
 
-void ProgressReport::step(int64_t images, double loss) {
-  epoch_images_ += images;
+void ProgressReport::step(const StepScore& score) {
+  left_out("", s_.train_loader->bad_images(), warned_);
+  epoch_images_ += score.images;
   ++steps_;
   const Progress& p = s_.progress;
   const int64_t of = s_.schedule.steps_per_epoch;
-  const bool logs = p.step % s_.config.log_interval == 0 || p.step == of;
+  const bool logs = score.step % s_.config.log_interval == 0 || score.step == of;
   if (!logs && !console_.live()) return;
   const double seconds = since(epoch_start_);
   const std::string speed = fixed(static_cast<double>(epoch_images_) / seconds, 0);
   const std::string wait = fixed(100 * s_.train_loader->wait_seconds() / seconds, 1) + "%";
   const std::string left = duration(seconds_left());
   if (console_.live()) {  // fits 80 columns
-    const double part = static_cast<double>(p.step) / static_cast<double>(of);
-    console_.progress(concat(where(), " ", bar(part, 10), " ", p.step, "/", of, " loss ", fixed(loss, 3), " ", speed,
-                             " img/s wait ", wait, " left ", left));
+    const double part = static_cast<double>(score.step) / static_cast<double>(of);
+    console_.progress(concat(where(), " ", bar(part, 10), " ", score.step, "/", of, " loss ", fixed(score.loss, 3), " ",
+                             speed, " img/s wait ", wait, " left ", left));
   }
   if (!logs) return;
-  const std::string line = concat(where(), "  step ", p.step, "/", of, "  loss ", fixed(loss, 4), "  mean ",
+  const std::string line = concat(where(), "  step ", score.step, "/", of, "  loss ", fixed(score.loss, 4), "  mean ",
                                   fixed(p.loss_sum / static_cast<double>(std::max<int64_t>(p.seen, 1)), 4), "  ", speed,
                                   " images/s  data wait ", wait, "  left ", left);
   console_.live() ? console_.log(line) : console_.line(line);
 }
 
-void ProgressReport::bad_images(const std::vector<std::string>& messages) {
-  for (; warned_ < messages.size(); ++warned_) {
-    console_.warn(concat("left out, ", warned_ + 1, " so far: ", messages[warned_]));
-  }
-}
-
-void ProgressReport::bad_validation_images(const std::vector<std::string>& messages) {
-  for (; warned_validation_ < messages.size(); ++warned_validation_) {
-    console_.warn(
-        concat("validation image left out, ", warned_validation_ + 1, " so far: ", messages[warned_validation_]));
+void ProgressReport::left_out(const char* what, const std::vector<std::string>& messages, size_t& warned) {
+  for (; warned < messages.size(); ++warned) {
+    console_.warn(concat(what, "left out, ", warned + 1, " so far: ", messages[warned]));
   }
 }
 
@@ -64,10 +58,10 @@ void ProgressReport::end_training() {
   train_seconds_ = since(epoch_start_);
   all_train_seconds_ += train_seconds_;
   wait_seconds_ = s_.train_loader->wait_seconds();
-  validation_start_ = Clock::now();
 }
 
 void ProgressReport::validation(int64_t done, int64_t of) {
+  left_out("validation image ", s_.val_loader->bad_images(), warned_validation_);
   const double part = static_cast<double>(done) / static_cast<double>(of);
   console_.progress(concat(where(), " ", bar(part, 10), " validation ", done, "/", of));
 }

@@ -5,6 +5,7 @@
 #include "apps/console.h"
 #include "apps/metrics.h"
 #include "apps/session.h"
+#include "train/step.h"
 
 namespace ntq::apps {
 
@@ -13,11 +14,8 @@ class ProgressReport {
   ProgressReport(const Session& session, Console& console) : s_(session), console_(console) {}
 
   void start_epoch();
-  /// After each step, with session.progress already moved on.
-  void step(int64_t images, double loss);
-  /// Warns of what the list has beyond the last call's: images that were left out.
-  void bad_images(const std::vector<std::string>& messages);
-  void bad_validation_images(const std::vector<std::string>& messages);
+  /// After each step, with its loss already in session.progress. Warns of images that were left out.
+  void step(const StepScore& score);
   void end_training();
   void validation(int64_t done, int64_t of);
   /// images_per_s, data_wait_s and seconds of the epoch.
@@ -27,13 +25,15 @@ class ProgressReport {
  private:
   using Clock = std::chrono::steady_clock;
   static double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+  /// Warns of those beyond the `warned` that have been told.
+  void left_out(const char* what, const std::vector<std::string>& messages, size_t& warned);
   /// From the mean step of this process.
   double seconds_left() const;
   std::string where() const;
 
   const Session& s_;
   Console& console_;
-  Clock::time_point epoch_start_, validation_start_;
+  Clock::time_point epoch_start_;
   size_t warned_ = 0, warned_validation_ = 0;    // bad images
   int64_t epoch_images_ = 0;                     // of this epoch, in this process
   int64_t steps_ = 0;                            // of this process

@@ -11,7 +11,9 @@
 
 #include "apps/json.h"
 #include "apps/text.h"
+#include "base/atomic_file.h"
 #include "base/check.h"
+#include "base/input_file.h"
 #include "engine/serialize.h"
 
 namespace ntq::apps {

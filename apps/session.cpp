@@ -4,6 +4,7 @@
 #include "apps/signals.h"
 #include "base/check.h"
 #include "models/model.h"
+#include "optim/sgd.h"
 
 namespace ntq::apps {
 
@@ -100,6 +101,7 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   s.config = c;
   s.data = data;
   s.record = record_of(data);
+  s.loss = cross_entropy(static_cast<float>(c.smoothing));
   s.model = build_model(c, data.train->info().classes, data.train->info().channels);
   const std::vector<Parameter> parameters = s.model->parameters();
   s.optimizer = std::make_unique<Sgd>(c.no_decay_vectors ? without_decay_on_vectors(parameters) : parameters,

@@ -1,41 +1,20 @@
 #pragma once
-// Session: data, model, optimizer and schedule of one run, built from its options, and how far it has come.
+// Session: a training with the options that it is built from and its data.
 #include <memory>
 
 #include "apps/config.h"
 #include "apps/console.h"
 #include "apps/data_record.h"
-#include "data/loader.h"
-#include "engine/module.h"
-#include "optim/ema.h"
-#include "optim/schedule.h"
-#include "optim/sgd.h"
+#include "train/step.h"
+#include "train/training.h"
 
 namespace ntq::apps {
 
-/// Where a run stands, and the sums of the epoch it is in. Saved in checkpoints to the bit.
-struct Progress {
-  int64_t epoch = 0;       ///< finished epochs
-  int64_t step = 0;        ///< finished steps of the epoch after those
-  double loss_sum = 0;     ///< over the images of the epoch so far
-  int64_t correct = 0;     ///< of them, top-1
-  int64_t seen = 0;        ///< images of the epoch so far
-  double best_top1 = 0;    ///< percent
-  int64_t best_epoch = 0;  ///< from 1; 0: none yet
-};
-
-struct Session {
+struct Session : Training {
   TrainConfig config;
   DatasetPair data;
   DataRecord record;  ///< of `data`
-  std::shared_ptr<Module> model;
-  std::unique_ptr<Optimizer> optimizer;
-  std::unique_ptr<WeightAverage> ema;  ///< null without --model-ema
-  std::unique_ptr<DataLoader> train_loader, val_loader;
-  Schedule schedule;
-  Progress progress;
-
-  int64_t global_step() const { return progress.epoch * schedule.steps_per_epoch + progress.step; }
+  LossFn loss;
 };
 
 /// Shows progress while class folders are read for the first time, and warns of what was left out. `classes`: names

@@ -3,16 +3,18 @@
 #include <filesystem>
 #include <sstream>
 
-#include "apps/calibrate.h"
 #include "apps/checkpoint.h"
 #include "apps/estimate.h"
 #include "apps/init.h"
 #include "apps/json.h"
+#include "apps/quantized_start.h"
 #include "apps/signals.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "apps/train_loop.h"
+#include "base/atomic_file.h"
 #include "base/check.h"
+#include "base/input_file.h"
 #include "engine/backend/backend.h"
 #include "engine/serialize.h"
 
@@ -63,13 +65,25 @@ Json report_end(const RunFolder& run, Json summary, Console& console) {
   return summary;
 }
 
-/// The data that runs go on with, and whether they may be others than before.
-struct Data {
-  const DatasetPair& sets;
-  bool may_differ = false;
+/// What the stages are made of, each built once and used by whoever needs it first.
+struct Parts {
+  DatasetPair data;
+  bool may_differ = false;  ///< the data may be others than before
+  std::optional<Session> pretrain = {}, main = {};
+  std::optional<LoadReport> init = {};         ///< of the weights that `main` has been given
+  std::optional<FinishedRun> pretrained = {};  ///< who has been looked for
+
+  Session& build(std::optional<Session>& session, const TrainConfig& config) const {
+    if (!session) session = make_session(config, data);
+    return *session;
+  }
+  const FinishedRun& find_pretrained(const TrainConfig& fp) {
+    if (!pretrained) pretrained = find_finished(fp, record_of(data));
+    return *pretrained;
+  }
 };
 
-RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, const Data& data, Console& console);
+RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, Parts& parts, Console& console);
 
 void warn_if(Console& console, const std::string& text) {
   if (!text.empty()) console.warn(text);
@@ -84,8 +98,10 @@ void prepare_start(Session& session, const RunFolder& run, Console& console) try
   throw Error("interrupted before the first step. Go on with: ntq-train --resume " + run.path, 128 + stop_signal());
 }
 
-/// Trains one run from where its folder stands: from nothing, from step 0, or from the middle.
-Json go_on(const RunFolder& run, const TrainConfig& config, const Data& data, Console& console) {
+/// Trains one run from where its folder stands: from nothing, from step 0, or from the middle. `session` is ready for
+/// it, or made here.
+Json go_on(const RunFolder& run, const TrainConfig& config, Parts& parts, std::optional<Session>& built,
+           Console& console) {
   const RunLock lock(run);
   if (!lock.missing().empty()) {
     console.warn(
@@ -93,32 +109,34 @@ Json go_on(const RunFolder& run, const TrainConfig& config, const Data& data, Co
   }
   remove_stale_temporaries(run.path);
   keep_options(run, config);
-  std::optional<std::string> init = config.init;
   const bool resumed = run.has("last.bin");
-  if (!resumed && config.two_stages()) init = finish_pretraining(run, config, data, console).file("last.bin");
+  std::optional<std::string> init = config.init;
+  if (!resumed && config.two_stages()) init = finish_pretraining(run, config, parts, console).file("last.bin");
   console.log_to(run.file("log.txt"));
-  Session session = make_session(config, data.sets);
-  if (resumed) warn_if(console, restore(session, run.file("last.bin"), data.may_differ));
+  Session& session = parts.build(built, config);
+  if (resumed) warn_if(console, restore_run(session, run.file("last.bin"), parts.may_differ));
   print_start(console, session, run.path);
   if (!resumed) {
     if (init) {
-      print_init(console, init_from(session, *init), *init);
+      if (!parts.init) parts.init = init_from(session, *init);
+      print_init(console, *parts.init, *init);
       prepare_start(session, run, console);
     }
-    save_checkpoint(run.file("last.bin"), session);
+    save_run(run.file("last.bin"), session);
   }
-  train(session, run, console);
+  train_run(session, run, console);
   const Json summary = summarize(config, session.progress, run);
   write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
+  built.reset();
   return report_end(run, summary, console);
 }
 
 /// The finished full-precision run that `run` starts from; found, resumed or trained anew.
-RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, const Data& data, Console& console) {
+RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, Parts& parts, Console& console) {
   const TrainConfig fp = pretrain_config(config);
   auto stage = pretrain_run(run);
   if (!stage || !stage->has("config.json")) {
-    stage = find_finished(fp, record_of(data.sets)).run;
+    stage = parts.find_pretrained(fp).run;
     if (stage) {
       set_pretrain_run(run, *stage);
     } else {
@@ -130,18 +148,12 @@ RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, co
                                  ", which is no full-precision stage of this run; remove the file to train one"));
   }
   if (!stage->finished()) {
-    go_on(*stage, fp, data, console);
+    go_on(*stage, fp, parts, parts.pretrain, console);
   } else {
     const std::string path = stage->file("last.bin");
-    warn_if(console, check_same_data(load_header(path).metadata, path, record_of(data.sets), data.may_differ, true));
+    warn_if(console, check_same_data(load_header(path).metadata, path, record_of(parts.data), parts.may_differ, true));
   }
   return *stage;
-}
-
-/// Everything that can fail before there is a run folder.
-void check_buildable(const TrainConfig& config, const DatasetPair& data) {
-  Session session = make_session(config, data);
-  if (config.init) init_from(session, *config.init);
 }
 
 void set_threads(const TrainConfig& config) {
@@ -149,18 +161,19 @@ void set_threads(const TrainConfig& config) {
 }
 
 /// Says what the stages are and how long they take; gives the estimates.
-Json announce_stages(const TrainConfig& config, const DatasetPair& data, Console& console) {
+Json announce_stages(const TrainConfig& config, Parts& parts, Console& console) {
   Json stages = Json::array();
   std::vector<std::string> lines;
   double total = 0;
-  const auto add = [&](const TrainConfig& stage, const std::optional<RunFolder>& reused) {
+  const auto add = [&](const TrainConfig& stage, std::optional<Session>& session,
+                       const std::optional<RunFolder>& reused) {
     Json json = {{"stage", precision_text(stage)}};
     std::string line = concat("  ", stages.size() + 1, ". ", precision_text(stage), ": ");
     if (reused) {
       json["reused"] = reused->path;
       line += "already there, " + reused->path;
     } else {
-      const Estimate estimate = estimate_stage(stage, data);
+      const Estimate estimate = estimate_stage(parts.build(session, stage));
       json.update(estimate.json());
       total += estimate.total_seconds();
       line += "about " + estimate.str();
@@ -170,35 +183,40 @@ Json announce_stages(const TrainConfig& config, const DatasetPair& data, Console
   };
   if (config.two_stages()) {
     const TrainConfig fp = pretrain_config(config);
-    const FinishedRun found = find_finished(fp, record_of(data));
-    add(fp, found.run);
+    const FinishedRun& found = parts.find_pretrained(fp);
+    add(fp, parts.pretrain, found.run);
     for (const auto& why : found.passed_over) console.line("Note: " + why);
   }
-  add(config, std::nullopt);
+  add(config, parts.main, std::nullopt);
   console.line(
       concat(stages.size(), stages.size() == 1 ? " stage" : " stages", ", about ", duration(total), " in all:"));
   for (const auto& line : lines) console.line(line);
   return {{"stages", stages}, {"seconds", total}};
 }
 
+/// Everything that can fail before there is a run folder.
+Parts build_parts(const TrainConfig& config, Console& console) {
+  set_threads(config);
+  Parts parts{open_data(config, console)};
+  Session& session = parts.build(parts.main, config);
+  if (config.init) parts.init = init_from(session, *config.init);
+  return parts;
+}
+
 }  // namespace
 
 Json start_run(const TrainConfig& config, Console& console) {
-  set_threads(config);
-  const DatasetPair data = open_data(config, console);
-  check_buildable(config, data);
-  if (config.two_stages()) announce_stages(config, data, console);
-  return go_on(create_run(config), config, {data}, console);
+  Parts parts = build_parts(config, console);
+  if (config.two_stages()) announce_stages(config, parts, console);
+  return go_on(create_run(config), config, parts, parts.main, console);
 }
 
 Json dry_run(const TrainConfig& config, Console& console) {
-  set_threads(config);
-  const DatasetPair data = open_data(config, console);
-  check_buildable(config, data);
-  print_start(console, make_session(config, data), "none (--dry-run)");
-  Json out = announce_stages(config, data, console);
+  Parts parts = build_parts(config, console);
+  print_start(console, *parts.main, "none (--dry-run)");
+  Json out = announce_stages(config, parts, console);
   const double step = out["stages"].back().value("seconds_per_step", 0.0);
-  const DataRate rate = measure_data_rate(config, data);
+  const DataRate rate = measure_data_rate(config, parts.data);
   const double model_rate = step > 0 ? static_cast<double>(config.batch_size) / step : 0;
   console.line(bottleneck_text(rate, model_rate));
   out["data_images_per_s"] = rate.images_per_s;
@@ -215,8 +233,8 @@ Json resume_run(const TrainCommand& command, Console& console) {
     return report_end(run, summary, console);
   }
   set_threads(config);
-  const DatasetPair data = open_data(config, console);
-  return go_on(run, config, {data, command.allow_data_change}, console);
+  Parts parts{open_data(config, console), command.allow_data_change};
+  return go_on(run, config, parts, parts.main, console);
 }
 
 }  // namespace ntq::apps

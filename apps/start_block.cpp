@@ -2,7 +2,7 @@
 
 #include "apps/command.h"
 #include "apps/config_quant.h"
-#include "apps/layer_report.h"
+#include "apps/layer_text.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"

@@ -5,13 +5,14 @@ if(NOT NTQ_INSTALL)
 endif()
 include(CMakePackageConfigHelpers)
 
-set(folders base engine quant layers models optim data)
+set(folders base engine quant layers models optim data train)
 list(TRANSFORM folders PREPEND ntq_ OUTPUT_VARIABLE libraries)
 install(TARGETS ntq ${libraries} EXPORT ntqTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
-# #include "engine/tensor.h" works for users as it does here; the insides of backends and files stay private.
+# #include "engine/tensor.h" works for users as it does here; the insides of backends, kernels and files stay private.
 install(DIRECTORY ${folders} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq FILES_MATCHING
-        PATTERN "*.h" PATTERN "engine/backend/*" EXCLUDE PATTERN "engine/serialize/*" EXCLUDE)
+        PATTERN "*.h" PATTERN "engine/backend/*" EXCLUDE PATTERN "base/safetensors/*" EXCLUDE
+        PATTERN "data/kernels/*" EXCLUDE)
 install(FILES engine/backend/backend.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq/engine/backend)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/ntq)

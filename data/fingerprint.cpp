@@ -1,14 +1,6 @@
 #include "data/fingerprint.h"
 
-#include <zlib.h>
-
-#include <cstdio>
-
 namespace ntq {
-
-void Fingerprint::add(const void* bytes, size_t size) {
-  sum_ = static_cast<uint32_t>(crc32_z(sum_, static_cast<const Bytef*>(bytes), size));
-}
 
 void Fingerprint::add(int32_t value) {
   uint8_t bytes[4];
@@ -24,12 +16,6 @@ void Fingerprint::add(int64_t value) {
 void Fingerprint::add(const std::string& text) {
   add(static_cast<int64_t>(text.size()));
   add(text.data(), text.size());
-}
-
-std::string Fingerprint::text(const char* kind) const {
-  char digits[16];
-  std::snprintf(digits, sizeof digits, ":%08x", sum_);
-  return kind + std::string(digits);
 }
 
 }  // namespace ntq

@@ -4,22 +4,23 @@
 #include <cstdint>
 #include <string>
 
+#include "base/crc32.h"
+
 namespace ntq {
 
 class Fingerprint {
  public:
-  void add(const void* bytes, size_t size);
+  void add(const void* bytes, size_t size) { sum_.add(bytes, size); }
   /// Little-endian, on any machine.
   void add(int32_t value);
   void add(int64_t value);
   /// With its length, so that no two lists of texts look alike.
   void add(const std::string& text);
-  uint32_t value() const { return sum_; }
   /// "kind:xxxxxxxx"
-  std::string text(const char* kind) const;
+  std::string text(const std::string& kind) const { return kind + ":" + sum_.text(); }
 
  private:
-  uint32_t sum_ = 0;
+  Crc32 sum_;
 };
 
 }  // namespace ntq

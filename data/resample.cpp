@@ -4,17 +4,17 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "engine/backend/cpu/isa.h"
+#include "data/kernels/kernels.h"
 
 namespace ntq {
 namespace {
 
 /// Rounds weights that sum to 1; what is left over goes to the largest, where it matters least.
 void to_integers(const std::vector<double>& weights, int16_t* out) {
-  int32_t left = cpu::kResampleOne;
+  int32_t left = photo::kResampleOne;
   size_t largest = 0;
   for (size_t k = 0; k < weights.size(); ++k) {
-    out[k] = static_cast<int16_t>(std::lround(weights[k] * cpu::kResampleOne));
+    out[k] = static_cast<int16_t>(std::lround(weights[k] * photo::kResampleOne));
     left -= out[k];
     if (weights[k] > weights[largest]) largest = k;
   }
@@ -61,7 +61,9 @@ ResampleFilter bilinear_filter(const ResampleAxis& a) {
 }
 
 Resampler::Resampler(const ResampleAxis& horizontal, const ResampleAxis& vertical)
-    : kernels_(cpu::chosen_kernels()), horizontal_(bilinear_filter(horizontal)), vertical_(bilinear_filter(vertical)) {
+    : kernels_(photo::chosen_kernels()),
+      horizontal_(bilinear_filter(horizontal)),
+      vertical_(bilinear_filter(vertical)) {
   const int64_t pixels = horizontal_.pixels(), taps = horizontal_.taps;
   row_taps_ = (taps + 3) / 4 * 4;
   row_weights_.resize(static_cast<size_t>(pixels * row_taps_ * 4));

@@ -4,7 +4,7 @@
 #include <vector>
 
 namespace ntq {
-namespace cpu {
+namespace photo {
 struct Kernels;
 }
 
@@ -49,7 +49,7 @@ class Resampler {
   const uint8_t* pop();
 
  private:
-  const cpu::Kernels& kernels_;
+  const photo::Kernels& kernels_;
   ResampleFilter horizontal_, vertical_;
   // The horizontal filter in the kernel's layout; begins are relative to left().
   int64_t row_taps_ = 4;

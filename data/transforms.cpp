@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "base/check.h"
-#include "engine/backend/cpu/isa.h"
+#include "data/kernels/kernels.h"
 #include "engine/random.h"
 
 namespace ntq {
@@ -88,7 +88,7 @@ Transform::Transform(const DatasetInfo& info) : height_(info.height), width_(inf
 }
 
 void Transform::row(const uint8_t* rgbx, int64_t count, bool mirror, float* out) const {
-  cpu::chosen_kernels().scale_row(scale_.data(), shift_.data(), rgbx, count, mirror, out);
+  photo::chosen_kernels().scale_row(scale_.data(), shift_.data(), rgbx, count, mirror, out);
 }
 
 void Transform::operator()(const uint8_t* pixels, const Augmentation& augmentation, float* out) const {

@@ -2,41 +2,30 @@
 // Element types.
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
+
+#include "base/stored_type.h"
 
 namespace ntq {
 
-/// Arithmetic is float32 today; the others are for storage, codes and labels.
+/// Arithmetic is float32 today; the others are for storage, codes and labels. In the order of kStoredTypes.
 enum class DType : uint8_t { f32, f64, f16, bf16, i64, i32, i8, u8 };
 
 /// Bytes per element.
-constexpr size_t dtype_size(DType type) {
-  switch (type) {
-    case DType::f64:
-    case DType::i64: return 8;
-    case DType::f32:
-    case DType::i32: return 4;
-    case DType::f16:
-    case DType::bf16: return 2;
-    case DType::i8:
-    case DType::u8: return 1;
-  }
-  return 0;
-}
+constexpr size_t dtype_size(DType type) { return kStoredTypes[static_cast<size_t>(type)].bytes; }
 
 /// The safetensors name: "F32", "BF16", "I64", "U8", ...
-constexpr std::string_view dtype_name(DType type) {
-  switch (type) {
-    case DType::f32: return "F32";
-    case DType::f64: return "F64";
-    case DType::f16: return "F16";
-    case DType::bf16: return "BF16";
-    case DType::i64: return "I64";
-    case DType::i32: return "I32";
-    case DType::i8: return "I8";
-    case DType::u8: return "U8";
-  }
-  return "?";
+constexpr std::string_view dtype_name(DType type) { return kStoredTypes[static_cast<size_t>(type)].name; }
+static_assert(dtype_name(DType::f32) == "F32" && dtype_name(DType::f64) == "F64" && dtype_name(DType::f16) == "F16" &&
+              dtype_name(DType::bf16) == "BF16" && dtype_name(DType::i64) == "I64" && dtype_name(DType::i32) == "I32" &&
+              dtype_name(DType::i8) == "I8" && dtype_name(DType::u8) == "U8");
+
+/// The type of that name, if the library has it.
+constexpr std::optional<DType> find_dtype(std::string_view name) {
+  const size_t type = find_stored_type(name);
+  if (type > static_cast<size_t>(DType::u8)) return {};
+  return static_cast<DType>(type);
 }
 
 template <class T>

@@ -9,7 +9,7 @@ namespace {
 
 class Recorder {
  public:
-  explicit Recorder(const Module& model) {
+  Recorder(const Module& model, const NodeObserver& observe) : observe_(observe) {
     for (const auto& [name, tensor] : model.state_dict()) add(tensor, name);
   }
 
@@ -27,11 +27,13 @@ class Recorder {
     for (const Tensor& input : inputs) node.inputs.push_back(input ? add(input, "constant") : -1);
     node.output = add(output, "");
     graph.nodes.push_back(std::move(node));
+    if (observe_) observe_(graph, output);
   }
 
   Graph graph;
 
  private:
+  const NodeObserver& observe_;
   std::unordered_map<const void*, int> index_;
   std::vector<Tensor> kept_;  // so that no later tensor gets the identity of one that is gone
 };
@@ -50,26 +52,29 @@ void note_op(const OpInfo& op, const Tensor& output, const std::vector<Tensor>& 
   if (recorder != nullptr) recorder->note(op, output, inputs);
 }
 
-Graph record_graph(Module& model, const Tensor& example) {
+Graph record_graph(const Module& model, const Tensor& input, const std::function<Tensor()>& compute,
+                   const NodeObserver& observe) {
   check(recorder == nullptr, "record_graph: a graph is being recorded already");
   const NoGrad no_grad;
-  const bool was_training = model.training();
-  Recorder own(model);
+  Recorder own(model, observe);
+  struct Stop {
+    ~Stop() { recorder = nullptr; }
+  } const stop;
+  own.graph.input = own.add(input, "input");
+  recorder = &own;
+  const Tensor output = compute();
+  own.graph.output = own.add(output, "");
+  return std::move(own.graph);
+}
+
+Graph record_graph(Module& model, const Tensor& example) {
   struct Restore {
     Module& model;
     bool training;
-    ~Restore() {
-      recorder = nullptr;
-      model.train(training);
-    }
-  } const restore{model, was_training};
+    ~Restore() { model.train(training); }
+  } const restore{model, model.training()};
   model.eval();
-  own.graph.input = own.add(example, "input");
-  recorder = &own;
-  const Tensor output = model.forward(example);
-  recorder = nullptr;
-  own.graph.output = own.add(output, "");
-  return std::move(own.graph);
+  return record_graph(model, example, [&] { return model.forward(example); });
 }
 
 }  // namespace ntq

@@ -1,6 +1,7 @@
 #pragma once
 // A forward pass as a list of ops: what a reader, an exporter or a report needs to know of a model, taken from the
 // model itself as it runs.
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,11 @@ struct Graph {
 
 /// Runs `model` on `example` in evaluation mode, without gradients, and gives what it did.
 Graph record_graph(Module& model, const Tensor& example);
+
+/// Sees each op right behind its run: the graph so far, whose last node it is, and what it gave.
+using NodeObserver = std::function<void(const Graph&, const Tensor& output)>;
+/// Runs any computation from `input` with the tensors of `model`, in the mode that the model has, without gradients.
+Graph record_graph(const Module& model, const Tensor& input, const std::function<Tensor()>& compute,
+                   const NodeObserver& observe = {});
 
 }  // namespace ntq

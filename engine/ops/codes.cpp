@@ -33,7 +33,9 @@ Tensor look_up(const Codes& codes) {
   const auto low = static_cast<int64_t>(codes.grid.range.low);
   Tensor y = Tensor::empty(x.shape());
   for (int64_t i = 0; i < x.numel(); ++i) {
-    y.f32()[i] = table.f32()[i / run * count + static_cast<int64_t>(x.data<T>()[i]) - low];
+    const int64_t level = static_cast<int64_t>(x.data<T>()[i]) - low;
+    check(level >= 0 && level < count, "decode: code ", low + level, " at element ", i, " has no level");
+    y.f32()[i] = table.f32()[i / run * count + level];
   }
   return y;
 }
@@ -65,6 +67,7 @@ void check_codes(const std::string& who, const Codes& codes) {
 Tensor decode(const Codes& codes) {
   check_codes("decode", codes);
   const NoGrad no_grad;
+  const GraphPause pause;
   const CodeGrid& grid = codes.grid;
   if (grid.levels) return codes.values.dtype() == DType::i8 ? look_up<int8_t>(codes) : look_up<uint8_t>(codes);
   const Tensor scaled = mul(cast_f32(codes.values), along_first(grid.step, codes.values.shape()));

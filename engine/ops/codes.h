@@ -1,5 +1,9 @@
 #pragma once
 // Integer codes and what decodes them: how quantized values are kept, passed between layers and exported.
+#include <optional>
+#include <string>
+#include <utility>
+
 #include "engine/backend/backend.h"
 #include "engine/tensor.h"
 
@@ -25,5 +29,21 @@ void check_codes(const std::string& who, const Codes& codes);
 
 /// The exact float32 values. Not recorded: codes have no gradient.
 Tensor decode(const Codes& codes);
+
+/// What a convolution or a matrix product reads: floats, or codes, which stand for their exact values.
+class LayerInput {
+ public:
+  LayerInput(const Tensor& values) : values_(values) {}                         // NOLINT: either will do
+  LayerInput(Codes codes) : values_(codes.values), codes_(std::move(codes)) {}  // NOLINT
+  bool is_codes() const { return codes_.has_value(); }
+  /// The tensor itself, or that of the codes: for its shape.
+  const Tensor& tensor() const { return values_; }
+  /// The floats, decoded where it is codes.
+  Tensor values() const { return codes_ ? decode(*codes_) : values_; }
+
+ private:
+  Tensor values_;
+  std::optional<Codes> codes_;
+};
 
 }  // namespace ntq

@@ -38,7 +38,8 @@ Tensor run(const OpInfo& op, const ConvGeometry& g, const Tensor& x, const Tenso
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& options) {
+Tensor conv2d(const LayerInput& input, const Tensor& w, const ConvOptions& options) {
+  const Tensor x = input.values();
   check(x.shape().rank() == 4, "conv2d: expected images {N,H,W,C}, found ", x.shape());
   check(w.shape().rank() == 4, "conv2d: expected filters {Cout,Kh,Kw,Cin}, found ", w.shape());
   check(x.size(3) == w.size(3), "conv2d: images ", x.shape(), " have ", x.size(3), " channels, filters ", w.shape(),
@@ -63,7 +64,8 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& options) {
   return run(op, g, x, w, {g.batch, g.out_h, g.out_w, g.out_c});
 }
 
-Tensor linear(const Tensor& x, const Tensor& w) {
+Tensor linear(const LayerInput& input, const Tensor& w) {
+  const Tensor x = input.values();
   check(x.shape().rank() == 2 && w.shape().rank() == 2 && x.size(1) == w.size(1),
         "linear: expected x {N,in} and w {out,in}, found ", x.shape(), " and ", w.shape());
   ConvGeometry g{.batch = x.size(0), .in_c = x.size(1)};

@@ -1,6 +1,7 @@
 #pragma once
-// Convolution and matrix product with a weight.
+// Convolution and matrix product with a weight. Inputs that are codes are computed as their exact values.
 #include "engine/autograd.h"
+#include "engine/ops/codes.h"
 
 namespace ntq {
 
@@ -10,8 +11,8 @@ struct ConvOptions {
 };
 
 /// x {N,H,W,Cin}, w {Cout,Kh,Kw,Cin} -> {N,Ho,Wo,Cout}, Ho = (H + 2 padding - Kh) / stride + 1.
-Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& options = {});
+Tensor conv2d(const LayerInput& x, const Tensor& w, const ConvOptions& options = {});
 /// x {N,in}, w {out,in} -> x w^T {N,out}.
-Tensor linear(const Tensor& x, const Tensor& w);
+Tensor linear(const LayerInput& x, const Tensor& w);
 
 }  // namespace ntq

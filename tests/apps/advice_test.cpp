@@ -83,7 +83,7 @@ TEST_CASE("a file of all options is no list of wishes") {
 TEST_CASE("ntq-train warns of them and goes on") {
   const ntq::test::TempFolder folder;
   const auto outcome =
-      ntq::test::run("ntq-train" + ntq::test::kTiny + "--epochs 1 --image-size 64 --output " + folder.path);
+      ntq::test::run("ntq-train" + ntq::test::kTiny + "--epochs 1 --image-size 64 --output " + folder.str());
   CHECK(outcome.code == 0);
   CHECK(contains(outcome.err, "warning: --image-size has no effect on synthetic\n"));
 }

@@ -7,7 +7,6 @@
 #include "apps/checkpoint.h"
 #include "apps/data_text.h"
 #include "apps/json.h"
-#include "apps/train_loop.h"
 #include "base/check.h"
 #include "tests/apps/tools.h"
 
@@ -62,9 +61,9 @@ const TensorFile& whole() {
     Console quiet(true, false);
     Session s = make_session(resolve(c), open_data(resolve(c), quiet));
     s.train_loader->start(0);
-    train_step(s, *s.train_loader->next(), 0.01f);
+    train_step(*s.model, *s.optimizer, *s.train_loader->next(), s.loss, 0.01f);
     const TempFolder folder;
-    save_checkpoint(folder / "a.bin", s);
+    save_run(folder / "a.bin", s);
     return load_tensors(folder / "a.bin");
   }();
   return file;
@@ -75,7 +74,7 @@ int times_read = 0, times_refused = 0;
 /// `build`: the model too, which takes most of the time.
 void try_all(const TensorFile& file, bool build = true) {
   try {
-    const Checkpoint checkpoint = read_checkpoint(file, "x.bin");
+    const RunCheckpoint checkpoint = read_run_checkpoint(file, "x.bin");
     describe_data(file.metadata, "x.bin");
     if (build) model_of(checkpoint, "x.bin", false);
     ++times_read;
@@ -127,7 +126,7 @@ TEST_CASE("checkpoint damage: every option in it with values of other kinds") {
       const TensorFile file = with_metadata("ntq.config", dump_json(changed));
       CAPTURE(value);
       try {
-        read_info(file, "x.bin");
+        read_run_checkpoint(file, "x.bin");
         ++times_read;
       } catch (const CheckpointError&) {
         ++times_refused;

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "apps/init.h"
-#include "apps/train_loop.h"
 #include "base/check.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
@@ -38,10 +37,11 @@ Session session(const TrainConfig& c) {
 void one_step(Session& s) {
   s.train_loader->start(0);
   const auto batch = s.train_loader->next();
-  const StepResult result = train_step(s, *batch, 0.01f);
+  const StepResult result = train_step(*s.model, *s.optimizer, *batch, s.loss, 0.01f);
+  s.ema->update();
   s.progress.step = 1;
   s.progress.seen = 4;
-  s.progress.loss_sum = result.loss / 3;  // no short decimal
+  s.progress.loss_sum = static_cast<double>(result.loss.item()) / 3;  // no short decimal
 }
 
 std::string error_of(const std::function<void()>& body) {
@@ -66,19 +66,19 @@ TEST_CASE("a restored session is the one that was saved, to the bit") {
   const TempFolder folder;
   Session before = session(tiny(4));
   one_step(before);
-  save_checkpoint(folder / "a.bin", before);
+  save_run(folder / "a.bin", before);
   Session after = session(tiny(4));
-  restore(after, folder / "a.bin");
+  restore_run(after, folder / "a.bin");
   CHECK(after.progress.step == 1);
   CHECK(after.progress.loss_sum == before.progress.loss_sum);
   CHECK(after.ema->updates() == 1);
-  save_checkpoint(folder / "b.bin", after);
+  save_run(folder / "b.bin", after);
   CHECK(read_file(folder / "a.bin") == read_file(folder / "b.bin"));
   // And both go on alike.
   one_step(before);
   one_step(after);
-  save_checkpoint(folder / "a.bin", before);
-  save_checkpoint(folder / "b.bin", after);
+  save_run(folder / "a.bin", before);
+  save_run(folder / "b.bin", after);
   CHECK(read_file(folder / "a.bin") == read_file(folder / "b.bin"));
 }
 
@@ -86,43 +86,43 @@ TEST_CASE("checkpoints of another kind are refused, with what was expected and f
   const TempFolder folder;
   Session s = session(tiny(4));
   const std::string good = folder / "good.bin", bad = folder / "bad.bin";
-  save_checkpoint(good, s);
+  save_run(good, s);
 
   edit_metadata(good, bad, "ntq.format", "2");
-  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "expected 1 or older, found 2"));
+  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "expected 1 or older, found 2"));
   edit_metadata(good, bad, "ntq.format", "one");
-  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "expected an integer"));
+  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "expected an integer"));
   edit_metadata(good, bad, "ntq.config", "{");
-  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "ntq.config"));
+  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "ntq.config"));
   edit_metadata(good, bad, "ntq.config", R"({"dataset": "synthetic", "model": "resnet999"})");
-  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "resnet999"));
+  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "resnet999"));
   edit_metadata(good, bad, "ntq.classes", "99999999999999999999");
-  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "ntq.classes"));
+  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "ntq.classes"));
   edit_metadata(good, bad, "ntq.loss_sum", "0x12");
-  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "16 hex digits"));
+  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "16 hex digits"));
 
   edit_metadata(good, bad, "ntq.step", "3");
-  CHECK(contains(error_of([&] { restore(s, bad); }), "is the data set another one now?"));
+  CHECK(contains(error_of([&] { restore_run(s, bad); }), "is the data set another one now?"));
   Session other = session(tiny(2));
-  CHECK(contains(error_of([&] { restore(other, good); }), "'bits': expected 2, found 4"));
+  CHECK(contains(error_of([&] { restore_run(other, good); }), "'bits': expected 2, found 4"));
 
   edit_metadata(good, bad, "ntq.classes", "11");
-  const Checkpoint eleven = load_checkpoint(bad);
+  const RunCheckpoint eleven = load_run_checkpoint(bad);
   CHECK(contains(error_of([&] { model_of(eleven, bad, false); }), "does not fit the model"));
 
   TensorFile foreign;
   foreign.tensors.emplace_back("x", Tensor::zeros({2}));
   save_tensors(bad, foreign);
-  CHECK(contains(error_of([&] { load_checkpoint(bad); }), "use ntq-train --init"));
-  CHECK_THROWS_AS(load_checkpoint(folder / "none.bin"), CheckpointError);
+  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "use ntq-train --init"));
+  CHECK_THROWS_AS(load_run_checkpoint(folder / "none.bin"), CheckpointError);
 }
 
 TEST_CASE("a checkpoint without an average has none to give") {
   const TempFolder folder;
   TrainConfig c = tiny(32);
   c.model_ema = 0;
-  save_checkpoint(folder / "a.bin", session(c));
-  const Checkpoint checkpoint = load_checkpoint(folder / "a.bin");
+  save_run(folder / "a.bin", session(c));
+  const RunCheckpoint checkpoint = load_run_checkpoint(folder / "a.bin");
   CHECK_NOTHROW(model_of(checkpoint, "a.bin", false));
   CHECK(contains(error_of([&] { model_of(checkpoint, "a.bin", true); }), "--model-ema"));
 }
@@ -131,7 +131,7 @@ TEST_CASE("--init takes weights by name and leaves steps to the first batch") {
   const TempFolder folder;
   Session fp = session(tiny(32));
   one_step(fp);
-  save_checkpoint(folder / "fp.bin", fp);
+  save_run(folder / "fp.bin", fp);
   TrainConfig c = tiny(4);
   c.seed = 9;
   Session q = session(c);
@@ -154,7 +154,7 @@ TEST_CASE("--init takes weights by name and leaves steps to the first batch") {
   c.raw = false;
 
   one_step(q);
-  save_checkpoint(folder / "q4.bin", q);
+  save_run(folder / "q4.bin", q);
   Session same = session(c);
   CHECK(init_from(same, folder / "q4.bin").fresh.empty());
   Session two = session(tiny(2));

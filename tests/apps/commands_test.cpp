@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 TEST_CASE("a two-stage run writes all its files, and the next one reuses its first stage") {
   const TempFolder folder;
-  const std::string options = kTiny + "--bits 4 --epochs 1 --output " + folder.path;
+  const std::string options = kTiny + "--bits 4 --epochs 1 --output " + folder.str();
   const Outcome first = run("ntq-train" + options + " --json");
   REQUIRE_MESSAGE(first.code == 0, first.err);
   CHECK(lines_of(first.out) == 1);
@@ -99,7 +99,7 @@ TEST_CASE("missing data end in 3, devices that are not there in 6, and leave no 
 
 TEST_CASE("damaged checkpoints end in 4") {
   const TempFolder folder;
-  REQUIRE(run("ntq-train" + kTiny + "--epochs 1 --quiet --output " + folder.path).code == 0);
+  REQUIRE(run("ntq-train" + kTiny + "--epochs 1 --quiet --output " + folder.str()).code == 0);
   const std::string good = folder / "synthetic-resnet20-fp/last.bin", bad = folder / "bad.bin";
   const std::string bytes = read_file(good);
   const auto refused = [&](const std::string& text) {
@@ -120,7 +120,7 @@ TEST_CASE("damaged checkpoints end in 4") {
   }
   CHECK(run("ntq-eval " + folder / "none.bin").code == 4);
   CHECK(run("ntq-eval " + good + " --dataset fashion-mnist").code != 0);
-  const std::string init = " --epochs 1 --quiet --bits 4 --output " + folder.path + " --init ";
+  const std::string init = " --epochs 1 --quiet --bits 4 --output " + folder.str() + " --init ";
   CHECK(run("ntq-train" + kTiny + init + bad).code == 4);
   CHECK(run("ntq-train synthetic wrn16-4 --limit-train 64 --batch-size 16" + init + good).code == 4);
   CHECK_FALSE(fs::exists(folder / "synthetic-resnet20-w4a4-ntq"));
@@ -138,7 +138,7 @@ TEST_CASE("a folder that cannot be written to ends in 4") {
   }
   const std::string run_folder = folder / "written/synthetic-resnet20-fp";
   REQUIRE(run("ntq-train" + kTiny + "--epochs 1 --quiet --output " + folder / "written").code == 0);
-  chmod(folder.path.c_str(), 0555);
+  chmod(folder.str().c_str(), 0555);
   chmod(run_folder.c_str(), 0555);
   const Outcome made = run("ntq-train" + kTiny + "--epochs 1 --output " + folder / "runs", obey);
   CHECK_MESSAGE(made.code == 4, made.err);
@@ -146,12 +146,12 @@ TEST_CASE("a folder that cannot be written to ends in 4") {
   const Outcome exported = run("ntq-export " + run_folder + "/last.bin " + folder / "out.safetensors", obey);
   CHECK_MESSAGE(exported.code == 4, exported.err);
   chmod(run_folder.c_str(), 0755);
-  chmod(folder.path.c_str(), 0755);
+  chmod(folder.str().c_str(), 0755);
 }
 
 TEST_CASE("a loss that is not a number ends in 5 and keeps the last good checkpoint") {
   const TempFolder folder;
-  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 3 --lr 1000 --weight-decay 1e6 --output " + folder.path);
+  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 3 --lr 1000 --weight-decay 1e6 --output " + folder.str());
   CHECK_MESSAGE(outcome.code == 5, outcome.out, outcome.err);
   CHECK_MESSAGE(contains(outcome.err, "epoch 1, step 2: the loss is not a number; first: "), outcome.err);
   CHECK(contains(outcome.err, "last.bin"));
@@ -163,14 +163,14 @@ TEST_CASE("a full disk ends in 4, with the file named and nothing torn left behi
   const TempFolder folder;
   // No file may grow beyond 100 kB; the signal for it is ignored, so that writing fails as on a full disk.
   const std::string limits = "trap '' XFSZ; ulimit -f 200; ";
-  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 1 --output " + folder.path, limits);
+  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 1 --output " + folder.str(), limits);
   CHECK_MESSAGE(outcome.code == 4, outcome.err);
   CHECK(contains(outcome.err, "synthetic-resnet20-fp/last.bin"));
   for (const auto& file : fs::directory_iterator(folder / "synthetic-resnet20-fp")) {
     CHECK_MESSAGE(!contains(file.path().filename().string(), "last.bin"), file.path().string());
   }
   // The run starts over once there is room.
-  CHECK(run("ntq-train --quiet --resume --output " + folder.path).code == 0);
+  CHECK(run("ntq-train --quiet --resume --output " + folder.str()).code == 0);
 }
 
 TEST_CASE("what cannot be printed is no success") {

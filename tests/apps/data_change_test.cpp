@@ -20,7 +20,7 @@ const std::string kModel =
 std::string stopped_run(const TempFolder& photos, const std::string& data, const TempFolder& runs) {
   const std::string image = photos / "val/a/0.JPEG", good = read_file(image);
   write_file(image, "no image");
-  const Outcome outcome = run("ntq-train" + kModel + data + "--max-bad-images 0 --output " + runs.path);
+  const Outcome outcome = run("ntq-train" + kModel + data + "--max-bad-images 0 --output " + runs.str());
   CHECK_MESSAGE(outcome.code == 3, outcome.err);
   write_file(image, good);
   return runs / "folder-resnet20-fp";
@@ -31,7 +31,7 @@ std::string stopped_run(const TempFolder& photos, const std::string& data, const
 TEST_CASE("a bad validation image does not cost the epoch: repaired and resumed, the run ends as if there were none") {
   const TempFolder photos, whole, runs;
   const std::string data = make_photos(photos, 4);
-  REQUIRE(run("ntq-train" + kModel + data + "--output " + whole.path).code == 0);
+  REQUIRE(run("ntq-train" + kModel + data + "--output " + whole.str()).code == 0);
   const std::string stopped = stopped_run(photos, data, runs);
   const Outcome info = run("ntq-info " + stopped + "/last.bin");
   CHECK_MESSAGE(contains(info.out, "0 of 1, step 2"), info.out);
@@ -51,7 +51,7 @@ TEST_CASE("too many bad training images: the steps before them are saved") {
   for (const char* name : {"a/0", "a/1", "a/2", "b/0", "b/1", "b/2"}) {
     write_file(photos / (std::string("train/") + name + ".JPEG"), "no image");
   }
-  const Outcome outcome = run("ntq-train" + kModel + data + "--max-bad-images 3 --output " + runs.path);
+  const Outcome outcome = run("ntq-train" + kModel + data + "--max-bad-images 3 --output " + runs.str());
   CHECK(outcome.code == 3);
   CHECK(contains(outcome.err, "ntq-train --resume " + runs / "folder-resnet20-fp"));
   CHECK(contains(run("ntq-info " + runs / "folder-resnet20-fp/last.bin").out, "step 1"));
@@ -85,7 +85,7 @@ TEST_CASE("--resume refuses other data and says what differs") {
   CHECK(contains(meant.err, "goes on with other data"));
   // What was trained on two data sets is nobody's first stage.
   CHECK(contains(run("ntq-info " + stopped + "/last.bin").out, "the first epochs saw others"));
-  const Outcome next = run("ntq-train" + kModel + " --data-dir " + photos.path + " --bits 4 --output " + runs.path);
+  const Outcome next = run("ntq-train" + kModel + " --data-dir " + photos.str() + " --bits 4 --output " + runs.str());
   REQUIRE_MESSAGE(next.code == 0, next.err);
   CHECK_MESSAGE(contains(next.out, "not taken: its first epochs saw other data"), next.out);
 }
@@ -98,9 +98,9 @@ TEST_CASE("a run that goes on with its data in another place finds them there th
   fs::rename(photos / "val", moved / "val");
   CHECK(run("ntq-train --resume " + stopped).code == 3);
   write_file(moved / "val/b/0.JPEG", "no image");
-  const std::string other = " --allow-data-change --max-bad-images 0 --data-dir " + moved.path;
+  const std::string other = " --allow-data-change --max-bad-images 0 --data-dir " + moved.str();
   CHECK(run("ntq-train --resume " + stopped + other).code == 3);  // stops again
-  CHECK(contains(read_file(stopped + "/config.json"), "\"data_dir\": \"" + moved.path + "\""));
+  CHECK(contains(read_file(stopped + "/config.json"), "\"data_dir\": \"" + moved.str() + "\""));
   const Outcome bare = run("ntq-train --allow-data-change --max-bad-images 1 --resume " + stopped);
   CHECK_MESSAGE(bare.code == 0, bare.err);
 }
@@ -109,7 +109,7 @@ TEST_CASE("a full-precision stage is reused for the same data only") {
   const TempFolder one, two, runs;
   const std::string first = make_photos(one, 4), second = make_photos(two, 4);
   fs::remove(two / "train/b/3.JPEG");
-  const std::string train = "ntq-train" + kModel + "--bits 4 --no-start-eval --output " + runs.path;
+  const std::string train = "ntq-train" + kModel + "--bits 4 --no-start-eval --output " + runs.str();
   REQUIRE(run(train + first).code == 0);
   CHECK(contains(run(train + first).out, "already there, " + runs / "folder-resnet20-fp"));
   const Outcome other = run(train + second);
@@ -127,7 +127,7 @@ TEST_CASE("a full-precision stage is reused for the same data only") {
 TEST_CASE("--init knows the classes and the preprocessing of a file, checkpoint or export, and says what it does not") {
   const TempFolder photos, runs;
   const std::string data = make_photos(photos, 4), checkpoint = runs / "folder-resnet20-fp/last.bin";
-  REQUIRE(run("ntq-train" + kModel + data + "--output " + runs.path).code == 0);
+  REQUIRE(run("ntq-train" + kModel + data + "--output " + runs.str()).code == 0);
   const std::string file = runs / "w.safetensors", bare = runs / "bare.safetensors";
   REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
   TensorFile without = load_tensors(checkpoint);
@@ -149,7 +149,7 @@ TEST_CASE("--init knows the classes and the preprocessing of a file, checkpoint 
 TEST_CASE("ntq-eval maps classes by name; exports keep classes and preprocessing") {
   const TempFolder photos, runs;
   const std::string data = make_photos(photos, 4);
-  REQUIRE(run("ntq-train" + kModel + data + "--mean 0,0,0 --output " + runs.path).code == 0);
+  REQUIRE(run("ntq-train" + kModel + data + "--mean 0,0,0 --output " + runs.str()).code == 0);
   const std::string checkpoint = runs / "folder-resnet20-fp/last.bin", eval = "ntq-eval " + checkpoint + data;
   const std::string own = run(eval + "--json").out;
   const auto loss = [](const std::string& out) { return out.substr(out.find("\"loss\""), 20); };
@@ -158,7 +158,7 @@ TEST_CASE("ntq-eval maps classes by name; exports keep classes and preprocessing
   const TempFolder part, exported;
   fs::create_directories(part / "val");
   fs::copy(photos / "val/b", part / "val/b", fs::copy_options::recursive);
-  const Outcome one = run("ntq-eval " + checkpoint + " --data-dir " + part.path + " --logits " + exported / "l");
+  const Outcome one = run("ntq-eval " + checkpoint + " --data-dir " + part.str() + " --logits " + exported / "l");
   REQUIRE_MESSAGE(one.code == 0, one.err);
   const TensorFile logits = load_tensors(exported / "l");
   const Tensor& labels = logits.at("labels");
@@ -166,13 +166,13 @@ TEST_CASE("ntq-eval maps classes by name; exports keep classes and preprocessing
   for (int64_t i = 0; i < 4; ++i) CHECK(labels.data<int32_t>()[i] == 1);
 
   fs::rename(part / "val/b", part / "val/c");
-  const Outcome unknown = run("ntq-eval " + checkpoint + " --data-dir " + part.path);
+  const Outcome unknown = run("ntq-eval " + checkpoint + " --data-dir " + part.str());
   CHECK(unknown.code == 3);
   CHECK_MESSAGE(contains(unknown.err, "'c'"), unknown.err);
 
   const std::string file = exported / "w.safetensors";
   REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
-  const TensorHeader header = load_header(file);
+  const safetensors::Header header = load_header(file);
   CHECK(contains(header.metadata.at("ntq.data"), R"("classes":["a","b"])"));
   CHECK(contains(header.metadata.at("ntq.preprocessing"), R"("mean":[0.0,0.0,0.0])"));
   // An export says itself what it is, and how its images are prepared.
@@ -195,10 +195,10 @@ TEST_CASE("an export of a network for gray images keeps its mean, too") {
     write_file(data / (part + "-images-idx3-ubyte"), big_endian({2051, 16, 28, 28}) + pixels);
     write_file(data / (part + "-labels-idx1-ubyte"), big_endian({2049, 16}) + labels);
   }
-  const std::string from = " --threads 1 --data-dir " + data.path;
-  REQUIRE(run("ntq-train fashion-mnist resnet20 --batch-size 8 --epochs 1 --mean 0,0,0 --output " + runs.path + from)
+  const std::string from = " --threads 1 --data-dir " + data.str();
+  REQUIRE(run("ntq-train fashion-mnist resnet20 --batch-size 8 --epochs 1 --mean 0,0,0 --output " + runs.str() + from)
               .code == 0);
-  const Outcome lost = run("ntq-train fashion-mnist resnet20 --mean 0.1,0.2,0.3 --output " + runs.path + from);
+  const Outcome lost = run("ntq-train fashion-mnist resnet20 --mean 0.1,0.2,0.3 --output " + runs.str() + from);
   CHECK(lost.code == 2);
   CHECK_MESSAGE(contains(lost.err, "--mean: fashion-mnist has one channel"), lost.err);
   const std::string checkpoint = runs / "fashion-mnist-resnet20-fp/last.bin", file = runs / "w.safetensors";
@@ -214,7 +214,7 @@ TEST_CASE("an export of a network for gray images keeps its mean, too") {
 
 TEST_CASE("an export never replaces the checkpoint that it is made from") {
   const TempFolder photos, runs;
-  REQUIRE(run("ntq-train" + kTiny + "--epochs 1 --quiet --output " + runs.path).code == 0);
+  REQUIRE(run("ntq-train" + kTiny + "--epochs 1 --quiet --output " + runs.str()).code == 0);
   const std::string checkpoint = runs / "synthetic-resnet20-fp/last.bin", before = read_file(checkpoint);
   fs::create_symlink(checkpoint, runs / "link");
   fs::create_hard_link(checkpoint, runs / "hard");

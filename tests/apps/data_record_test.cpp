@@ -20,8 +20,8 @@ const Preprocessing kPrepared{.mean = {.485f, .456f, .406f},
                               .stem = "imagenet",
                               .fast_decode = true};
 
-Metadata recorded() {
-  Metadata metadata;
+ntq::Metadata recorded() {
+  ntq::Metadata metadata;
   put_record(metadata, kData, kPrepared);
   return metadata;
 }
@@ -29,7 +29,7 @@ Metadata recorded() {
 }  // namespace
 
 TEST_CASE("a data record comes back from the metadata as it was put there") {
-  const Metadata metadata = recorded();
+  const ntq::Metadata metadata = recorded();
   CHECK(*data_record(metadata, "a.bin") == kData);
   const auto prepared = preprocessing_record(metadata, "a.bin");
   REQUIRE(prepared);

@@ -28,7 +28,7 @@ constexpr const char* kHeading =
 
 TEST_CASE("both files hold one row per epoch under stable names") {
   const TempFolder folder;
-  MetricsFiles files(folder.path, 0);
+  MetricsFiles files(folder.str(), 0);
   files.add(row(1));
   files.add(row(2));
   CHECK(read_file(folder / "metrics.csv") ==
@@ -44,13 +44,13 @@ TEST_CASE("both files hold one row per epoch under stable names") {
 TEST_CASE("a resumed run keeps the rows of finished epochs only") {
   const TempFolder folder;
   {
-    MetricsFiles files(folder.path, 0);
+    MetricsFiles files(folder.str(), 0);
     for (int64_t epoch = 1; epoch <= 3; ++epoch) files.add(row(epoch));
   }
   const std::string csv = read_file(folder / "metrics.csv"), jsonl = read_file(folder / "metrics.jsonl");
   write_file(folder / "metrics.csv", csv + "4,1.2");  // torn
   write_file(folder / "metrics.jsonl", jsonl + "{\"epoch\": 4");
-  MetricsFiles files(folder.path, 2);
+  MetricsFiles files(folder.str(), 2);
   CHECK(lines_of(read_file(folder / "metrics.csv")) == 3);
   CHECK(lines_of(read_file(folder / "metrics.jsonl")) == 2);
   files.add(row(3));
@@ -60,8 +60,8 @@ TEST_CASE("a resumed run keeps the rows of finished epochs only") {
 
 TEST_CASE("a resume before the first epoch drops every row") {
   const TempFolder folder;
-  MetricsFiles(folder.path, 0).add(row(1));
-  MetricsFiles files(folder.path, 0);
+  MetricsFiles(folder.str(), 0).add(row(1));
+  MetricsFiles files(folder.str(), 0);
   CHECK(read_file(folder / "metrics.jsonl").empty());
   files.add(row(1));
   CHECK(lines_of(read_file(folder / "metrics.csv")) == 2);

@@ -8,11 +8,11 @@
 #include <csignal>
 #include <filesystem>
 
-#include "apps/weights.h"
 #include "engine/serialize.h"
 #include "tests/apps/photos.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
+#include "train/weights.h"
 
 using namespace ntq;
 using namespace ntq::test;
@@ -27,7 +27,7 @@ const std::string kModel = " folder resnet18 --image-size 32 --batch-size 4 --th
 TEST_CASE("from pretrained weights to 4 bits, and a stop within the epoch that changes nothing") {
   const TempFolder photos, runs, again;
   const std::string data = make_photos(photos, 8);
-  REQUIRE(run("ntq-train" + kModel + data + "--output " + runs.path).code == 0);
+  REQUIRE(run("ntq-train" + kModel + data + "--output " + runs.str()).code == 0);
   const std::string fp = runs / "folder-resnet18-fp/last.bin";
 
   // Out as others have it, and in again.
@@ -47,7 +47,7 @@ TEST_CASE("from pretrained weights to 4 bits, and a stop within the epoch that c
 
   const std::string quantized =
       "ntq-train" + kModel + data + "--bits 4 --calibrate 2 --bn-recalibrate 2 --save-every 1 --init " + file;
-  const Outcome whole = run(quantized + " --output " + runs.path);
+  const Outcome whole = run(quantized + " --output " + runs.str());
   REQUIRE_MESSAGE(whole.code == 0, whole.err);
   CHECK(contains(whole.out, "Before quantization: top-1 "));
   CHECK(contains(whole.out, "Right after quantization: top-1 "));
@@ -56,12 +56,12 @@ TEST_CASE("from pretrained weights to 4 bits, and a stop within the epoch that c
   CHECK(contains(read_file(runs / "folder-resnet18-w4a4-ntq/result.json"), "full_precision_top1"));
 
   // Interrupted as soon as there is a checkpoint within the epoch, then resumed with other threads and workers.
-  const pid_t child = start(quantized + " --output " + again.path);
+  const pid_t child = start(quantized + " --output " + again.str());
   for (int i = 0; i < 20000 && !fs::exists(again / last); ++i) usleep(1000);
   kill(child, SIGTERM);
   const int code = finish(child);
   CHECK_MESSAGE((code == 143 || code == 0), code);
-  REQUIRE(run("ntq-train --resume --threads 2 --workers 0 --output " + again.path).code == 0);
+  REQUIRE(run("ntq-train --resume --threads 2 --workers 0 --output " + again.str()).code == 0);
   CHECK(read_file(again / last) == read_file(runs / last));
 
   // The values that the network computes with: at most 16 levels to a tensor.
@@ -82,12 +82,12 @@ TEST_CASE("bad images: named and left out in training, an error in validation an
   const std::string data = make_photos(photos, 8);
   write_file(photos / "train/a/0.JPEG", "");
   write_file(photos / "train/b/1.JPEG", "no image");
-  const Outcome outcome = run("ntq-train" + kModel + data + "--output " + runs.path);
+  const Outcome outcome = run("ntq-train" + kModel + data + "--output " + runs.str());
   CHECK_MESSAGE(outcome.code == 0, outcome.err);
   CHECK(contains(outcome.err, "left out, 1 so far: "));
   CHECK(contains(outcome.err, "train/a/0.JPEG: the file is empty"));
   CHECK(contains(outcome.err, "train/b/1.JPEG: expected a JPEG, PNG, BMP or WebP image"));
-  CHECK(run("ntq-train" + kModel + data + "--max-bad-images 1 --output " + runs.path).code == 3);
+  CHECK(run("ntq-train" + kModel + data + "--max-bad-images 1 --output " + runs.str()).code == 3);
 
   const std::string eval = "ntq-eval " + runs / "folder-resnet18-fp/last.bin" + data;
   CHECK(run(eval).code == 0);

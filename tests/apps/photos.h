@@ -22,7 +22,7 @@ inline std::string make_photos(const TempFolder& at, int count) {
       }
     }
   }
-  return " --data-dir " + at.path + " ";
+  return " --data-dir " + at.str() + " ";
 }
 
 }  // namespace ntq::test

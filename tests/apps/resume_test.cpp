@@ -18,7 +18,7 @@ const std::string kRun = kTiny + "--bits 4 --epochs 3 --pretrain-epochs 2 --mode
 /// The two-stage run that nothing has disturbed, made once.
 const TempFolder& undisturbed() {
   static const TempFolder folder;
-  static const Outcome outcome = run("ntq-train" + kRun + folder.path);
+  static const Outcome outcome = run("ntq-train" + kRun + folder.str());
   REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
   return folder;
 }
@@ -39,7 +39,7 @@ std::string without_times(const std::string& csv) {
 }
 
 void check_same(const std::string& folder) {
-  const std::string& expected = undisturbed().path;
+  const std::string& expected = undisturbed().str();
   for (const std::string& stage : {kFp, kQuant}) {
     CHECK(fs::exists(folder + stage + "result.json"));
     for (const char* name : {"last.bin", "best.bin"}) {
@@ -68,17 +68,17 @@ bool wait_for(Ready ready) {
 TEST_CASE("the result does not depend on threads and loader workers") {
   for (const char* options : {" --threads 1 --workers 0", " --threads 2 --workers 3"}) {
     const TempFolder folder;
-    const Outcome outcome = run("ntq-train" + kRun + folder.path + options);
+    const Outcome outcome = run("ntq-train" + kRun + folder.str() + options);
     REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
-    check_same(folder.path);
+    check_same(folder.str());
   }
 }
 
 TEST_CASE("killed in both stages and resumed, the run ends with the same bytes") {
   const TempFolder folder;
-  const auto exists = [&](const std::string& name) { return fs::exists(folder.path + name); };
+  const auto exists = [&](const std::string& name) { return fs::exists(folder.str() + name); };
   // Before anything is finished, in the middle of an epoch.
-  const pid_t first = start("ntq-train" + kRun + folder.path + " --save-every 1");
+  const pid_t first = start("ntq-train" + kRun + folder.str() + " --save-every 1");
   REQUIRE(wait_for([&] { return exists(kFp + "last.bin"); }));
   std::this_thread::sleep_for(std::chrono::milliseconds(30));
   kill(first, SIGKILL);
@@ -86,36 +86,37 @@ TEST_CASE("killed in both stages and resumed, the run ends with the same bytes")
   CHECK_FALSE(exists(kQuant + "last.bin"));
 
   // In the second stage, behind its first epoch; resumed by the first stage's folder, with other threads.
-  const pid_t second = start("ntq-train --quiet --threads 1 --workers 0 --save-every 3 --resume " + folder.path + kFp);
+  const pid_t second = start("ntq-train --quiet --threads 1 --workers 0 --save-every 3 --resume " + folder.str() + kFp);
   REQUIRE(wait_for([&] { return exists(kQuant + "metrics.jsonl"); }));
   kill(second, SIGKILL);
   CHECK(finish(second) == 128 + SIGKILL);
   CHECK_FALSE(exists(kQuant + "result.json"));
 
-  const Outcome third = run("ntq-train --quiet --output " + folder.path + " --resume");
+  const Outcome third = run("ntq-train --quiet --output " + folder.str() + " --resume");
   REQUIRE_MESSAGE(third.code == 0, third.err);
-  check_same(folder.path);
-  CHECK(run("ntq-train --output " + folder.path + " --resume " + folder.path + kQuant).code == 0);  // finished already
-  CHECK(run("ntq-train --output " + folder.path + " --resume").code == 4);                          // none is left
+  check_same(folder.str());
+  CHECK(run("ntq-train --output " + folder.str() + " --resume " + folder.str() + kQuant).code ==
+        0);                                                                  // finished already
+  CHECK(run("ntq-train --output " + folder.str() + " --resume").code == 4);  // none is left
 }
 
 TEST_CASE("SIGINT and SIGTERM finish the step, save and end in 130 and 143") {
   const TempFolder folder;
-  const pid_t first = start("ntq-train" + kRun + folder.path);
-  REQUIRE(wait_for([&] { return fs::exists(folder.path + kFp + "last.bin"); }));
+  const pid_t first = start("ntq-train" + kRun + folder.str());
+  REQUIRE(wait_for([&] { return fs::exists(folder.str() + kFp + "last.bin"); }));
   kill(first, SIGTERM);
   CHECK(finish(first) == 143);
-  const pid_t second = start("ntq-train --resume " + folder.path + kQuant);
-  REQUIRE(wait_for([&] { return fs::exists(folder.path + kQuant + "last.bin"); }));
+  const pid_t second = start("ntq-train --resume " + folder.str() + kQuant);
+  REQUIRE(wait_for([&] { return fs::exists(folder.str() + kQuant + "last.bin"); }));
   kill(second, SIGINT);
   CHECK(finish(second) == 130);
-  const Outcome third = run("ntq-train --resume " + folder.path + kQuant);
+  const Outcome third = run("ntq-train --resume " + folder.str() + kQuant);
   REQUIRE_MESSAGE(third.code == 0, third.err);
-  check_same(folder.path);
+  check_same(folder.str());
 }
 
 TEST_CASE("a resumed run keeps its recipe") {
-  const std::string quant = undisturbed().path + kQuant;
+  const std::string quant = undisturbed().str() + kQuant;
   const TempFolder folder;
   fs::create_directory(folder / "run");
   fs::copy(quant + "config.json", folder / "run/config.json");

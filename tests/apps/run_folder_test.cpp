@@ -51,7 +51,7 @@ TEST_CASE("a run folder is never one that is there already") {
 
 TEST_CASE("a finished full-precision run of the same recipe is found") {
   const TempFolder folder;
-  const TrainConfig fp = config(folder.path, 32);
+  const TrainConfig fp = config(folder.str(), 32);
   const DataRecord data{{"cat", "dog"}, {8, "list:00000001"}, {4, "list:00000002"}};
   const RunFolder run = create_run(fp);
   CHECK_FALSE(find_finished(fp, data).run);
@@ -70,7 +70,7 @@ TEST_CASE("a finished full-precision run of the same recipe is found") {
 
 TEST_CASE("a finished full-precision run of other training data is passed over, and why is said") {
   const TempFolder folder;
-  const TrainConfig fp = config(folder.path, 32);
+  const TrainConfig fp = config(folder.str(), 32);
   const DataRecord data{{"cat", "dog"}, {8, "list:00000001"}, {4, "list:00000002"}};
   const RunFolder run = create_run(fp);
   write_checkpoint_of(run, data);
@@ -106,18 +106,18 @@ TEST_CASE("a finished full-precision run of other training data is passed over, 
 
 TEST_CASE("the first stage is named before it is made") {
   const TempFolder folder;
-  const RunFolder four = create_run(config(folder.path, 4));
-  const RunFolder stage = create_stage(config(folder.path, 32), four);
+  const RunFolder four = create_run(config(folder.str(), 4));
+  const RunFolder stage = create_stage(config(folder.str(), 32), four);
   CHECK(stage.name() == "synthetic-resnet20-fp");
   CHECK(pretrain_run(four)->path == stage.path);
   CHECK(stage.has("config.json"));
-  const RunFolder other = create_run(config(folder.path, 4));
-  CHECK(create_stage(config(folder.path, 32), other).name() == "synthetic-resnet20-fp-2");
+  const RunFolder other = create_run(config(folder.str(), 4));
+  CHECK(create_stage(config(folder.str(), 32), other).name() == "synthetic-resnet20-fp-2");
 }
 
 TEST_CASE("pretrain.json names a folder beside its own and leads nowhere else") {
   const TempFolder folder;
-  const RunFolder four = create_run(config(folder.path, 4));
+  const RunFolder four = create_run(config(folder.str(), 4));
   for (const char* name : {"../victim", "/etc", "..", ".", "", "a/b", "./a"}) {
     write_file(four.file("pretrain.json"), nlohmann::json{{"run", name}}.dump());
     CHECK_THROWS_AS(pretrain_run(four), ntq::CheckpointError);
@@ -126,7 +126,7 @@ TEST_CASE("pretrain.json names a folder beside its own and leads nowhere else") 
 
 TEST_CASE("stored run options that this machine does not take stop no run") {
   const TempFolder folder;
-  const RunFolder run = create_run(config(folder.path, 4));
+  const RunFolder run = create_run(config(folder.str(), 4));
   auto json = nlohmann::ordered_json::parse(read_file(run.file("config.json")));
   json["workers"] = 384;
   json["threads"] = 100000;
@@ -142,7 +142,7 @@ TEST_CASE("stored run options that this machine does not take stop no run") {
 
 TEST_CASE("config.json of an older release: 0, -1 and no text stand for what was not given") {
   const TempFolder folder;
-  const RunFolder run = create_run(config(folder.path, 32));
+  const RunFolder run = create_run(config(folder.str(), 32));
   auto json = nlohmann::ordered_json::parse(read_file(run.file("config.json")));
   for (const char* key : {"data_dir", "val_labels", "mean", "std", "init"}) json[key] = "";
   for (const char* key : {"max_bad_images", "pretrain_epochs"}) json[key] = -1;
@@ -155,26 +155,26 @@ TEST_CASE("config.json of an older release: 0, -1 and no text stand for what was
   CHECK_FALSE(c.init);
   CHECK_FALSE(c.mean);
   CHECK_FALSE(c.limit_train);
-  CHECK(config_to_json(c, JsonPart::recipe) == config_to_json(config(folder.path, 32), JsonPart::recipe));
+  CHECK(config_to_json(c, JsonPart::recipe) == config_to_json(config(folder.str(), 32), JsonPart::recipe));
 }
 
 TEST_CASE("--resume finds the newest unfinished run of the options given") {
   const TempFolder folder;
-  const RunFolder fp = create_run(config(folder.path, 32)), four = create_run(config(folder.path, 4)),
-                  two = create_run(config(folder.path, 2));
+  const RunFolder fp = create_run(config(folder.str(), 32)), four = create_run(config(folder.str(), 4)),
+                  two = create_run(config(folder.str(), 2));
   make_older(fp, 10);
   make_older(four, 20);
   make_older(two, 30);
   write_file(fp.file("result.json"), "{}");
-  CHECK(find_unfinished(folder.path, nlohmann::ordered_json::object())->path == four.path);
-  CHECK(find_unfinished(folder.path, {{"bits", 2}, {"threads", 99}})->path == two.path);
-  CHECK_FALSE(find_unfinished(folder.path, {{"bits", 3}}));
+  CHECK(find_unfinished(folder.str(), nlohmann::ordered_json::object())->path == four.path);
+  CHECK(find_unfinished(folder.str(), {{"bits", 2}, {"threads", 99}})->path == two.path);
+  CHECK_FALSE(find_unfinished(folder.str(), {{"bits", 3}}));
   CHECK_FALSE(find_unfinished(folder / "none", {{"bits", 2}}));
 }
 
 TEST_CASE("the run that waits for a full-precision stage stands for it") {
   const TempFolder folder;
-  const RunFolder fp = create_run(config(folder.path, 32)), four = create_run(config(folder.path, 4));
+  const RunFolder fp = create_run(config(folder.str(), 32)), four = create_run(config(folder.str(), 4));
   CHECK(waiting_for(fp).path == fp.path);
   CHECK_FALSE(pretrain_run(four));
   set_pretrain_run(four, fp);
@@ -192,8 +192,8 @@ TEST_CASE("folders that are no runs are refused, or passed over in a search") {
   std::filesystem::create_directory(folder / "bad");
   write_file(folder / "bad/config.json", "{\"epochz\": 1}");
   CHECK_THROWS_AS(read_run_config({folder / "bad"}), ntq::CheckpointError);
-  CHECK_FALSE(find_unfinished(folder.path, nlohmann::ordered_json::object()));
-  CHECK_FALSE(find_finished(config(folder.path, 32), {}).run);
+  CHECK_FALSE(find_unfinished(folder.str(), nlohmann::ordered_json::object()));
+  CHECK_FALSE(find_finished(config(folder.str(), 32), {}).run);
 }
 
 TEST_CASE("a place that cannot be written to gives one clear error") {
@@ -201,7 +201,7 @@ TEST_CASE("a place that cannot be written to gives one clear error") {
   write_file(folder / "file", "");
   CHECK_THROWS_AS(create_run(config(folder / "file", 32)), ntq::CheckpointError);
   std::filesystem::create_directory(folder / "locked");
-  chmod(folder.path.c_str(), 0755);
+  chmod(folder.str().c_str(), 0755);
   chmod((folder / "locked").c_str(), 0555);
   const bool root = geteuid() == 0;  // root writes anywhere: become nobody for a moment
   if (root) REQUIRE(seteuid(65534) == 0);
@@ -217,7 +217,7 @@ TEST_CASE("a place that cannot be written to gives one clear error") {
 
 TEST_CASE("two processes cannot write one run") {
   const TempFolder folder;
-  const RunFolder run = create_run(config(folder.path, 32));
+  const RunFolder run = create_run(config(folder.str(), 32));
   {
     const RunLock lock(run);
     CHECK_THROWS_AS(RunLock{run}, ntq::CheckpointError);

@@ -32,7 +32,7 @@ struct Endless {
     child = fork();
     if (child == 0) {
       const std::string line = before + "exec " NTQ_BIN_DIR "/ntq-train" + kTiny + "--epochs 100000 --json --output " +
-                               folder.path + " >" + folder / "out" + " 2>" + folder / "err";
+                               folder.str() + " >" + folder / "out" + " 2>" + folder / "err";
       execl("/bin/sh", "sh", "-c", line.c_str(), static_cast<char*>(nullptr));
       _exit(127);
     }
@@ -86,7 +86,7 @@ TEST_CASE("a signal between two stages: the first one is kept, and the line says
   const TempFolder folder;
   const std::string quantized = folder / "synthetic-resnet20-w4a4-ntq";
   const pid_t child =
-      start("ntq-train" + kTiny + "--bits 4 --pretrain-epochs 1 --epochs 100000 --output " + folder.path);
+      start("ntq-train" + kTiny + "--bits 4 --pretrain-epochs 1 --epochs 100000 --output " + folder.str());
   for (int i = 0; i < 5000 && !fs::exists(folder / "synthetic-resnet20-fp/result.json"); ++i) {
     std::this_thread::sleep_for(1ms);
   }

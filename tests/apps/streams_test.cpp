@@ -26,7 +26,7 @@ TEST_CASE("a full disk behind stdout is exit code 4 for every command and answer
   const std::string run_path = folder / "synthetic-resnet20-fp";
   const std::string full = " >/dev/full 2>" + folder / "err";
   // The training goes on to its end.
-  CHECK(shell(kBin + "ntq-train" + kTiny + "--epochs 1 --output " + folder.path + full) == 4);
+  CHECK(shell(kBin + "ntq-train" + kTiny + "--epochs 1 --output " + folder.str() + full) == 4);
   CHECK(contains(read_file(folder / "err"), "cannot write to stdout: No space left on device"));
   CHECK(fs::exists(run_path + "/result.json"));
   CHECK(contains(read_file(run_path + "/log.txt"), "Best top-1"));
@@ -49,7 +49,7 @@ TEST_CASE("a full disk behind stdout is exit code 4 for every command and answer
 
 TEST_CASE("closed streams do not end up in the files of a run, and are no failure") {
   const TempFolder folder;
-  CHECK(shell(kBin + "ntq-train" + kTiny + "--epochs 1 --output " + folder.path + " <&- >&- 2>&-") == 0);
+  CHECK(shell(kBin + "ntq-train" + kTiny + "--epochs 1 --output " + folder.str() + " <&- >&- 2>&-") == 0);
   const std::string log = read_file(folder / "synthetic-resnet20-fp/log.txt");
   CHECK(log.find("ntq-train ") == 0);
   CHECK(log.find("ntq-train ", 1) == std::string::npos);  // the title is there once
@@ -58,7 +58,7 @@ TEST_CASE("closed streams do not end up in the files of a run, and are no failur
 
 TEST_CASE("a reader that goes away ends no training") {
   const TempFolder folder;
-  const std::string line = "bash -c '" + kBin + "ntq-train" + kTiny + "--epochs 2 --output " + folder.path +
+  const std::string line = "bash -c '" + kBin + "ntq-train" + kTiny + "--epochs 2 --output " + folder.str() +
                            " | head -1 >/dev/null; exit ${PIPESTATUS[0]}'";
   CHECK(shell(line) == 0);
   CHECK(fs::exists(folder / "synthetic-resnet20-fp/result.json"));
@@ -71,7 +71,7 @@ TEST_CASE("a reader that goes away ends no training") {
 
 TEST_CASE("a log that cannot be written: the training is complete, and exit code 4 says so") {
   const TempFolder folder;
-  const std::string train = "ntq-train" + kTiny + "--quiet --output " + folder.path;
+  const std::string train = "ntq-train" + kTiny + "--quiet --output " + folder.str();
   REQUIRE(run(train + " --epochs 1").code == 0);
   const std::string path = folder / "synthetic-resnet20-fp";
   fs::remove(path + "/result.json");

@@ -7,7 +7,8 @@
 #include <algorithm>
 #include <chrono>
 
-#include "tests/data/files.h"
+#include "tests/support/files.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;

@@ -8,7 +8,8 @@
 
 #include "data/image_tree.h"
 #include "engine/serialize.h"
-#include "tests/data/files.h"
+#include "tests/support/files.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;

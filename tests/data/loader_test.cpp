@@ -12,7 +12,8 @@
 
 #include "data/memory_dataset.h"
 #include "data/transforms.h"
-#include "tests/data/files.h"
+#include "tests/support/files.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;

@@ -3,7 +3,8 @@
 
 #include "data/image_folder.h"
 #include "engine/serialize.h"
-#include "tests/data/files.h"
+#include "tests/support/files.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;

@@ -6,11 +6,13 @@
 #include <cmath>
 #include <set>
 
+#include "base/isa.h"
 #include "data/crop.h"
 #include "data/image_folder.h"
-#include "engine/backend/cpu/isa.h"
+#include "data/kernels/kernels.h"
 #include "engine/serialize.h"
-#include "tests/data/files.h"
+#include "tests/support/files.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;
@@ -88,7 +90,7 @@ TEST_CASE("every instruction set gives the same bytes") {
     std::vector<uint8_t> first, first_mixed;
     for (const std::string& isa : cpu::available_isas()) {
       CAPTURE(isa);
-      const cpu::Kernels& kernels = cpu::kernels_of(isa);
+      const photo::Kernels& kernels = photo::kernels_of(isa);
       std::vector<uint8_t> out(static_cast<size_t>(width)), mixed(static_cast<size_t>(width));
       kernels.resample_row({padded.data(), filter.begins.data(), packed.data(), taps, count}, out.data());
       const uint8_t* const rows[] = {out.data(), padded.data() + 4, padded.data() + 9, out.data()};

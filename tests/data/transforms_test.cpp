@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/backend/cpu/isa.h"
+#include "base/isa.h"
+#include "data/kernels/kernels.h"
 
 using namespace ntq;
 
@@ -146,7 +147,7 @@ TEST_CASE("rows of photographs: every instruction set gives the same bits, the t
       std::vector<float> first;
       for (const std::string& isa : cpu::available_isas()) {
         std::vector<float> out(static_cast<size_t>(3 * count) + 1, 99.f);
-        cpu::kernels_of(isa).scale_row(scale, shift, rgbx.data(), count, mirror, out.data());
+        photo::kernels_of(isa).scale_row(scale, shift, rgbx.data(), count, mirror, out.data());
         CHECK(out.back() == 99.f);
         for (int64_t x = 0; x < count; ++x) {
           for (int64_t c = 0; c < 3; ++c) {

@@ -1,45 +1,13 @@
 #pragma once
-// What the suites of serialize share: a folder of one's own, a small file, expected errors.
-#include <doctest/doctest.h>
-#include <unistd.h>
-
-#include <atomic>
+// What the suites of serialize share: a small file.
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <string>
 
 #include "engine/serialize.h"
+#include "tests/support/files.h"
+#include "tests/support/safetensors.h"
 #include "tests/support/text.h"
 
 namespace ntq::test {
-
-/// An empty folder, removed with all that is in it.
-class Folder {
- public:
-  Folder() {
-    static std::atomic<int> counter{0};
-    path_ = std::filesystem::temp_directory_path() / concat("ntq-serialize-", ::getpid(), "-", counter++);
-    std::filesystem::create_directories(path_);
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  std::string str() const { return path_.string(); }
-  size_t entries() const { return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path_), {})); }
-
- private:
-  std::filesystem::path path_;
-};
-
-inline std::string read_bytes(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// Names, types, shapes and bytes alike, and the metadata.
 inline bool same_file(const TensorFile& a, const TensorFile& b) {
@@ -69,28 +37,6 @@ inline TensorFile small_file() {
            {"steps", values<int64_t>(Shape(), {-5})},
            {"half", half},
            {"empty", Tensor::zeros({0, 3})}}};
-}
-
-/// A file of that header and so many bytes of values.
-inline std::string raw_file(const std::string& header, size_t data_bytes) {
-  const uint64_t length = header.size();
-  std::string bytes(sizeof length, '\0');
-  std::memcpy(bytes.data(), &length, sizeof length);
-  return bytes + header + std::string(data_bytes, '\0');
-}
-
-/// Message of the CheckpointError that `call` throws; one line. Empty when it throws none.
-template <class Call>
-std::string checkpoint_error(Call call) {
-  try {
-    call();
-  } catch (const CheckpointError& error) {
-    const std::string what = error.what();
-    CHECK(what.find('\n') == std::string::npos);
-    CHECK(error.exit_code() == 4);
-    return what;
-  }
-  return "";
 }
 
 }  // namespace ntq::test

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "apps/public_names.h"
+#include "train/public_names.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
@@ -21,9 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<std::string> names;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) names.push_back(line);
-  const std::string prefix = ntq::apps::shared_prefix(names);
+  const std::string prefix = ntq::shared_prefix(names);
   for (const auto& name : names) {
-    if (name.rfind(prefix, 0) == 0) ntq::apps::our_name(ntq::apps::bare_name(name.substr(prefix.size())));
+    if (name.rfind(prefix, 0) == 0) ntq::our_name(ntq::bare_name(name.substr(prefix.size())));
   }
   return 0;
 }

@@ -4,8 +4,8 @@
 
 #include "base/check.h"
 #include "base/printable.h"
+#include "base/safetensors/other_formats.h"
 #include "engine/serialize.h"
-#include "engine/serialize/other_formats.h"
 
 namespace {
 
@@ -24,7 +24,7 @@ bool reads(Read read) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   size_t listed = 0, kept = 0;
-  const bool header = reads([&] { listed = ntq::parse_header(bytes, "input").entries.size(); });
+  const bool header = reads([&] { listed = ntq::safetensors::Reader(bytes, "input").header().entries.size(); });
   const bool whole = reads([&] {
     const ntq::TensorFile file = ntq::parse_tensors(bytes, "input");
     kept = file.tensors.size() + file.skipped.size();

@@ -1,11 +1,11 @@
 #pragma once
 // Reads the repository's own sources, for the tests that hold them to the rules of docs/architecture.md.
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/support/files.h"
 
 namespace ntq::house {
 
@@ -19,15 +19,13 @@ inline std::vector<Source> all_sources() {
   namespace fs = std::filesystem;
   const fs::path root = NTQ_SOURCE_DIR;
   std::vector<Source> sources;
-  for (const char* folder :
-       {"engine", "quant", "layers", "models", "optim", "data", "apps", "tests", "bench", "examples"}) {
+  for (const char* folder : {"base", "engine", "quant", "layers", "models", "optim", "data", "train", "apps", "tests",
+                             "bench", "examples"}) {
     if (!fs::is_directory(root / folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       const auto extension = entry.path().extension();
       if (!entry.is_regular_file() || (extension != ".h" && extension != ".cpp")) continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      sources.push_back({fs::relative(entry.path(), root).generic_string(),
-                         {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}});
+      sources.push_back({fs::relative(entry.path(), root).generic_string(), test::read_file(entry.path())});
     }
   }
   return sources;

@@ -2,8 +2,21 @@
 // Looking into messages.
 #include <string>
 
+#include "base/check.h"
+
 namespace ntq::test {
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// The message of the E that `call` throws; "" when it throws none.
+template <class E, class F>
+std::string error_of(F&& call) {
+  try {
+    call();
+  } catch (const E& error) {
+    return error.what();
+  }
+  return "";
+}
 
 }  // namespace ntq::test

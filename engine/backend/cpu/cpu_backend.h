@@ -3,9 +3,10 @@
 #include <memory>
 
 #include "base/check.h"
+#include "base/isa.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/allocator.h"
-#include "engine/backend/cpu/isa.h"
+#include "engine/backend/cpu/kernels/kernels.h"
 
 namespace ntq::cpu {
 

@@ -1,6 +1,8 @@
 #pragma once
 // The serial kernels of one instruction set, as a table of functions on pointers and sizes. cpu_backend cuts work into
 // ranges and calls them from its threads; whatever a kernel computes for an element never depends on the range.
+#include <string>
+
 #include "engine/backend/backend.h"
 
 namespace ntq::cpu {
@@ -51,20 +53,6 @@ struct NormArgs {
   const float *x, *y, *dy, *mean, *inv_std, *gamma, *beta, *residual;
   bool relu;
   int64_t channels;
-};
-
-/// Weights of a resize are 14-bit integers: they sum to this, and the same bits come out on every instruction set.
-constexpr int32_t kResampleOne = 1 << 14;
-
-/// One row of a photograph resized: pixel i is the sum over `taps` of weight times source pixel begins[i] + tap of x,
-/// which may run past the row's end by taps - 1 pixels of anything (their weights are 0). `taps` is a multiple of 4;
-/// the weights are {pixels, taps / 4, 2, 4, 2}: of four taps the first two, for each of the four values of a pixel,
-/// then the others.
-struct ResampleRow {
-  const uint8_t* x;
-  const int32_t* begins;
-  const int16_t* weights;
-  int64_t taps, pixels;
 };
 
 struct Kernels {
@@ -131,30 +119,18 @@ struct Kernels {
   double (*quantize_grad)(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n);
   void (*quantize_codes)(const float* x, float step, QuantRange range, uint8_t* codes, int64_t n);
   double (*quantize_error)(const float* x, float step, QuantRange range, int64_t n);
-
-  // Photographs, four bytes a pixel; sums are rounded to the nearest, halves up.
-  void (*resample_row)(const ResampleRow& r, uint8_t* y);
-  /// y = sum of weights[k] rows[k]; n is a multiple of 16, taps are even (the last weight may be 0).
-  void (*mix_rows)(const uint8_t* const* rows, const int16_t* weights, int64_t taps, int64_t n, uint8_t* y);
-  /// n pixels {n,4} to floats {n,3}, from the last to the first where mirrored: value times scale[c], rounded, plus
-  /// shift[c].
-  void (*scale_row)(const float* scale, const float* shift, const uint8_t* x, int64_t n, bool mirror, float* y);
 };
 
-namespace portable {
-const Kernels& kernels();
-}
-namespace avx2 {
-const Kernels& kernels();
-}
-namespace avx512 {
-const Kernels& kernels();
-}
+/// Those of an instruction set by its name; throws DeviceError as isa_index() does (base/isa.h).
+const Kernels& kernels_of(const std::string& isa);
+/// Those of chosen_isa(), the same for the whole process.
+const Kernels& chosen_kernels();
 
 }  // namespace ntq::cpu
 
 #ifdef NTQ_ISA
 namespace ntq::cpu::NTQ_ISA {
+const Kernels& kernels();
 void fill_elementwise(Kernels& table);
 void fill_pointwise(Kernels& table);
 void fill_fold(Kernels& table);
@@ -163,6 +139,5 @@ void fill_conv_grad(Kernels& table);
 void fill_winograd(Kernels& table);
 void fill_norm(Kernels& table);
 void fill_quantize(Kernels& table);
-void fill_resample(Kernels& table);
 }  // namespace ntq::cpu::NTQ_ISA
 #endif

@@ -7,7 +7,7 @@
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
-#if defined(NTQ_ISA_avx512)
+#if defined(__AVX512F__)
 constexpr int kTile = 12;
 #else
 constexpr int kTile = 6;

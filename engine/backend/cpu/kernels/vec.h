@@ -3,16 +3,16 @@
 // internal linkage, since every ISA compiles them anew; no std templates, which the linker would merge across ISAs.
 #include <stdint.h>
 
-#if defined(NTQ_ISA_avx2) || defined(NTQ_ISA_avx512)
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
-#if defined(NTQ_ISA_avx512)
+#if defined(__AVX512F__)
 constexpr int kWidth = 16;
-#elif defined(NTQ_ISA_avx2)
+#elif defined(__AVX2__)
 constexpr int kWidth = 8;
 #else
 constexpr int kWidth = 4;
@@ -48,9 +48,9 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
   }
 }
 [[maybe_unused]] inline Vec splat(float value) {
-#if defined(NTQ_ISA_avx512)
+#if defined(__AVX512F__)
   return _mm512_set1_ps(value);
-#elif defined(NTQ_ISA_avx2)
+#elif defined(__AVX2__)
   return _mm256_set1_ps(value);
 #else
   return Vec{value, value, value, value};
@@ -60,9 +60,9 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 /// a * b + c in one rounding where the ISA has it: for dot products only. What must agree to the bit across ISAs
 /// (quantizers, noise) is written with plain operators.
 [[maybe_unused]] inline Vec fma(Vec a, Vec b, Vec c) {
-#if defined(NTQ_ISA_avx512)
+#if defined(__AVX512F__)
   return _mm512_fmadd_ps(a, b, c);
-#elif defined(NTQ_ISA_avx2)
+#elif defined(__AVX2__) && defined(__FMA__)
   return _mm256_fmadd_ps(a, b, c);
 #else
   return a * b + c;
@@ -70,9 +70,9 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 }
 
 [[maybe_unused]] inline Vec square_root(Vec v) {
-#if defined(NTQ_ISA_avx512)
+#if defined(__AVX512F__)
   return _mm512_maskz_sqrt_ps(0xffff, v);  // the unmasked form trips a warning of g++ 12
-#elif defined(NTQ_ISA_avx2)
+#elif defined(__AVX2__)
   return _mm256_sqrt_ps(v);
 #else
   for (int i = 0; i < kWidth; ++i) v[i] = __builtin_sqrtf(v[i]);
@@ -86,9 +86,9 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 }
 /// Where v is not a number the result is v.
 [[maybe_unused]] inline Vec clamp(Vec v, Vec low, Vec high) {
-#if defined(NTQ_ISA_avx512)  // masked for g++ 12, as above; both give their second operand where one is not a number
+#if defined(__AVX512F__)  // masked for g++ 12, as above; both give their second operand where one is not a number
   return _mm512_maskz_min_ps(0xffff, high, _mm512_maskz_max_ps(0xffff, low, v));
-#elif defined(NTQ_ISA_avx2)
+#elif defined(__AVX2__)
   return _mm256_min_ps(high, _mm256_max_ps(low, v));
 #else
   v = select(v < low, low, v);

@@ -1,0 +1,93 @@
+#include "apps/layer_text.h"
+
+#include <nlohmann/json.hpp>
+
+#include "apps/text.h"
+#include "layers/weighted_layer.h"
+
+namespace ntq::apps {
+namespace {
+
+std::string bits_text(int bits) { return bits == 32 ? "fp" : std::to_string(bits); }
+
+}  // namespace
+
+std::string layer_table(const std::vector<LayerReport>& layers) {
+  std::vector<std::vector<std::string>> rows = {
+      {"layer", "weights", "method", "w bits", "w step", "|Q(w)-w|", "w min", "w max", "x bits", "x step"}};
+  for (const auto& l : layers) {
+    const bool w = l.weight_bits != 32, x = l.input_bits != 32;
+    rows.push_back({l.name, l.shape, l.method.empty() ? "-" : l.method, bits_text(l.weight_bits),
+                    w ? general(l.weight_step, 4) : "-", w ? general(l.weight_error, 4) : "-", fixed(l.weight_min, 4),
+                    fixed(l.weight_max, 4), bits_text(l.input_bits), x ? general(l.input_step, 4) : "-"});
+  }
+  return table(rows);
+}
+
+nlohmann::ordered_json layers_to_json(const std::vector<LayerReport>& layers) {
+  auto out = nlohmann::ordered_json::array();
+  for (const auto& l : layers) {
+    out.push_back({{"name", l.name},
+                   {"shape", l.shape},
+                   {"method", l.method},
+                   {"weight_bits", l.weight_bits},
+                   {"weight_step", l.weight_step},
+                   {"weight_steps", l.weight_steps},
+                   {"weight_error", l.weight_error},
+                   {"weight_min", l.weight_min},
+                   {"weight_max", l.weight_max},
+                   {"input_bits", l.input_bits},
+                   {"input_step", l.input_step}});
+  }
+  return out;
+}
+
+nlohmann::ordered_json quantization_json(Module& model) {
+  auto out = nlohmann::ordered_json::object();
+  const auto add = [&](const std::string& layer, const char* what, const std::shared_ptr<Quantizer>& q) {
+    if (!q) return;
+    const auto [low, high] = q->range();
+    auto& entry = out[layer][what];
+    entry = {{"method", q->spec().method},
+             {"bits", q->spec().bits},
+             {"signed", q->spec().is_signed},
+             {"low", low},
+             {"high", high}};
+    const CodeGrid grid = q->grid();
+    const auto put = [&](const char* key, const Tensor& values) {
+      if (values && values.numel() == 1) entry[key] = values.item();
+      if (values && values.numel() > 1) entry[key] = values.to_vector();
+    };
+    put("step", grid.step);
+    put("offset", grid.offset);
+    put("levels", grid.levels);
+  };
+  model.visit([&](const std::string& name, Module& module) {
+    if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) {
+      add(name, "weight", layer->weight_quantizer());
+      add(name, "input", layer->input_quantizer());
+    }
+  });
+  return out;
+}
+
+std::string bits_summary(const std::vector<LayerReport>& layers) {
+  const auto same = [](const LayerReport& a, const LayerReport& b) {
+    return a.weight_bits == b.weight_bits && a.input_bits == b.input_bits && a.method == b.method;
+  };
+  std::string out;
+  for (size_t i = 0, next; i < layers.size(); i = next) {
+    next = i + 1;
+    while (next < layers.size() && same(layers[i], layers[next])) ++next;
+    const auto& l = layers[i];
+    const std::string who =
+        next - i == 1 ? l.name : std::to_string(next - i) + (i == 0 && next == layers.size() ? " layers" : " between");
+    if (!out.empty()) out += "; ";
+    out += who + (l.method.empty() ? ": full precision"
+                                   : ": weights " + bits_text(l.weight_bits) + ", inputs " + bits_text(l.input_bits) +
+                                         " bits (" + l.method + ")");
+  }
+  return out;
+}
+
+}  // namespace ntq::apps

@@ -1,0 +1,47 @@
+# Kernels: sources that are compiled once per instruction set, each time into a namespace of its own.
+
+# ntq_isa(name NEEDS features... OPTIONS options...): the features as __builtin_cpu_supports() calls them.
+function(ntq_isa name)
+  cmake_parse_arguments(ARG "" "" "NEEDS;OPTIONS" ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY NTQ_ISAS ${name})
+  set_property(GLOBAL PROPERTY NTQ_ISA_OPTIONS_${name} ${ARG_OPTIONS})
+  list(TRANSFORM ARG_NEEDS REPLACE "(.+)" "__builtin_cpu_supports(\"\\1\")")
+  list(JOIN ARG_NEEDS " && " supported)
+  if(NOT ARG_NEEDS)
+    set(supported true)
+  endif()
+  set_property(GLOBAL APPEND_STRING PROPERTY NTQ_ISA_ENTRIES "      {\"${name}\", ${supported}},\n")
+endfunction()
+
+# The instruction sets, best last. A new one is a line here.
+ntq_isa(portable)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  ntq_isa(avx2 NEEDS avx2 fma OPTIONS -mavx2 -mfma)
+  ntq_isa(avx512 NEEDS avx512f avx512bw avx512dq avx512vl
+          OPTIONS -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+                  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # a false alarm in g++ 12's own header (PR 105593)
+endif()
+
+# ntq_kernels(library folder namespace): to ntq_<library> the sources of <library>/<folder>, whose kernels.h declares in
+# `namespace` a struct Kernels, kernels_of(isa) and chosen_kernels(), which are written here, and in the namespace
+# NTQ_ISA within it `const Kernels& kernels()`, which a source defines for each instruction set.
+function(ntq_kernels library folder namespace)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${library}/${folder}/*.cpp)
+  get_property(isas GLOBAL PROPERTY NTQ_ISAS)
+  foreach(isa ${isas})
+    set(target ntq_${library}_kernels_${isa})
+    get_property(options GLOBAL PROPERTY NTQ_ISA_OPTIONS_${isa})
+    add_library(${target} OBJECT ${sources})
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_compile_definitions(${target} PRIVATE NTQ_ISA=${isa} NTQ_ISA_NAME="${isa}")
+    target_compile_options(${target} PRIVATE -O3 -fno-math-errno -fno-trapping-math ${options})
+    target_link_libraries(${target} PRIVATE ntq_options)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)  # each file has its own `tile`
+    target_sources(ntq_${library} PRIVATE $<TARGET_OBJECTS:${target}>)
+    set_property(GLOBAL APPEND PROPERTY NTQ_KERNEL_TARGETS_${isa} ${target})
+    string(APPEND declarations "namespace ${isa} {\nconst Kernels& kernels();\n}\n")
+    string(APPEND tables "      ${isa}::kernels,\n")
+  endforeach()
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/kernel_tables.cpp.in kernel_tables.cpp @ONLY)
+  target_sources(ntq_${library} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/kernel_tables.cpp)
+endfunction()

@@ -1,0 +1,126 @@
+#include "train/checkpoint.h"
+
+#include <bit>
+#include <cstdio>
+
+#include "base/check.h"
+#include "train/check_values.h"
+
+namespace ntq {
+namespace {
+
+constexpr int64_t kMany = int64_t{1} << 40;
+
+/// The bits of a double, 16 hex digits: exact, and the same text every time.
+std::string to_bits(double value) {
+  char buffer[17];
+  std::snprintf(buffer, sizeof buffer, "%016llx", static_cast<unsigned long long>(std::bit_cast<uint64_t>(value)));
+  return buffer;
+}
+
+void append(NamedTensors& out, const char* prefix, const NamedTensors& tensors) {
+  for (const auto& [name, tensor] : tensors) out.emplace_back(prefix + name, tensor);
+}
+
+/// target.load_state_dict(source), with a mismatch of names or shapes as a CheckpointError.
+template <class Target>
+void load_into(Target& target, const NamedTensors& source, const Checkpoint& checkpoint, const std::string& path) {
+  try {
+    target.load_state_dict(source);
+  } catch (const std::invalid_argument& e) {
+    throw CheckpointError(concat(path, ": does not fit the model: ", e.what(), skipped_note(checkpoint.file)));
+  }
+}
+
+}  // namespace
+
+TensorFile checkpoint_file(const Training& t, const Metadata& metadata) {
+  const Progress& p = t.progress;
+  TensorFile file;
+  file.metadata = {{"ntq.format", std::to_string(kCheckpointFormat)},
+                   {"ntq.epoch", std::to_string(p.epoch)},
+                   {"ntq.step", std::to_string(p.step)},
+                   {"ntq.loss_sum", to_bits(p.loss_sum)},
+                   {"ntq.correct", std::to_string(p.correct)},
+                   {"ntq.seen", std::to_string(p.seen)},
+                   {"ntq.best_top1_bits", to_bits(p.best_top1)},
+                   {"ntq.best_epoch", std::to_string(p.best_epoch)},
+                   {"ntq.ema_updates", std::to_string(t.ema ? t.ema->updates() : 0)}};
+  file.metadata.insert(metadata.begin(), metadata.end());
+  append(file.tensors, "", t.model->state_dict());
+  for (const auto& [name, tensor] : file.tensors) {
+    check(name.rfind("optim.", 0) != 0 && name.rfind("ema.", 0) != 0, "checkpoint: a tensor of the model is named \"",
+          name, "\"; what begins with optim. and ema. are the optimizer's and the average's");
+  }
+  append(file.tensors, "optim.", t.optimizer->state_dict());
+  if (t.ema) append(file.tensors, "ema.", t.ema->state_dict());
+  return file;
+}
+
+void save_checkpoint(const std::string& path, const Training& training, const Metadata& metadata) {
+  save_tensors(path, checkpoint_file(training, metadata));
+}
+
+bool is_checkpoint(const TensorFile& file) { return file.metadata.contains("ntq.format"); }
+
+Checkpoint load_checkpoint(const std::string& path) { return read_checkpoint(load_tensors(path), path); }
+
+Checkpoint read_checkpoint(TensorFile file, const std::string& path) {
+  if (!is_checkpoint(file)) {
+    throw CheckpointError(path +
+                          ": expected a checkpoint of ntq-train, found a safetensors file without ntq.format; "
+                          "to start from such weights, use ntq-train --init");
+  }
+  Checkpoint out;
+  out.file = std::move(file);
+  const MetadataReader meta(out.file.metadata, path);
+  const int64_t format = meta.integer("ntq.format", 1, kMany);
+  if (format > kCheckpointFormat) {
+    throw CheckpointError(concat(path, ": checkpoint format: expected ", kCheckpointFormat, " or older, found ", format,
+                                 "; it was written by a newer ntq, use that one"));
+  }
+  out.progress = {.epoch = meta.integer("ntq.epoch", 0, kMany),
+                  .step = meta.integer("ntq.step", 0, kMany),
+                  .loss_sum = meta.bits("ntq.loss_sum"),
+                  .correct = meta.integer("ntq.correct", 0, kMany),
+                  .seen = meta.integer("ntq.seen", 0, kMany),
+                  .best_top1 = meta.bits("ntq.best_top1_bits"),
+                  .best_epoch = meta.integer("ntq.best_epoch", 0, kMany)};
+  out.ema_updates = meta.integer("ntq.ema_updates", 0, kMany);
+  for (const auto& [name, tensor] : out.file.tensors) {
+    if (name.rfind("optim.", 0) == 0) {
+      out.optimizer.emplace_back(name.substr(6), tensor);
+    } else if (name.rfind("ema.", 0) == 0) {
+      out.ema.emplace_back(name.substr(4), tensor);
+    } else {
+      out.model.emplace_back(name, tensor);
+    }
+  }
+  return out;
+}
+
+void restore(Training& t, const Checkpoint& checkpoint, const std::string& path) {
+  check_finite(checkpoint.optimizer, path, "optim.");
+  load_model(*t.model, checkpoint, path);
+  load_into(*t.optimizer, checkpoint.optimizer, checkpoint, path);
+  if (t.ema) {
+    check_values(checkpoint.ema, path);
+    load_into(*t.ema, checkpoint.ema, checkpoint, path);
+    t.ema->set_updates(checkpoint.ema_updates);
+  }
+  t.progress = checkpoint.progress;
+  const Progress& p = t.progress;
+  if (p.epoch > t.schedule.epochs || p.step > t.schedule.steps_per_epoch) {
+    throw CheckpointError(concat(path, ": expected at most epoch ", t.schedule.epochs, " and step ",
+                                 t.schedule.steps_per_epoch, ", found ", p.epoch, " and ", p.step,
+                                 "; is the data set another one now?"));
+  }
+}
+
+void load_model(Module& model, const Checkpoint& checkpoint, const std::string& path, bool average) {
+  const NamedTensors& weights = average ? checkpoint.ema : checkpoint.model;
+  check_values(weights, path);
+  load_into(model, weights, checkpoint, path);
+}
+
+}  // namespace ntq

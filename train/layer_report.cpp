@@ -1,0 +1,80 @@
+#include "train/layer_report.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/autograd.h"
+#include "engine/ops/reduce.h"
+#include "layers/weighted_layer.h"
+
+namespace ntq {
+namespace {
+
+double mean_error(Quantizer& quantizer, const Tensor& weight) {
+  const bool was_training = quantizer.training();
+  quantizer.eval();
+  const Tensor quantized = quantizer.forward(weight), meant = quantizer.transform(weight);
+  quantizer.train(was_training);
+  double sum = 0;
+  const float *q = quantized.f32(), *w = meant.f32();
+  for (int64_t i = 0; i < weight.numel(); ++i) sum += std::fabs(static_cast<double>(q[i]) - static_cast<double>(w[i]));
+  return sum / static_cast<double>(weight.numel());
+}
+
+/// Mean of the steps; 0 before they are set, and without any.
+double mean_step(const Quantizer& quantizer) {
+  const Tensor step = quantizer.step();
+  return step ? static_cast<double>(mean(step).item()) : 0;
+}
+
+LayerReport report(const std::string& name, const WeightedLayer& layer) {
+  const Tensor& weight = layer.weight();
+  LayerReport out;
+  out.name = name;
+  out.shape = weight.shape().str();
+  out.weights = weight.numel();
+  const auto [low, high] = std::minmax_element(weight.f32(), weight.f32() + weight.numel());
+  out.weight_min = static_cast<double>(*low);
+  out.weight_max = static_cast<double>(*high);
+  if (const auto& q = layer.weight_quantizer()) {
+    out.method = q->spec().method;
+    out.weight_bits = q->spec().bits;
+    out.weight_step = mean_step(*q);
+    out.weight_steps = q->step() ? q->step().numel() : 0;
+    // Others wait for the first batch; a forward pass now would set them.
+    if (q->ready()) out.weight_error = mean_error(*q, weight);
+  }
+  if (const auto& q = layer.input_quantizer()) {
+    out.method = q->spec().method;
+    out.input_bits = q->spec().bits;
+    out.input_step = mean_step(*q);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<LayerReport> report_layers(Module& model) {
+  const NoGrad no_grad;
+  std::vector<LayerReport> layers;
+  model.visit([&](const std::string& name, Module& module) {
+    if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) layers.push_back(report(name, *layer));
+  });
+  return layers;
+}
+
+QuantMeans quant_means(const std::vector<LayerReport>& layers) {
+  QuantMeans means;
+  int64_t quantized = 0, weights = 0;
+  for (const auto& layer : layers) {
+    if (layer.weight_bits == 32) continue;
+    ++quantized;
+    weights += layer.weights;
+    means.step += layer.weight_step;
+    means.error += layer.weight_error * static_cast<double>(layer.weights);
+  }
+  if (quantized == 0) return {};
+  return {means.step / static_cast<double>(quantized), means.error / static_cast<double>(weights)};
+}
+
+}  // namespace ntq

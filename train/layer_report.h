@@ -1,0 +1,32 @@
+#pragma once
+// What quantization does to each layer: bits, steps, mean |Q(w) - w|, range of the weights.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/module.h"
+
+namespace ntq {
+
+/// One convolution or linear layer; bits 32 stands for full precision, its step and error are 0 then.
+struct LayerReport {
+  std::string name, shape;
+  int64_t weights = 0;
+  std::string method;  ///< "" in full precision
+  int weight_bits = 32, input_bits = 32;
+  double weight_step = 0, input_step = 0;  ///< of several steps, the mean
+  int64_t weight_steps = 0;                ///< how many: 1, or one for each output channel
+  double weight_error = 0;                 ///< mean |Q(w) - w|, no noise
+  double weight_min = 0, weight_max = 0;
+};
+
+/// In the model's order. Leaves the model as it is, the mode of its quantizers included.
+std::vector<LayerReport> report_layers(Module& model);
+
+/// Mean of the weight steps over the quantized layers, and mean |Q(w) - w| over all their weights; 0 without any.
+struct QuantMeans {
+  double step = 0, error = 0;
+};
+QuantMeans quant_means(const std::vector<LayerReport>& layers);
+
+}  // namespace ntq

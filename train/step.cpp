@@ -1,0 +1,63 @@
+#include "train/step.h"
+
+#include <cmath>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/autograd.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/loss.h"
+#include "quant/tree.h"
+#include "train/divergence.h"
+#include "train/evaluate.h"
+
+namespace ntq {
+
+LossFn cross_entropy(float smoothing) {
+  return [smoothing](const Tensor& logits, const Batch& batch) {
+    return softmax_cross_entropy(logits, batch.labels, smoothing);
+  };
+}
+
+bool at_hand(const Tensor& tensor) { return tensor.device() == Device{}; }
+
+StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, const LossFn& loss, float lr) {
+  const int64_t images = batch.labels.numel();
+  if (images == 0) return {};
+  optimizer.zero_grad();
+  Tensor logits = model.forward(batch.images);
+  Tensor value = loss(logits, batch);
+  if (const Tensor penalty = quant_penalty(model); penalty && value) value = add(value, penalty);
+  check(value.defined() && value.numel() == 1, "train_step: the loss must give one number, found ",
+        value.defined() ? value.shape().str() : "none");
+  if (at_hand(value) && !std::isfinite(value.item())) {
+    logits = value = {};  // their graph makes room for another pass
+    const std::string where =
+        first_not_finite(model, batch.images, [&] { return loss(model.forward(batch.images), batch); });
+    throw DivergedError("the loss is not a number; first: " +
+                        (where.empty() ? "nothing in a second pass over the batch" : where));
+  }
+  value.backward();
+  optimizer.step(lr);
+  count_optimizer_step(model);
+  return {value.detach(), Tensor::full({1}, static_cast<float>(count_top_k(logits, batch.labels, 1))), images};
+}
+
+void StepResults::add(int64_t step, StepResult result) {
+  waiting_.push_back({step, std::move(result)});
+  if (static_cast<int64_t>(waiting_.size()) >= most_) read();
+}
+
+void StepResults::read() {
+  const std::vector<Waiting> waiting = std::exchange(waiting_, {});
+  for (const auto& [step, result] : waiting) {
+    StepScore score{.step = step, .images = result.images};
+    if (result.images > 0) {
+      score.loss = static_cast<double>(result.loss.item());
+      score.correct = static_cast<int64_t>(result.correct.item());
+    }
+    sink_(score);
+  }
+}
+
+}  // namespace ntq

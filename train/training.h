@@ -1,0 +1,35 @@
+#pragma once
+// Training: a model with what trains it, and how far it has come.
+#include <memory>
+
+#include "data/loader.h"
+#include "engine/module.h"
+#include "optim/ema.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+namespace ntq {
+
+/// Where a run stands, and the sums of the epoch it is in. Saved in checkpoints to the bit.
+struct Progress {
+  int64_t epoch = 0;       ///< finished epochs
+  int64_t step = 0;        ///< finished steps of the epoch after those
+  double loss_sum = 0;     ///< over the images of the epoch so far
+  int64_t correct = 0;     ///< of them, top-1
+  int64_t seen = 0;        ///< images of the epoch so far
+  double best_top1 = 0;    ///< percent
+  int64_t best_epoch = 0;  ///< from 1; 0: none yet
+};
+
+struct Training {
+  std::shared_ptr<Module> model;
+  std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<WeightAverage> ema;                    ///< null: none
+  std::unique_ptr<DataLoader> train_loader, val_loader;  ///< val_loader null: epochs end without validation
+  Schedule schedule;
+  Progress progress;
+
+  int64_t global_step() const { return progress.epoch * schedule.steps_per_epoch + progress.step; }
+};
+
+}  // namespace ntq
