@@ -6,7 +6,7 @@
 #include "apps/text.h"
 #include "base/check.h"
 #include "engine/autograd.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 #include "train/checkpoint.h"
 
 namespace ntq::apps {

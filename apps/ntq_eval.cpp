@@ -12,7 +12,7 @@
 #include "apps/text.h"
 #include "base/atomic_file.h"
 #include "base/check.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 #include "train/calibrate.h"
 #include "train/evaluate.h"
 #include "train/weights.h"

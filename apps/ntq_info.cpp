@@ -13,7 +13,8 @@
 #include "base/check.h"
 #include "base/printable.h"
 #include "data/image_file.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
+#include "engine/backend/registry.h"
 
 using namespace ntq;
 using namespace ntq::apps;

@@ -15,7 +15,7 @@
 #include "base/atomic_file.h"
 #include "base/check.h"
 #include "base/input_file.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 #include "engine/serialize.h"
 
 namespace ntq::apps {

@@ -6,7 +6,7 @@
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq::apps {
 namespace {

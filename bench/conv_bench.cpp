@@ -7,7 +7,8 @@
 #include <string>
 
 #include "bench/fma_limit.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
+#include "engine/backend/registry.h"
 #include "engine/tensor.h"
 
 namespace ntq::bench {
@@ -60,9 +61,9 @@ void run(benchmark::State& state, const ConvCase& c, Pass pass, double limit) {
   Backend& backend = backend_for({});
   for (auto _ : state) {
     switch (pass) {
-      case Pass::forward: backend.conv2d(g, x.f32(), w.f32(), y.f32()); break;
-      case Pass::grad_input: backend.conv2d_grad_input(g, y.f32(), w.f32(), x.f32()); break;
-      case Pass::grad_weight: backend.conv2d_grad_weight(g, y.f32(), x.f32(), w.f32()); break;
+      case Pass::forward: backend.conv2d(g, x.view(), w.view(), y.view()); break;
+      case Pass::grad_input: backend.conv2d_grad_input(g, y.view(), w.view(), x.view()); break;
+      case Pass::grad_weight: backend.conv2d_grad_weight(g, y.view(), x.view(), w.view()); break;
     }
     benchmark::ClobberMemory();
   }

@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 #include "engine/tensor.h"
 
 namespace ntq::bench {
@@ -28,16 +28,16 @@ void count_bytes(benchmark::State& state, int tensors) {
 
 void copy(benchmark::State& state) {
   Operands t(state.range(0));
-  for (auto _ : state) backend_for({}).scale(t.x.f32(), 1.0f, t.y.f32(), t.x.numel());
+  for (auto _ : state) backend_for({}).scale(1.0f, t.x.view(), t.y.view());
   count_bytes(state, 2);
 }
 
 void quantize_forward(benchmark::State& state, float noise_c) {
   Operands t(state.range(0));
-  QuantNoise noise{.c = noise_c, .k = 50, .key = {.seed = 1, .stream = 2}};
+  QuantizeArgs args{.range = t.range, .noise = {.c = noise_c, .k = 50, .key = {.seed = 1, .stream = 2}}};
   for (auto _ : state) {
-    ++noise.key.step;
-    backend_for({}).quantize(t.x.f32(), t.step.f32(), 1, t.range, noise, t.y.f32(), t.x.numel());
+    ++args.noise.key.step;
+    backend_for({}).quantize(args, t.x.view(), t.step.view(), t.y.view());
   }
   count_bytes(state, 2);
 }
@@ -48,8 +48,8 @@ void ntq_forward(benchmark::State& state) { quantize_forward(state, 0.2f); }
 void gradient(benchmark::State& state) {
   Operands t(state.range(0));
   for (auto _ : state) {
-    backend_for({}).quantize_grad(t.x.f32(), t.step.f32(), 1, t.range, 1.0f, t.y.f32(), t.dx.f32(), t.dstep.f32(),
-                                  t.x.numel());
+    backend_for({}).quantize_grad({.range = t.range}, t.x.view(), t.step.view(), t.y.view(), t.dx.view(),
+                                  t.dstep.view());
   }
   count_bytes(state, 3);
 }

@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "bench/fma_limit.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
+#include "engine/backend/registry.h"
 #include "engine/ops/loss.h"
 #include "engine/random.h"
 #include "models/model.h"

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq {
 namespace {
@@ -21,10 +21,10 @@ void accumulate(Tensor& sum, const Tensor& grad) {
   }
   Backend& backend = backend_for(sum.device());
   if (sum.unique()) {
-    backend.axpy(1.0f, grad.f32(), sum.f32(), sum.numel());
+    backend.axpy(1.0f, grad.view(), sum.view());
   } else {
     Tensor total = Tensor::empty(sum.shape(), DType::f32, sum.device());
-    backend.binary(Binary::add, sum.f32(), grad.f32(), total.f32(), sum.numel());
+    backend.binary(Binary::add, sum.view(), grad.view(), total.view());
     sum = total;
   }
 }

@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "base/printable.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq {
 namespace {

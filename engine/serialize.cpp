@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/printable.h"
 #include "base/text.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq {
 namespace {

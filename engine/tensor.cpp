@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "engine/autograd.h"
-#include "engine/backend/backend.h"
+#include "engine/backend/registry.h"
 
 namespace ntq {
 namespace {
@@ -73,17 +73,9 @@ void* Tensor::raw() const {
   return static_cast<std::byte*>(b.storage->memory) + b.offset;
 }
 
-float Tensor::item() const {
-  check(numel() == 1, "Tensor::item: needs one element, found shape ", shape());
-  float value = 0;
-  backend_for(device()).copy(&value, f32(), sizeof value);
-  return value;
-}
-
-std::vector<float> Tensor::to_vector() const {
-  std::vector<float> values(static_cast<size_t>(numel()));
-  if (!values.empty()) backend_for(device()).copy(values.data(), f32(), bytes());
-  return values;
+void Tensor::read(View to) const {
+  check(dtype() == to.type, "Tensor: holds ", dtype_name(dtype()), ", asked for ", dtype_name(to.type));
+  if (to.size > 0) backend_for(device()).copy(to.data, raw(), bytes());
 }
 
 Tensor Tensor::view(const Shape& shape) const {
@@ -125,7 +117,7 @@ void Tensor::copy_from(const Tensor& source) {
   backend_for(device()).copy(raw(), source.raw(), bytes());
 }
 
-void Tensor::fill(float value) { backend_for(device()).fill(f32(), value, numel()); }
+void Tensor::fill(float value) { backend_for(device()).fill(value, view()); }
 
 Tensor Tensor::detach() const { return view(shape()); }
 

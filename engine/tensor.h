@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "engine/backend/view.h"
 #include "engine/device.h"
 #include "engine/dtype.h"
 #include "engine/shape.h"
@@ -54,9 +55,23 @@ class Tensor {
   }
   float* f32() const { return data<float>(); }
   void* raw() const;
-  /// The only element of a one-element float tensor.
-  float item() const;
-  std::vector<float> to_vector() const;
+  /// All elements, for a primitive of the backend.
+  View view() const { return {raw(), dtype(), numel()}; }
+  /// The only element of a one-element tensor, brought to the host; throws std::invalid_argument for another type.
+  template <class T = float>
+  T item() const {
+    check(numel() == 1, "Tensor::item: needs one element, found shape ", shape());
+    T value{};
+    read(view_of(&value, 1));
+    return value;
+  }
+  /// The values, brought to the host; throws std::invalid_argument for another type.
+  template <class T = float>
+  std::vector<T> to_vector() const {
+    std::vector<T> values(static_cast<size_t>(numel()));
+    read(view_of(values.data(), numel()));
+    return values;
+  }
 
   /// Same memory, other shape of equal numel. Not recorded: ops/reshape.h has the recorded reshape().
   Tensor view(const Shape& shape) const;
@@ -89,6 +104,7 @@ class Tensor {
   struct Body;
   explicit Tensor(std::shared_ptr<Body> body) : body_(std::move(body)) {}
   const Body& body(const char* caller) const;
+  void read(View to) const;
   std::shared_ptr<Body> body_;
 };
 

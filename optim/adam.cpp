@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/backend/backend.h"
+#include "engine/ops/on_device.h"
 
 namespace ntq {
 Adam::Adam(const std::vector<Parameter>& parameters, const AdamOptions& options) : options_(options) {
@@ -38,8 +38,8 @@ void Adam::step(float given) {
                             .weight_decay = traits.decay ? options_.weight_decay : 0.0f,
                             .decoupled = options_.decoupled,
                             .floor = traits.floor};
-    backend_for(value.device())
-        .adam_step(update, value.f32(), grad.f32(), slot.mean.f32(), slot.square.f32(), value.numel());
+    backend_for("Adam", Primitive::adam_step, {value, grad})
+        .adam_step(update, value.view(), grad.view(), slot.mean.view(), slot.square.view());
   }
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/backend/backend.h"
+#include "engine/ops/on_device.h"
 
 namespace ntq {
 
@@ -23,9 +23,9 @@ void WeightAverage::update() {
       average.copy_from(value);
       continue;
     }
-    Backend& backend = backend_for(value.device());
-    backend.scale(average.f32(), decay, average.f32(), average.numel());
-    backend.axpy(1.0f - decay, value.f32(), average.f32(), average.numel());
+    Backend& backend = backend_for("WeightAverage", Primitive::axpy, {value, average});
+    backend.scale(decay, average.view(), average.view());
+    backend.axpy(1.0f - decay, value.view(), average.view());
   }
 }
 

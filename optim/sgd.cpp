@@ -1,6 +1,6 @@
 #include "optim/sgd.h"
 
-#include "engine/backend/backend.h"
+#include "engine/ops/on_device.h"
 
 namespace ntq {
 Sgd::Sgd(const std::vector<Parameter>& parameters, const SgdOptions& options) : options_(options) {
@@ -25,7 +25,8 @@ void Sgd::step(float lr) {
                            .weight_decay = traits.decay ? options_.weight_decay : 0.0f,
                            .nesterov = options_.nesterov,
                            .floor = traits.floor};
-    backend_for(value.device()).sgd_step(update, value.f32(), grad.f32(), slot.momentum.f32(), value.numel());
+    backend_for("Sgd", Primitive::sgd_step, {value, grad})
+        .sgd_step(update, value.view(), grad.view(), slot.momentum.view());
   }
 }
 

@@ -1,6 +1,6 @@
 #include "quant/quantizer.h"
 
-#include "engine/backend/backend.h"
+#include "engine/ops/reduce.h"
 
 namespace ntq {
 
@@ -29,15 +29,14 @@ Tensor Quantizer::forward(const Tensor& x) {
 Codes Quantizer::encode(const Tensor& x) const {
   check(ready(), spec_.name, ": the step is not set; run one forward pass or load a checkpoint first");
   const Tensor input = transform(x);
-  if (!backend_for(input.device()).all_finite(input.f32(), input.numel()))
-    throw DivergedError(concat(spec_.name, ": values that are not finite have no codes"));
+  if (!all_finite(input)) throw DivergedError(concat(spec_.name, ": values that are not finite have no codes"));
   Codes out{codes(input), grid()};
   check_codes(spec_.name, out);
   return out;
 }
 
 int64_t Quantizer::training_step() const {
-  if (!steps_) steps_ = *calls_.data<int64_t>();
+  if (!steps_) steps_ = calls_.item<int64_t>();
   return *steps_;
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/backend/backend.h"
+#include "engine/ops/reduce.h"
 
 namespace ntq {
 
@@ -14,13 +14,13 @@ namespace {
 
 /// The step with the least squared error for `x`, to 2%: steps around `start` in fourths of an octave, then finer ones.
 double least_error_step(const Tensor& x, QuantRange range, double start) {
-  Backend& backend = backend_for(x.device());
   double best = start, least = HUGE_VAL;
   const auto look = [&](double center, double ratio, int steps) {
-    for (int i = -steps; i <= steps; ++i) {
-      const double step = center * std::pow(ratio, i);
-      const double error = backend.quantize_error(x.f32(), static_cast<float>(step), range, x.numel());
-      if (error < least) least = error, best = step;
+    std::vector<double> tried;
+    for (int i = -steps; i <= steps; ++i) tried.push_back(center * std::pow(ratio, i));
+    const std::vector<double> errors = quantize_errors(x, tried, range);
+    for (size_t i = 0; i < tried.size(); ++i) {
+      if (errors[i] < least) least = errors[i], best = tried[i];
     }
   };
   look(start, std::exp2(0.25), 20);
@@ -83,14 +83,14 @@ void StepQuantizer::init_step(const Tensor& x) {
   const bool least_error = spec().setting("step_init").word() == "mse";
   std::vector<float> values;
   for (int64_t i = 0; i < steps; ++i) {
-    const Tensor part = steps == 1 ? x.detach() : x.rows(i, i + 1);
-    const double sum_abs = backend_for(x.device()).sum_abs(part.f32(), part.numel());
-    if (!std::isfinite(sum_abs))
+    const Tensor part = steps == 1 ? x.detach() : x.detach().rows(i, i + 1);
+    const auto size = sum_abs(part).item<double>();
+    if (!std::isfinite(size))
       throw DivergedError(
           concat(spec().name, ": the first input, ", x.shape(),
                  ", is not finite, so no step can be taken from it; check the data and the learning rate"));
     double& sum = sums_[static_cast<size_t>(i)];
-    sum += least_error && sum_abs > 0 ? n * least_error_step(part, range(), to_step * sum_abs / n) : sum_abs * to_step;
+    sum += least_error && size > 0 ? n * least_error_step(part, range(), to_step * size / n) : size * to_step;
     values.push_back(static_cast<float>(std::max(sum / (count_ + n), double{kStepFloor})));
   }
   count_ += n;

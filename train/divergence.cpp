@@ -5,15 +5,15 @@
 #include <limits>
 #include <vector>
 
-#include "engine/backend/backend.h"
 #include "engine/graph.h"
+#include "engine/ops/reduce.h"
 
 namespace ntq {
 namespace {
 
 bool finite(const Tensor& t) {
   if (!t.defined() || t.dtype() != DType::f32) return true;
-  return backend_for(t.device()).all_finite(t.f32(), t.numel());
+  return all_finite(t);
 }
 
 std::string first_in(const char* what, const NamedTensors& tensors) {

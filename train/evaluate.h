@@ -22,10 +22,6 @@ struct Scores {
   }
 };
 
-/// Images whose label is among the k highest logits; of equal logits the first class wins, as argmax has it.
-/// logits {N,classes}, labels {N} int32.
-int64_t count_top_k(const Tensor& logits, const Tensor& labels, int64_t k);
-
 /// Called after each batch with (batches done, batches); false stops.
 using BatchHook = std::function<bool(int64_t, int64_t)>;
 /// Called with the logits {n,classes} and labels {n} of each batch.

@@ -9,7 +9,6 @@
 #include "engine/ops/loss.h"
 #include "quant/tree.h"
 #include "train/divergence.h"
-#include "train/evaluate.h"
 
 namespace ntq {
 
@@ -40,7 +39,7 @@ StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, c
   value.backward();
   optimizer.step(lr);
   count_optimizer_step(model);
-  return {value.detach(), Tensor::full({1}, static_cast<float>(count_top_k(logits, batch.labels, 1))), images};
+  return {value.detach(), count_correct(logits, batch.labels), images};
 }
 
 void StepResults::add(int64_t step, StepResult result) {
@@ -54,7 +53,7 @@ void StepResults::read() {
     StepScore score{.step = step, .images = result.images};
     if (result.images > 0) {
       score.loss = static_cast<double>(result.loss.item());
-      score.correct = static_cast<int64_t>(result.correct.item());
+      score.correct = result.correct.item<int64_t>();
     }
     sink_(score);
   }

@@ -17,7 +17,7 @@ LossFn cross_entropy(float smoothing = 0.0f);
 /// What a step has come to, still on the device; undefined for a batch without images.
 struct StepResult {
   Tensor loss;     ///< {1}: mean over the batch
-  Tensor correct;  ///< {1}: top-1
+  Tensor correct;  ///< {1}, int64: top-1
   int64_t images = 0;
 };
 

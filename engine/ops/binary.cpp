@@ -1,6 +1,7 @@
 #include "engine/ops/binary.h"
 
 #include "engine/ops/broadcast.h"
+#include "engine/ops/on_device.h"
 #include "engine/ops/unary.h"
 
 namespace ntq {
@@ -26,7 +27,7 @@ const char* name_of(Binary op) {
 /// Two operands and how they lie in each other.
 struct Pair {
   Tensor a, b;
-  AxisView view;     // of the larger one, when they differ
+  AxisSplit split;   // of the larger one, when they differ
   bool same = true;  // shapes are equal
   bool a_large = true;
 
@@ -39,18 +40,18 @@ Pair pair_of(Binary op, const Operand& left, const Operand& right) {
   p.a = left.beside(right), p.b = right.beside(left);
   p.same = p.a.shape() == p.b.shape();
   p.a_large = p.a.numel() > p.b.numel() || (p.a.numel() == p.b.numel() && p.a.shape().rank() >= p.b.shape().rank());
-  if (!p.same) p.view = lies_along(name_of(op), p.large().shape(), p.small().shape());
+  if (!p.same) p.split = lies_along(name_of(op), p.large().shape(), p.small().shape());
   return p;
 }
 
 Tensor apply(Binary op, const Pair& p) {
   const Tensor& large = p.large();
   Tensor y = Tensor::empty(large.shape(), DType::f32, large.device());
-  Backend& backend = backend_for(large.device());
   if (p.same) {
-    backend.binary(op, p.a.f32(), p.b.f32(), y.f32(), y.numel());
+    backend_for(name_of(op), Primitive::binary, {p.a, p.b}).binary(op, p.a.view(), p.b.view(), y.view());
   } else {
-    backend.binary_along(op, p.view, large.f32(), p.small().f32(), !p.a_large, y.f32());
+    backend_for(name_of(op), Primitive::binary_along, {p.a, p.b})
+        .binary_along({op, p.split, !p.a_large}, large.view(), p.small().view(), y.view());
   }
   return y;
 }
@@ -65,7 +66,7 @@ Tensor recorded(Binary op, const Pair& p, Slopes slopes) {
     auto [da, db] = slopes(values.a, values.b, dy, wants_a, wants_b);
     if (!values.same) {
       Tensor& small = values.a_large ? db : da;
-      if (small) small = sum_to_axis(small, values.view, values.small().shape());
+      if (small) small = sum_to_axis(small, values.split, values.small().shape());
     }
     return Tensors{da, db};
   });
@@ -141,7 +142,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
         a.shape(), ", ", b.shape());
   const auto choose = [](const Tensor& c, const Tensor& x, const Tensor& y) {
     Tensor out = Tensor::empty(x.shape(), DType::f32, x.device());
-    backend_for(x.device()).where(c.f32(), x.f32(), y.f32(), out.f32(), out.numel());
+    backend_for("where", Primitive::where, {c, x, y}).where(c.view(), x.view(), y.view(), out.view());
     return out;
   };
   return record({"where"}, choose(condition, a, b), {condition, a, b},

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/args.h"
 #include "engine/tensor.h"
 
 namespace ntq {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "engine/backend/backend.h"
 #include "engine/ops/limits.h"
+#include "engine/ops/on_device.h"
 
 namespace ntq {
 namespace {
@@ -18,19 +18,20 @@ void check_work(const char* op, const ConvGeometry& g) {
 
 Tensor run(const OpInfo& op, const ConvGeometry& g, const Tensor& x, const Tensor& w, const Shape& out) {
   Tensor y = Tensor::empty(out, DType::f32, x.device());
-  backend_for(x.device()).conv2d(g, x.f32(), w.f32(), y.f32());
+  backend_for(op.name, Primitive::conv2d, {x, w}).conv2d(g, x.view(), w.view(), y.view());
   return record(
       op, y, {x, w},
-      [g, x = x.detach(), w = w.detach(), want_x = x.requires_grad(), want_w = w.requires_grad()](const Tensor& dy) {
-        Backend& backend = backend_for(dy.device());
+      [g, name = op.name, x = x.detach(), w = w.detach(), want_x = x.requires_grad(),
+       want_w = w.requires_grad()](const Tensor& dy) {
         Tensor dx, dw;
         if (want_w) {
           dw = Tensor::empty(w.shape(), DType::f32, dy.device());
-          backend.conv2d_grad_weight(g, dy.f32(), x.f32(), dw.f32());
+          backend_for(name, Primitive::conv2d_grad_weight, {x, dy})
+              .conv2d_grad_weight(g, dy.view(), x.view(), dw.view());
         }
         if (want_x) {
           dx = Tensor::empty(x.shape(), DType::f32, dy.device());
-          backend.conv2d_grad_input(g, dy.f32(), w.f32(), dx.f32());
+          backend_for(name, Primitive::conv2d_grad_input, {w, dy}).conv2d_grad_input(g, dy.view(), w.view(), dx.view());
         }
         return std::vector<Tensor>{dx, dw};
       });

@@ -1,7 +1,7 @@
 #include "engine/ops/pool.h"
 
-#include "engine/backend/backend.h"
 #include "engine/ops/limits.h"
+#include "engine/ops/on_device.h"
 
 namespace ntq {
 namespace {
@@ -34,10 +34,10 @@ OpInfo pooling(const char* name, const PoolGeometry& g) {
 
 Tensor average(const OpInfo& op, const PoolGeometry& g, const Tensor& x, const Shape& out) {
   Tensor y = Tensor::empty(out, DType::f32, x.device());
-  backend_for(x.device()).avg_pool(g, x.f32(), y.f32());
-  return record(op, y, {x}, [g, shape = x.shape()](const Tensor& dy) {
+  backend_for(op.name, Primitive::avg_pool, {x}).avg_pool(g, x.view(), y.view());
+  return record(op, y, {x}, [g, name = op.name, shape = x.shape()](const Tensor& dy) {
     Tensor dx = Tensor::empty(shape, DType::f32, dy.device());
-    backend_for(dy.device()).avg_pool_grad(g, dy.f32(), dx.f32());
+    backend_for(name, Primitive::avg_pool_grad, {dy}).avg_pool_grad(g, dy.view(), dx.view());
     return std::vector<Tensor>{dx};
   });
 }
@@ -49,10 +49,10 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
   const Shape out{g.batch, g.out_h, g.out_w, g.channels};
   Tensor y = Tensor::empty(out, DType::f32, x.device());
   Tensor index = Tensor::empty(out, DType::i32, x.device());
-  backend_for(x.device()).max_pool(g, x.f32(), y.f32(), index.data<int32_t>());
+  backend_for("max_pool2d", Primitive::max_pool, {x}).max_pool(g, x.view(), y.view(), index.view());
   return record(pooling("max_pool2d", g), y, {x}, [g, index, shape = x.shape()](const Tensor& dy) {
     Tensor dx = Tensor::empty(shape, DType::f32, dy.device());
-    backend_for(dy.device()).max_pool_grad(g, dy.f32(), index.data<int32_t>(), dx.f32());
+    backend_for("max_pool2d", Primitive::max_pool_grad, {dy}).max_pool_grad(g, dy.view(), index.view(), dx.view());
     return std::vector<Tensor>{dx};
   });
 }

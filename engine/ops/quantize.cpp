@@ -1,5 +1,7 @@
 #include "engine/ops/quantize.h"
 
+#include "engine/ops/on_device.h"
+
 namespace ntq {
 namespace {
 
@@ -17,18 +19,16 @@ Tensor quantize(const Tensor& x, const Tensor& step, const QuantizeArgs& args) {
   check(args.noise.c >= 0 && args.noise.k >= 0, "quantize: noise c and k must not be negative, found ", args.noise.c,
         " and ", args.noise.k);
   Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
-  backend_for(x.device()).quantize(x.f32(), step.f32(), step.numel(), args.range, args.noise, y.f32(), x.numel());
+  backend_for("quantize", Primitive::quantize, {x, step}).quantize(args, x.view(), step.view(), y.view());
   OpInfo op{"quantize"};
   if (graph_is_recorded()) op.attributes = {{"low", double{args.range.low}}, {"high", double{args.range.high}}};
-  return record(op, y, {x, step},
-                [x = x.detach(), step = step.detach(), range = args.range, g = args.grad_scale](const Tensor& dy) {
-                  Tensor dx = Tensor::empty(x.shape(), DType::f32, dy.device());
-                  Tensor dstep = Tensor::empty(step.shape(), DType::f32, dy.device());
-                  backend_for(dy.device())
-                      .quantize_grad(x.f32(), step.f32(), step.numel(), range, g, dy.f32(), dx.f32(), dstep.f32(),
-                                     x.numel());
-                  return std::vector<Tensor>{dx, dstep};
-                });
+  return record(op, y, {x, step}, [x = x.detach(), step = step.detach(), args](const Tensor& dy) {
+    Tensor dx = Tensor::empty(x.shape(), DType::f32, dy.device());
+    Tensor dstep = Tensor::empty(step.shape(), DType::f32, dy.device());
+    backend_for("quantize", Primitive::quantize_grad, {x, step, dy})
+        .quantize_grad(args, x.view(), step.view(), dy.view(), dx.view(), dstep.view());
+    return std::vector<Tensor>{dx, dstep};
+  });
 }
 
 Tensor quantize_codes(const Tensor& x, const Tensor& step, QuantRange range) {
@@ -36,9 +36,18 @@ Tensor quantize_codes(const Tensor& x, const Tensor& step, QuantRange range) {
   check(range.low < 0 ? range.low >= -128 && range.high <= 127 : range.high <= 255,
         "quantize_codes: codes of one byte cannot hold [", range.low, ", ", range.high, "]");
   Tensor codes = Tensor::empty(x.shape(), range.low < 0 ? DType::i8 : DType::u8, x.device());
-  backend_for(x.device())
-      .quantize_codes(x.f32(), step.f32(), step.numel(), range, static_cast<uint8_t*>(codes.raw()), x.numel());
+  backend_for("quantize_codes", Primitive::quantize_codes, {x, step})
+      .quantize_codes(range, x.view(), step.view(), codes.view());
   return codes;
+}
+
+std::vector<double> quantize_errors(const Tensor& x, const std::vector<double>& steps, QuantRange range) {
+  const std::vector<float> values(steps.begin(), steps.end());
+  const Tensor tried = Tensor::from({static_cast<int64_t>(steps.size())}, std::span<const float>(values));
+  Tensor errors = Tensor::empty(tried.shape(), DType::f64, x.device());
+  backend_for("quantize_errors", Primitive::quantize_error, {x, tried})
+      .quantize_error(range, x.view(), tried.view(), errors.view());
+  return errors.to_vector<double>();
 }
 
 }  // namespace ntq

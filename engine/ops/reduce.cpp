@@ -1,7 +1,7 @@
 #include "engine/ops/reduce.h"
 
-#include "engine/backend/backend.h"
 #include "engine/ops/binary.h"
+#include "engine/ops/on_device.h"
 #include "engine/ops/unary.h"
 
 namespace ntq {
@@ -9,17 +9,29 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
+/// factor * the sum of x, {1}.
+Tensor times_sum(const char* op, const Tensor& x, double factor) {
+  Tensor y = Tensor::empty({1}, DType::f32, x.device());
+  backend_for(op, Primitive::sum, {x}).sum(x.view(), factor, y.view());
+  return y;
+}
+
+/// `small`, of x's shape but for an axis of size 1, in the shape of x.
+Tensor spread(const Tensor& small, const Shape& shape, const AxisSplit& split) {
+  Tensor out = Tensor::empty(shape, DType::f32, small.device());
+  backend_for("spread", Primitive::spread, {small}).spread(split, small.view(), out.view());
+  return out;
+}
+
 Tensor scaled_sum(const char* name, const Tensor& x, double factor) {
-  const double total = backend_for(x.device()).sum(x.f32(), x.numel());
-  Tensor y = Tensor::full({1}, static_cast<float>(total * factor), x.device());
-  return record({name}, y, {x}, [shape = x.shape(), factor](const Tensor& dy) {
-    return Tensors{Tensor::full(shape, static_cast<float>(dy.item() * factor), dy.device())};
+  return record({name}, times_sum(name, x, factor), {x}, [name, shape = x.shape(), factor](const Tensor& dy) {
+    return Tensors{spread(times_sum(name, dy, factor), shape, {1, shape.numel(), 1})};
   });
 }
 
 struct Folded {
   Shape shape;
-  AxisView view;
+  AxisSplit split;
 };
 
 Folded folded(const char* op, const Shape& shape, Axis axis) {
@@ -27,7 +39,7 @@ Folded folded(const char* op, const Shape& shape, Axis axis) {
   check(at >= 0 && at < rank && shape[at] > 0, op, ": there is no axis ", axis.index, " with elements in ", shape);
   std::vector<int64_t> sizes(shape.sizes().begin(), shape.sizes().end());
   Folded out;
-  for (int i = 0; i < rank; ++i) (i < at ? out.view.outer : i == at ? out.view.axis : out.view.inner) *= shape[i];
+  for (int i = 0; i < rank; ++i) (i < at ? out.split.outer : i == at ? out.split.axis : out.split.inner) *= shape[i];
   sizes[static_cast<size_t>(at)] = 1;
   out.shape = Shape(std::span<const int64_t>(sizes));
   return out;
@@ -39,42 +51,26 @@ OpInfo op_along(const char* name, Axis axis) {
   return op;
 }
 
-Tensor apply(Fold op, const Tensor& x, const Folded& to) {
+Tensor apply(const char* name, Fold op, const Tensor& x, const Folded& to) {
   Tensor y = Tensor::empty(to.shape, DType::f32, x.device());
-  backend_for(x.device()).fold(op, to.view, x.f32(), y.f32());
+  backend_for(name, Primitive::fold, {x}).fold(op, to.split, x.view(), y.view());
   return y;
-}
-
-/// `small`, of x's shape but for an axis of size 1, in the shape of x.
-Tensor spread(const Tensor& small, const Shape& shape, const AxisView& view) {
-  Tensor out = Tensor::zeros(shape, DType::f32, small.device());
-  Backend& backend = backend_for(small.device());
-  if (view.inner == 1) {
-    backend.binary_along(Binary::add, {1, view.outer, view.axis}, out.f32(), small.f32(), false, out.f32());
-    return out;
-  }
-  const int64_t size = view.axis * view.inner;
-  for (int64_t o = 0; o < view.outer; ++o) {
-    backend.binary_along(Binary::add, {view.axis, view.inner, 1}, out.f32() + o * size, small.f32() + o * view.inner,
-                         false, out.f32() + o * size);
-  }
-  return out;
 }
 
 Tensor sum_over(const char* op, const Tensor& x, Axis axis) {
   const Folded to = folded(op, x.shape(), axis);
-  return record(op_along(op, axis), apply(Fold::sum, x, to), {x},
-                [shape = x.shape(), view = to.view](const Tensor& dy) { return Tensors{spread(dy, shape, view)}; });
+  return record(op_along(op, axis), apply(op, Fold::sum, x, to), {x},
+                [shape = x.shape(), split = to.split](const Tensor& dy) { return Tensors{spread(dy, shape, split)}; });
 }
 
 /// The gradient goes to the elements that are the extreme one, in equal parts.
 Tensor extreme(const char* op, Fold fold, const Tensor& x, Axis axis) {
   const Folded to = folded(op, x.shape(), axis);
-  const Tensor y = apply(fold, x, to);
-  return record(op_along(op, axis), y, {x}, [x = x.detach(), y = y.detach(), to](const Tensor& dy) {
-    const Tensor chosen = equal(x, spread(y, x.shape(), to.view));
-    const Tensor share = div(dy, apply(Fold::sum, chosen, to));
-    return Tensors{mul(chosen, spread(share, x.shape(), to.view))};
+  const Tensor y = apply(op, fold, x, to);
+  return record(op_along(op, axis), y, {x}, [op, x = x.detach(), y = y.detach(), to](const Tensor& dy) {
+    const Tensor chosen = equal(x, spread(y, x.shape(), to.split));
+    const Tensor share = div(dy, apply(op, Fold::sum, chosen, to));
+    return Tensors{mul(chosen, spread(share, x.shape(), to.split))};
   });
 }
 
@@ -94,6 +90,18 @@ Tensor sum(const Tensor& x) { return scaled_sum("sum", x, 1.0); }
 Tensor mean(const Tensor& x) {
   check(x.numel() > 0, "mean: the tensor is empty");
   return scaled_sum("mean", x, 1.0 / static_cast<double>(x.numel()));
+}
+
+Tensor sum_abs(const Tensor& x) {
+  Tensor y = Tensor::empty({1}, DType::f64, x.device());
+  backend_for("sum_abs", Primitive::sum_abs, {x}).sum_abs(x.view(), y.view());
+  return y;
+}
+
+bool all_finite(const Tensor& x) {
+  Tensor y = Tensor::empty({1}, DType::f32, x.device());
+  backend_for("all_finite", Primitive::all_finite, {x}).all_finite(x.view(), y.view());
+  return y.item() != 0.0f;
 }
 
 Tensor min(const Tensor& x) { return extreme_of_all("min", Fold::min, x); }

@@ -13,6 +13,11 @@ Tensor mean(const Tensor& x);
 Tensor min(const Tensor& x);
 Tensor max(const Tensor& x);
 
+/// Sum of |x|, {1}, float64. Not recorded.
+Tensor sum_abs(const Tensor& x);
+/// True when every element is finite. Waits for the device: not for every step of training.
+bool all_finite(const Tensor& x);
+
 /// Over one axis (negative: from the back), which the result keeps with size 1, so that it lies along x (binary.h).
 /// Throws std::invalid_argument for an axis that is not there or has no elements.
 struct Axis {

@@ -1,7 +1,7 @@
 #include "engine/ops/unary.h"
 
-#include "engine/backend/backend.h"
 #include "engine/ops/binary.h"
+#include "engine/ops/on_device.h"
 
 namespace ntq {
 namespace {
@@ -27,7 +27,7 @@ const char* name_of(Unary op) {
 
 Tensor apply(Unary op, const Tensor& x) {
   Tensor y = like(x);
-  backend_for(x.device()).unary(op, x.f32(), y.f32(), x.numel());
+  backend_for(name_of(op), Primitive::unary, {x}).unary(op, x.view(), y.view());
   return y;
 }
 
@@ -104,7 +104,7 @@ Tensor clamp(const Tensor& x, float low, float high) {
 
 Tensor scale(const Tensor& x, float alpha) {
   Tensor y = like(x);
-  backend_for(x.device()).scale(x.f32(), alpha, y.f32(), x.numel());
+  backend_for("scale", Primitive::scale, {x}).scale(alpha, x.view(), y.view());
   OpInfo op{"scale"};
   if (graph_is_recorded()) op.attributes = {{"alpha", double{alpha}}};
   return record(op, y, {x}, [alpha](const Tensor& dy) { return Tensors{scale(dy, alpha)}; });
@@ -112,10 +112,10 @@ Tensor scale(const Tensor& x, float alpha) {
 
 Tensor relu(const Tensor& x) {
   Tensor y = like(x);
-  backend_for(x.device()).relu(x.f32(), y.f32(), x.numel());
+  backend_for("relu", Primitive::relu, {x}).relu(x.view(), y.view());
   return record({"relu"}, y, {x}, [y = y.detach()](const Tensor& dy) {
     Tensor dx = like(dy);
-    backend_for(dy.device()).relu_grad(y.f32(), dy.f32(), dx.f32(), dy.numel());
+    backend_for("relu", Primitive::relu_grad, {y, dy}).relu_grad(y.view(), dy.view(), dx.view());
     return Tensors{dx};
   });
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/backend/backend.h"
+#include "engine/backend/cpu/conv_plan.h"
 #include "engine/tensor.h"
 #include "tests/support/reference_conv.h"
 
@@ -33,15 +34,19 @@ inline ConvGeometry geometry(int64_t n, int64_t size, int64_t in, int64_t out, i
   return g;
 }
 
+inline bool goes_by_winograd(const ConvGeometry& g) {
+  return cpu::plan_conv(g, cpu::ConvPass::forward, {}, 16).algorithm == cpu::ConvAlgorithm::winograd;
+}
+
 struct ConvRun {
   Tensor y, dx, dw;
 };
 
 inline ConvRun run(Backend& backend, const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& dy) {
   ConvRun r{Tensor::full(dy.shape(), -7), Tensor::full(x.shape(), -7), Tensor::full(w.shape(), -7)};
-  backend.conv2d(g, x.f32(), w.f32(), r.y.f32());
-  backend.conv2d_grad_input(g, dy.f32(), w.f32(), r.dx.f32());
-  backend.conv2d_grad_weight(g, dy.f32(), x.f32(), r.dw.f32());
+  backend.conv2d(g, x.view(), w.view(), r.y.view());
+  backend.conv2d_grad_input(g, dy.view(), w.view(), r.dx.view());
+  backend.conv2d_grad_weight(g, dy.view(), x.view(), r.dw.view());
   return r;
 }
 

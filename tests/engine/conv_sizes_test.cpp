@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include "engine/backend/cpu/cpu_backend.h"
-#include "engine/backend/cpu/winograd.h"
 #include "tests/engine/conv_run.h"
 #include "tests/support/numeric_grad.h"
 
@@ -65,7 +64,7 @@ TEST_CASE("Winograd's errors stay within what docs/architecture.md says, at 64 t
     const ConvReference expected = reference_conv(g, x.f32(), w.f32(), dy.f32());
     for (const std::string& isa : cpu::available_isas()) {
       CAPTURE(isa);
-      REQUIRE(cpu::wants_winograd(cpu::kernels_of(isa), g));
+      REQUIRE(goes_by_winograd(g));
       const ConvRun found = run(*cpu::make_cpu_backend(isa), g, x, w, dy);
       const double bound = channels < 512 ? 2.5e-5 : 5e-5;
       CHECK(worst_error(found.y, expected.y) < bound);

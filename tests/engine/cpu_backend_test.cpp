@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "engine/backend/cpu/parallel.h"
-#include "engine/backend/cpu/winograd.h"
+#include "engine/backend/cpu_settings.h"
 #include "tests/engine/conv_run.h"
 #include "tests/support/numeric_grad.h"
 
@@ -50,7 +50,7 @@ TEST_CASE("convolutions of every instruction set agree with the definition and i
       cpu::set_threads(1);
       const ConvRun one = run(*backend, g, x, w, dy);
       // Winograd's transforms cost about a decimal digit.
-      const double tolerance = cpu::wants_winograd(cpu::kernels_of(isa), g) ? 2e-5 : 5e-6;
+      const double tolerance = goes_by_winograd(g) ? 2e-5 : 5e-6;
       CHECK(worst_error(one.y, expected.y) < tolerance);
       CHECK(worst_error(one.dx, expected.dx) < tolerance);
       CHECK(worst_error(one.dw, expected.dw) < tolerance);
@@ -68,29 +68,32 @@ TEST_CASE("convolutions of every instruction set agree with the definition and i
 
 TEST_CASE("the list of geometries takes the Winograd path and the direct one") {
   int winograd = 0;
-  for (const ConvGeometry& g : geometries()) winograd += cpu::wants_winograd(cpu::kernels_of("portable"), g);
+  for (const ConvGeometry& g : geometries()) winograd += goes_by_winograd(g);
   CHECK(winograd == 5);
 }
 
 TEST_CASE("quantizers and noise have the same bits on every instruction set, at any cut") {
   const auto portable = cpu::make_cpu_backend("portable");
   const float step = 0.037f;
+  const Tensor step_tensor = Tensor::full({1}, step);
   for (const int64_t n : {1, 7, 8, 9, 15, 16, 17, 255, 256, 257, 1000, 100003}) {
     const Tensor x = some_values({n}, 5), dy = some_values({n}, 6);
     const QuantRange range{-8, 7};
     const QuantNoise noise{.c = 0.2f, .k = 50, .key = {.seed = 3, .stream = 4, .step = 5}};
     const auto all = [&](Backend& b) {
-      Tensor out = Tensor::empty({4, n}), codes = Tensor::empty({n}, DType::u8);
-      float dstep = 0;
-      b.quantize(x.f32(), &step, 1, range, {}, out.f32(), n);
-      b.quantize(x.f32(), &step, 1, range, noise, out.f32() + n, n);
-      b.quantize_grad(x.f32(), &step, 1, range, 0.5f, dy.f32(), out.f32() + 2 * n, &dstep, n);
-      b.quantize_codes(x.f32(), &step, 1, range, codes.data<uint8_t>(), n);
-      for (int64_t i = 0; i < n; ++i)
-        out.f32()[3 * n + i] = static_cast<float>(static_cast<int8_t>(codes.data<uint8_t>()[i]));
+      Tensor out = Tensor::empty({4, n}), codes = Tensor::empty({n}, DType::i8), dstep = Tensor::empty({1});
+      Tensor error = Tensor::empty({1});
+      const View s = step_tensor.view();
+      b.quantize({.range = range}, x.view(), s, out.view().part(0, n));
+      b.quantize({.range = range, .noise = noise}, x.view(), s, out.view().part(n, n));
+      b.quantize_grad({.range = range, .grad_scale = 0.5f}, x.view(), s, dy.view(), out.view().part(2 * n, n),
+                      dstep.view());
+      b.quantize_codes(range, x.view(), s, codes.view());
+      b.quantize_error(range, x.view(), s, error.view());
+      for (int64_t i = 0; i < n; ++i) out.f32()[3 * n + i] = static_cast<float>(codes.data<int8_t>()[i]);
       std::vector<float> values = out.to_vector();
-      values.push_back(dstep);
-      values.push_back(static_cast<float>(b.quantize_error(x.f32(), step, range, n)));
+      values.push_back(dstep.item());
+      values.push_back(error.item());
       return values;
     };
     const std::vector<float> expected = all(*portable);
@@ -115,8 +118,9 @@ TEST_CASE("the noise is standard normal, tempered by each element's error") {
   const int64_t n = 200000;
   const Tensor x = Tensor::full({n}, 0.5f);
   Tensor y = Tensor::empty({n});
-  const float step = 2;
-  cpu::cpu_backend().quantize(x.f32(), &step, 1, {-2, 1}, {.c = 0.5f, .k = 3, .key = {.seed = 9}}, y.f32(), n);
+  const Tensor step = Tensor::full({1}, 2);
+  const QuantizeArgs args{.range = {-2, 1}, .noise = {.c = 0.5f, .k = 3, .key = {.seed = 9}}};
+  cpu::cpu_backend().quantize(args, x.view(), step.view(), y.view());
   const double scale = 0.5 * std::exp(-1.5) * std::sqrt(0.5);
   double mean = 0, square = 0, fourth = 0, neighbours = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -141,17 +145,19 @@ TEST_CASE("batch norm and sums ignore the thread count and agree with the portab
     const Tensor gamma = some_values({channels}, 3), beta = some_values({channels}, 4);
     const auto all = [&](Backend& b, int threads) {
       cpu::set_threads(threads);
-      Tensor mean = Tensor::empty({channels}), var = Tensor::empty({channels}), y = Tensor::empty(x.shape());
+      Tensor mean = Tensor::empty({channels}), inv_std = Tensor::empty({channels}), y = Tensor::empty(x.shape());
+      Tensor run_mean = Tensor::zeros({channels}), run_var = Tensor::full({channels}, 1), whole = Tensor::empty({1});
       Tensor dx = Tensor::empty(x.shape()), dr = Tensor::empty(x.shape());
       Tensor dgamma = Tensor::empty({channels}), dbeta = Tensor::empty({channels}), total = Tensor::empty({channels});
-      b.batch_norm_stats(x.f32(), rows, channels, mean.f32(), var.f32());
-      b.batch_norm_apply(x.f32(), mean.f32(), var.f32(), gamma.f32(), beta.f32(), dy.f32(), true, rows, channels,
-                         y.f32());
-      b.batch_norm_grad(x.f32(), y.f32(), dy.f32(), mean.f32(), var.f32(), gamma.f32(), rows, channels, dx.f32(),
-                        dgamma.f32(), dbeta.f32(), dr.f32());
-      b.sum_rows(x.f32(), total.f32(), rows, channels);
-      std::vector<float> values{static_cast<float>(b.sum(x.f32(), x.numel()))};
-      for (const Tensor& t : {mean, var, y, dx, dr, dgamma, dbeta, total}) {
+      b.batch_norm_stats(x.view(), {mean.view(), inv_std.view(), run_mean.view(), run_var.view()});
+      NormArgs args{x.view(), mean.view(), inv_std.view(), gamma.view(), beta.view(), dy.view(), true};
+      b.batch_norm_apply(args, y.view());
+      args.y = y.view(), args.dy = dy.view();
+      b.batch_norm_grad(args, {dx.view(), dgamma.view(), dbeta.view(), dr.view()});
+      b.sum_rows(x.view(), total.view());
+      b.sum(x.view(), 1.0, whole.view());
+      std::vector<float> values;
+      for (const Tensor& t : {whole, mean, inv_std, run_mean, run_var, y, dx, dr, dgamma, dbeta, total}) {
         const std::vector<float> part = t.to_vector();
         values.insert(values.end(), part.begin(), part.end());
       }
@@ -180,14 +186,15 @@ TEST_CASE("elementwise kernels are exact at every length around the vector width
     for (int64_t n = 0; n < 40; ++n) {
       const Tensor x = some_values({n}, 1), z = some_values({n}, 2);
       Tensor y = Tensor::full({n + 1}, -7);  // one more: a guard against overruns
-      b->binary(Binary::add, x.f32(), z.f32(), y.f32(), n);
+      const View to = y.view().part(0, n);
+      b->binary(Binary::add, x.view(), z.view(), to);
       for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == x.f32()[i] + z.f32()[i]);
-      b->relu(x.f32(), y.f32(), n);
+      b->relu(x.view(), to);
       for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == std::max(x.f32()[i], 0.0f));
-      b->relu_grad(x.f32(), z.f32(), y.f32(), n);
+      b->relu_grad(x.view(), z.view(), to);
       for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == (x.f32()[i] > 0 ? z.f32()[i] : 0.0f));
-      b->scale(x.f32(), 3, y.f32(), n);
-      b->axpy(2, z.f32(), y.f32(), n);
+      b->scale(3, x.view(), to);
+      b->axpy(2, z.view(), to);
       for (int64_t i = 0; i < n; ++i) REQUIRE(y.f32()[i] == 3 * x.f32()[i] + 2 * z.f32()[i]);
       REQUIRE(y.f32()[n] == -7);
     }
@@ -197,14 +204,17 @@ TEST_CASE("elementwise kernels are exact at every length around the vector width
 TEST_CASE("not-a-number stays visible") {
   const auto b = cpu::make_cpu_backend(cpu::available_isas().back());
   Tensor x = Tensor::full({100}, 1);
-  CHECK(b->all_finite(x.f32(), 100));
+  Tensor finite = Tensor::empty({1});
+  b->all_finite(x.view(), finite.view());
+  CHECK(finite.item() == 1);
   x.f32()[63] = std::nanf("");
-  CHECK_FALSE(b->all_finite(x.f32(), 100));
+  b->all_finite(x.view(), finite.view());
+  CHECK(finite.item() == 0);
   Tensor y = Tensor::empty({100});
-  const float step = 0.1f;
-  b->quantize(x.f32(), &step, 1, {-8, 7}, {}, y.f32(), 100);
+  const Tensor step = Tensor::full({1}, 0.1f);
+  b->quantize({.range = {-8, 7}}, x.view(), step.view(), y.view());
   CHECK(std::isnan(y.f32()[63]));
-  b->relu(x.f32(), y.f32(), 100);
+  b->relu(x.view(), y.view());
   CHECK(std::isnan(y.f32()[63]));
 }
 
@@ -212,11 +222,11 @@ TEST_CASE("sgd: the first two updates by hand, with a floor") {
   float w[] = {1.0f, 1.0f}, m[] = {0, 0};
   const float g[] = {0.5f, 100.0f};
   const SgdUpdate update{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.1f, .floor = 0.25f};
-  cpu::cpu_backend().sgd_step(update, w, g, m, 2);
+  cpu::cpu_backend().sgd_step(update, view_of(w, 2), view_of(g, 2), view_of(m, 2));
   CHECK(m[0] == doctest::Approx(0.6));
   CHECK(w[0] == doctest::Approx(0.94));
   CHECK(w[1] == 0.25f);
-  cpu::cpu_backend().sgd_step(update, w, g, m, 2);
+  cpu::cpu_backend().sgd_step(update, view_of(w, 2), view_of(g, 2), view_of(m, 2));
   CHECK(m[0] == doctest::Approx(0.9 * 0.6 + 0.5 + 0.094));
 }
 
@@ -229,15 +239,16 @@ TEST_CASE("what is not finite stays so: quantizers, floors") {
       for (const float bad : {inf, -inf, std::nanf("")}) {
         Tensor x = Tensor::full({99}, 0.25f), y = Tensor::empty({99});
         x.f32()[at] = bad;
-        const float step = 0.1f;
+        const Tensor step = Tensor::full({1}, 0.1f);
         for (const float c : {0.0f, 0.2f}) {
-          b->quantize(x.f32(), &step, 1, {-8, 7}, {.c = c, .k = 50, .key = {}}, y.f32(), 99);
+          const QuantizeArgs args{.range = {-8, 7}, .noise = {.c = c, .k = 50, .key = {}}};
+          b->quantize(args, x.view(), step.view(), y.view());
           for (int64_t i = 0; i < 99; ++i) REQUIRE(std::isnan(y.f32()[i]) == (i == at));
         }
         Tensor w = Tensor::full({99}, 1), m = Tensor::zeros({99});
         for (const float floor : {SgdUpdate{}.floor, 1e-8f}) {
           w.fill(1), m.fill(0);
-          b->sgd_step({.lr = 1, .floor = floor}, w.f32(), x.f32(), m.f32(), 99);
+          b->sgd_step({.lr = 1, .floor = floor}, w.view(), x.view(), m.view());
           REQUIRE(w.f32()[0] == 0.75f);
           if (std::isnan(bad)) {
             REQUIRE(std::isnan(w.f32()[at]));
@@ -249,8 +260,8 @@ TEST_CASE("what is not finite stays so: quantizers, floors") {
     }
     // The largest finite numbers are clamped as any other.
     Tensor x = Tensor::from({2}, {3.4e38f, -3.4e38f}), y = Tensor::empty({2});
-    const float step = 1;
-    b->quantize(x.f32(), &step, 1, {-8, 7}, {}, y.f32(), 2);
+    const Tensor step = Tensor::full({1}, 1);
+    b->quantize({.range = {-8, 7}}, x.view(), step.view(), y.view());
     CHECK(y.to_vector() == std::vector<float>{7, -8});
   }
 }

@@ -40,8 +40,9 @@ TEST_CASE("NTQ's noise of a key is that of an independent implementation, on eve
   for (const std::string& isa : cpu::available_isas()) {
     CAPTURE(isa);
     Tensor y = Tensor::empty({1004});
-    const float step = 2;
-    cpu::make_cpu_backend(isa)->quantize(x.f32(), &step, 1, {-2, 1}, {.c = 0.5f, .k = 3, .key = kKey}, y.f32(), 1004);
+    const Tensor step = Tensor::full({1}, 2);
+    const QuantizeArgs args{.range = {-2, 1}, .noise = {.c = 0.5f, .k = 3, .key = kKey}};
+    cpu::make_cpu_backend(isa)->quantize(args, x.view(), step.view(), y.view());
     for (const auto& one : expected) {
       CAPTURE(one.first);
       CHECK(std::abs(static_cast<double>(y.f32()[one.first]) - one.second) < 1e-6 * std::abs(one.second) + 3e-8);

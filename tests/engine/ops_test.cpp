@@ -104,6 +104,23 @@ TEST_CASE("softmax cross entropy: uniform logits cost ln(classes); labels are ch
   CHECK_THROWS_AS(softmax_cross_entropy(Tensor::zeros({2, 4}), labels, 1.0f), std::invalid_argument);
 }
 
+TEST_CASE("count_correct: rows whose label is among the k highest logits") {
+  const auto correct = [](const Tensor& logits, const std::vector<int32_t>& labels, int64_t top) {
+    const Tensor wanted = Tensor::from({logits.size(0)}, std::span<const int32_t>(labels));
+    return count_correct(logits, wanted, top).item<int64_t>();
+  };
+  const Tensor logits = Tensor::from({3, 3}, {3, 2, 1, 1, 2, 3, 1, 3, 2});
+  CHECK(correct(logits, {0, 0, 2}, 1) == 1);
+  CHECK(correct(logits, {0, 0, 2}, 2) == 2);
+  CHECK(correct(logits, {0, 0, 2}, 5) == 3);
+  // Of equal logits the first class wins, and what is not a number never does.
+  CHECK(correct(Tensor::full({2, 4}, 0.5f), {0, 3}, 1) == 1);
+  CHECK(correct(Tensor::full({1, 2}, NAN), {0}, 1) == 0);
+  CHECK(correct(Tensor::from({1, 2}, {1, NAN}), {0}, 1) == 0);
+  CHECK_THROWS_AS(correct(logits, {0, 3, 0}, 1), std::invalid_argument);
+  CHECK_THROWS_AS(correct(logits, {0, 0, 2}, 0), std::invalid_argument);
+}
+
 TEST_CASE("option A shortcut: every second pixel, zero channels around") {
   const Tensor x = Tensor::from({1, 2, 2, 1}, {1, 2, 3, 4});
   CHECK(subsample_pad_channels(x, 2, 1).to_vector() == std::vector<float>{0, 1, 0});

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 #include "engine/tensor.h"
 
 using namespace ntq;

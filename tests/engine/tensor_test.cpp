@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 
 using namespace ntq;
 

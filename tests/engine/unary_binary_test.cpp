@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu_settings.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
@@ -65,7 +66,7 @@ TEST_CASE("functions of one value agree with the C library, to the same bits on 
     for (const std::string& isa : cpu::available_isas()) {
       CAPTURE(isa);
       std::vector<float> y(x.size());
-      cpu::make_cpu_backend(isa)->unary(r.op, x.data(), y.data(), n);
+      cpu::make_cpu_backend(isa)->unary(r.op, view_of(x.data(), n), view_of(y.data(), n));
       if (first.empty()) first = y;
       for (size_t i = 0; i < x.size(); ++i) {
         CAPTURE(x[i]);
@@ -218,10 +219,10 @@ TEST_CASE("long tensors in parts: every instruction set, any number of threads")
       set_cpu_threads(threads);
       Tensor y = Tensor::empty(x.shape()), z = Tensor::empty(x.shape()), s = Tensor::empty({3}),
              t = Tensor::empty({50000});
-      b->binary_along(Binary::sub, {3, 50000, 1}, x.f32(), row.f32(), true, y.f32());
-      b->binary_along(Binary::mul, {1, 3, 50000}, x.f32(), column.f32(), false, z.f32());
-      b->fold(Fold::sum, {3, 50000, 1}, x.f32(), s.f32());
-      b->fold(Fold::max, {1, 3, 50000}, x.f32(), t.f32());
+      b->binary_along({Binary::sub, {3, 50000, 1}, true}, x.view(), row.view(), y.view());
+      b->binary_along({Binary::mul, {1, 3, 50000}}, x.view(), column.view(), z.view());
+      b->fold(Fold::sum, {3, 50000, 1}, x.view(), s.view());
+      b->fold(Fold::max, {1, 3, 50000}, x.view(), t.view());
       set_cpu_threads(before);
       const std::vector<std::vector<float>> all = {y.to_vector(), z.to_vector(), s.to_vector(), t.to_vector()};
       if (first.empty()) first = all;

@@ -55,9 +55,23 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
 };
 
 /// The engine's headers from the innermost out; each may include only earlier ones.
-const Names kEngineOrder = {"engine/shape.h",  "engine/dtype.h",   "engine/device.h",          "engine/random.h",
-                            "engine/tensor.h", "engine/op_info.h", "engine/backend/backend.h", "engine/autograd.h",
-                            "engine/ops/",     "engine/module.h",  "engine/graph.h",           "engine/serialize"};
+const Names kEngineOrder = {"engine/shape.h",
+                            "engine/dtype.h",
+                            "engine/device.h",
+                            "engine/random.h",
+                            "engine/backend/view.h",
+                            "engine/tensor.h",
+                            "engine/op_info.h",
+                            "engine/backend/args.h",
+                            "engine/backend/primitives.h",
+                            "engine/backend/backend.h",
+                            "engine/backend/registry.h",
+                            "engine/backend/cpu_settings.h",
+                            "engine/autograd.h",
+                            "engine/ops/",
+                            "engine/module.h",
+                            "engine/graph.h",
+                            "engine/serialize"};
 
 bool starts_with_any(const std::string& text, const Names& beginnings) {
   return std::any_of(beginnings.begin(), beginnings.end(),

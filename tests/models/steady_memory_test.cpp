@@ -1,7 +1,7 @@
 // A training step that has run before asks the system for no memory.
 #include <doctest/doctest.h>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 #include "engine/ops/loss.h"
 #include "models/model.h"
 #include "optim/sgd.h"

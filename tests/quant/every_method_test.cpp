@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "quant/method.h"
 #include "quant/tree.h"
@@ -69,12 +70,6 @@ NamedTensors copy_of(const NamedTensors& state) {
   NamedTensors out;
   for (const auto& [name, tensor] : state) out.emplace_back(name, tensor.clone());
   return out;
-}
-
-bool all_finite(const Tensor& x) {
-  for (const float value : x.to_vector())
-    if (!std::isfinite(value)) return false;
-  return true;
 }
 
 }  // namespace

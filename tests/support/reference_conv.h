@@ -2,7 +2,7 @@
 // Convolution and its gradients as the definition has them, in float64: the oracle of the fast kernels.
 #include <vector>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/args.h"
 
 namespace ntq::test {
 

@@ -2,34 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include <limits>
-
 #include "models/model.h"
 
 using namespace ntq;
-
-namespace {
-
-Tensor labels(std::vector<int32_t> values) {
-  return Tensor::from<int32_t>({static_cast<int64_t>(values.size())}, std::span<const int32_t>(values));
-}
-
-}  // namespace
-
-TEST_CASE("top-k counts images whose label is among the k highest logits") {
-  const Tensor logits = Tensor::from({3, 3}, {3, 2, 1, 1, 2, 3, 1, 3, 2});
-  CHECK(count_top_k(logits, labels({0, 0, 2}), 1) == 1);
-  CHECK(count_top_k(logits, labels({0, 0, 2}), 2) == 2);
-  CHECK(count_top_k(logits, labels({0, 0, 2}), 5) == 3);
-}
-
-TEST_CASE("of equal logits the first class wins, and NaN never does") {
-  const Tensor equal = Tensor::full({2, 4}, 0.5f);
-  CHECK(count_top_k(equal, labels({0, 3}), 1) == 1);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  CHECK(count_top_k(Tensor::full({1, 2}, nan), labels({0}), 1) == 0);
-  CHECK(count_top_k(Tensor::from({1, 2}, {1, nan}), labels({0}), 1) == 0);
-}
 
 TEST_CASE("evaluation covers every image, with and without a last small batch, and keeps the mode") {
   const auto data = open_dataset("synthetic", {}, 10, 21);

@@ -24,8 +24,8 @@ Batch batch_of(int64_t images) {
   return {Tensor::full({images, 4, 4, 2}, 1.0f), Tensor::from({images}, std::span<const int32_t>(labels))};
 }
 
-StepResult result_of(float loss, float correct, int64_t images) {
-  return {Tensor::full({1}, loss), Tensor::full({1}, correct), images};
+StepResult result_of(float loss, int64_t correct, int64_t images) {
+  return {Tensor::full({1}, loss), Tensor::from({1}, std::span<const int64_t>(&correct, 1)), images};
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <map>
 #include <mutex>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 
 namespace ntq::cpu {
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
 namespace {
@@ -39,79 +40,94 @@ void CpuBackend::copy(void* to, const void* from, size_t bytes) {
   if (bytes) std::memcpy(to, from, bytes);
 }
 
-void CpuBackend::fill(float* y, float value, int64_t n) {
-  parallel_ranges(n, kGrain, 1, [=](int64_t b, int64_t e) { std::fill(y + b, y + e, value); });
+void CpuBackend::fill(float value, View y) {
+  float* const to = values(y, y.size);
+  parallel_ranges(y.size, kGrain, 1, [=](int64_t b, int64_t e) { std::fill(to + b, to + e, value); });
 }
 
-void CpuBackend::scale(const float* x, float alpha, float* y, int64_t n) {
-  parallel_ranges(n, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.scale(x + i, alpha, y + i, e - i); });
-}
-void CpuBackend::axpy(float alpha, const float* x, float* y, int64_t n) {
-  parallel_ranges(n, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.axpy(alpha, x + i, y + i, e - i); });
-}
-void CpuBackend::relu(const float* x, float* y, int64_t n) {
-  parallel_ranges(n, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.relu(x + i, y + i, e - i); });
-}
-void CpuBackend::relu_grad(const float* y, const float* dy, float* dx, int64_t n) {
-  parallel_ranges(n, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.relu_grad(y + i, dy + i, dx + i, e - i); });
-}
-
-void CpuBackend::sum_rows(const float* x, float* y, int64_t rows, int64_t channels) {
+void CpuBackend::sum_rows(ConstView x, View y) {
+  const int64_t channels = y.size, rows = channels ? x.size / channels : 0;
+  const float* const from = values(x, rows * channels);
   const int64_t grain = std::max<int64_t>(16, kGrain / std::max<int64_t>(channels, 1));
   const int64_t chunks = (rows + grain - 1) / grain;
   Scratch partial(*this, chunks * channels);
   parallel_for(chunks, grain * channels, [&](int64_t i) {
-    k_.sum_rows(x + i * grain * channels, partial.data() + i * channels, std::min(grain, rows - i * grain), channels);
+    k_.sum_rows(from + i * grain * channels, partial.data() + i * channels, std::min(grain, rows - i * grain),
+                channels);
   });
-  k_.sum_rows(partial.data(), y, chunks, channels);
+  k_.sum_rows(partial.data(), values(y, channels), chunks, channels);
 }
 
-double CpuBackend::sum(const float* x, int64_t n) {
-  return chunked_sum(n, [&](int64_t b, int64_t count) { return k_.sum(x + b, count); });
+void CpuBackend::sum(ConstView x, double factor, View y) {
+  const float* const from = values(x, x.size);
+  put_number(chunked_sum(x.size, [&](int64_t b, int64_t count) { return k_.sum(from + b, count); }) * factor, y);
 }
-double CpuBackend::sum_abs(const float* x, int64_t n) {
-  return chunked_sum(n, [&](int64_t b, int64_t count) { return k_.sum_abs(x + b, count); });
+double CpuBackend::total_abs(ConstView x) {
+  const float* const from = values(x, x.size);
+  return chunked_sum(x.size, [&](int64_t b, int64_t count) { return k_.sum_abs(from + b, count); });
 }
-bool CpuBackend::all_finite(const float* x, int64_t n) {
+void CpuBackend::sum_abs(ConstView x, View y) { put_number(total_abs(x), y); }
+void CpuBackend::all_finite(ConstView x, View y) {
   // A float64 sum of float32 magnitudes cannot overflow, so it is finite exactly when all of them are.
-  return std::isfinite(sum_abs(x, n));
+  put_number(std::isfinite(total_abs(x)) ? 1 : 0, y);
 }
 
-void CpuBackend::quantize(const float* x, const float* step, int64_t steps, QuantRange range, const QuantNoise& noise,
-                          float* y, int64_t n) {
-  for_each_step(n, steps, noise.c == 0 ? 1 : 16,
-                [&](int64_t i, int64_t b, int64_t e) { k_.quantize(x, step[i], range, noise, y, b, e); });
+void CpuBackend::quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) {
+  const float *const steps = values(step, step.size), *const from = values(x, y.size);
+  float* const to = values(y, y.size);
+  for_each_step(y.size, step.size, args.noise.c == 0 ? 1 : 16, [&](int64_t i, int64_t b, int64_t e) {
+    k_.quantize(from, steps[i], args.range, args.noise, to, b, e);
+  });
 }
 
-void CpuBackend::quantize_grad(const float* x, const float* step, int64_t steps, QuantRange range, float grad_scale,
-                               const float* dy, float* dx, float* dstep, int64_t n) {
-  const auto grad = [&](int64_t i, int64_t b, int64_t count) {
-    return k_.quantize_grad(x + b, step[i], range, dy + b, dx + b, count);
+void CpuBackend::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
+                               View dstep) {
+  const float *const steps = values(step, dstep.size), *const from = values(x, dx.size);
+  const float* const grad = values(dy, dx.size);
+  float *const to = values(dx, dx.size), *const dsteps = values(dstep, dstep.size);
+  const auto part = [&](int64_t i, int64_t b, int64_t count) {
+    return k_.quantize_grad(from + b, steps[i], args.range, grad + b, to + b, count);
   };
-  if (steps == 1) {
-    *dstep =
-        static_cast<float>(grad_scale * chunked_sum(n, [&](int64_t b, int64_t count) { return grad(0, b, count); }));
+  if (dstep.size == 1) {
+    const double total = chunked_sum(dx.size, [&](int64_t b, int64_t count) { return part(0, b, count); });
+    *dsteps = static_cast<float>(args.grad_scale * total);
     return;
   }
-  const int64_t run = n / steps;
-  parallel_for(steps, run, [&](int64_t i) { dstep[i] = static_cast<float>(grad_scale * grad(i, i * run, run)); });
+  for_each_step(dx.size, dstep.size, 1, [&](int64_t i, int64_t b, int64_t e) {
+    dsteps[i] = static_cast<float>(args.grad_scale * part(i, b, e - b));
+  });
 }
 
-void CpuBackend::quantize_codes(const float* x, const float* step, int64_t steps, QuantRange range, uint8_t* codes,
-                                int64_t n) {
-  for_each_step(n, steps, 1,
-                [&](int64_t i, int64_t b, int64_t e) { k_.quantize_codes(x + b, step[i], range, codes + b, e - b); });
+void CpuBackend::quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) {
+  const float *const steps = values(step, step.size), *const from = values(x, codes.size);
+  // Two's complement: the same bytes for both types.
+  auto* const to = codes.type == DType::i8 ? reinterpret_cast<uint8_t*>(values<int8_t>(codes, codes.size))
+                                           : values<uint8_t>(codes, codes.size);
+  for_each_step(codes.size, step.size, 1,
+                [&](int64_t i, int64_t b, int64_t e) { k_.quantize_codes(from + b, steps[i], range, to + b, e - b); });
 }
 
-double CpuBackend::quantize_error(const float* x, float step, QuantRange range, int64_t n) {
-  return chunked_sum(n, [&](int64_t b, int64_t count) { return k_.quantize_error(x + b, step, range, count); });
+void CpuBackend::quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) {
+  const float *const from = values(x, x.size), *const step = values(steps, errors.size);
+  for (int64_t i = 0; i < errors.size; ++i) {
+    const auto part = [&](int64_t b, int64_t count) { return k_.quantize_error(from + b, step[i], range, count); };
+    put_number(chunked_sum(x.size, part), errors.part(i, 1));
+  }
 }
 
-void CpuBackend::adam_step(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n) {
-  parallel_ranges(n, kGrain, 3, [&](int64_t b, int64_t e) { k_.adam(update, w + b, g + b, m + b, v + b, e - b); });
+void CpuBackend::sgd_step(const SgdUpdate& update, View w, ConstView g, View m) {
+  const int64_t n = w.size;
+  float *const weight = values(w, n), *const momentum = values(m, n);
+  const float* const grad = values(g, n);
+  parallel_ranges(n, kGrain, 1,
+                  [&](int64_t b, int64_t e) { k_.sgd(update, weight + b, grad + b, momentum + b, e - b); });
 }
-void CpuBackend::sgd_step(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n) {
-  parallel_ranges(n, kGrain, 1, [&](int64_t b, int64_t e) { k_.sgd(update, w + b, g + b, m + b, e - b); });
+void CpuBackend::adam_step(const AdamUpdate& update, View w, ConstView g, View m, View v) {
+  const int64_t n = w.size;
+  float *const weight = values(w, n), *const mean = values(m, n), *const square = values(v, n);
+  const float* const grad = values(g, n);
+  parallel_ranges(n, kGrain, 3,
+                  [&](int64_t b, int64_t e) { k_.adam(update, weight + b, grad + b, mean + b, square + b, e - b); });
 }
 
 std::unique_ptr<CpuBackend> make_cpu_backend(const std::string& isa) {

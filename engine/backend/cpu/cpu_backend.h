@@ -2,7 +2,6 @@
 // The CPU backend: cuts each primitive into ranges for threads and hands them to the kernels of one instruction set.
 #include <memory>
 
-#include "base/check.h"
 #include "base/isa.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/allocator.h"
@@ -16,64 +15,57 @@ class CpuBackend : public Backend {
 
   Device device() const override { return {}; }
   std::string describe() const override;
+  bool supports(Primitive, DType type) const override { return type == DType::f32; }
   std::string isa() const { return k_.name; }
   MemoryUse memory() const { return allocator_.use(); }
 
   void* allocate(size_t bytes) override { return allocator_.allocate(bytes); }
   void release(void* memory, size_t bytes) override { allocator_.release(memory, bytes); }
   void copy(void* to, const void* from, size_t bytes) override;
-  void fill(float* y, float value, int64_t n) override;
 
-  void scale(const float* x, float alpha, float* y, int64_t n) override;
-  void axpy(float alpha, const float* x, float* y, int64_t n) override;
-  void unary(Unary op, const float* x, float* y, int64_t n) override;
-  void binary(Binary op, const float* a, const float* b, float* y, int64_t n) override;
-  void binary_along(Binary op, const AxisView& view, const float* a, const float* b, bool b_first, float* y) override;
-  void where(const float* condition, const float* a, const float* b, float* y, int64_t n) override;
-  void fold(Fold op, const AxisView& view, const float* x, float* y) override;
-  void relu(const float* x, float* y, int64_t n) override;
-  void relu_grad(const float* y, const float* dy, float* dx, int64_t n) override;
-  void sum_rows(const float* x, float* y, int64_t rows, int64_t channels) override;
-  double sum(const float* x, int64_t n) override;
-  double sum_abs(const float* x, int64_t n) override;
-  bool all_finite(const float* x, int64_t n) override;
+  void fill(float value, View y) override;
+  void scale(float alpha, ConstView x, View y) override;
+  void axpy(float alpha, ConstView x, View y) override;
+  void unary(Unary op, ConstView x, View y) override;
+  void binary(Binary op, ConstView a, ConstView b, View y) override;
+  void binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) override;
+  void where(ConstView condition, ConstView a, ConstView b, View y) override;
+  void relu(ConstView x, View y) override;
+  void relu_grad(ConstView y, ConstView dy, View dx) override;
 
-  void conv2d(const ConvGeometry& g, const float* x, const float* w, float* y) override;
-  void conv2d_grad_input(const ConvGeometry& g, const float* dy, const float* w, float* dx) override;
-  void conv2d_grad_weight(const ConvGeometry& g, const float* dy, const float* x, float* dw) override;
+  void fold(Fold op, const AxisSplit& split, ConstView x, View y) override;
+  void sum_rows(ConstView x, View y) override;
+  void sum(ConstView x, double factor, View y) override;
+  void sum_abs(ConstView x, View y) override;
+  void all_finite(ConstView x, View y) override;
 
-  void batch_norm_stats(const float* x, int64_t rows, int64_t channels, float* mean, float* var) override;
-  void batch_norm_apply(const float* x, const float* mean, const float* inv_std, const float* gamma, const float* beta,
-                        const float* residual, bool relu, int64_t rows, int64_t channels, float* y) override;
-  void batch_norm_grad(const float* x, const float* y, const float* dy, const float* mean, const float* inv_std,
-                       const float* gamma, int64_t rows, int64_t channels, float* dx, float* dgamma, float* dbeta,
-                       float* d_residual) override;
-  void batch_norm_grad_frozen(const float* x, const float* y, const float* dy, const float* mean, const float* inv_std,
-                              const float* gamma, int64_t rows, int64_t channels, float* dx, float* dgamma,
-                              float* dbeta, float* d_residual) override;
+  void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) override;
+  void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) override;
+  void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) override;
 
-  void max_pool(const PoolGeometry& g, const float* x, float* y, int32_t* index) override;
-  void max_pool_grad(const PoolGeometry& g, const float* dy, const int32_t* index, float* dx) override;
-  void avg_pool(const PoolGeometry& g, const float* x, float* y) override;
-  void avg_pool_grad(const PoolGeometry& g, const float* dy, float* dx) override;
+  void batch_norm_stats(ConstView x, const NormStats& stats) override;
+  void inverse_std(ConstView var, float eps, View y) override;
+  void batch_norm_apply(const NormArgs& args, View y) override;
+  void batch_norm_grad(const NormArgs& args, const NormGrads& grads) override;
 
-  double softmax_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
-                               float smoothing, float* dlogits) override;
+  void max_pool(const PoolGeometry& g, ConstView x, View y, View index) override;
+  void max_pool_grad(const PoolGeometry& g, ConstView dy, ConstView index, View dx) override;
+  void avg_pool(const PoolGeometry& g, ConstView x, View y) override;
+  void avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) override;
 
-  void quantize(const float* x, const float* step, int64_t steps, QuantRange range, const QuantNoise& noise, float* y,
-                int64_t n) override;
-  void quantize_grad(const float* x, const float* step, int64_t steps, QuantRange range, float grad_scale,
-                     const float* dy, float* dx, float* dstep, int64_t n) override;
-  void quantize_codes(const float* x, const float* step, int64_t steps, QuantRange range, uint8_t* codes,
-                      int64_t n) override;
-  double quantize_error(const float* x, float step, QuantRange range, int64_t n) override;
+  void softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View dlogits) override;
+  void count_correct(const CrossEntropyArgs& args, int64_t top, View hits) override;
 
-  void sgd_step(const SgdUpdate& update, float* w, const float* g, float* momentum, int64_t n) override;
-  void adam_step(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n) override;
+  void quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) override;
+  void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx, View dstep) override;
+  void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) override;
+  void quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) override;
+
+  void sgd_step(const SgdUpdate& update, View w, ConstView g, View m) override;
+  void adam_step(const AdamUpdate& update, View w, ConstView g, View m, View v) override;
 
  private:
-  void norm_grad(const struct NormArgs& args, bool frozen, int64_t rows, float* dx, float* dgamma, float* dbeta,
-                 float* d_residual);
+  double total_abs(ConstView x);
 
   const Kernels& k_;
   CachingAllocator allocator_;
@@ -82,26 +74,5 @@ class CpuBackend : public Backend {
 /// A backend on the kernels of a named instruction set: for tests that compare them.
 std::unique_ptr<CpuBackend> make_cpu_backend(const std::string& isa);
 CpuBackend& cpu_backend();
-
-/// Scratch memory of a backend for the length of a call.
-class Scratch {
- public:
-  Scratch(Backend& backend, int64_t floats)
-      : backend_(backend), bytes_(bytes_of(floats)), memory_(backend.allocate(bytes_)) {}
-  ~Scratch() { backend_.release(memory_, bytes_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  float* data() const { return static_cast<float*>(memory_); }
-
- private:
-  static size_t bytes_of(int64_t floats) {
-    check(floats >= 0 && floats <= int64_t{1} << 60, "scratch memory: ", floats,
-          " floats are more than any machine has");
-    return static_cast<size_t>(floats) * sizeof(float);
-  }
-  Backend& backend_;
-  size_t bytes_;
-  void* memory_;
-};
 
 }  // namespace ntq::cpu

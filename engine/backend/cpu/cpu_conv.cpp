@@ -6,6 +6,7 @@
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/views.h"
 #include "engine/backend/cpu/winograd.h"
 
 namespace ntq::cpu {
@@ -15,25 +16,14 @@ constexpr int64_t kProducts = 16;  // that take the time of one float in a simpl
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/// Few input channels (an image): one row of all taps per pixel, so that the inner loop is long enough.
-bool wants_unfolding(const ConvGeometry& g) { return g.in_c < 8 && g.kernel_h * g.kernel_w > 1; }
+int64_t filter_size(const ConvGeometry& g) { return g.out_c * g.kernel_h * g.kernel_w * (g.in_c / g.groups); }
+int64_t input_size(const ConvGeometry& g) { return g.batch * g.in_h * g.in_w * g.in_c; }
+int64_t output_size(const ConvGeometry& g) { return g.batch * g.out_h * g.out_w * g.out_c; }
 
-/// A 1x1 convolution without stride is a plain matrix product: one line of pixels, longer runs.
-ConvGeometry flattened(ConvGeometry g) {
-  if (g.kernel_h == 1 && g.kernel_w == 1 && g.stride == 1 && g.pad == 0) {
-    g.in_w = g.out_w = g.batch * g.out_h * g.out_w;
-    g.batch = g.in_h = g.out_h = 1;
-  }
-  return g;
-}
-
-ConvGeometry unfolded_geometry(const ConvGeometry& g) {
-  ConvGeometry flat;
-  flat.in_w = flat.out_w = g.batch * g.out_h * g.out_w;
-  flat.in_c = g.kernel_h * g.kernel_w * g.in_c;
-  flat.out_c = g.out_c;
-  return flat;
-}
+/// What a tap outside of the image reads.
+struct Zeros : Scratch {
+  Zeros(Backend& backend, int64_t channels) : Scratch(backend, channels) { std::fill(data(), data() + channels, 0.0f); }
+};
 
 /// to {rows, Kh*Kw*Cin}: the patch that each output pixel sees.
 void unfold(const ConvGeometry& g, const float* x, float* to) {
@@ -96,36 +86,31 @@ void run_product(const Kernels& k, const GatherProduct& p) {
   });
 }
 
-}  // namespace
-
-void CpuBackend::conv2d(const ConvGeometry& geometry, const float* x, const float* w, float* y) {
-  if (wants_winograd(k_, geometry)) return winograd_conv(*this, k_, geometry, false, x, w, y);
-  if (wants_unfolding(geometry)) {
-    const ConvGeometry flat = unfolded_geometry(geometry);
-    Scratch patches(*this, flat.in_w * flat.in_c);
-    unfold(geometry, x, patches.data());
-    conv2d(flat, patches.data(), w, y);
-    return;
-  }
-  const ConvGeometry g = flattened(geometry);
-  const std::vector<Tap> taps = forward_taps(g);
-  const int64_t tap_count = static_cast<int64_t>(taps.size());
-  Scratch packed(*this, ceil_div(g.out_c, k_.panel) * k_.panel * tap_count * g.in_c);
-  pack(g.out_c, tap_count, g.in_c, k_.panel, packed.data(), [&](int64_t t, int64_t c, int64_t o, int64_t n, float* to) {
-    for (int64_t i = 0; i < n; ++i) to[i] = w[((o + i) * tap_count + t) * g.in_c + c];
-  });
-  Scratch zeros(*this, g.in_c);
-  std::fill(zeros.data(), zeros.data() + g.in_c, 0.0f);
-  run_product(k_, {x, g.in_h, g.in_w, g.in_c, y, g.out_h, g.out_w, g.out_c, g.batch, g.out_h, g.out_w, 0, 0, 1,
-                   g.stride, taps.data(), tap_count, packed.data(), zeros.data()});
+/// y or dw by `run(input)` of the plan's product, on patches of x where it wants them.
+template <class Run>
+void with_rows(Backend& backend, const ConvPlan& plan, const ConvGeometry& g, const float* x, const Run& run) {
+  if (plan.algorithm != ConvAlgorithm::unfolded) return run(x);
+  const Scratch patches(backend, plan.g.in_w * plan.g.in_c);
+  unfold(g, x, patches.data());
+  run(patches.data());
 }
 
-void CpuBackend::conv2d_grad_input(const ConvGeometry& geometry, const float* dy, const float* w, float* dx) {
-  if (wants_winograd(k_, geometry)) return winograd_conv(*this, k_, geometry, true, dy, w, dx);
-  const ConvGeometry g = flattened(geometry);
-  Scratch zeros(*this, g.out_c);
-  std::fill(zeros.data(), zeros.data() + g.out_c, 0.0f);
-  Scratch packed(*this, ceil_div(g.in_c, k_.panel) * k_.panel * g.kernel_h * g.kernel_w * g.out_c);
+void product(Backend& backend, const Kernels& k, const ConvGeometry& g, const float* x, const float* w, float* y) {
+  const std::vector<Tap> taps = forward_taps(g);
+  const int64_t tap_count = static_cast<int64_t>(taps.size());
+  const Scratch packed(backend, ceil_div(g.out_c, k.panel) * k.panel * tap_count * g.in_c);
+  pack(g.out_c, tap_count, g.in_c, k.panel, packed.data(), [&](int64_t t, int64_t c, int64_t o, int64_t n, float* to) {
+    for (int64_t i = 0; i < n; ++i) to[i] = w[((o + i) * tap_count + t) * g.in_c + c];
+  });
+  const Zeros zeros(backend, g.in_c);
+  run_product(k, {x, g.in_h, g.in_w, g.in_c, y, g.out_h, g.out_w, g.out_c, g.batch, g.out_h, g.out_w, 0, 0, 1, g.stride,
+                  taps.data(), tap_count, packed.data(), zeros.data()});
+}
+
+void product_grad_input(Backend& backend, const Kernels& k, const ConvGeometry& g, const float* dy, const float* w,
+                        float* dx) {
+  const Zeros zeros(backend, g.out_c);
+  const Scratch packed(backend, ceil_div(g.in_c, k.panel) * k.panel * g.kernel_h * g.kernel_w * g.out_c);
   // Input pixels fall into stride x stride classes; those of a class see the same taps, one output pixel per tap.
   for (int64_t class_h = 0; class_h < std::min(g.stride, g.in_h); ++class_h) {
     for (int64_t class_w = 0; class_w < std::min(g.stride, g.in_w); ++class_w) {
@@ -140,61 +125,75 @@ void CpuBackend::conv2d_grad_input(const ConvGeometry& geometry, const float* dy
         }
       }
       const int64_t tap_count = static_cast<int64_t>(taps.size());
-      pack(g.in_c, tap_count, g.out_c, k_.panel, packed.data(),
+      pack(g.in_c, tap_count, g.out_c, k.panel, packed.data(),
            [&](int64_t t, int64_t c, int64_t o, int64_t n, float* to) {
              const int64_t filter = c * g.kernel_h * g.kernel_w + filter_taps[static_cast<size_t>(t)];
              std::memcpy(to, w + filter * g.in_c + o, static_cast<size_t>(n) * sizeof(float));
            });
-      run_product(k_, {dy, g.out_h, g.out_w, g.out_c, dx, g.in_h, g.in_w, g.in_c, g.batch,
-                       ceil_div(g.in_h - class_h, g.stride), ceil_div(g.in_w - class_w, g.stride), class_h, class_w,
-                       g.stride, 1, taps.data(), tap_count, packed.data(), zeros.data()});
+      run_product(k, {dy, g.out_h, g.out_w, g.out_c, dx, g.in_h, g.in_w, g.in_c, g.batch,
+                      ceil_div(g.in_h - class_h, g.stride), ceil_div(g.in_w - class_w, g.stride), class_h, class_w,
+                      g.stride, 1, taps.data(), tap_count, packed.data(), zeros.data()});
     }
   }
 }
 
-void CpuBackend::conv2d_grad_weight(const ConvGeometry& geometry, const float* dy, const float* x, float* dw) {
-  if (wants_winograd(k_, geometry)) return winograd_grad_weight(*this, k_, geometry, dy, x, dw);
-  if (wants_unfolding(geometry)) {
-    const ConvGeometry flat = unfolded_geometry(geometry);
-    Scratch patches(*this, flat.in_w * flat.in_c);
-    unfold(geometry, x, patches.data());
-    conv2d_grad_weight(flat, dy, patches.data(), dw);
-    return;
-  }
-  const ConvGeometry g = flattened(geometry);
+void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, const float* dy, const float* x,
+                         float* dw) {
+  const ConvGeometry& g = plan.g;
   const std::vector<Tap> taps = forward_taps(g);
   const int64_t tap_count = static_cast<int64_t>(taps.size());
-  const int64_t rows = g.batch * g.out_h * g.out_w, padded_c = ceil_div(g.in_c, k_.panel) * k_.panel;
+  const int64_t rows = g.batch * g.out_h * g.out_w, padded_c = ceil_div(g.in_c, k.panel) * k.panel;
   const int64_t filter = tap_count * padded_c, size = g.out_c * filter;
-  Scratch zeros(*this, g.in_c);
-  std::fill(zeros.data(), zeros.data() + g.in_c, 0.0f);
+  const Zeros zeros(backend, g.in_c);
   const GatherOuter p{x,       g.in_h,  g.in_w,   g.in_c,      dy,        g.out_c,
                       g.out_h, g.out_w, g.stride, taps.data(), tap_count, zeros.data()};
 
-  // Pixels are split into parts with sums of their own, by the sizes alone, so the result is the same for any number
-  // of threads; where the filters are large, output channels are shared out instead.
-  const int64_t parts =
-      std::clamp<int64_t>((int64_t{4} << 20) / std::max<int64_t>(size, 1), 1, std::clamp<int64_t>(rows / 512, 1, 32));
-  const int64_t groups = std::clamp<int64_t>(32 / parts, 1, std::max<int64_t>(1, g.out_c / 32));
+  const int64_t parts = plan.parts, groups = plan.channel_groups;
   const int64_t part_rows = ceil_div(ceil_div(rows, parts), 128) * 128;
-  Scratch sums(*this, parts * size);
+  const Scratch sums(backend, parts * size);
   parallel_for(parts * groups, std::min(part_rows, rows) * size / groups / kProducts, [&](int64_t i) {
     const int64_t part = i / groups, group = i % groups;
     const int64_t co = g.out_c * group / groups, co_end = g.out_c * (group + 1) / groups;
     float* acc = sums.data() + part * size;
     std::fill(acc + co * filter, acc + co_end * filter, 0.0f);
-    Scratch scratch(*this, k_.outer_scratch(p));
+    const Scratch scratch(backend, k.outer_scratch(p));
     const int64_t begin = std::min(rows, part * part_rows);
-    k_.gather_outer(p, begin, std::min(rows, begin + part_rows), co, co_end, acc, scratch.data());
+    k.gather_outer(p, begin, std::min(rows, begin + part_rows), co, co_end, acc, scratch.data());
   });
   parallel_for(g.out_c, parts * filter, [&](int64_t co) {
     float* total = sums.data() + co * filter;
-    for (int64_t part = 1; part < parts; ++part) k_.axpy(1.0f, total + part * size, total, filter);
+    for (int64_t part = 1; part < parts; ++part) k.axpy(1.0f, total + part * size, total, filter);
     for (int64_t t = 0; t < tap_count; ++t) {
       std::memcpy(dw + (co * tap_count + t) * g.in_c, total + t * padded_c,
                   static_cast<size_t>(g.in_c) * sizeof(float));
     }
   });
+}
+
+}  // namespace
+
+void CpuBackend::conv2d(const ConvGeometry& g, ConstView input, ConstView filters, View output) {
+  const float *const x = values(input, input_size(g)), *const w = values(filters, filter_size(g));
+  float* const y = values(output, output_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::forward, {input.type, filters.type}, k_.width);
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::as_they_are, x, w, y);
+  with_rows(*this, plan, g, x, [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
+}
+
+void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, ConstView filters, View d_input) {
+  const float *const dy = values(d_output, output_size(g)), *const w = values(filters, filter_size(g));
+  float* const dx = values(d_input, input_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {d_output.type, filters.type}, k_.width);
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::turned, dy, w, dx);
+  product_grad_input(*this, k_, plan.g, dy, w, dx);
+}
+
+void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, ConstView input, View d_filters) {
+  const float *const dy = values(d_output, output_size(g)), *const x = values(input, input_size(g));
+  float* const dw = values(d_filters, filter_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::grad_weight, {input.type, d_filters.type}, k_.width);
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_grad_weight(*this, k_, plan, dy, x, dw);
+  with_rows(*this, plan, g, x, [&](const float* rows) { product_grad_weight(*this, k_, plan, dy, rows, dw); });
 }
 
 }  // namespace ntq::cpu

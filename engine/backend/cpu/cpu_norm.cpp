@@ -1,9 +1,12 @@
 // Batch norm on the CPU. Rows are cut into chunks by the sizes alone; partial results are joined in their order.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
 namespace {
@@ -11,15 +14,35 @@ namespace {
 /// Rows of a chunk: about 64 KB of float32.
 int64_t chunk_rows(int64_t channels) { return std::max<int64_t>(8, 16384 / std::max<int64_t>(channels, 1)); }
 
+NormInputs inputs_of(const NormArgs& a, int64_t size) {
+  const int64_t channels = a.gamma.size;
+  return {values(a.x, size),
+          values(a.y, size),
+          values(a.dy, size),
+          values(a.mean, channels),
+          values(a.inv_std, channels),
+          values(a.gamma, channels),
+          values(a.beta, channels),
+          values(a.residual, size),
+          a.relu,
+          channels};
+}
+
 }  // namespace
 
-void CpuBackend::batch_norm_stats(const float* x, int64_t rows, int64_t channels, float* mean, float* var) {
+void CpuBackend::batch_norm_stats(ConstView x, const NormStats& stats) {
+  const int64_t channels = stats.mean.size, rows = x.size / channels;
+  const float* const from = values(x, rows * channels);
   const int64_t step = chunk_rows(channels), chunks = (rows + step - 1) / step;
-  Scratch means(*this, chunks * channels), m2s(*this, chunks * channels);
+  Scratch means(*this, chunks * channels), m2s(*this, chunks * channels), var(*this, channels);
   parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
-    k_.norm_chunk(x + i * step * channels, std::min(step, rows - i * step), channels, means.data() + i * channels,
+    k_.norm_chunk(from + i * step * channels, std::min(step, rows - i * step), channels, means.data() + i * channels,
                   m2s.data() + i * channels);
   });
+  float *const mean = values(stats.mean, channels), *const running_mean = values(stats.running_mean, channels);
+  float* const running_var = values(stats.running_var, channels);
+  const float keep = 1 - stats.momentum;
+  const auto unbias = static_cast<float>(static_cast<double>(rows) / static_cast<double>(rows - 1));
   // Joined pairwise in order (Chan, Golub & LeVeque 1979, Eq. 2.1).
   for (int64_t c = 0; c < channels; ++c) {
     double count = 0, average = 0, m2 = 0;
@@ -31,24 +54,37 @@ void CpuBackend::batch_norm_stats(const float* x, int64_t rows, int64_t channels
       count += n;
     }
     mean[c] = static_cast<float>(average);
-    var[c] = static_cast<float>(m2 / count);
+    var.data()[c] = static_cast<float>(m2 / count);
+    running_mean[c] = keep * running_mean[c] + stats.momentum * mean[c];
+    running_var[c] = keep * running_var[c] + stats.momentum * (var.data()[c] * unbias);
   }
+  inverse_std(var.view(), stats.eps, stats.inv_std);
 }
 
-void CpuBackend::batch_norm_apply(const float* x, const float* mean, const float* inv_std, const float* gamma,
-                                  const float* beta, const float* residual, bool relu, int64_t rows, int64_t channels,
-                                  float* y) {
-  const NormArgs a{x, nullptr, nullptr, mean, inv_std, gamma, beta, residual, relu, channels};
-  parallel_ranges(rows, chunk_rows(channels), channels, [&](int64_t b, int64_t e) { k_.norm_apply(a, b, e, y); });
+void CpuBackend::inverse_std(ConstView var, float eps, View y) {
+  const float* const from = values(var, y.size);
+  float* const to = values(y, y.size);
+  for (int64_t c = 0; c < y.size; ++c)
+    to[c] = std::isfinite(from[c]) ? 1.0f / std::sqrt(from[c] + eps) : std::numeric_limits<float>::quiet_NaN();
 }
 
-void CpuBackend::norm_grad(const NormArgs& args, bool frozen, int64_t rows, float* dx, float* dgamma, float* dbeta,
-                           float* d_residual) {
-  const int64_t channels = args.channels, step = chunk_rows(channels), chunks = (rows + step - 1) / step;
+void CpuBackend::batch_norm_apply(const NormArgs& args, View y) {
+  const NormInputs a = inputs_of(args, y.size);
+  float* const to = values(y, y.size);
+  parallel_ranges(y.size / a.channels, chunk_rows(a.channels), a.channels,
+                  [&](int64_t b, int64_t e) { k_.norm_apply(a, b, e, to); });
+}
+
+void CpuBackend::batch_norm_grad(const NormArgs& args, const NormGrads& grads) {
+  const NormInputs a = inputs_of(args, grads.dx.size);
+  const int64_t channels = a.channels, rows = grads.dx.size / channels;
+  const int64_t step = chunk_rows(channels), chunks = (rows + step - 1) / step;
+  float *const dx = values(grads.dx, rows * channels), *const residual = values(grads.d_residual, rows * channels);
+  float *const dgamma = values(grads.dgamma, channels), *const dbeta = values(grads.dbeta, channels);
   Scratch sums(*this, chunks * channels), sums_x(*this, chunks * channels);
   parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
-    k_.norm_grad_sums(args, i * step, std::min(rows, (i + 1) * step), sums.data() + i * channels,
-                      sums_x.data() + i * channels, d_residual);
+    k_.norm_grad_sums(a, i * step, std::min(rows, (i + 1) * step), sums.data() + i * channels,
+                      sums_x.data() + i * channels, residual);
   });
   std::vector<float> mean_dy(static_cast<size_t>(channels)), mean_dy_x(static_cast<size_t>(channels));
   for (int64_t c = 0; c < channels; ++c) {
@@ -59,26 +95,12 @@ void CpuBackend::norm_grad(const NormArgs& args, bool frozen, int64_t rows, floa
     }
     dbeta[c] = static_cast<float>(s);
     dgamma[c] = static_cast<float>(q);
-    if (frozen) continue;  // constant statistics: the means drop out
+    if (args.frozen) continue;  // constant statistics: the means drop out
     mean_dy[static_cast<size_t>(c)] = static_cast<float>(s / static_cast<double>(rows));
     mean_dy_x[static_cast<size_t>(c)] = static_cast<float>(q / static_cast<double>(rows));
   }
   parallel_ranges(rows, step, 2 * channels,
-                  [&](int64_t b, int64_t e) { k_.norm_grad_apply(args, b, e, mean_dy.data(), mean_dy_x.data(), dx); });
-}
-
-void CpuBackend::batch_norm_grad(const float* x, const float* y, const float* dy, const float* mean,
-                                 const float* inv_std, const float* gamma, int64_t rows, int64_t channels, float* dx,
-                                 float* dgamma, float* dbeta, float* d_residual) {
-  norm_grad({x, y, dy, mean, inv_std, gamma, nullptr, nullptr, false, channels}, false, rows, dx, dgamma, dbeta,
-            d_residual);
-}
-
-void CpuBackend::batch_norm_grad_frozen(const float* x, const float* y, const float* dy, const float* mean,
-                                        const float* inv_std, const float* gamma, int64_t rows, int64_t channels,
-                                        float* dx, float* dgamma, float* dbeta, float* d_residual) {
-  norm_grad({x, y, dy, mean, inv_std, gamma, nullptr, nullptr, false, channels}, true, rows, dx, dgamma, dbeta,
-            d_residual);
+                  [&](int64_t b, int64_t e) { k_.norm_grad_apply(a, b, e, mean_dy.data(), mean_dy_x.data(), dx); });
 }
 
 }  // namespace ntq::cpu

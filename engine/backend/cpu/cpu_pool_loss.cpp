@@ -5,9 +5,13 @@
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
 namespace {
+
+int64_t input_size(const PoolGeometry& g) { return g.batch * g.in_h * g.in_w * g.channels; }
+int64_t output_size(const PoolGeometry& g) { return g.batch * g.out_h * g.out_w * g.channels; }
 
 /// The part of a window that lies inside of the image.
 struct Window {
@@ -34,7 +38,10 @@ float inverse_count(const Window& w) { return 1.0f / static_cast<float>((w.h1 - 
 
 }  // namespace
 
-void CpuBackend::max_pool(const PoolGeometry& g, const float* x, float* y, int32_t* index) {
+void CpuBackend::max_pool(const PoolGeometry& g, ConstView input, View output, View indices) {
+  const float* const x = values(input, input_size(g));
+  float* const y = values(output, output_size(g));
+  int32_t* const index = values<int32_t>(indices, output_size(g));
   each_window(g, [&](int64_t n, int64_t out, const Window& w) {
     for (int64_t c = 0; c < g.channels; ++c) {
       int64_t best = (n * g.in_h + w.h0) * g.in_w + w.w0;
@@ -51,8 +58,11 @@ void CpuBackend::max_pool(const PoolGeometry& g, const float* x, float* y, int32
   });
 }
 
-void CpuBackend::max_pool_grad(const PoolGeometry& g, const float* dy, const int32_t* index, float* dx) {
-  fill(dx, 0.0f, g.batch * g.in_h * g.in_w * g.channels);
+void CpuBackend::max_pool_grad(const PoolGeometry& g, ConstView d_output, ConstView indices, View d_input) {
+  const float* const dy = values(d_output, output_size(g));
+  const int32_t* const index = values<int32_t>(indices, output_size(g));
+  float* const dx = values(d_input, input_size(g));
+  fill(0.0f, d_input);
   each_window(g, [&](int64_t, int64_t out, const Window&) {
     for (int64_t c = 0; c < g.channels; ++c) {
       const int64_t at = out * g.channels + c;
@@ -61,7 +71,9 @@ void CpuBackend::max_pool_grad(const PoolGeometry& g, const float* dy, const int
   });
 }
 
-void CpuBackend::avg_pool(const PoolGeometry& g, const float* x, float* y) {
+void CpuBackend::avg_pool(const PoolGeometry& g, ConstView input, View output) {
+  const float* const x = values(input, input_size(g));
+  float* const y = values(output, output_size(g));
   each_window(g, [&](int64_t n, int64_t out, const Window& w) {
     float* to = y + out * g.channels;
     std::fill(to, to + g.channels, 0.0f);
@@ -73,8 +85,10 @@ void CpuBackend::avg_pool(const PoolGeometry& g, const float* x, float* y) {
   });
 }
 
-void CpuBackend::avg_pool_grad(const PoolGeometry& g, const float* dy, float* dx) {
-  fill(dx, 0.0f, g.batch * g.in_h * g.in_w * g.channels);
+void CpuBackend::avg_pool_grad(const PoolGeometry& g, ConstView d_output, View d_input) {
+  const float* const dy = values(d_output, output_size(g));
+  float* const dx = values(d_input, input_size(g));
+  fill(0.0f, d_input);
   each_window(g, [&](int64_t n, int64_t out, const Window& w) {
     for (int64_t h = w.h0; h < w.h1; ++h) {
       for (int64_t v = w.w0; v < w.w1; ++v)
@@ -83,8 +97,11 @@ void CpuBackend::avg_pool_grad(const PoolGeometry& g, const float* dy, float* dx
   });
 }
 
-double CpuBackend::softmax_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
-                                         float smoothing, float* dlogits) {
+void CpuBackend::softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View d_logits) {
+  const int64_t rows = args.labels.size, classes = args.logits.size / rows;
+  const float* const logits = values(args.logits, rows * classes);
+  const int32_t* const labels = values<int32_t>(args.labels, rows);
+  float* const dlogits = values(d_logits, rows * classes);
   std::vector<double> losses(static_cast<size_t>(rows));
   // Two exponentials in float64 for each class.
   parallel_ranges(rows, 64, 64 * classes, [&](int64_t begin, int64_t end) {
@@ -96,7 +113,7 @@ double CpuBackend::softmax_cross_entropy(const float* logits, const int32_t* lab
         mean += static_cast<double>(z[c]) / static_cast<double>(classes);
       }
       for (int64_t c = 0; c < classes; ++c) total += std::exp(static_cast<double>(z[c]) - top);
-      const double log_total = std::log(total) + top, s = static_cast<double>(smoothing);
+      const double log_total = std::log(total) + top, s = static_cast<double>(args.smoothing);
       losses[static_cast<size_t>(r)] = log_total - (1 - s) * static_cast<double>(z[labels[r]]) - s * mean;
       for (int64_t c = 0; c < classes; ++c) {
         const double target = (c == labels[r] ? 1 - s : 0.0) + s / static_cast<double>(classes);
@@ -105,9 +122,27 @@ double CpuBackend::softmax_cross_entropy(const float* logits, const int32_t* lab
       }
     }
   });
-  double loss = 0;
-  for (const double one : losses) loss += one;
-  return loss / static_cast<double>(rows);
+  double total = 0;
+  for (const double one : losses) total += one;
+  put_number(total / static_cast<double>(rows), loss);
+}
+
+void CpuBackend::count_correct(const CrossEntropyArgs& args, int64_t top, View hits) {
+  const int64_t rows = args.labels.size, classes = args.logits.size / rows;
+  const float* row = values(args.logits, rows * classes);
+  const int32_t* label = values<int32_t>(args.labels, rows);
+  int64_t count = 0;
+  for (int64_t i = 0; i < rows; ++i, row += classes, ++label) {
+    const float own = row[*label];
+    int64_t above = 0;
+    for (int64_t j = 0; j < classes; ++j) {
+      // Written so that a NaN on either side counts against the label.
+      const bool below = row[j] < own || (row[j] == own && j >= *label);
+      above += below ? 0 : 1;
+    }
+    count += above < std::min(top, classes) ? 1 : 0;
+  }
+  *values<int64_t>(hits, 1) = count;
 }
 
 }  // namespace ntq::cpu

@@ -3,7 +3,7 @@
 // ranges and calls them from its threads; whatever a kernel computes for an element never depends on the range.
 #include <string>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/args.h"
 
 namespace ntq::cpu {
 
@@ -49,7 +49,7 @@ struct WinogradImages {
 };
 
 /// Batch norm inputs shared by its kernels; see Backend::batch_norm_*.
-struct NormArgs {
+struct NormInputs {
   const float *x, *y, *dy, *mean, *inv_std, *gamma, *beta, *residual;
   bool relu;
   int64_t channels;
@@ -96,21 +96,19 @@ struct Kernels {
                           float* y);
   void (*winograd_filter)(const float* w, int64_t in, int64_t out, bool turned, int64_t panel, float* u);
   void (*winograd_filter_grad)(const float* sums, int64_t in, int64_t out, int64_t o, float* dw);
-  void (*winograd_product)(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, int64_t panel_begin,
-                           int64_t panel_end, float* m);
-  void (*winograd_outer)(const float* d, const float* v, int64_t rows, int64_t in, int64_t out, int64_t o_begin,
-                         int64_t o_end, float* acc);
+  void (*winograd_product)(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, float* m);
+  void (*winograd_outer)(const float* d, const float* v, int64_t rows, int64_t in, int64_t out, float* acc);
 
   // Batch norm over rows [begin, end).
   /// Mean and sum of squared deviations of a chunk of rows.
   void (*norm_chunk)(const float* x, int64_t rows, int64_t channels, float* mean, float* m2);
-  void (*norm_apply)(const NormArgs& a, int64_t begin, int64_t end, float* y);
+  void (*norm_apply)(const NormInputs& a, int64_t begin, int64_t end, float* y);
   /// Sums over the rows of dy and of dy * normalised x, dy masked where y is given; d_residual (or null) gets the
   /// masked dy.
-  void (*norm_grad_sums)(const NormArgs& a, int64_t begin, int64_t end, float* sum_dy, float* sum_dy_x,
+  void (*norm_grad_sums)(const NormInputs& a, int64_t begin, int64_t end, float* sum_dy, float* sum_dy_x,
                          float* d_residual);
   /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x)
-  void (*norm_grad_apply)(const NormArgs& a, int64_t begin, int64_t end, const float* mean_dy, const float* mean_dy_x,
+  void (*norm_grad_apply)(const NormInputs& a, int64_t begin, int64_t end, const float* mean_dy, const float* mean_dy_x,
                           float* dx);
 
   // Quantization over elements [begin, end) of a tensor: absolute positions, for the noise.

@@ -37,7 +37,7 @@ void norm_chunk(const float* x, int64_t rows, int64_t channels, float* mean, flo
   });
 }
 
-void norm_apply(const NormArgs& a, int64_t begin, int64_t end, float* y) {
+void norm_apply(const NormInputs& a, int64_t begin, int64_t end, float* y) {
   for (int64_t r = begin; r < end; ++r) {
     const int64_t row = r * a.channels;
     each_channel_vec(a.channels, [&](int64_t c, int64_t l) {
@@ -50,12 +50,13 @@ void norm_apply(const NormArgs& a, int64_t begin, int64_t end, float* y) {
   }
 }
 
-inline Vec masked(const NormArgs& a, int64_t at, int64_t l) {
+inline Vec masked(const NormInputs& a, int64_t at, int64_t l) {
   const Vec dy = get(a.dy + at, l);
   return a.y ? select(get(a.y + at, l) > Vec{}, dy, Vec{}) : dy;
 }
 
-void norm_grad_sums(const NormArgs& a, int64_t begin, int64_t end, float* sum_dy, float* sum_dy_x, float* d_residual) {
+void norm_grad_sums(const NormInputs& a, int64_t begin, int64_t end, float* sum_dy, float* sum_dy_x,
+                    float* d_residual) {
   each_channel_vec(a.channels, [&](int64_t c, int64_t l) {
     const Vec mean = get(a.mean + c, l);
     Vec s[2] = {}, q[2] = {};
@@ -77,7 +78,7 @@ void norm_grad_sums(const NormArgs& a, int64_t begin, int64_t end, float* sum_dy
   });
 }
 
-void norm_grad_apply(const NormArgs& a, int64_t begin, int64_t end, const float* mean_dy, const float* mean_dy_x,
+void norm_grad_apply(const NormInputs& a, int64_t begin, int64_t end, const float* mean_dy, const float* mean_dy_x,
                      float* dx) {
   for (int64_t r = begin; r < end; ++r) {
     each_channel_vec(a.channels, [&](int64_t c, int64_t l) {

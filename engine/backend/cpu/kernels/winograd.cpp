@@ -131,26 +131,6 @@ inline void input_tile(const At& at, const Put& put) {
   input_half<false>(at, put);
 }
 
-/// v {36, stride tiles, channels} = B^T d B of tiles [begin, end).
-void winograd_input(const WinogradImages& g, const float* x, int64_t begin, int64_t end, float* v, int64_t stride) {
-  for (int64_t t = begin; t < end; ++t) {
-    const Place p = place(g, x, t);
-    float* to = v + (t - begin) * g.channels;
-    const auto put_from = [&](int64_t c) {
-      return [=, &g](int k, Vec value) { store(to + k * stride * g.channels + c, value); };
-    };
-    if (inside<6>(g, p.h - 1, p.w - 1)) {
-      const float* from = p.image + ((p.h - 1) * g.w + p.w - 1) * g.channels;
-      for (int64_t c = 0; c < g.channels; c += kWidth)
-        input_tile([&](int i, int j) { return load(from + (i * g.w + j) * g.channels + c); }, put_from(c));
-    } else {
-      const BorderPatch<6> patch(g, p.image, p.h - 1, p.w - 1);
-      for (int64_t c = 0; c < g.channels; c += kWidth)
-        input_tile([&](int i, int j) { return patch.at(i, j, c); }, put_from(c));
-    }
-  }
-}
-
 /// Results 6 * i + j of A y A^T; `at(i, j)` gives y.
 template <class At, class Put>
 inline void grad_tile(const At& at, const Put& put) {
@@ -160,24 +140,37 @@ inline void grad_tile(const At& at, const Put& put) {
     grad_line([&](int j) { return half[4 * i + j]; }, [&](int j, Vec v) { put(6 * i + j, v); });
 }
 
-/// d {36, stride tiles, channels} = A dY A^T.
-void winograd_grad(const WinogradImages& g, const float* dy, int64_t begin, int64_t end, float* d, int64_t stride) {
-  for (int64_t t = begin; t < end; ++t) {
-    const Place p = place(g, dy, t);
-    float* to = d + (t - begin) * g.channels;
-    const auto put_from = [&](int64_t c) {
+/// to {36, stride tiles, channels} = transform(patch) of tiles [begin, end): the kSize x kSize pixels that begin
+/// kMargin before a tile.
+template <int kSize, int kMargin, class Transform>
+inline void transform_tiles(const WinogradImages& g, const float* images, int64_t begin, int64_t end, float* to,
+                            int64_t stride, const Transform& transform) {
+  for (int64_t t = begin; t < end; ++t, to += g.channels) {
+    const Place p = place(g, images, t);
+    const int64_t h = p.h - kMargin, w = p.w - kMargin;
+    const auto put_from = [=, &g](int64_t c) {
       return [=, &g](int k, Vec value) { store(to + k * stride * g.channels + c, value); };
     };
-    if (inside<4>(g, p.h, p.w)) {
-      const float* from = p.image + (p.h * g.w + p.w) * g.channels;
+    if (inside<kSize>(g, h, w)) {
+      const float* from = p.image + (h * g.w + w) * g.channels;
       for (int64_t c = 0; c < g.channels; c += kWidth)
-        grad_tile([&](int i, int j) { return load(from + (i * g.w + j) * g.channels + c); }, put_from(c));
+        transform([&](int i, int j) { return load(from + (i * g.w + j) * g.channels + c); }, put_from(c));
     } else {
-      const BorderPatch<4> patch(g, p.image, p.h, p.w);
+      const BorderPatch<kSize> patch(g, p.image, h, w);
       for (int64_t c = 0; c < g.channels; c += kWidth)
-        grad_tile([&](int i, int j) { return patch.at(i, j, c); }, put_from(c));
+        transform([&](int i, int j) { return patch.at(i, j, c); }, put_from(c));
     }
   }
+}
+
+/// v = B^T d B
+void winograd_input(const WinogradImages& g, const float* x, int64_t begin, int64_t end, float* v, int64_t stride) {
+  transform_tiles<6, 1>(g, x, begin, end, v, stride, [](const auto& at, const auto& put) { input_tile(at, put); });
+}
+
+/// d = A dY A^T
+void winograd_grad(const WinogradImages& g, const float* dy, int64_t begin, int64_t end, float* d, int64_t stride) {
+  transform_tiles<4, 0>(g, dy, begin, end, d, stride, [](const auto& at, const auto& put) { grad_tile(at, put); });
 }
 
 /// y = A^T m A for tiles [begin, end) of m {36, stride tiles, channels}.
@@ -236,29 +229,26 @@ void winograd_filter_grad(const float* sums, int64_t in, int64_t out, int64_t o,
   }
 }
 
-/// m {rows, out} = v {rows, in} * one of the 36 matrices u {panels, in, panel}, panels [panel_begin, panel_end).
-void winograd_product(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, int64_t panel_begin,
-                      int64_t panel_end, float* m) {
-  for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
-    const int64_t left = out - panel * kPanel, channels = left < kPanel ? left : kPanel;
+/// m {rows, out} = v {rows, in} * one of the 36 matrices u {panels, in, panel}.
+void winograd_product(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, float* m) {
+  for (int64_t o = 0; o < out; o += kPanel, u += in * kPanel) {
+    const int64_t channels = out - o < kPanel ? out - o : kPanel;
     for (int64_t r = 0; r < rows; r += kTile) {
       const int64_t count = rows - r < kTile ? rows - r : kTile;
       with_tile(count, channels, [&](auto tile_rows, auto vecs) {
-        product_tile<tile_rows.value, vecs.value>(v + r * in, in, in, u + panel * in * kPanel,
-                                                  m + r * out + panel * kPanel, out, channels);
+        product_tile<tile_rows.value, vecs.value>(v + r * in, in, in, u, m + r * out + o, out, channels);
       });
     }
   }
 }
 
-/// acc {out, in} += sum over rows of d {rows, out} x v {rows, in}, output channels [o_begin, o_end).
-void winograd_outer(const float* d, const float* v, int64_t rows, int64_t in, int64_t out, int64_t o_begin,
-                    int64_t o_end, float* acc) {
-  const int64_t count = o_end - o_begin, tiles = (count + kTile - 1) / kTile;
+/// acc {out, in} += sum over rows of d {rows, out} x v {rows, in}.
+void winograd_outer(const float* d, const float* v, int64_t rows, int64_t in, int64_t out, float* acc) {
+  const int64_t tiles = (out + kTile - 1) / kTile;
   for (int64_t c = 0; c < in; c += kPanel) {
     const int64_t channels = in - c < kPanel ? in - c : kPanel;
     for (int64_t k = 0; k < tiles; ++k) {
-      const int64_t o = o_begin + count * k / tiles, next = o_begin + count * (k + 1) / tiles;
+      const int64_t o = out * k / tiles, next = out * (k + 1) / tiles;
       with_tile(next - o, channels, [&](auto tile_rows, auto vecs) {
         outer_tile<tile_rows.value, vecs.value>(d + o, out, v + c, in, rows, acc + o * in + c, in, channels);
       });

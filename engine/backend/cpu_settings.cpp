@@ -1,15 +1,10 @@
-#include "engine/backend/backend.h"
+#include "engine/backend/cpu_settings.h"
 
 #include "base/check.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
 
 namespace ntq {
-
-Backend& backend_for(Device device) {
-  if (device.type == DeviceType::cpu) return cpu::cpu_backend();
-  throw DeviceError(concat("device ", device.str(), " is not available in this build; use cpu"));
-}
 
 void set_cpu_threads(int threads) {
   check(threads >= 1, "threads: at least 1, found ", threads);

@@ -1,0 +1,102 @@
+#pragma once
+// What the primitives of a backend are told: sizes, choices and groups of views with names. Plain structs, as in
+// view.h.
+#include <cstdint>
+#include <limits>
+
+#include "engine/backend/view.h"
+#include "engine/random.h"
+
+namespace ntq {
+
+/// Sizes of one 2-d convolution over NHWC images and {Cout,Kh,Kw,Cin/groups} filters. Padding is zeros, equal on both
+/// sides. Group i of the output channels sees group i of the input channels.
+struct ConvGeometry {
+  int64_t batch = 1, in_h = 1, in_w = 1, in_c = 1;
+  int64_t out_h = 1, out_w = 1, out_c = 1;
+  int64_t kernel_h = 1, kernel_w = 1, stride = 1, pad = 0, groups = 1;
+  int64_t macs() const { return batch * out_h * out_w * out_c * kernel_h * kernel_w * (in_c / groups); }
+};
+
+/// Sizes of one pooling over NHWC images; padding never wins a maximum and never counts in an average.
+struct PoolGeometry {
+  int64_t batch = 1, in_h = 1, in_w = 1, channels = 1, out_h = 1, out_w = 1;
+  int64_t kernel = 1, stride = 1, pad = 0;
+};
+
+/// y = op(x). sign: -1, 0 or 1; round: to the nearest, ties to even.
+enum class Unary { neg, abs, square, sqrt, exp, log, tanh, sigmoid, sign, floor, round };
+/// y = a op b. Comparisons give 1 or 0; min and max are not a number where one side is not.
+enum class Binary { add, sub, mul, div, min, max, less, less_equal, equal };
+/// Over one axis; sums in float64, max and min not a number where one value is not.
+enum class Fold { sum, max, min };
+
+/// A tensor as {outer, axis, inner}, of which some other tensor has the axis alone, or all but the axis.
+struct AxisSplit {
+  int64_t outer = 1, axis = 1, inner = 1;
+  int64_t numel() const { return outer * axis * inner; }
+};
+/// a {outer,axis,inner} op b {axis}, or b op a.
+struct AlongArgs {
+  Binary op = Binary::add;
+  AxisSplit split;
+  bool b_first = false;
+};
+
+/// Batch statistics over rows of x {rows,channels}: mean and 1 / sqrt(biased variance + eps) are written, and running =
+/// (1 - momentum) * running + momentum * batch, of the variance the unbiased one.
+struct NormStats {
+  View mean, inv_std, running_mean, running_var;
+  float momentum = 0.1f, eps = 1e-5f;
+};
+/// y = (x - mean) * inv_std * gamma + beta [+ residual], then max(y, 0) if relu. The gradient reads x, dy, mean,
+/// inv_std and gamma, and y, without which there was no ReLU.
+struct NormArgs {
+  ConstView x, mean, inv_std, gamma, beta = {}, residual = {};
+  bool relu = false;
+  ConstView y = {}, dy = {};
+  bool frozen = false;  ///< mean and inv_std are constants (evaluation, frozen statistics), not functions of x
+};
+/// d_residual (or none) gets dy where the ReLU passed it.
+struct NormGrads {
+  View dx, dgamma, dbeta, d_residual = {};
+};
+
+/// softmax(logits {rows,classes}) against labels {rows} int32 in [0, classes).
+struct CrossEntropyArgs {
+  ConstView logits, labels;
+  float smoothing = 0;  ///< targets are (1 - smoothing) on the label plus smoothing / classes everywhere
+};
+
+/// Integers [low, high] that a uniform quantizer may take: -Q_N and Q_P of the LSQ paper.
+struct QuantRange {
+  float low = 0, high = 0;
+};
+/// NTQ's noise, Eq. 7 of arXiv 2212.05603: c * exp(-k e) * sqrt(e) * eps. c == 0: none.
+struct QuantNoise {
+  float c = 0, k = 0;
+  RandomKey key;
+};
+struct QuantizeArgs {
+  QuantRange range;
+  float grad_scale = 1.0f;  ///< g of the step's gradient, 1 / sqrt(N Q_P)
+  QuantNoise noise = {};    ///< c = 0: none
+};
+
+/// One update of one tensor: g += weight_decay * w; m = momentum * m + g; w -= lr * (nesterov ? g + momentum * m : m).
+/// Afterwards w = max(w, floor), except where w is not finite: a divergence stays visible where it begins.
+struct SgdUpdate {
+  float lr = 0, momentum = 0, weight_decay = 0;
+  bool nesterov = false;
+  float floor = -std::numeric_limits<float>::infinity();
+};
+/// One update of one tensor by Adam (optim/adam.h), bias corrections taken in: g' = g + (decoupled ? 0 : weight_decay)
+/// * w; m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2; w -= lr * m / (sqrt(v * square_scale) + epsilon)
+/// + (decoupled ? decay_lr * weight_decay * w : 0). Floor as SgdUpdate's.
+struct AdamUpdate {
+  float lr = 0, decay_lr = 0, beta1 = 0, beta2 = 0, epsilon = 0, square_scale = 1, weight_decay = 0;
+  bool decoupled = false;
+  float floor = -std::numeric_limits<float>::infinity();
+};
+
+}  // namespace ntq

@@ -1,0 +1,37 @@
+#pragma once
+// How a convolution is computed on the CPU: a pure function of sizes, types and the width of vectors, so that it can be
+// read and tested as a table. Threads never come into it, and instruction sets of up to 16 floats get the same plan.
+#include "engine/backend/args.h"
+
+namespace ntq::cpu {
+
+enum class ConvPass { forward, grad_input, grad_weight };
+enum class ConvAlgorithm {
+  product,   ///< a matrix product that reads its rows in place
+  unfolded,  ///< the same on patches that are copied together first: few input channels, as of an image
+  winograd,  ///< F(4x4,3x3), winograd.h: a quarter of the multiplications
+};
+
+/// Winograd's 4x4 tiles: `parts` of them, each of which one thread takes through all phases, `pass` tiles at a time,
+/// while they stay in its cache; or one part, whose phases all threads share: few tiles, many channels.
+struct TileSchedule {
+  int64_t parts = 1, pass = 1;
+};
+
+struct ConvPlan {
+  ConvAlgorithm algorithm = ConvAlgorithm::product;
+  ConvGeometry g;  ///< of the product: that of the patches when unfolded, one line of pixels for a 1x1 convolution
+  /// Of a filter gradient by product: so many parts of the pixels get sums of their own, joined in their order, and so
+  /// many groups of output channels are tasks of their own.
+  int64_t parts = 1, channel_groups = 1;
+  TileSchedule tiles;  ///< of Winograd; parts of a filter gradient have sums of their own, joined in their order
+};
+
+struct ConvTypes {
+  DType x = DType::f32, w = DType::f32;
+};
+
+/// `width`: floats of a vector. Throws std::invalid_argument for types and groups that no kernel has.
+ConvPlan plan_conv(const ConvGeometry& g, ConvPass pass, ConvTypes types, int width);
+
+}  // namespace ntq::cpu

@@ -1,0 +1,30 @@
+#pragma once
+// Views as pointers of the CPU, their types and sizes asserted.
+#include "base/check.h"
+#include "engine/backend/view.h"
+
+namespace ntq::cpu {
+
+/// The values of a view of `size` elements; null: there is none. Throws std::invalid_argument for another type or size.
+template <class T = float>
+const T* values(ConstView view, int64_t size) {
+  if (!view) return nullptr;
+  check(view.type == DTypeOf<T>::value && view.size == size, "cpu: a primitive expected ", size, " ",
+        dtype_name(DTypeOf<T>::value), ", found ", view.size, " ", dtype_name(view.type));
+  return static_cast<const T*>(view.data);
+}
+template <class T = float>
+T* values(View view, int64_t size) {
+  return const_cast<T*>(values<T>(ConstView(view), size));
+}
+
+/// Puts a result into a view of one element, float32 or float64.
+inline void put_number(double number, View view) {
+  if (view.type == DType::f64) {
+    *values<double>(view, 1) = number;
+  } else {
+    *values<float>(view, 1) = static_cast<float>(number);
+  }
+}
+
+}  // namespace ntq::cpu

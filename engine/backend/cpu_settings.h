@@ -1,0 +1,21 @@
+#pragma once
+// Settings and figures of the CPU backend.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace ntq {
+
+/// Threads that the CPU backend uses from now on (>= 1). Results do not depend on it.
+void set_cpu_threads(int threads);
+int cpu_threads();
+/// The instruction set of the chosen kernels: "portable", "avx2" or "avx512".
+std::string cpu_isa();
+/// Bytes that the CPU allocator has taken from the system, and the largest amount ever in use by tensors.
+struct MemoryUse {
+  size_t reserved = 0, in_use = 0, peak = 0;
+  uint64_t system_allocations = 0;
+};
+MemoryUse cpu_memory();
+
+}  // namespace ntq

@@ -1,0 +1,133 @@
+#pragma once
+// What every device implements: memory, and the primitives that cannot be written in terms of others. Views are memory
+// of the device; ops (engine/ops) check shapes before they call, a backend asserts types and sizes. Forward, data
+// gradient and filter gradient are separate entry points. Results stay on the device, those of reductions too.
+#include <string>
+
+#include "engine/backend/args.h"
+#include "engine/device.h"
+
+namespace ntq {
+
+/// Names of the primitives, those of backend.h too, for supports().
+enum class Primitive {
+  fill,
+  unary,
+  binary,
+  binary_along,
+  where,
+  fold,
+  sum,
+  scale,
+  axpy,
+  relu,
+  relu_grad,
+  sum_rows,
+  spread,
+  sum_abs,
+  all_finite,
+  conv2d,
+  conv2d_grad_input,
+  conv2d_grad_weight,
+  batch_norm_stats,
+  inverse_std,
+  batch_norm_apply,
+  batch_norm_grad,
+  max_pool,
+  max_pool_grad,
+  avg_pool,
+  avg_pool_grad,
+  softmax_cross_entropy,
+  count_correct,
+  quantize,
+  quantize_grad,
+  quantize_codes,
+  quantize_error,
+  sgd_step,
+  adam_step,
+};
+
+class Primitives {
+ public:
+  virtual ~Primitives() = default;
+  virtual Device device() const = 0;
+  /// "cpu, AVX2+FMA, 2 threads".
+  virtual std::string describe() const = 0;
+  /// True when the primitive is there for values of `type`. One that is not is never called, and may do anything.
+  virtual bool supports(Primitive primitive, DType type) const = 0;
+
+  // Memory. allocate() throws DeviceError when there is none; contents are undefined, alignment >= 64 bytes.
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void release(void* memory, size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+
+  // Elementwise; all views are of one size unless said otherwise, and y may be one of the inputs.
+  virtual void fill(float value, View y) = 0;
+  virtual void unary(Unary op, ConstView x, View y) = 0;
+  virtual void binary(Binary op, ConstView a, ConstView b, View y) = 0;
+  virtual void binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) = 0;
+  /// y = condition != 0 ? a : b
+  virtual void where(ConstView condition, ConstView a, ConstView b, View y) = 0;
+
+  // Reductions.
+  /// y {outer,inner} of x {outer,axis,inner}; axis >= 1.
+  virtual void fold(Fold op, const AxisSplit& split, ConstView x, View y) = 0;
+  /// y {1}, float32 or float64, = factor * the sum of x; both in float64.
+  virtual void sum(ConstView x, double factor, View y) = 0;
+
+  // Convolution. A linear layer is a 1x1 convolution on 1x1 images.
+  virtual void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) = 0;
+  virtual void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) = 0;
+  virtual void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) = 0;
+
+  // Batch norm over rows of {rows,channels}, parameters and statistics {channels}.
+  virtual void batch_norm_stats(ConstView x, const NormStats& stats) = 0;
+  virtual void batch_norm_apply(const NormArgs& args, View y) = 0;
+  virtual void batch_norm_grad(const NormArgs& args, const NormGrads& grads) = 0;
+
+  // Pooling. `index`, int32, holds each maximum's flat input pixel (n*H + h)*W + w.
+  virtual void max_pool(const PoolGeometry& g, ConstView x, View y, View index) = 0;
+  virtual void max_pool_grad(const PoolGeometry& g, ConstView dy, ConstView index, View dx) = 0;
+  virtual void avg_pool(const PoolGeometry& g, ConstView x, View y) = 0;
+  virtual void avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) = 0;
+
+  /// loss {1}: the mean cross entropy; dlogits: its gradient.
+  virtual void softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View dlogits) = 0;
+  /// hits {1}, int64: rows whose label is among the `top` highest logits. Of equal ones the first class wins; one that
+  /// is not a number counts against the label.
+  virtual void count_correct(const CrossEntropyArgs& args, int64_t top, View hits) = 0;
+
+  // Uniform quantization with learned steps > 0 (LSQ Eq. 1-3): one, or as many as x has equal runs, one for each.
+  /// y = step * round_even(clamp(x / step, low, high)) [+ noise of that element's error]; not a number where x is not
+  /// finite.
+  virtual void quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) = 0;
+  /// dx = dy inside the open range, else 0; dstep = grad_scale * sum dy * d (quantizers.md, section 1). One pass.
+  virtual void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
+                             View dstep) = 0;
+  /// Integer codes, int8 or uint8 as the view says.
+  virtual void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) = 0;
+};
+
+/// Memory of a device for the length of a call.
+class Scratch {
+ public:
+  Scratch(Primitives& backend, int64_t size, DType type = DType::f32)
+      : backend_(backend), bytes_(bytes_of(size, type)), view_{backend.allocate(bytes_), type, size} {}
+  ~Scratch() { backend_.release(view_.data, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  View view() const { return view_; }
+  /// Of float32, on a device whose memory the host can reach.
+  float* data() const { return static_cast<float*>(view_.data); }
+
+ private:
+  /// More bytes than any machine has where they cannot be counted, so that allocate() refuses them.
+  static size_t bytes_of(int64_t size, DType type) {
+    return size < 0 || size > int64_t{1} << 60 ? ~size_t{0} : static_cast<size_t>(size) * dtype_size(type);
+  }
+  Primitives& backend_;
+  size_t bytes_;
+  View view_;
+};
+
+}  // namespace ntq

@@ -1,0 +1,30 @@
+#include "engine/ops/on_device.h"
+
+namespace ntq {
+
+void check_supported(const char* op, const Backend& backend, Primitive primitive, DType type) {
+  if (backend.supports(primitive, type)) return;
+  throw DeviceError(concat(op, ": device ", backend.device().str(), " has no ", dtype_name(type),
+                           " kernel for it; run this part of the model on the cpu, or convert to F32 (cast_f32)"));
+}
+
+Backend& backend_for(const char* op, Primitive primitive, std::initializer_list<Tensor> tensors) {
+  const Tensor* first = nullptr;
+  for (const Tensor& t : tensors) {
+    if (!t) continue;
+    if (!first) first = &t;
+    check(t.device() == first->device(), op, ": the tensors are on ", first->device().str(), " and ", t.device().str(),
+          "; bring them to one device first");
+    check(t.dtype() == first->dtype(), op, ": the tensors are ", dtype_name(first->dtype()), " and ",
+          dtype_name(t.dtype()), "; expected one type");
+  }
+  check(first != nullptr, op, ": the tensor is undefined");
+  const DType type = first->dtype();
+  check(type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16, op, ": tensor holds ",
+        dtype_name(type), ", asked for F32 or another type of real numbers");
+  Backend& backend = backend_for(first->device());
+  check_supported(op, backend, primitive, type);
+  return backend;
+}
+
+}  // namespace ntq

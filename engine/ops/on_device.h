@@ -1,0 +1,16 @@
+#pragma once
+// Which backend computes an op. For ops.
+#include "engine/backend/registry.h"
+#include "engine/tensor.h"
+
+namespace ntq {
+
+/// The backend of the device that `tensors` are on; undefined ones are left out. Throws std::invalid_argument,
+/// beginning with `op`, unless they share a device and a type of real numbers; DeviceError when the device lacks the
+/// primitive for that type.
+Backend& backend_for(const char* op, Primitive primitive, std::initializer_list<Tensor> tensors);
+
+/// The same question put to one backend.
+void check_supported(const char* op, const Backend& backend, Primitive primitive, DType type);
+
+}  // namespace ntq

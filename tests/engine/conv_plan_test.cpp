@@ -1,0 +1,85 @@
+// How convolutions are computed: a table of sizes and plans.
+#include "engine/backend/cpu/conv_plan.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/engine/conv_run.h"
+
+using namespace ntq;
+using namespace ntq::test;
+using cpu::ConvAlgorithm;
+using cpu::ConvPass;
+
+namespace {
+
+struct Row {
+  std::string layer;
+  ConvGeometry g;
+  ConvAlgorithm forward, grad_input, grad_weight;
+  int64_t forward_tasks, grad_tasks;  // Winograd's parts; parts and groups of a filter gradient by product
+};
+
+const std::vector<Row>& rows() {
+  using enum ConvAlgorithm;
+  static const std::vector<Row> list = {
+      {"stem of a CIFAR network", geometry(128, 32, 3, 16, 3, 1, 1), unfolded, product, unfolded, 1, 32},
+      {"16 channels", geometry(128, 32, 16, 16, 3, 1, 1), winograd, winograd, winograd, 110, 16},
+      {"64 channels", geometry(128, 8, 64, 64, 3, 1, 1), winograd, winograd, winograd, 32, 16},
+      {"512 channels: all threads share a phase", geometry(8, 15, 512, 512, 3, 1, 1), winograd, winograd, winograd, 1,
+       1},
+      {"few images: shared too", geometry(2, 8, 64, 64, 3, 1, 1), winograd, winograd, winograd, 1, 1},
+      {"stride 2", geometry(128, 32, 16, 32, 3, 2, 1), product, product, product, 1, 32},
+      {"large filters: groups of channels instead of parts", geometry(128, 8, 256, 512, 3, 2, 1), product, product,
+       product, 1, 3 * 10},
+      {"24 channels are no whole vector everywhere", geometry(8, 8, 24, 24, 3, 1, 1), product, product, product, 1, 1},
+      {"8 channels", geometry(8, 8, 8, 16, 3, 1, 1), product, product, product, 1, 1},
+      {"images that fill tiles badly", geometry(8, 5, 16, 16, 3, 1, 1), product, product, product, 1, 1},
+      {"no padding", geometry(8, 8, 16, 16, 3, 1, 0), product, product, product, 1, 1},
+      {"1x1", geometry(8, 8, 32, 64, 1, 1, 0), product, product, product, 1, 2},
+      {"nothing", geometry(0, 8, 0, 0, 3, 1, 1), unfolded, product, unfolded, 1, 1},
+  };
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("a convolution's plan follows from its sizes, the same on every instruction set") {
+  for (const Row& row : rows()) {
+    CAPTURE(row.layer);
+    for (const int width : {4, 8, 16}) {
+      const auto plan = [&](ConvPass pass) { return cpu::plan_conv(row.g, pass, {}, width); };
+      CHECK(plan(ConvPass::forward).algorithm == row.forward);
+      CHECK(plan(ConvPass::forward).tiles.parts == row.forward_tasks);
+      CHECK(plan(ConvPass::grad_input).algorithm == row.grad_input);
+      CHECK(plan(ConvPass::grad_input).tiles.parts ==
+            (row.grad_input == ConvAlgorithm::winograd ? row.forward_tasks : 1));
+      const cpu::ConvPlan grad = plan(ConvPass::grad_weight);
+      CHECK(grad.algorithm == row.grad_weight);
+      CHECK(grad.parts * grad.channel_groups * grad.tiles.parts == row.grad_tasks);
+    }
+  }
+}
+
+TEST_CASE("a plan's product: patches as one line, 1x1 filters as one line, else the images themselves") {
+  const ConvGeometry stem = geometry(2, 8, 3, 16, 3, 1, 1), point = geometry(2, 8, 32, 64, 1, 1, 0);
+  const cpu::ConvPlan patches = cpu::plan_conv(stem, ConvPass::forward, {}, 8);
+  CHECK(patches.g.in_c == 27);
+  CHECK(patches.g.in_w == 2 * 8 * 9);
+  CHECK(patches.g.macs() == stem.macs());
+  const cpu::ConvPlan line = cpu::plan_conv(point, ConvPass::grad_input, {}, 8);
+  CHECK(line.g.in_h == 1);
+  CHECK(line.g.macs() == point.macs());
+  CHECK(cpu::plan_conv(stem, ConvPass::grad_input, {}, 8).g.in_h == 8);
+}
+
+TEST_CASE("whole vectors, types and groups that kernels lack") {
+  const ConvGeometry g = geometry(8, 8, 16, 16, 3, 1, 1);
+  CHECK(cpu::plan_conv(g, ConvPass::forward, {}, 32).algorithm == ConvAlgorithm::product);
+  CHECK_THROWS_WITH_AS(cpu::plan_conv(g, ConvPass::forward, {DType::u8, DType::i8}, 8),
+                       doctest::Contains("kernels for F32 only, found U8 and I8"), std::invalid_argument);
+  ConvGeometry grouped = g;
+  grouped.groups = 2;
+  CHECK(grouped.macs() == g.macs() / 2);
+  CHECK_THROWS_WITH_AS(cpu::plan_conv(grouped, ConvPass::forward, {}, 8), doctest::Contains("no kernels for groups"),
+                       std::invalid_argument);
+}
