@@ -7,6 +7,7 @@
 #include "engine/ops/unary.h"
 #include "quant/method.h"
 #include "quant/tree.h"
+#include "tests/quant/seam_methods.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
@@ -29,6 +30,7 @@ Tensor input_for(const Quantizer& q) {
 
 // Fresh quantizers: methods x bits x (weights, weights with a step per channel, signed inputs, unsigned inputs).
 std::vector<Case> every_case() {
+  test::register_seam_methods();
   std::vector<Case> cases;
   for (const auto& name : quantizer_names()) {
     const QuantScope& scope = quant_method(name).scope;
@@ -90,7 +92,8 @@ TEST_CASE("every method: evaluation gives the decoded codes, all in range, and w
     for (int64_t i = 0; i < x.numel(); ++i) {
       found.insert(q->range().low < 0 ? codes.values.data<int8_t>()[i] : codes.values.data<uint8_t>()[i]);
     }
-    CHECK(static_cast<int>(found.size()) == traits.levels);
+    CHECK(static_cast<int>(found.size()) <= traits.levels);
+    if (q->transform(x).id() == x.id()) CHECK(static_cast<int>(found.size()) == traits.levels);  // the sweep is theirs
     CHECK(static_cast<float>(*found.begin()) >= q->range().low);
     CHECK(static_cast<float>(*found.rbegin()) <= q->range().high);
     if (traits.zero_on_grid) CHECK(same_values(q->forward(Tensor::zeros({8, 3})), Tensor::zeros({8, 3})));
@@ -163,6 +166,7 @@ TEST_CASE("every method: values that are not finite are not hidden") {
       CHECK_THROWS_WITH_AS(q->forward(x), doctest::Contains("conv1: the first input"), DivergedError);
     }
     q->forward(input_for(*q));
+    q->eval();
     CHECK_FALSE(std::isfinite(q->forward(x).f32()[5]));
     CHECK_THROWS_WITH_AS(q->encode(x), doctest::Contains("conv1: values that are not finite"), DivergedError);
     if (!q->step()) continue;
