@@ -30,6 +30,7 @@ Codes Quantizer::encode(const Tensor& x) const {
   check(ready(), spec_.name, ": the step is not set; run one forward pass or load a checkpoint first");
   const Tensor input = transform(x);
   if (!all_finite(input)) throw DivergedError(concat(spec_.name, ": values that are not finite have no codes"));
+  check_grid(spec_.name, grid());
   Codes out{codes(input), grid()};
   check_codes(spec_.name, out);
   return out;

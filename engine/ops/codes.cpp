@@ -5,6 +5,7 @@
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
+#include "engine/ops/reduce.h"
 
 namespace ntq {
 namespace {
@@ -15,13 +16,6 @@ Tensor along_first(const Tensor& values, const Shape& x) {
   std::vector<int64_t> sizes(static_cast<size_t>(x.rank()), 1);
   sizes[0] = values.numel();
   return values.view(Shape(std::span<const int64_t>(sizes)));
-}
-
-bool all(const Tensor& values, bool (*holds)(float)) {
-  for (const float value : values.to_vector()) {
-    if (!holds(value)) return false;
-  }
-  return true;
 }
 
 template <class T>
@@ -42,6 +36,17 @@ Tensor look_up(const Codes& codes) {
 
 }  // namespace
 
+void check_grid(const std::string& who, const CodeGrid& grid) {
+  const auto finite = [](const Tensor& values) { return !values || all_finite(values); };
+  if (!finite(grid.levels)) throw DivergedError(who + ": a level is not finite");
+  if (!finite(grid.offset)) throw DivergedError(who + ": the offset is not finite");
+  if (!grid.step) return;
+  for (const float step : grid.step.to_vector()) {
+    if (!std::isfinite(step) || step <= 0)
+      throw DivergedError(concat(who, ": the step must be finite and positive, found ", step));
+  }
+}
+
 void check_codes(const std::string& who, const Codes& codes) {
   const auto& [range, step, offset, levels] = codes.grid;
   const Tensor& x = codes.values;
@@ -53,15 +58,12 @@ void check_codes(const std::string& who, const Codes& codes) {
     const auto count = static_cast<int64_t>(range.high - range.low) + 1;
     check(levels.shape() == Shape{count} || levels.shape() == Shape{x.size(0), count}, who, ": expected ", count,
           " levels, for all or for each of ", x.size(0), " channels, found ", levels.shape());
-    if (!all(levels, [](float v) { return std::isfinite(v); })) throw DivergedError(who + ": a level is not finite");
-    return;
+    return check_grid(who, codes.grid);
   }
   check(step.numel() == 1 || step.shape() == Shape{x.size(0)}, who, ": expected one step, or one for each of ",
         x.size(0), " channels, found ", step.shape());
   check(!offset.defined() || offset.numel() == 1, who, ": expected one offset");
-  if (!all(step, [](float v) { return std::isfinite(v) && v > 0; }))
-    throw DivergedError(concat(who, ": the step must be finite and positive, found ", step.f32()[0]));
-  if (offset.defined() && !std::isfinite(offset.item())) throw DivergedError(who + ": the offset is not finite");
+  check_grid(who, codes.grid);
 }
 
 Tensor decode(const Codes& codes) {

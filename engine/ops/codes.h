@@ -23,8 +23,10 @@ struct Codes {
   CodeGrid grid;
 };
 
-/// Throws std::invalid_argument, beginning with `who`, for types or shapes that do not go together, DivergedError for a
-/// step that is not finite and positive, or an offset or level that is not finite.
+/// Throws DivergedError, beginning with `who`, for a step that is not finite and positive, an offset or level that is
+/// not finite.
+void check_grid(const std::string& who, const CodeGrid& grid);
+/// The same, and std::invalid_argument for types or shapes that do not go together.
 void check_codes(const std::string& who, const Codes& codes);
 
 /// The exact float32 values. Not recorded: codes have no gradient.
