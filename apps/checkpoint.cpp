@@ -35,17 +35,17 @@ RunCheckpoint load_run_checkpoint(const std::string& path) { return read_run_che
 
 RunCheckpoint read_run_checkpoint(TensorFile file, const std::string& path) {
   RunCheckpoint out{read_checkpoint(std::move(file), path)};
-  const MetadataReader meta(out.file.metadata, path);
+  const Metadata& metadata = out.file.metadata;
   try {
     const std::string where = "metadata 'ntq.config'";  // the path comes in front below
-    apply_json(out.config, without_sentinels(parse_json(meta.text("ntq.config"), where)), where);
+    apply_json(out.config, without_sentinels(parse_json(metadata_text(metadata, "ntq.config", path), where)), where);
     validate(out.config);
   } catch (const std::invalid_argument& e) {
     throw CheckpointError(concat(path, ": ", e.what()));
   }
   out.config = resolve(out.config);
-  out.classes = meta.integer("ntq.classes", 1, 1 << 20);
-  out.channels = meta.integer("ntq.channels", 1, 1 << 12);
+  out.classes = metadata_integer(metadata, "ntq.classes", path, 1, 1 << 20);
+  out.channels = metadata_integer(metadata, "ntq.channels", path, 1, 1 << 12);
   return out;
 }
 

@@ -3,11 +3,13 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <span>
 
 #include "apps/config.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
+#include "base/text.h"
 
 namespace ntq::apps {
 namespace {
@@ -156,10 +158,7 @@ class Scan {
       }
     }
     if (positionals_.size() <= places_.size()) return;
-    std::string extra;
-    for (size_t i = places_.size(); i < positionals_.size(); ++i) {
-      extra += (extra.empty() ? "" : ", ") + shown(positionals_[i]);
-    }
+    const std::string extra = join(std::span(positionals_).subspan(places_.size()), ", ", shown);
     const std::string& first = positionals_[places_.size()];
     const std::string hint = first.size() < 3 ? "" : meant(app_, first.substr(0, first.find('=')));
     throw UsageError(concat("expected no more words than ", names, ", found also ", printable(extra, 4 * kShown),

@@ -12,6 +12,7 @@
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
+#include "base/text.h"
 #include "data/dataset.h"
 #include "models/model.h"
 #include "quant/method.h"

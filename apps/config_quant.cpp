@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
+#include "base/text.h"
 
 namespace ntq::apps {
 namespace {

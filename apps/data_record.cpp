@@ -7,6 +7,7 @@
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
+#include "base/text.h"
 
 namespace ntq::apps {
 namespace {
@@ -57,9 +58,7 @@ std::optional<T> entry(const Metadata& metadata, const char* key, const std::str
 
 std::string first_names(const std::vector<std::string>& names) {
   constexpr size_t kShown = 3;
-  const std::vector<std::string> shown(names.begin(),
-                                       names.begin() + static_cast<long>(std::min(names.size(), kShown)));
-  return join(shown) + (names.size() > kShown ? ", ..." : "");
+  return join_first(names, kShown);
 }
 
 void compare(const char* what, const SplitRecord& there, const SplitRecord& here, std::vector<std::string>& out) {

@@ -3,6 +3,7 @@
 #include "apps/json.h"
 #include "apps/text.h"
 #include "base/check.h"
+#include "base/text.h"
 
 namespace ntq::apps {
 namespace {

@@ -3,6 +3,7 @@
 #include "apps/checkpoint.h"
 #include "apps/config_quant.h"
 #include "apps/text.h"
+#include "base/text.h"
 
 namespace ntq::apps {
 namespace {

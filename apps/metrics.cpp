@@ -7,6 +7,7 @@
 #include "apps/text.h"
 #include "base/atomic_file.h"
 #include "base/input_file.h"
+#include "base/text.h"
 
 namespace ntq::apps {
 namespace {
@@ -43,19 +44,19 @@ std::vector<std::pair<std::string, std::string>> EpochRow::columns() const {
   std::vector<std::pair<std::string, std::string>> out = {{"epoch", std::to_string(epoch)},
                                                           {"train_loss", fixed(train_loss, 6)},
                                                           {"train_top1", fixed(train_top1, 4)},
-                                                          {"val_loss", fixed(val_loss, 6)},
-                                                          {"val_top1", fixed(val_top1, 4)},
-                                                          {"val_top5", fixed(val_top5, 4)},
+                                                          {"val_loss", fixed(val.loss(), 6)},
+                                                          {"val_top1", fixed(val.top1_percent(), 4)},
+                                                          {"val_top5", fixed(val.top5_percent(), 4)},
                                                           {"lr", general(lr)},
-                                                          {"mean_step", general(mean_step)},
-                                                          {"mean_error", general(mean_error)},
+                                                          {"mean_step", general(quant.step)},
+                                                          {"mean_error", general(quant.error)},
                                                           {"images_per_s", fixed(images_per_s, 1)},
                                                           {"data_wait_s", fixed(data_wait_s, 3)},
                                                           {"seconds", fixed(seconds, 3)}};
-  if (has_ema) {
-    out.emplace_back("ema_val_loss", fixed(ema_val_loss, 6));
-    out.emplace_back("ema_val_top1", fixed(ema_val_top1, 4));
-    out.emplace_back("ema_val_top5", fixed(ema_val_top5, 4));
+  if (ema) {
+    out.emplace_back("ema_val_loss", fixed(ema->loss(), 6));
+    out.emplace_back("ema_val_top1", fixed(ema->top1_percent(), 4));
+    out.emplace_back("ema_val_top5", fixed(ema->top5_percent(), 4));
   }
   return out;
 }
@@ -79,13 +80,9 @@ MetricsFiles::MetricsFiles(const std::string& folder, int64_t finished_epochs) :
 }
 
 void MetricsFiles::add(const EpochRow& row) {
-  std::string names, values;
-  for (const auto& [name, value] : row.columns()) {
-    names += (names.empty() ? "" : ",") + name;
-    values += (values.empty() ? "" : ",") + value;
-  }
-  if (csv_.empty()) csv_ = names + '\n';
-  csv_ += values + '\n';
+  const auto columns = row.columns();
+  if (csv_.empty()) csv_ = join(columns, ",", [](const auto& column) { return column.first; }) + '\n';
+  csv_ += join(columns, ",", [](const auto& column) { return column.second; }) + '\n';
   jsonl_ += row.json() + '\n';
   write();
 }

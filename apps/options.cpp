@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/input_file.h"
 #include "base/printable.h"
+#include "base/text.h"
 #include "data/dataset.h"
 #include "models/model.h"
 #include "quant/method.h"

@@ -72,18 +72,19 @@ void ProgressReport::fill_times(EpochRow& row) const {
   row.seconds = since(epoch_start_);
 }
 
-void ProgressReport::epoch(const EpochRow& row, bool best) {
+void ProgressReport::epoch(const EpochRow& row) {
   validation_seconds_ = row.seconds - train_seconds_;
-  std::string text = concat("epoch ", row.epoch, "/", s_.config.epochs, "  train loss ", fixed(row.train_loss, 4),
-                            "  top-1 ", fixed(row.train_top1, 2), "%  |  val loss ", fixed(row.val_loss, 4), "  top-1 ",
-                            fixed(row.val_top1, 2), "%  top-5 ", fixed(row.val_top5, 2), "%");
-  if (row.has_ema) text += "  average: top-1 " + fixed(row.ema_val_top1, 2) + "%";
+  std::string text =
+      concat("epoch ", row.epoch, "/", s_.config.epochs, "  train loss ", fixed(row.train_loss, 4), "  top-1 ",
+             fixed(row.train_top1, 2), "%  |  val loss ", fixed(row.val.loss(), 4), "  top-1 ",
+             fixed(row.val.top1_percent(), 2), "%  top-5 ", fixed(row.val.top5_percent(), 2), "%");
+  if (row.ema) text += "  average: top-1 " + fixed(row.ema->top1_percent(), 2) + "%";
   text += "  |  lr " + general(row.lr, 4);
   if (s_.config.bits_of_weights() < 32) {
-    text += "  mean step " + general(row.mean_step, 4) + "  mean |Q(w)-w| " + general(row.mean_error, 4);
+    text += "  mean step " + general(row.quant.step, 4) + "  mean |Q(w)-w| " + general(row.quant.error, 4);
   }
   text += concat("  |  ", fixed(row.images_per_s, 0), " images/s  data wait ", fixed(row.data_wait_s, 1), "s  ",
-                 duration(row.seconds), best ? "  best" : "");
+                 duration(row.seconds), row.best ? "  best" : "");
   console_.line(text);
 }
 

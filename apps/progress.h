@@ -5,7 +5,6 @@
 #include "apps/console.h"
 #include "apps/metrics.h"
 #include "apps/session.h"
-#include "train/step.h"
 
 namespace ntq::apps {
 
@@ -20,7 +19,7 @@ class ProgressReport {
   void validation(int64_t done, int64_t of);
   /// images_per_s, data_wait_s and seconds of the epoch.
   void fill_times(EpochRow& row) const;
-  void epoch(const EpochRow& row, bool best);
+  void epoch(const EpochRow& row);
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -14,6 +14,7 @@
 #include "base/atomic_file.h"
 #include "base/check.h"
 #include "base/input_file.h"
+#include "base/text.h"
 #include "engine/serialize.h"
 
 namespace ntq::apps {

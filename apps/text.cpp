@@ -78,12 +78,6 @@ std::string bytes_text(double bytes) {
   return fixed(bytes, unit == 0 || bytes >= 100 ? 0 : 1) + " " + units[unit];
 }
 
-std::string join(const std::vector<std::string>& items, const char* between) {
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : between) + item;
-  return out;
-}
-
 std::string one_line(const std::string& text) {
   std::string out;
   for (const char c : text) {

@@ -15,8 +15,6 @@ std::string general(double value, int digits = 6);
 std::string duration(double seconds);
 /// "1.2 GB", "345 kB"; powers of ten.
 std::string bytes_text(double bytes);
-/// "a, b, c".
-std::string join(const std::vector<std::string>& items, const char* between = ", ");
 /// Line ends and the space behind them as one space each.
 std::string one_line(const std::string& text);
 /// Sorted as people do: resnet18 before resnet101.

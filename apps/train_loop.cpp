@@ -5,7 +5,6 @@
 #include "apps/progress.h"
 #include "apps/signals.h"
 #include "base/check.h"
-#include "train/layer_report.h"
 #include "train/loop.h"
 
 namespace ntq::apps {
@@ -16,24 +15,6 @@ DataError after_saving(const DataError& e, const Session& s, const RunFolder& ru
   return DataError(concat(e.what(), "; the ", s.progress.step, " steps of epoch ", s.progress.epoch + 1,
                           " so far are saved. Go on with: ntq-train --resume ", run.path,
                           " (with --allow-data-change if you repaired or removed files)"));
-}
-
-EpochRow row_of(const EpochScores& scores, Module& model) {
-  const Scores val = scores.val.value(), ema = scores.ema.value_or(Scores{});
-  const QuantMeans means = quant_means(report_layers(model));
-  return {.epoch = scores.epoch,
-          .train_loss = scores.train_loss,
-          .train_top1 = scores.train_top1,
-          .val_loss = val.loss(),
-          .val_top1 = val.top1_percent(),
-          .val_top5 = val.top5_percent(),
-          .lr = scores.lr,
-          .mean_step = means.step,
-          .mean_error = means.error,
-          .has_ema = scores.ema.has_value(),
-          .ema_val_loss = ema.loss(),
-          .ema_val_top1 = ema.top1_percent(),
-          .ema_val_top5 = ema.top5_percent()};
 }
 
 }  // namespace
@@ -53,11 +34,11 @@ void train_run(Session& s, const RunFolder& run, Console& console) {
   events.trained = [&] { report.end_training(); };
   events.validation = [&](int64_t done, int64_t of) { report.validation(done, of); };
   events.epoch = [&](const EpochScores& scores) {
-    EpochRow row = row_of(scores, *s.model);
+    EpochRow row{scores, quant_means(report_layers(*s.model))};
     report.fill_times(row);
     if (scores.best) save_run(run.file("best.bin"), s);
     metrics.add(row);
-    report.epoch(row, scores.best);
+    report.epoch(row);
   };
   try {
     train(s, options, events);

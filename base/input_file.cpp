@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "base/check.h"
 #include "base/printable.h"
@@ -16,28 +17,28 @@ namespace {
 
 constexpr size_t kMaxRead = size_t{1} << 30;  // some systems refuse 2 GB and more in one call
 
-const char* kind_of(mode_t mode) {
+const char* kind_of(unsigned mode) {
   if (S_ISDIR(mode)) return "a folder";
-  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISFIFO(mode)) return "a named pipe";
   if (S_ISSOCK(mode)) return "a socket";
   return "a device";
 }
 
 }  // namespace
 
-InputFile::InputFile(const std::string& path) : path_(path) {
+InputFile::InputFile(const std::string& path, FileOf of) : path_(path), of_(of) {
   // Twice: a device may act when it is opened, and the file may be another one a moment later.
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) fail(errno);
-  if (S_ISREG(status.st_mode)) {
-    file_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (file_ < 0) fail(errno);
-    if (::fstat(file_, &status) != 0) fail(errno);
-  }
-  if (!S_ISREG(status.st_mode)) {
-    if (file_ >= 0) ::close(file_);
-    throw CheckpointError(
-        concat(printable(path), ": cannot read the file: it is ", kind_of(status.st_mode), ", not a regular file"));
+  if (::stat(path.c_str(), &status) != 0) fail("opened", errno);
+  require_regular(status.st_mode);
+  file_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (file_ < 0) fail("opened", errno);
+  try {
+    if (::fstat(file_, &status) != 0) fail("opened", errno);
+    require_regular(status.st_mode);
+  } catch (...) {
+    ::close(file_);
+    throw;
   }
   size_ = static_cast<uint64_t>(status.st_size);
 }
@@ -52,7 +53,7 @@ size_t InputFile::read(void* to, size_t bytes) {
   while (done < bytes) {
     const ssize_t got = ::read(file_, next + done, std::min(bytes - done, kMaxRead));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(errno);
+    if (got < 0) fail("read", errno);
     if (got == 0) break;
     done += static_cast<size_t>(got);
   }
@@ -65,33 +66,44 @@ std::string InputFile::start(size_t bytes) const {
   do {
     got = ::pread(file_, text.data(), text.size(), 0);
   } while (got < 0 && errno == EINTR);
-  if (got < 0) fail(errno);
+  if (got < 0) fail("read", errno);
   text.resize(static_cast<size_t>(got));
   return text;
 }
 
 void InputFile::skip(uint64_t bytes) {
-  if (::lseek(file_, static_cast<off_t>(bytes), SEEK_CUR) < 0) fail(errno);
+  if (::lseek(file_, static_cast<off_t>(bytes), SEEK_CUR) < 0) fail("read", errno);
 }
 
-void InputFile::fail(int error) const {
-  throw CheckpointError(concat(printable(path_), ": cannot read the file: ", std::generic_category().message(error),
-                               "; check the path and its permissions"));
+int InputFile::release() { return std::exchange(file_, -1); }
+
+void InputFile::fail(const char* what, int error) const {
+  const std::string why = std::generic_category().message(error);
+  if (of_ == FileOf::data) throw DataError(concat(path_, ": cannot be ", what, ": ", why));
+  throw CheckpointError(
+      concat(printable(path_), ": cannot read the file: ", why, "; check the path and its permissions"));
 }
 
-std::string read_text_file(const std::string& path, uint64_t max_bytes) {
+void InputFile::require_regular(unsigned mode) const {
+  if (S_ISREG(mode)) return;
+  const char* kind = kind_of(mode);
+  if (of_ == FileOf::data) throw DataError(concat(path_, ": expected a file, found ", kind));
+  throw CheckpointError(concat(printable(path_), ": cannot read the file: it is ", kind, ", not a regular file"));
+}
+
+std::string read_text_file(const std::string& path, uint64_t most, FileOf of) {
   constexpr size_t kChunk = 1 << 16;
-  InputFile file(path);
+  InputFile file(path, of);
   std::string text;
   for (size_t got = kChunk; got == kChunk;) {
     const size_t before = text.size();
     text.resize(before + kChunk);
     got = file.read(text.data() + before, kChunk);
     text.resize(before + got);
-    if (text.size() > max_bytes) {
-      throw CheckpointError(
-          concat(printable(path), ": expected a text file of at most ", max_bytes, " bytes, found more"));
-    }
+    if (text.size() <= most) continue;
+    const std::string what = concat(": expected a text file of at most ", most, " bytes, found more");
+    if (of == FileOf::data) throw DataError(path + what);
+    throw CheckpointError(printable(path) + what);
   }
   return text;
 }

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "base/text.h"
 
 namespace ntq::cpu {
 
@@ -15,14 +16,12 @@ std::vector<std::string> available_isas() {
 }
 
 size_t isa_index(const std::string& name) {
-  std::string allowed;
   for (size_t i = 0; i < all_isas().size(); ++i) {
     const Isa& isa = all_isas()[i];
     if (isa.supported && isa.name == name) return i;
-    if (isa.supported) allowed += (allowed.empty() ? "" : ", ") + isa.name;
   }
-  throw DeviceError(
-      concat("instruction set '", name, "' is unknown or this processor lacks it; it can run: ", allowed));
+  throw DeviceError(concat("instruction set '", name,
+                           "' is unknown or this processor lacks it; it can run: ", join(available_isas())));
 }
 
 std::string chosen_isa() {

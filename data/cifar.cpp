@@ -2,11 +2,11 @@
 // bytes, then three 32x32 planes.
 #include <algorithm>
 
+#include "base/input_file.h"
 #include "data/cifar_names.h"
 #include "data/class_names.h"
 #include "data/files.h"
 #include "data/memory_dataset.h"
-#include "data/regular_file.h"
 #include "data/sources.h"
 
 namespace ntq {
@@ -75,12 +75,13 @@ void planes_to_pixels(const uint8_t* planes, uint8_t* pixels) {
 
 /// Reads the first `count` records of `path` into place.
 void read_records(const Format& format, const fs::path& path, int64_t count, uint8_t* pixels, int32_t* labels) {
-  RegularFile in(path);
+  InputFile in(path.string(), FileOf::data);
   const int64_t record = format.record();
   std::vector<uint8_t> buffer(static_cast<size_t>(64 * record));
   for (int64_t begin = 0; begin < count; begin += 64) {
     const int64_t records = std::min<int64_t>(64, count - begin);
-    if (in.read({buffer.data(), static_cast<size_t>(records * record)}) < records * record) {
+    const auto bytes = static_cast<size_t>(records * record);
+    if (in.read(buffer.data(), bytes) < bytes) {
       throw DataError(concat(path.string(), ": cannot be read at record ", begin, "; check the disk and permissions"));
     }
     for (int64_t i = 0; i < records; ++i) {

@@ -4,14 +4,13 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "base/text.h"
 
 namespace ntq {
 
 std::string some_names(const std::vector<std::string>& names) {
   constexpr size_t kShown = 5;
-  std::string out = concat(names.size(), " (");
-  for (size_t i = 0; i < std::min(names.size(), kShown); ++i) out += (i == 0 ? "" : ", ") + names[i];
-  return out + (names.size() > kShown ? ", ...)" : ")");
+  return concat(names.size(), " (", join_first(names, kShown), ")");
 }
 
 std::vector<int32_t> match_classes(const std::vector<std::string>& own, const std::vector<std::string>& wanted,

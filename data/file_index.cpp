@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "data/parallel.h"
 
 namespace ntq {
@@ -80,16 +81,17 @@ std::string left_out_notice(const FileIndex& index, const std::string& where) {
   for (const auto& [kind, count] : index.left_out) kinds.emplace_back(-count, kind), all += count;
   if (all == 0) return {};
   std::sort(kinds.begin(), kinds.end());
-  std::string out = concat(where, ": ", all, all == 1 ? " file" : " files", " left out: "), images;
+  std::string out = concat(where, ": ", all, all == 1 ? " file" : " files", " left out: ");
+  std::vector<std::string> images;
   for (size_t i = 0; i < kinds.size(); ++i) {
     const auto& [count, kind] = kinds[i];
     if (i < kShown) out += concat(i == 0 ? "" : ", ", -count, " ", kind);
     for (const char* ending : {".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".heic", ".avif", ".jxl", ".jp2"}) {
-      if (kind == ending) images += (images.empty() ? "" : ", ") + kind;
+      if (kind == ending) images.push_back(kind);
     }
   }
   if (kinds.size() > kShown) out += concat(", and ", kinds.size() - kShown, " kinds more");
-  if (!images.empty()) out += "; this build reads no " + images + " images: convert them to JPEG or PNG";
+  if (!images.empty()) out += "; this build reads no " + join(images) + " images: convert them to JPEG or PNG";
   return out;
 }
 

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/input_file.h"
 #include "data/files.h"
-#include "data/regular_file.h"
 
 namespace ntq {
 namespace {
@@ -21,8 +21,7 @@ constexpr uint8_t kUnsignedByte = 0x08;
 class GzipFile {
  public:
   explicit GzipFile(const std::filesystem::path& path) : path_(path), disk_bytes_(file_bytes(path)) {
-    RegularFile opened(path);
-    const int descriptor = opened.release();
+    const int descriptor = InputFile(path.string(), FileOf::data).release();
     file_.reset(gzdopen(descriptor, "rb"));
     if (!file_) {
       ::close(descriptor);

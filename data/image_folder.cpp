@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/input_file.h"
 #include "data/fingerprint.h"
-#include "data/regular_file.h"
 #include "data/transforms.h"
 
 namespace ntq {
@@ -14,7 +14,7 @@ namespace {
 std::span<const uint8_t> read_bytes(const fs::path& path) {
   constexpr size_t kKept = size_t{1} << 24;
   thread_local std::vector<uint8_t> bytes;
-  RegularFile file(path);
+  InputFile file(path.string(), FileOf::data);
   if (file.size() > kMaxImageBytes) {
     throw DataError(concat(path.string(), ": expected an image file of at most ", kMaxImageBytes >> 20, " MB, found ",
                            file.size() >> 20, " MB"));
@@ -22,7 +22,7 @@ std::span<const uint8_t> read_bytes(const fs::path& path) {
   const auto size = static_cast<size_t>(file.size());
   if (bytes.size() > kKept && size <= kKept) std::vector<uint8_t>().swap(bytes);
   if (bytes.size() < size) bytes.resize(std::max(size, size_t{1} << 18));
-  return {bytes.data(), static_cast<size_t>(file.read({bytes.data(), size}))};
+  return {bytes.data(), file.read(bytes.data(), size)};
 }
 
 /// Part of each side that a shrunken decode has to keep, so that no axis of the crop gets more pixels out than in.

@@ -45,7 +45,7 @@ class ImageFolder final : public Dataset {
 };
 
 /// Image files of more bytes are refused before they are read.
-constexpr int64_t kMaxImageBytes = int64_t{1} << 28;
+constexpr uint64_t kMaxImageBytes = uint64_t{1} << 28;
 
 /// Decodes the part of an image file that `plan(size)` says and gives its rows {side,4}, from the top. Throws
 /// BadImageError naming `path`.

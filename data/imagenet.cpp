@@ -2,6 +2,7 @@
 // any <dir>/{train,val}/<class>/**. Classes are numbered by sorted folder name, or as DatasetOptions::class_names say.
 #include <algorithm>
 
+#include "base/text.h"
 #include "data/class_names.h"
 #include "data/image_folder.h"
 #include "data/label_list.h"
@@ -18,13 +19,14 @@ bool is_folder(const fs::path& path) {
 
 /// The first of `candidates` that has a train or a val folder.
 fs::path find_root(const std::string& name, const std::vector<fs::path>& candidates) {
-  std::string tried;
   for (const fs::path& folder : candidates) {
     if (is_folder(folder / "train") || is_folder(folder / "val")) return fs::absolute(folder).lexically_normal();
-    tried += concat(tried.empty() ? "" : ", ", folder.string(), is_folder(folder) ? "" : " (no such folder)");
   }
-  throw DataError(concat(name, ": no data found. Looked for train/<class>/*.JPEG and val/<class>/*.JPEG in ", tried,
-                         name == "imagenet" ? "; get ILSVRC2012 from image-net.org" : "",
+  const auto tried = [](const fs::path& folder) {
+    return folder.string() + (is_folder(folder) ? "" : " (no such folder)");
+  };
+  throw DataError(concat(name, ": no data found. Looked for train/<class>/*.JPEG and val/<class>/*.JPEG in ",
+                         join(candidates, ", ", tried), name == "imagenet" ? "; get ILSVRC2012 from image-net.org" : "",
                          "; --data-dir names the folder that holds them"));
 }
 

@@ -5,14 +5,14 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/input_file.h"
 #include "data/label_names.h"
 #include "data/list_lines.h"
-#include "data/regular_file.h"
 
 namespace ntq {
 namespace {
 
-constexpr int64_t kMostBytes = int64_t{1} << 28;
+constexpr uint64_t kMostBytes = uint64_t{1} << 28;
 
 /// Finds the file that a list means: by its name without ending; of several by the whole name, then by the folders.
 class FileTable {
@@ -155,7 +155,7 @@ Labels parse_label_list(const std::string& text, const std::string& path, const 
 Labels read_label_list(const std::string& path, const FileIndex& files, const std::vector<std::string>& classes) {
   std::string text;
   try {
-    text = read_text(path, kMostBytes);
+    text = read_text_file(path, kMostBytes, FileOf::data);
   } catch (const DataError& e) {
     throw DataError(concat(e.what(), "; --val-labels names the list of labels for val"));
   }

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "base/ceil_div.h"
 #include "data/transforms.h"
 #include "engine/backend/cpu/parallel.h"
 
@@ -36,7 +37,7 @@ struct Work {
   int64_t error_at = 0;  // the first sample with one
   std::exception_ptr error;
 
-  int64_t units() const { return (count + kUnit - 1) / kUnit; }
+  int64_t units() const { return ceil_div(count, kUnit); }
 };
 
 /// Where a batch is made: the batch, or why it could not even be begun.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "data/sources.h"
 
 namespace ntq {
@@ -72,7 +73,6 @@ DatasetPair open_dataset(const std::string& name, std::optional<std::string> dir
 
 DatasetPair open_dataset(const std::string& name, const DatasetOptions& options) {
   check_options(options);
-  std::string known;
   for (const Source& entry : kEntries) {
     if (name == entry.name) {
       DatasetPair pair = entry.open({data_root(options.dir), options});
@@ -82,9 +82,8 @@ DatasetPair open_dataset(const std::string& name, const DatasetOptions& options)
       }
       return pair;
     }
-    known += concat(known.empty() ? "" : ", ", entry.name);
   }
-  check(false, "unknown data set '", name, "', expected one of ", known);
+  check(false, "unknown data set '", name, "', expected one of ", join(dataset_names()));
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/ceil_div.h"
 #include "base/check.h"
 #include "data/kernels/kernels.h"
 
@@ -65,7 +66,7 @@ Resampler::Resampler(const ResampleAxis& horizontal, const ResampleAxis& vertica
       horizontal_(bilinear_filter(horizontal)),
       vertical_(bilinear_filter(vertical)) {
   const int64_t pixels = horizontal_.pixels(), taps = horizontal_.taps;
-  row_taps_ = (taps + 3) / 4 * 4;
+  row_taps_ = round_up(taps, 4);
   row_weights_.resize(static_cast<size_t>(pixels * row_taps_ * 4));
   for (int64_t i = 0; i < pixels; ++i) {
     row_begins_.push_back(horizontal_.begins[static_cast<size_t>(i)] - static_cast<int32_t>(left()));
@@ -74,7 +75,7 @@ Resampler::Resampler(const ResampleAxis& horizontal, const ResampleAxis& vertica
       for (int64_t c = 0; c < 4; ++c) pair[2 * c] = horizontal_.weights[static_cast<size_t>(i * taps + k)];
     }
   }
-  width_ = (4 * pixels + 15) / 16 * 16;
+  width_ = round_up(4 * pixels, 16);
   line_.resize(static_cast<size_t>(4 * (right() - left() + row_taps_)));
   ring_.resize(static_cast<size_t>(vertical_.taps * width_));
   mixed_.resize(static_cast<size_t>(vertical_.taps + 1));

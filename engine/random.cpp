@@ -4,17 +4,12 @@
 #include <mutex>
 #include <utility>
 
+#include "engine/philox.h"
+
 namespace ntq {
 
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> c, std::array<uint32_t, 2> k) {
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t a = uint64_t{0xD2511F53u} * c[0];
-    const uint64_t b = uint64_t{0xCD9E8D57u} * c[2];
-    c = {static_cast<uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(b),
-         static_cast<uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<uint32_t>(a)};
-    k[0] += 0x9E3779B9u;
-    k[1] += 0xBB67AE85u;
-  }
+  for (int i = 0; i < 10; ++i) philox_round({k[0], k[1]}, i, c[0], c[1], c[2], c[3]);
   return c;
 }
 

@@ -1,7 +1,7 @@
 #include "engine/serialize.h"
 
-#include <algorithm>
 #include <optional>
+#include <span>
 
 #include "base/check.h"
 #include "base/printable.h"
@@ -82,10 +82,8 @@ const Tensor& TensorFile::at(const std::string& name) const {
     throw CheckpointError(
         concat("tensor ", in_quotes(name), " is ", entry.dtype, " ", entry.shape(), ", which cannot be read"));
   }
-  const std::span first(tensors.data(), std::min(tensors.size(), kNamed));
   throw CheckpointError(concat("no tensor ", in_quotes(name), " in the file; it holds ", tensors.size(), ": ",
-                               joined(first, ", ", [](const auto& named) { return in_quotes(named.first); }),
-                               tensors.size() > kNamed ? ", ..." : ""));
+                               join_first(tensors, kNamed, [](const auto& named) { return in_quotes(named.first); })));
 }
 
 }  // namespace ntq

@@ -13,6 +13,8 @@ const Conv2dOptions& checked(const Conv2dOptions& o) {
       fits(o.in_channels, 1) && fits(o.out_channels, 1) && fits(o.kernel, 1) && fits(o.stride, 1) && fits(o.padding, 0),
       "Conv2d ", o.name, ": channels, kernel and stride must be >= 1 and padding >= 0, none above 2^30, found in ",
       o.in_channels, ", out ", o.out_channels, ", kernel ", o.kernel, ", stride ", o.stride, ", padding ", o.padding);
+  check(o.groups == 1, "Conv2d ", o.name, ": groups = ", o.groups, " for ", o.in_channels, " input and ",
+        o.out_channels, " output channels: no kernel has groups yet; only groups = 1 is possible");
   return o;
 }
 
@@ -36,7 +38,7 @@ void Conv2d::check_input(const Tensor& x) const {
 }
 
 Tensor Conv2d::product(const LayerInput& input, const Tensor& weight) const {
-  return conv2d(input, weight, {.stride = options_.stride, .padding = options_.padding});
+  return conv2d(input, weight, {.stride = options_.stride, .padding = options_.padding, .groups = options_.groups});
 }
 
 }  // namespace ntq

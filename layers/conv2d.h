@@ -5,7 +5,7 @@
 namespace ntq {
 
 struct Conv2dOptions {
-  int64_t in_channels = 1, out_channels = 1, kernel = 3, stride = 1, padding = 0;
+  int64_t in_channels = 1, out_channels = 1, kernel = 3, stride = 1, padding = 0, groups = 1;
   bool bias = false;
   QuantSpec weight_quant = {}, input_quant = {};  ///< bits 32: none
   uint64_t seed = 0;                              ///< of the initial filters
@@ -13,6 +13,7 @@ struct Conv2dOptions {
 };
 
 /// y {N,Ho,Wo,Cout} = conv(Qx(x), Qw(weight)) [+ bias], Ho = (H + 2 padding - kernel) / stride + 1.
+/// Groups other than 1 are refused yet, by std::invalid_argument.
 /// Parameters: weight {Cout,K,K,Cin} (He normal, fan out), bias {Cout} (zeros). Children: input_quant, weight_quant.
 class Conv2d : public WeightedLayer {
  public:

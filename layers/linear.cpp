@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/ops/conv.h"
+#include "engine/ops/linear.h"
 #include "layers/init.h"
 
 namespace ntq {

@@ -1,6 +1,6 @@
 #include "models/blocks.h"
 
-#include "engine/ops/reshape.h"
+#include "engine/ops/subsample.h"
 #include "layers/sequential.h"
 
 namespace ntq {

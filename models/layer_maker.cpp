@@ -1,5 +1,7 @@
 #include "models/layer_maker.h"
 
+#include "base/text.h"
+
 namespace ntq {
 
 LayerMaker::LayerMaker(const ModelOptions& options) : options_(options) {
@@ -71,10 +73,8 @@ std::shared_ptr<Linear> LayerMaker::classifier(const std::string& name, int64_t 
 
 void LayerMaker::check_exceptions() const {
   for (const auto& [name, bits] : options_.bits_of) {
-    if (made_.contains(name)) continue;
-    std::string layers;
-    for (const auto& layer : made_) layers += (layers.empty() ? "" : ", ") + layer;
-    check(false, "make_model: bits_of names '", name, "', which is no layer of this model; its layers are: ", layers);
+    check(made_.contains(name), "make_model: bits_of names '", name,
+          "', which is no layer of this model; its layers are: ", join(made_));
   }
 }
 

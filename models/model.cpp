@@ -1,5 +1,6 @@
 #include "models/model.h"
 
+#include "base/text.h"
 #include "models/families.h"
 
 namespace ntq {
@@ -21,9 +22,7 @@ const ModelList& models() {
 std::shared_ptr<Module> make_model(const std::string& name, const ModelOptions& options) {
   const auto model = models().find(name);
   if (model == models().end()) {
-    std::string known;
-    for (const auto& entry : models()) known += (known.empty() ? "" : ", ") + entry.first;
-    check(false, "make_model: no model '", name, "'; there are: ", known);
+    check(false, "make_model: no model '", name, "'; there are: ", join(model_names()));
   }
   return model->second(options);
 }

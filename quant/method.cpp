@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/printable.h"
+#include "base/text.h"
 #include "quant/methods/builtin.h"
 
 namespace ntq {
@@ -35,12 +36,6 @@ Registry& registry() {
   return methods;
 }
 
-std::string list_names() {
-  std::string out;
-  for (const auto& name : quantizer_names()) out += (out.empty() ? "" : ", ") + name;
-  return out;
-}
-
 void check_scope(const QuantSpec& spec, const QuantMethod& method) {
   const QuantScope& scope = method.scope;
   check(spec.bits >= scope.least_bits && spec.bits <= scope.most_bits, "bits must be ", scope.least_bits, " to ",
@@ -66,7 +61,7 @@ void register_quantizer(QuantMethod method) {
   check(method.make != nullptr, "register_quantizer: method '", name, "' has no factory");
   check_settings(method);
   check(registry().emplace(name, std::move(method)).second, "register_quantizer: method '", name,
-        "' is registered already; choose another name (taken: ", list_names(), ")");
+        "' is registered already; choose another name (taken: ", join(quantizer_names()), ")");
 }
 
 std::vector<std::string> quantizer_names() {
@@ -77,7 +72,7 @@ std::vector<std::string> quantizer_names() {
 
 const QuantMethod& quant_method(const std::string& name) {
   const auto method = registry().find(name);
-  check(method != registry().end(), "no quantization method '", name, "'; there are: ", list_names(),
+  check(method != registry().end(), "no quantization method '", name, "'; there are: ", join(quantizer_names()),
         " (full precision is bits 32)");
   return method->second;
 }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/printable.h"
+#include "base/text.h"
 
 namespace ntq {
 namespace {
@@ -63,13 +64,10 @@ void check_values(const NamedTensors& state, const std::string& path) {
 
 std::string skipped_note(const TensorFile& file) {
   constexpr size_t kNamed = 3;
-  std::string names;
-  for (size_t i = 0; i < file.skipped.size() && i < kNamed; ++i) {
-    const safetensors::Entry& info = file.skipped[i];
-    names += concat(i > 0 ? ", " : "", in_quotes(info.name), " ", info.dtype, " ", info.shape());
-  }
-  if (names.empty()) return "";
-  return concat("; of a type that cannot be read: ", names, file.skipped.size() > kNamed ? ", ..." : "");
+  if (file.skipped.empty()) return "";
+  return concat("; of a type that cannot be read: ", join_first(file.skipped, kNamed, [](const auto& entry) {
+                  return concat(in_quotes(entry.name), " ", entry.dtype, " ", entry.shape());
+                }));
 }
 
 }  // namespace ntq

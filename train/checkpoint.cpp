@@ -1,21 +1,41 @@
 #include "train/checkpoint.h"
 
 #include <bit>
+#include <charconv>
 #include <cstdio>
 
 #include "base/check.h"
+#include "base/printable.h"
 #include "train/check_values.h"
 
 namespace ntq {
 namespace {
-
-constexpr int64_t kMany = int64_t{1} << 40;
 
 /// The bits of a double, 16 hex digits: exact, and the same text every time.
 std::string to_bits(double value) {
   char buffer[17];
   std::snprintf(buffer, sizeof buffer, "%016llx", static_cast<unsigned long long>(std::bit_cast<uint64_t>(value)));
   return buffer;
+}
+
+[[noreturn]] void bad_entry(const std::string& path, const std::string& key, const std::string& expected,
+                            const std::string& found) {
+  throw CheckpointError(concat(path, ": metadata '", key, "': expected ", expected, ", found ", printable(found, 80)));
+}
+
+/// All of `text` as a number.
+template <class T>
+bool parse_number(const std::string& text, T& number, int base) {
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  return error == std::errc() && stop == text.data() + text.size();
+}
+
+/// The way back from to_bits().
+double metadata_bits(const Metadata& metadata, const std::string& key, const std::string& path) {
+  const std::string& value = metadata_text(metadata, key, path);
+  uint64_t number = 0;
+  if (!parse_number(value, number, 16) || value.size() != 16) bad_entry(path, key, "16 hex digits", value);
+  return std::bit_cast<double>(number);
 }
 
 void append(NamedTensors& out, const char* prefix, const NamedTensors& tensors) {
@@ -61,6 +81,22 @@ void save_checkpoint(const std::string& path, const Training& training, const Me
   save_tensors(path, checkpoint_file(training, metadata));
 }
 
+const std::string& metadata_text(const Metadata& metadata, const std::string& key, const std::string& path) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) bad_entry(path, key, "a value", "none");
+  return found->second;
+}
+
+int64_t metadata_integer(const Metadata& metadata, const std::string& key, const std::string& path, int64_t low,
+                         int64_t high) {
+  const std::string& value = metadata_text(metadata, key, path);
+  int64_t number = 0;
+  if (!parse_number(value, number, 10) || number < low || number > high) {
+    bad_entry(path, key, concat("an integer from ", low, " to ", high), value);
+  }
+  return number;
+}
+
 bool is_checkpoint(const TensorFile& file) { return file.metadata.contains("ntq.format"); }
 
 Checkpoint load_checkpoint(const std::string& path) { return read_checkpoint(load_tensors(path), path); }
@@ -73,20 +109,23 @@ Checkpoint read_checkpoint(TensorFile file, const std::string& path) {
   }
   Checkpoint out;
   out.file = std::move(file);
-  const MetadataReader meta(out.file.metadata, path);
-  const int64_t format = meta.integer("ntq.format", 1, kMany);
+  const auto integer = [&](const char* key, int64_t low = 0) {
+    return metadata_integer(out.file.metadata, key, path, low, int64_t{1} << 40);
+  };
+  const auto real = [&](const char* key) { return metadata_bits(out.file.metadata, key, path); };
+  const int64_t format = integer("ntq.format", 1);
   if (format > kCheckpointFormat) {
     throw CheckpointError(concat(path, ": checkpoint format: expected ", kCheckpointFormat, " or older, found ", format,
                                  "; it was written by a newer ntq, use that one"));
   }
-  out.progress = {.epoch = meta.integer("ntq.epoch", 0, kMany),
-                  .step = meta.integer("ntq.step", 0, kMany),
-                  .loss_sum = meta.bits("ntq.loss_sum"),
-                  .correct = meta.integer("ntq.correct", 0, kMany),
-                  .seen = meta.integer("ntq.seen", 0, kMany),
-                  .best_top1 = meta.bits("ntq.best_top1_bits"),
-                  .best_epoch = meta.integer("ntq.best_epoch", 0, kMany)};
-  out.ema_updates = meta.integer("ntq.ema_updates", 0, kMany);
+  out.progress = {.epoch = integer("ntq.epoch"),
+                  .step = integer("ntq.step"),
+                  .loss_sum = real("ntq.loss_sum"),
+                  .correct = integer("ntq.correct"),
+                  .seen = integer("ntq.seen"),
+                  .best_top1 = real("ntq.best_top1_bits"),
+                  .best_epoch = integer("ntq.best_epoch")};
+  out.ema_updates = integer("ntq.ema_updates");
   for (const auto& [name, tensor] : out.file.tensors) {
     if (name.rfind("optim.", 0) == 0) {
       out.optimizer.emplace_back(name.substr(6), tensor);

@@ -39,20 +39,9 @@ void restore(Training& training, const Checkpoint& checkpoint, const std::string
 /// Only the model's tensors, or their average.
 void load_model(Module& model, const Checkpoint& checkpoint, const std::string& path, bool average = false);
 
-/// Reads typed metadata entries; every error is a CheckpointError that names the file and the entry.
-class MetadataReader {
- public:
-  /// Both must outlive it.
-  MetadataReader(const Metadata& entries, const std::string& path) : entries_(entries), path_(path) {}
-  const std::string& text(const std::string& key) const;
-  int64_t integer(const std::string& key, int64_t low, int64_t high) const;
-  /// A double as 16 hex digits.
-  double bits(const std::string& key) const;
-  [[noreturn]] void fail(const std::string& key, const std::string& expected, const std::string& found) const;
-
- private:
-  const Metadata& entries_;
-  const std::string& path_;
-};
+/// An entry of the metadata; CheckpointError, naming file and entry, where it is missing or out of range.
+const std::string& metadata_text(const Metadata& metadata, const std::string& key, const std::string& path);
+int64_t metadata_integer(const Metadata& metadata, const std::string& key, const std::string& path, int64_t low,
+                         int64_t high);
 
 }  // namespace ntq

@@ -46,7 +46,7 @@ class Loop {
     } catch (const LoadInterrupted&) {
       stop();
     }
-    const double top1 = !scores.val ? scores.train_top1 : (scores.ema ? *scores.ema : *scores.val).top1_percent();
+    const double top1 = !t_.val_loader ? scores.train_top1 : scores.ema.value_or(scores.val).top1_percent();
     scores.best = p_.best_epoch == 0 || top1 > p_.best_top1;
     p_ = Progress{.epoch = scores.epoch,
                   .best_top1 = scores.best ? top1 : p_.best_top1,
@@ -142,8 +142,7 @@ class Loop {
             .train_loss = p_.loss_sum / seen,
             .train_top1 = 100.0 * static_cast<double>(p_.correct) / seen,
             .lr = static_cast<double>(t_.schedule.at((p_.epoch + 1) * t_.schedule.steps_per_epoch - 1)),
-            .val = {},
-            .ema = {}};
+            .val = {}};
   }
 
   /// Of the model, and of the weight average when there is one. Changes no state that training depends on: a stopped
@@ -156,7 +155,7 @@ class Loop {
       scores.ema = score();
     }
     if (asked_to_stop()) stop();
-    if (std::isfinite(scores.val->loss())) return;
+    if (std::isfinite(scores.val.loss())) return;
     const std::string where = first_not_finite(*t_.model);
     if (where.empty()) return;
     throw DivergedError(

@@ -15,7 +15,8 @@ struct EpochScores {
   int64_t epoch = 0;  ///< from 1
   double train_loss = 0, train_top1 = 0;
   double lr = 0;                   ///< of its last step
-  std::optional<Scores> val, ema;  ///< of the model, and of the weight average
+  Scores val;                      ///< without images where there is no val_loader
+  std::optional<Scores> ema = {};  ///< of the weight average, when there is one
   bool best = false;               ///< the best top-1 so far: of the average where there is one
 };
 

@@ -15,33 +15,29 @@ bool is_quantizer_entry(const std::string& name) {
   return name.find("weight_quant.") != std::string::npos || name.find("input_quant.") != std::string::npos;
 }
 
-/// Values of {Cout,Cin,Kh,Kw} as {Cout,Kh,Kw,Cin}.
-Tensor to_channels_last(const Tensor& w) {
-  const int64_t out = w.size(0), in = w.size(1), kernel = w.size(2) * w.size(3);
-  Tensor y = Tensor::empty({out, w.size(2), w.size(3), in});
-  const float* from = w.f32();
-  float* to = y.f32();
-  for (int64_t o = 0; o < out; ++o) {
-    for (int64_t k = 0; k < kernel; ++k) {
-      for (int64_t i = 0; i < in; ++i) *to++ = from[(o * in + i) * kernel + k];
+/// {outer,rows,columns} -> {outer,columns,rows}.
+template <class T>
+Tensor turn(const Tensor& x, const Shape& shape, int64_t rows, int64_t columns) {
+  Tensor y = Tensor::empty(shape, x.dtype());
+  const T* from = x.data<T>();
+  T* to = y.data<T>();
+  for (const T* end = from + x.numel(); from < end; from += rows * columns) {
+    for (int64_t c = 0; c < columns; ++c) {
+      for (int64_t r = 0; r < rows; ++r) *to++ = from[r * columns + c];
     }
   }
   return y;
 }
 
+/// Values of {Cout,Cin,Kh,Kw} as {Cout,Kh,Kw,Cin}.
+Tensor to_channels_last(const Tensor& w) {
+  return turn<float>(w, {w.size(0), w.size(2), w.size(3), w.size(1)}, w.size(1), w.size(2) * w.size(3));
+}
+
 /// The way back, for values of any type.
 template <class T>
 Tensor to_channels_first(const Tensor& w) {
-  const int64_t out = w.size(0), in = w.size(3), kernel = w.size(1) * w.size(2);
-  Tensor y = Tensor::empty({out, in, w.size(1), w.size(2)}, w.dtype());
-  const T* from = w.data<T>();
-  T* to = y.data<T>();
-  for (int64_t o = 0; o < out; ++o) {
-    for (int64_t i = 0; i < in; ++i) {
-      for (int64_t k = 0; k < kernel; ++k) *to++ = from[(o * kernel + k) * in + i];
-    }
-  }
-  return y;
+  return turn<T>(w, {w.size(0), w.size(3), w.size(1), w.size(2)}, w.size(1) * w.size(2), w.size(3));
 }
 
 /// Dotted name of the last linear layer.

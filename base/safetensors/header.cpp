@@ -19,14 +19,14 @@ std::string json_string(const std::string& text) {
 }
 
 std::string json_entry(const Entry& entry) {
-  const std::string sizes = joined(entry.sizes, ",");
+  const std::string sizes = join(entry.sizes, ",");
   return concat(json_string(entry.name), ":{\"dtype\":\"", entry.dtype, "\",\"shape\":[", sizes, "],\"data_offsets\":[",
                 entry.begin, ",", entry.end, "]}");
 }
 
 }  // namespace
 
-std::string Entry::shape() const { return "{" + joined(sizes, ",") + "}"; }
+std::string Entry::shape() const { return "{" + join(sizes, ",") + "}"; }
 
 std::string format_header(const Header& header) {
   std::string json = "{";

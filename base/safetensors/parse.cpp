@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kMaxSizes = 64;  // numpy's limit
 
 [[noreturn]] void fail_dtype(const std::string& text, const std::string& tensor, const std::string& file) {
-  const std::string known = joined(kStoredTypes, ", ", [](const StoredType& type) { return type.name; });
+  const std::string known = join(kStoredTypes, ", ", [](const StoredType& type) { return type.name; });
   throw CheckpointError(concat(file, ": tensor ", in_quotes(tensor), " has type ", in_quotes(text),
                                ", which is not one of ", known, "; convert it first"));
 }

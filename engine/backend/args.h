@@ -24,6 +24,17 @@ struct PoolGeometry {
   int64_t kernel = 1, stride = 1, pad = 0;
 };
 
+/// Every stride-th pixel of NHWC images, with `extra` channels of zeros before and behind.
+struct SubsampleGeometry {
+  int64_t batch = 1, in_h = 1, in_w = 1, in_c = 1;
+  int64_t stride = 1, extra = 0;
+  int64_t out_h() const { return (in_h + stride - 1) / stride; }
+  int64_t out_w() const { return (in_w + stride - 1) / stride; }
+  int64_t out_c() const { return in_c + 2 * extra; }
+  int64_t in_size() const { return batch * in_h * in_w * in_c; }
+  int64_t out_size() const { return batch * out_h() * out_w() * out_c(); }
+};
+
 /// y = op(x). sign: -1, 0 or 1; round: to the nearest, ties to even.
 enum class Unary { neg, abs, square, sqrt, exp, log, tanh, sigmoid, sign, floor, round };
 /// y = a op b. Comparisons give 1 or 0; min and max are not a number where one side is not.

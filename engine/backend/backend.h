@@ -68,6 +68,15 @@ class Backend : public Primitives {
       sum(difference.view(), 1.0, errors.part(i, 1));
     }
   }
+  /// y {batch,out_h,out_w,out_c} of x {batch,in_h,in_w,in_c}.
+  virtual void subsample(const SubsampleGeometry& g, ConstView x, View y) {
+    fill(0.0f, y);
+    each_kept_pixel(g, [&](int64_t in, int64_t out) { scale(1.0f, part_of(x, in, g.in_c), y.part(out, g.in_c)); });
+  }
+  virtual void subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) {
+    fill(0.0f, dx);
+    each_kept_pixel(g, [&](int64_t in, int64_t out) { scale(1.0f, part_of(dy, out, g.in_c), dx.part(in, g.in_c)); });
+  }
 
   virtual void sgd_step(const SgdUpdate& u, View w, ConstView g, View m) {
     const Scratch grad(*this, w.size);
@@ -109,6 +118,14 @@ class Backend : public Primitives {
   }
   static ConstView part_of(ConstView x, int64_t first, int64_t count) {
     return {static_cast<const char*>(x.data) + first * static_cast<int64_t>(dtype_size(x.type)), x.type, count};
+  }
+  /// Calls op(first element of the pixel in x, first of its channels in y).
+  template <class Op>
+  static void each_kept_pixel(const SubsampleGeometry& g, const Op& op) {
+    for (int64_t i = 0; i < g.batch * g.out_h() * g.out_w(); ++i) {
+      const int64_t line = i / g.out_w(), row = line / g.out_h() * g.in_h + line % g.out_h() * g.stride;
+      op((row * g.in_w + i % g.out_w() * g.stride) * g.in_c, i * g.out_c() + g.extra);
+    }
   }
   /// w = max(w, floor), except where w is not finite.
   void keep_above(float floor, View w) {

@@ -37,6 +37,8 @@ enum class Primitive {
   max_pool_grad,
   avg_pool,
   avg_pool_grad,
+  subsample,
+  subsample_grad,
   softmax_cross_entropy,
   count_correct,
   quantize,

@@ -48,7 +48,7 @@ void run(const std::string& checkpoint, const Options& given) {
   ntq::train(t,
              {.save = [&] { ntq::save_checkpoint(checkpoint, t); }, .stop = [&] { return left >= 0 && left-- == 1; }},
              {.epoch = [](const ntq::EpochScores& e) {
-               std::printf("epoch %d: loss %.4f, top-1 %.2f%%\n", int(e.epoch), e.train_loss, e.val->top1_percent());
+               std::printf("epoch %d: loss %.4f, top-1 %.2f%%\n", int(e.epoch), e.train_loss, e.val.top1_percent());
              }});
   std::printf("top-1 %.2f%%\n", ntq::evaluate(*t.model, *t.val_loader).top1_percent());
 }

@@ -10,6 +10,7 @@
 using namespace ntq;
 using namespace ntq::apps;
 using ntq::test::contains;
+using ntq::test::error_of;
 using ntq::test::read_file;
 using ntq::test::TempFolder;
 using ntq::test::write_file;
@@ -42,15 +43,6 @@ void one_step(Session& s) {
   s.progress.step = 1;
   s.progress.seen = 4;
   s.progress.loss_sum = static_cast<double>(result.loss.item()) / 3;  // no short decimal
-}
-
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const CheckpointError& e) {
-    return e.what();
-  }
-  return "";
 }
 
 /// A copy of the file with one metadata entry changed and the checksums made anew.
@@ -89,31 +81,32 @@ TEST_CASE("checkpoints of another kind are refused, with what was expected and f
   save_run(good, s);
 
   edit_metadata(good, bad, "ntq.format", "2");
-  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "expected 1 or older, found 2"));
+  CHECK(contains(error_of<CheckpointError>([&] { load_run_checkpoint(bad); }), "expected 1 or older, found 2"));
   edit_metadata(good, bad, "ntq.format", "one");
-  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "expected an integer"));
+  CHECK(contains(error_of<CheckpointError>([&] { load_run_checkpoint(bad); }), "expected an integer"));
   edit_metadata(good, bad, "ntq.config", "{");
-  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "ntq.config"));
+  CHECK(contains(error_of<CheckpointError>([&] { load_run_checkpoint(bad); }), "ntq.config"));
   edit_metadata(good, bad, "ntq.config", R"({"dataset": "synthetic", "model": "resnet999"})");
-  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "resnet999"));
+  CHECK(contains(error_of<CheckpointError>([&] { load_run_checkpoint(bad); }), "resnet999"));
   edit_metadata(good, bad, "ntq.classes", "99999999999999999999");
-  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "ntq.classes"));
+  CHECK(contains(error_of<CheckpointError>([&] { load_run_checkpoint(bad); }), "ntq.classes"));
   edit_metadata(good, bad, "ntq.loss_sum", "0x12");
-  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "16 hex digits"));
+  CHECK(contains(error_of<CheckpointError>([&] { load_run_checkpoint(bad); }), "16 hex digits"));
 
   edit_metadata(good, bad, "ntq.step", "3");
-  CHECK(contains(error_of([&] { restore_run(s, bad); }), "is the data set another one now?"));
+  CHECK(contains(error_of<CheckpointError>([&] { restore_run(s, bad); }), "is the data set another one now?"));
   Session other = session(tiny(2));
-  CHECK(contains(error_of([&] { restore_run(other, good); }), "'bits': expected 2, found 4"));
+  CHECK(contains(error_of<CheckpointError>([&] { restore_run(other, good); }), "'bits': expected 2, found 4"));
 
   edit_metadata(good, bad, "ntq.classes", "11");
   const RunCheckpoint eleven = load_run_checkpoint(bad);
-  CHECK(contains(error_of([&] { model_of(eleven, bad, false); }), "does not fit the model"));
+  CHECK(contains(error_of<CheckpointError>([&] { model_of(eleven, bad, false); }), "does not fit the model"));
 
   TensorFile foreign;
   foreign.tensors.emplace_back("x", Tensor::zeros({2}));
   save_tensors(bad, foreign);
-  CHECK(contains(error_of([&] { load_run_checkpoint(bad); }), "use ntq-train --init"));
+  CHECK(contains(error_of<CheckpointError>([&] { load_run_checkpoint(bad); }), "use ntq-train --init"));
+  CHECK_FALSE(is_of_run(checkpoint_file(s)));  // what a fork writes
   CHECK_THROWS_AS(load_run_checkpoint(folder / "none.bin"), CheckpointError);
 }
 
@@ -124,7 +117,7 @@ TEST_CASE("a checkpoint without an average has none to give") {
   save_run(folder / "a.bin", session(c));
   const RunCheckpoint checkpoint = load_run_checkpoint(folder / "a.bin");
   CHECK_NOTHROW(model_of(checkpoint, "a.bin", false));
-  CHECK(contains(error_of([&] { model_of(checkpoint, "a.bin", true); }), "--model-ema"));
+  CHECK(contains(error_of<CheckpointError>([&] { model_of(checkpoint, "a.bin", true); }), "--model-ema"));
 }
 
 TEST_CASE("--init takes weights by name and leaves steps to the first batch") {
@@ -191,11 +184,11 @@ TEST_CASE("--init starts the classifier anew for other classes and refuses other
 
   turned.tensors[0].second = Tensor::zeros({16, 3, 7, 7});
   save_tensors(folder / "shape.bin", turned);
-  CHECK(contains(error_of([&] { init_from(s, folder / "shape.bin"); }), "is it of another model?"));
+  CHECK(contains(error_of<CheckpointError>([&] { init_from(s, folder / "shape.bin"); }), "is it of another model?"));
   TensorFile unknown;
   unknown.tensors.emplace_back("x", Tensor::zeros({2}));
   save_tensors(folder / "unknown.bin", unknown);
-  CHECK(contains(error_of([&] { init_from(s, folder / "unknown.bin"); }), "the first is 'x'"));
+  CHECK(contains(error_of<CheckpointError>([&] { init_from(s, folder / "unknown.bin"); }), "the first is 'x'"));
 }
 
 TEST_CASE("filters of foreign files are turned to channels last") {

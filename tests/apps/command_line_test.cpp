@@ -12,6 +12,7 @@
 
 using namespace ntq::apps;
 using ntq::test::contains;
+using ntq::test::error_of;
 using ntq::test::lines_of;
 using ntq::test::Outcome;
 using ntq::test::run;
@@ -23,12 +24,7 @@ std::string refusal(std::vector<std::string> words) {
   words.insert(words.begin(), {"ntq-train", "cifar10", "resnet20"});
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
-  try {
-    parse_train_command(static_cast<int>(argv.size()), argv.data());
-  } catch (const UsageError& e) {
-    return e.what();
-  }
-  return "";
+  return error_of<UsageError>([&] { parse_train_command(static_cast<int>(argv.size()), argv.data()); });
 }
 
 }  // namespace

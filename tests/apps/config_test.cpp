@@ -12,6 +12,7 @@
 
 using namespace ntq::apps;
 using ntq::test::contains;
+using ntq::test::error_of;
 using ntq::test::TempFolder;
 using ntq::test::write_file;
 using OrderedJson = nlohmann::ordered_json;
@@ -26,12 +27,7 @@ std::optional<TrainCommand> parse(std::vector<std::string> words) {
 }
 
 std::string usage_error(const std::vector<std::string>& words) {
-  try {
-    parse(words);
-  } catch (const UsageError& e) {
-    return e.what();
-  }
-  return "";
+  return error_of<UsageError>([&] { parse(words); });
 }
 
 }  // namespace

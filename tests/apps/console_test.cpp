@@ -109,11 +109,6 @@ TEST_CASE("a log that is a named pipe is refused, not waited for") {
   const TempFolder folder;
   REQUIRE(mkfifo((folder / "log.txt").c_str(), 0600) == 0);
   Console console(true, true);
-  std::string error;
-  try {
-    console.log_to(folder / "log.txt");
-  } catch (const ntq::CheckpointError& refused) {
-    error = refused.what();
-  }
+  const std::string error = error_of<ntq::CheckpointError>([&] { console.log_to(folder / "log.txt"); });
   CHECK_MESSAGE(contains(error, "log.txt: cannot open the log for writing: it is a pipe"), error);
 }

@@ -9,6 +9,7 @@
 
 using namespace ntq::apps;
 using ntq::test::contains;
+using ntq::test::error_of;
 
 namespace {
 
@@ -70,12 +71,7 @@ TEST_CASE("the same data pass, others are refused unless that is meant") {
   DataRecord other = kData;
   other.val.fingerprint = "crc32:0000000c";
   other.classes = {"cat", "emu"};
-  std::string error;
-  try {
-    check_same_data(recorded(), "a.bin", other, false);
-  } catch (const ntq::CheckpointError& e) {
-    error = e.what();
-  }
+  const std::string error = error_of<ntq::CheckpointError>([&] { check_same_data(recorded(), "a.bin", other, false); });
   CHECK(contains(error, "a.bin: the run was trained on other data: class 1 is 'dog' there, 'emu' here"));
   CHECK(contains(error, "as many validation images, but not the same ones"));
   CHECK(contains(error, "--allow-data-change"));

@@ -16,7 +16,7 @@ EpochRow row(int64_t epoch) {
   EpochRow out;
   out.epoch = epoch;
   out.train_loss = 1.5;
-  out.val_top1 = 50;
+  out.val.top1 = 1, out.val.images = 2;
   out.lr = 0.01;
   return out;
 }
@@ -69,8 +69,8 @@ TEST_CASE("a resume before the first epoch drops every row") {
 
 TEST_CASE("the average adds columns; numbers that are not finite stay valid JSON") {
   EpochRow r = row(1);
-  r.has_ema = true;
-  r.val_loss = std::numeric_limits<double>::infinity();
+  r.ema = ntq::Scores{};
+  r.val.loss_sum = std::numeric_limits<double>::infinity();
   r.lr = std::numeric_limits<double>::quiet_NaN();
   const auto json = nlohmann::json::parse(r.json());
   CHECK(json["val_loss"].is_null());

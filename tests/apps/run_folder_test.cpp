@@ -205,12 +205,7 @@ TEST_CASE("a place that cannot be written to gives one clear error") {
   chmod((folder / "locked").c_str(), 0555);
   const bool root = geteuid() == 0;  // root writes anywhere: become nobody for a moment
   if (root) REQUIRE(seteuid(65534) == 0);
-  std::string error;
-  try {
-    create_run(config(folder / "locked", 32));
-  } catch (const ntq::CheckpointError& refused) {
-    error = refused.what();
-  }
+  const std::string error = error_of<ntq::CheckpointError>([&] { create_run(config(folder / "locked", 32)); });
   if (root) REQUIRE(seteuid(0) == 0);
   CHECK_MESSAGE(error.find("ermission denied") != std::string::npos, error);
 }

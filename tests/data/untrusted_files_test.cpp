@@ -2,10 +2,10 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include "base/input_file.h"
 #include "data/idx.h"
 #include "data/image_folder.h"
 #include "data/loader.h"
-#include "data/regular_file.h"
 #include "engine/serialize.h"
 #include "tests/support/files.h"
 #include "tests/support/text.h"
@@ -73,9 +73,11 @@ TEST_CASE("data files that are pipes or devices are refused, not waited for") {
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
   const std::vector<int64_t> none;
   CHECK(contains(error_of<DataError>([&] { read_idx(pipe, none); }), "found a "));
-  CHECK(contains(error_of<DataError>([&] { read_text(pipe, 100); }), "pipe: expected a file, found a named pipe"));
-  CHECK(contains(error_of<DataError>([&] { read_text(at.path(), 100); }), "expected a file, found a folder"));
-  CHECK(contains(error_of<DataError>([&] { read_text("/dev/null", 100); }), "found a device"));
+  CHECK(contains(error_of<DataError>([&] { read_text_file(pipe, 100, FileOf::data); }),
+                 "pipe: expected a file, found a named pipe"));
+  CHECK(contains(error_of<DataError>([&] { read_text_file(at.str(), 100, FileOf::data); }),
+                 "expected a file, found a folder"));
+  CHECK(contains(error_of<DataError>([&] { read_text_file("/dev/null", 100, FileOf::data); }), "found a device"));
   fs::create_directories(at.path() / "cifar-100-binary");
   for (const std::string file : {"train.bin", "test.bin"}) {
     REQUIRE(mkfifo((at.path() / "cifar-100-binary" / file).c_str(), 0600) == 0);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/ops/conv.h"
+#include "engine/ops/linear.h"
 #include "engine/ops/quantize.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"

@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/engine/conv_run.h"
+#include <map>
+
+#include "tests/engine/backend_list/conv.h"
 
 using namespace ntq;
 using namespace ntq::test;
@@ -22,21 +24,22 @@ struct Row {
 const std::vector<Row>& rows() {
   using enum ConvAlgorithm;
   static const std::vector<Row> list = {
-      {"stem of a CIFAR network", geometry(128, 32, 3, 16, 3, 1, 1), unfolded, product, unfolded, 1, 32},
-      {"16 channels", geometry(128, 32, 16, 16, 3, 1, 1), winograd, winograd, winograd, 110, 16},
-      {"64 channels", geometry(128, 8, 64, 64, 3, 1, 1), winograd, winograd, winograd, 32, 16},
-      {"512 channels: all threads share a phase", geometry(8, 15, 512, 512, 3, 1, 1), winograd, winograd, winograd, 1,
-       1},
-      {"few images: shared too", geometry(2, 8, 64, 64, 3, 1, 1), winograd, winograd, winograd, 1, 1},
-      {"stride 2", geometry(128, 32, 16, 32, 3, 2, 1), product, product, product, 1, 32},
-      {"large filters: groups of channels instead of parts", geometry(128, 8, 256, 512, 3, 2, 1), product, product,
+      {"stem of a CIFAR network", conv_geometry(128, 32, 3, 16, 3, 1, 1), unfolded, product, unfolded, 1, 32},
+      {"16 channels", conv_geometry(128, 32, 16, 16, 3, 1, 1), winograd, winograd, winograd, 110, 16},
+      {"64 channels", conv_geometry(128, 8, 64, 64, 3, 1, 1), winograd, winograd, winograd, 32, 16},
+      {"512 channels: all threads share a phase", conv_geometry(8, 15, 512, 512, 3, 1, 1), winograd, winograd, winograd,
+       1, 1},
+      {"few images: shared too", conv_geometry(2, 8, 64, 64, 3, 1, 1), winograd, winograd, winograd, 1, 1},
+      {"stride 2", conv_geometry(128, 32, 16, 32, 3, 2, 1), product, product, product, 1, 32},
+      {"large filters: groups of channels instead of parts", conv_geometry(128, 8, 256, 512, 3, 2, 1), product, product,
        product, 1, 3 * 10},
-      {"24 channels are no whole vector everywhere", geometry(8, 8, 24, 24, 3, 1, 1), product, product, product, 1, 1},
-      {"8 channels", geometry(8, 8, 8, 16, 3, 1, 1), product, product, product, 1, 1},
-      {"images that fill tiles badly", geometry(8, 5, 16, 16, 3, 1, 1), product, product, product, 1, 1},
-      {"no padding", geometry(8, 8, 16, 16, 3, 1, 0), product, product, product, 1, 1},
-      {"1x1", geometry(8, 8, 32, 64, 1, 1, 0), product, product, product, 1, 2},
-      {"nothing", geometry(0, 8, 0, 0, 3, 1, 1), unfolded, product, unfolded, 1, 1},
+      {"24 channels are no whole vector everywhere", conv_geometry(8, 8, 24, 24, 3, 1, 1), product, product, product, 1,
+       1},
+      {"8 channels", conv_geometry(8, 8, 8, 16, 3, 1, 1), product, product, product, 1, 1},
+      {"images that fill tiles badly", conv_geometry(8, 5, 16, 16, 3, 1, 1), product, product, product, 1, 1},
+      {"no padding", conv_geometry(8, 8, 16, 16, 3, 1, 0), product, product, product, 1, 1},
+      {"1x1", conv_geometry(8, 8, 32, 64, 1, 1, 0), product, product, product, 1, 2},
+      {"nothing", conv_geometry(0, 8, 0, 0, 3, 1, 1), unfolded, product, unfolded, 1, 1},
   };
   return list;
 }
@@ -61,7 +64,7 @@ TEST_CASE("a convolution's plan follows from its sizes, the same on every instru
 }
 
 TEST_CASE("a plan's product: patches as one line, 1x1 filters as one line, else the images themselves") {
-  const ConvGeometry stem = geometry(2, 8, 3, 16, 3, 1, 1), point = geometry(2, 8, 32, 64, 1, 1, 0);
+  const ConvGeometry stem = conv_geometry(2, 8, 3, 16, 3, 1, 1), point = conv_geometry(2, 8, 32, 64, 1, 1, 0);
   const cpu::ConvPlan patches = cpu::plan_conv(stem, ConvPass::forward, {}, 8);
   CHECK(patches.g.in_c == 27);
   CHECK(patches.g.in_w == 2 * 8 * 9);
@@ -73,7 +76,7 @@ TEST_CASE("a plan's product: patches as one line, 1x1 filters as one line, else 
 }
 
 TEST_CASE("whole vectors, types and groups that kernels lack") {
-  const ConvGeometry g = geometry(8, 8, 16, 16, 3, 1, 1);
+  const ConvGeometry g = conv_geometry(8, 8, 16, 16, 3, 1, 1);
   CHECK(cpu::plan_conv(g, ConvPass::forward, {}, 32).algorithm == ConvAlgorithm::product);
   CHECK_THROWS_WITH_AS(cpu::plan_conv(g, ConvPass::forward, {DType::u8, DType::i8}, 8),
                        doctest::Contains("kernels for F32 only, found U8 and I8"), std::invalid_argument);
@@ -82,4 +85,15 @@ TEST_CASE("whole vectors, types and groups that kernels lack") {
   CHECK(grouped.macs() == g.macs() / 2);
   CHECK_THROWS_WITH_AS(cpu::plan_conv(grouped, ConvPass::forward, {}, 8), doctest::Contains("no kernels for groups"),
                        std::invalid_argument);
+}
+
+TEST_CASE("the list of convolutions takes every algorithm, Winograd's at the channels whose errors are stated") {
+  std::map<ConvAlgorithm, int> taken;
+  const auto algorithm = [](const ConvGeometry& g) { return cpu::plan_conv(g, ConvPass::forward, {}, 16).algorithm; };
+  for (const ConvGeometry& g : conv_geometries()) ++taken[algorithm(g)];
+  CHECK(taken[ConvAlgorithm::winograd] == 8);
+  CHECK(taken[ConvAlgorithm::unfolded] >= 5);
+  CHECK(taken[ConvAlgorithm::product] >= 10);
+  CHECK(conv_geometries().back().in_c == 512);
+  CHECK(algorithm(conv_geometries().back()) == ConvAlgorithm::winograd);
 }

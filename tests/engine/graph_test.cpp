@@ -9,12 +9,14 @@
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/conv.h"
+#include "engine/ops/linear.h"
 #include "engine/ops/loss.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/reshape.h"
+#include "engine/ops/subsample.h"
 #include "engine/ops/unary.h"
 
 using namespace ntq;

@@ -10,6 +10,7 @@
 
 using namespace ntq;
 using ntq::test::contains;
+using ntq::test::error_of;
 
 namespace {
 
@@ -55,12 +56,7 @@ NamedTensors cloned(const NamedTensors& state) {
 }
 
 std::string load_error(Module& module, const NamedTensors& state) {
-  try {
-    module.load_state_dict(state);
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "";
+  return error_of<std::invalid_argument>([&] { module.load_state_dict(state); });
 }
 
 }  // namespace

@@ -1,12 +1,9 @@
-// Ops that an estimator is written with: values by hand or from the C library, gradients against differences.
+// Ops that an estimator is written with: values by hand, gradients against differences.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <functional>
-#include <limits>
 
-#include "engine/backend/cpu/cpu_backend.h"
-#include "engine/backend/cpu_settings.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
@@ -21,69 +18,9 @@ using ntq::test::some_values;
 
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
 const float kNan = std::nanf("");
 
-/// Values of every size, both signs, in a number that is no multiple of a vector.
-std::vector<float> many_values() {
-  std::vector<float> out = {0,     -0.0f,  1,       -1,    0.5f,   -0.5f, 1.5f,  2.5f,
-                            -2.5f, 1e-40f, -1e-40f, 3e38f, -3e38f, kInf,  -kInf, kNan};
-  for (int i = 0; i < 4001; ++i) out.push_back(static_cast<float>((i - 2000) * 0.05137));
-  for (int e = -140; e < 127; ++e) out.push_back(std::ldexp(1.37f, e));
-  for (const float v : {8388607.5f, 8388609.0f, -8388607.5f, 4194304.5f, 88.7f, 88.73f, -87.5f, -104.0f})
-    out.push_back(v);
-  return out;
-}
-
-struct Reference {
-  Unary op;
-  double (*value)(double);
-  double tolerance;  // relative; 0: to the bit
-};
-
-const Reference kReferences[] = {
-    {Unary::neg, [](double x) { return -x; }, 0},
-    {Unary::abs, [](double x) { return std::abs(x); }, 0},
-    {Unary::square, [](double x) { return x * x; }, 1e-7},
-    {Unary::sqrt, [](double x) { return std::sqrt(x); }, 1e-7},
-    {Unary::exp, [](double x) { return std::exp(x); }, 4e-7},
-    {Unary::log, [](double x) { return std::log(x); }, 4e-7},
-    {Unary::tanh, [](double x) { return std::tanh(x); }, 6e-7},
-    {Unary::sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, 6e-7},
-    {Unary::sign, [](double x) { return double((x > 0) - (x < 0)); }, 0},
-    {Unary::floor, [](double x) { return std::floor(x); }, 0},
-    {Unary::round, [](double x) { return std::nearbyint(x); }, 0},
-};
-
 }  // namespace
-
-TEST_CASE("functions of one value agree with the C library, to the same bits on every instruction set") {
-  const std::vector<float> x = many_values();
-  const auto n = static_cast<int64_t>(x.size());
-  for (const Reference& r : kReferences) {
-    CAPTURE(static_cast<int>(r.op));
-    std::vector<float> first;
-    for (const std::string& isa : cpu::available_isas()) {
-      CAPTURE(isa);
-      std::vector<float> y(x.size());
-      cpu::make_cpu_backend(isa)->unary(r.op, view_of(x.data(), n), view_of(y.data(), n));
-      if (first.empty()) first = y;
-      for (size_t i = 0; i < x.size(); ++i) {
-        CAPTURE(x[i]);
-        const auto expected = static_cast<float>(r.value(double(x[i])));
-        // exp gives 0 below -87.
-        const double slack = r.tolerance * std::abs(double(expected)) + (r.tolerance > 0 ? 1.7e-38 : 0);
-        const bool sign_of_nan = r.op == Unary::sign && std::isnan(x[i]);
-        const bool good = std::isnan(expected) || sign_of_nan ? std::isnan(y[i])
-                          : std::isinf(expected)              ? y[i] == expected
-                                                              : std::abs(double(y[i]) - double(expected)) <= slack;
-        CHECK_MESSAGE(good, y[i], " for ", expected);
-        const bool same = y[i] == first[i] || (std::isnan(y[i]) && std::isnan(first[i]));
-        CHECK(same);
-      }
-    }
-  }
-}
 
 TEST_CASE("two operands: values by hand, masks, what is not a number") {
   const Tensor a = Tensor::from({4}, {1, -2, 3, kNan}), b = Tensor::from({4}, {2, -2, -1, 1});
@@ -207,28 +144,4 @@ TEST_CASE("folds over an axis: values by hand, gradients, errors") {
   CHECK_THROWS_AS(sum(v, {-3}), std::invalid_argument);
   CHECK_THROWS_AS(max(Tensor::zeros({2, 0}), {1}), std::invalid_argument);
   CHECK_THROWS_AS(max(Tensor::zeros({0})), std::invalid_argument);
-}
-
-TEST_CASE("long tensors in parts: every instruction set, any number of threads") {
-  const Tensor x = some_values({3, 50000}, 1), row = some_values({50000}, 2), column = some_values({3, 1}, 3);
-  std::vector<std::vector<float>> first;
-  for (const std::string& isa : cpu::available_isas()) {
-    const auto b = cpu::make_cpu_backend(isa);
-    for (const int threads : {1, 3}) {
-      const int before = cpu_threads();
-      set_cpu_threads(threads);
-      Tensor y = Tensor::empty(x.shape()), z = Tensor::empty(x.shape()), s = Tensor::empty({3}),
-             t = Tensor::empty({50000});
-      b->binary_along({Binary::sub, {3, 50000, 1}, true}, x.view(), row.view(), y.view());
-      b->binary_along({Binary::mul, {1, 3, 50000}}, x.view(), column.view(), z.view());
-      b->fold(Fold::sum, {3, 50000, 1}, x.view(), s.view());
-      b->fold(Fold::max, {1, 3, 50000}, x.view(), t.view());
-      set_cpu_threads(before);
-      const std::vector<std::vector<float>> all = {y.to_vector(), z.to_vector(), s.to_vector(), t.to_vector()};
-      if (first.empty()) first = all;
-      CHECK(all == first);
-      CHECK(y.f32()[120000] == row.f32()[20000] - x.f32()[120000]);
-      CHECK(z.f32()[120000] == x.f32()[120000] * column.f32()[2]);
-    }
-  }
 }

@@ -58,6 +58,7 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
 const Names kEngineOrder = {"engine/shape.h",
                             "engine/dtype.h",
                             "engine/device.h",
+                            "engine/philox.h",
                             "engine/random.h",
                             "engine/backend/view.h",
                             "engine/tensor.h",

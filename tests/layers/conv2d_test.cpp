@@ -112,4 +112,6 @@ TEST_CASE("Conv2d: errors name the layer") {
   auto bits = quantized();
   bits.weight_quant.bits = 9;
   CHECK_THROWS_WITH_AS(Conv2d{bits}, Contains("layer1.0.conv1.weight_quant: bits"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(Conv2d({.in_channels = 4, .out_channels = 6, .groups = 2, .name = "dw"}),
+                       Contains("Conv2d dw: groups = 2 for 4 input and 6 output channels"), std::invalid_argument);
 }

@@ -72,7 +72,7 @@ TEST_CASE("events come in order, with figures that add up") {
   CHECK(order == "(123s4s|vV)s(12s34s|vV)s");
   REQUIRE(epochs.size() == 2);
   CHECK((epochs[0].train_loss + epochs[1].train_loss) * 4 == doctest::Approx(sum));
-  CHECK(epochs[0].val->images == 16);
+  CHECK(epochs[0].val.images == 16);
   CHECK_FALSE(epochs[0].ema);
   CHECK(epochs[0].best);
   CHECK(t.progress.best_epoch >= 1);

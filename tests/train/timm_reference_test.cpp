@@ -20,19 +20,12 @@ double unit(uint64_t index, uint64_t salt) {
   return static_cast<double>(hashed) / 4294967296.0 - 0.5;
 }
 
-/// FNV-1a, 32 bits.
-uint64_t salt_of(const std::string& name) {
-  uint32_t hashed = 2166136261u;
-  for (const char c : name) hashed = (hashed ^ static_cast<uint8_t>(c)) * 16777619u;
-  return hashed;
-}
-
 /// The file that timm would have written: its names, its layout, weights by the formula.
 TensorFile timm_file(Module& model) {
   TensorFile file;
   for (const auto& [name, tensor] : public_weights(model, Export::weights)) {
     Tensor values = Tensor::empty(tensor.shape());
-    const uint64_t salt = salt_of(name);
+    const uint64_t salt = stream_id(name);
     const bool matrix = tensor.shape().rank() >= 2;
     const double scale = matrix ? std::sqrt(24.0 / static_cast<double>(tensor.shape().numel_from(1))) : 0;
     for (int64_t i = 0; i < tensor.numel(); ++i) {

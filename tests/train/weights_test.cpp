@@ -13,6 +13,7 @@
 
 using namespace ntq;
 using ntq::test::contains;
+using ntq::test::error_of;
 
 TEST_CASE("half, bfloat16 and float64 become float32") {
   const auto bits = [](DType type, std::initializer_list<uint16_t> values) {
@@ -46,12 +47,7 @@ std::vector<std::string> our_names(const TensorFile& file) {
 }
 
 std::string refusal(const TensorFile& file) {
-  try {
-    read_public_weights(file, "x");
-  } catch (const CheckpointError& e) {
-    return e.what();
-  }
-  return "";
+  return error_of<CheckpointError>([&] { read_public_weights(file, "x"); });
 }
 
 using Names = std::vector<std::string>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ceil_div.h"
 #include "base/check.h"
 #include "engine/backend/cpu/winograd.h"
 
@@ -11,8 +12,6 @@ namespace {
 constexpr int64_t kCacheFloats = 96 << 10;  // of both operands of a block of tiles: 384 KB, most of an L2 cache
 constexpr int64_t kPassTiles = 256;         // when the threads share each phase
 constexpr int64_t kWholeVectors = 16;       // channels of a vector on every instruction set so far
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// 3x3, stride 1, padding 1, whole vectors of channels, and tiles that the images fill well.
 bool suits_winograd(const ConvGeometry& g, int width) {

@@ -52,6 +52,8 @@ class CpuBackend : public Backend {
   void max_pool_grad(const PoolGeometry& g, ConstView dy, ConstView index, View dx) override;
   void avg_pool(const PoolGeometry& g, ConstView x, View y) override;
   void avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) override;
+  void subsample(const SubsampleGeometry& g, ConstView x, View y) override;
+  void subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) override;
 
   void softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View dlogits) override;
   void count_correct(const CrossEntropyArgs& args, int64_t top, View hits) override;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/ceil_div.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/views.h"
@@ -13,8 +14,6 @@ namespace ntq::cpu {
 namespace {
 
 constexpr int64_t kProducts = 16;  // that take the time of one float in a simple loop, at the least
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t filter_size(const ConvGeometry& g) { return g.out_c * g.kernel_h * g.kernel_w * (g.in_c / g.groups); }
 int64_t input_size(const ConvGeometry& g) { return g.batch * g.in_h * g.in_w * g.in_c; }

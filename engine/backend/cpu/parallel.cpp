@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/ceil_div.h"
 #include "base/check.h"
 #include "engine/backend/cpu/idle_threads.h"
 
@@ -102,8 +103,7 @@ void parallel_for(int64_t tasks, int64_t work, const std::function<void(int64_t)
 }
 
 void parallel_ranges(int64_t n, int64_t grain, int64_t work, const std::function<void(int64_t, int64_t)>& range) {
-  parallel_for((n + grain - 1) / grain, grain * work,
-               [&](int64_t i) { range(i * grain, std::min(n, (i + 1) * grain)); });
+  parallel_for(ceil_div(n, grain), grain * work, [&](int64_t i) { range(i * grain, std::min(n, (i + 1) * grain)); });
 }
 
 void parallel_ranges(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& range) {

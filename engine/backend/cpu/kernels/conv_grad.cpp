@@ -13,25 +13,6 @@ constexpr int64_t kPackFrom = 128;  // channels from which operands are packed
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// acc[m][c] += sum over pixels of dy[pixel][m] * x[pixel][c]; V whole vectors of x through pointers, or packed
-/// {pixels, kPanel}.
-template <int M, int V, bool kPacked>
-void tile(const float* const* x, const float* packed, int64_t offset, const float* dy, int64_t dy_stride,
-          int64_t pixels, float* acc, int64_t acc_stride) {
-  Vec sum[M][V];
-  for (int m = 0; m < M; ++m) load_row<V>(sum[m], acc + m * acc_stride, V * kWidth);
-  for (int64_t i = 0; i < pixels; ++i, dy += dy_stride) {
-    Vec wide[V];
-    const float* row = kPacked ? packed + i * kPanel : x[i] + offset;
-    for (int v = 0; v < V; ++v) wide[v] = load(row + v * kWidth);
-    for (int m = 0; m < M; ++m) {
-      const Vec one = splat(dy[m]);
-      for (int v = 0; v < V; ++v) sum[m][v] = fma(one, wide[v], sum[m][v]);
-    }
-  }
-  for (int m = 0; m < M; ++m) store_row<V>(acc + m * acc_stride, sum[m], V * kWidth);
-}
-
 int64_t outer_scratch(const GatherOuter& p) { return kPixels * (kPanel + round_up(p.dy_c, kTile) + kTile); }
 
 void pack_panel(const float* const* x, int64_t offset, int64_t channels, int64_t pixels, float* to) {
@@ -75,11 +56,15 @@ void gather_outer(const GatherOuter& p, int64_t begin, int64_t end, int64_t co_b
           float* to = acc + co * acc_stride + t * padded_c + c0;
           with_tile(m, channels, [&](auto tile_rows, auto vecs) {
             constexpr int kRows = tile_rows.value, kWide = vecs.value;
+            // The accumulator has whole vectors.
             if (pack) {
-              tile<kRows, kWide, true>(x, packed_x, c0, packed_dy + (co - co_begin) * kPixels, m, pixels, to,
-                                       acc_stride);
+              outer_tile<kRows, kWide>(
+                  pixels, packed_dy + (co - co_begin) * kPixels, m, [=](int64_t i) { return packed_x + i * kPanel; },
+                  to, acc_stride, kWide * kWidth);
             } else {
-              tile<kRows, kWide, false>(x, nullptr, c0, p.dy + r0 * p.dy_c + co, p.dy_c, pixels, to, acc_stride);
+              outer_tile<kRows, kWide>(
+                  pixels, p.dy + r0 * p.dy_c + co, p.dy_c, [&](int64_t i) { return x[i] + c0; }, to, acc_stride,
+                  kWide * kWidth);
             }
           });
         }

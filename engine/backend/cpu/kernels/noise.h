@@ -2,6 +2,7 @@
 // Standard normal numbers from Philox by the Box-Muller transform, with plain operators, so every ISA draws the same
 // bits. Sine and cosine are off by less than 2e-7.
 #include "engine/backend/cpu/kernels/math.h"
+#include "engine/philox.h"
 #include "engine/random.h"
 
 namespace ntq::cpu::NTQ_ISA {
@@ -29,8 +30,8 @@ constexpr int64_t kNoiseChunk = 256;  // elements drawn at a time; a multiple of
   cosine = reinterpret_cast<Vec>(reinterpret_cast<VecI>(select(swap, s, c)) ^ cosine_sign);
 }
 
-/// Random words of kNoiseChunk / 4 blocks: words[j][b] is word j of block first + b. Philox4x32-10 as in random.cpp, in
-/// loops over blocks that the compiler turns into vectors.
+/// Random words of kNoiseChunk / 4 blocks: words[j][b] is word j of block first + b. In loops over
+/// blocks, which the compiler turns into vectors.
 [[maybe_unused]] inline void philox_chunk(const RandomKey& key, uint64_t first, uint32_t (&w)[4][kNoiseChunk / 4]) {
   constexpr int kBlocks = kNoiseChunk / 4;
   for (int b = 0; b < kBlocks; ++b) {
@@ -39,15 +40,9 @@ constexpr int64_t kNoiseChunk = 256;  // elements drawn at a time; a multiple of
     w[2][b] = key.stream;
     w[3][b] = key.step;
   }
-  uint32_t k0 = static_cast<uint32_t>(key.seed), k1 = static_cast<uint32_t>(key.seed >> 32);
-  for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-    for (int b = 0; b < kBlocks; ++b) {
-      const uint64_t p = uint64_t{0xD2511F53u} * w[0][b], q = uint64_t{0xCD9E8D57u} * w[2][b];
-      w[0][b] = static_cast<uint32_t>(q >> 32) ^ w[1][b] ^ k0;
-      w[2][b] = static_cast<uint32_t>(p >> 32) ^ w[3][b] ^ k1;
-      w[1][b] = static_cast<uint32_t>(q);
-      w[3][b] = static_cast<uint32_t>(p);
-    }
+  const PhiloxKey k = {static_cast<uint32_t>(key.seed), static_cast<uint32_t>(key.seed >> 32)};
+  for (int i = 0; i < 10; ++i) {
+    for (int b = 0; b < kBlocks; ++b) philox_round(k, i, w[0][b], w[1][b], w[2][b], w[3][b]);
   }
 }
 

@@ -72,7 +72,8 @@ inline void with_tile(int64_t rows, int64_t channels, const Op& op) {
   }
 }
 
-/// out {M rows, channels} = a {M rows, depth} * panel {depth, kPanel}.
+/// out {M rows, channels} = a {M rows, depth} * panel {depth, kPanel}.  One tap of conv.cpp's tile, at strides instead
+/// of through pointers, which costs a small network's step 3%.
 template <int M, int V>
 inline void product_tile(const float* a, int64_t a_stride, int64_t depth, const float* panel, float* out,
                          int64_t out_stride, int64_t channels) {
@@ -89,22 +90,18 @@ inline void product_tile(const float* a, int64_t a_stride, int64_t depth, const 
   for (int m = 0; m < M; ++m) store_row<V>(out + m * out_stride, acc[m], channels);
 }
 
-/// acc {M rows, channels} += sum over `rows` of d {rows, M} x v {rows, channels}.
-template <int M, int V>
-inline void outer_tile(const float* d, int64_t d_stride, const float* v, int64_t v_stride, int64_t rows, float* acc,
-                       int64_t acc_stride, int64_t channels) {
+/// acc {M rows, channels} += the sum over i of d {count, M} x row(i) {channels}.
+template <int M, int V, class Row>
+inline void outer_tile(int64_t count, const float* d, int64_t d_stride, const Row& row, float* acc, int64_t acc_stride,
+                       int64_t channels) {
   Vec sum[M][V];
   for (int m = 0; m < M; ++m) load_row<V>(sum[m], acc + m * acc_stride, channels);
-  for (int64_t r = 0; r < rows; ++r, d += d_stride, v += v_stride) {
+  for (int64_t i = 0; i < count; ++i, d += d_stride) {
     Vec wide[V];
-    if (channels == V * kWidth) {
-      for (int i = 0; i < V; ++i) wide[i] = load(v + i * kWidth);
-    } else {
-      load_row<V>(wide, v, channels);
-    }
+    load_row<V>(wide, row(i), channels);
     for (int m = 0; m < M; ++m) {
       const Vec one = splat(d[m]);
-      for (int i = 0; i < V; ++i) sum[m][i] = fma(one, wide[i], sum[m][i]);
+      for (int v = 0; v < V; ++v) sum[m][v] = fma(one, wide[v], sum[m][v]);
     }
   }
   for (int m = 0; m < M; ++m) store_row<V>(acc + m * acc_stride, sum[m], channels);

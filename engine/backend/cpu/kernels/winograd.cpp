@@ -250,7 +250,8 @@ void winograd_outer(const float* d, const float* v, int64_t rows, int64_t in, in
     for (int64_t k = 0; k < tiles; ++k) {
       const int64_t o = out * k / tiles, next = out * (k + 1) / tiles;
       with_tile(next - o, channels, [&](auto tile_rows, auto vecs) {
-        outer_tile<tile_rows.value, vecs.value>(d + o, out, v + c, in, rows, acc + o * in + c, in, channels);
+        outer_tile<tile_rows.value, vecs.value>(
+            rows, d + o, out, [=](int64_t i) { return v + i * in + c; }, acc + o * in + c, in, channels);
       });
     }
   }

@@ -1,0 +1,56 @@
+// The primitives that class Backend derives from others, where a device has none of its own: the list on a CPU that
+// forgot its own.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "engine/backend/cpu/cpu_backend.h"
+#include "tests/engine/backend_list/list.h"
+
+using namespace ntq;
+using namespace ntq::test;
+
+namespace {
+
+struct Derived : cpu::CpuBackend {
+  using cpu::CpuBackend::CpuBackend;
+  void scale(float alpha, ConstView x, View y) override { Backend::scale(alpha, x, y); }
+  void axpy(float alpha, ConstView x, View y) override { Backend::axpy(alpha, x, y); }
+  void relu(ConstView x, View y) override { Backend::relu(x, y); }
+  void relu_grad(ConstView y, ConstView dy, View dx) override { Backend::relu_grad(y, dy, dx); }
+  void sum_rows(ConstView x, View y) override { Backend::sum_rows(x, y); }
+  void sum_abs(ConstView x, View y) override { Backend::sum_abs(x, y); }
+  void all_finite(ConstView x, View y) override { Backend::all_finite(x, y); }
+  void inverse_std(ConstView var, float eps, View y) override { Backend::inverse_std(var, eps, y); }
+  void subsample(const SubsampleGeometry& g, ConstView x, View y) override { Backend::subsample(g, x, y); }
+  void subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) override {
+    Backend::subsample_grad(g, dy, dx);
+  }
+  void quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) override {
+    Backend::quantize_error(range, x, steps, errors);
+  }
+  void sgd_step(const SgdUpdate& u, View w, ConstView g, View m) override { Backend::sgd_step(u, w, g, m); }
+  void adam_step(const AdamUpdate& u, View w, ConstView g, View m, View v) override {
+    Backend::adam_step(u, w, g, m, v);
+  }
+};
+
+const std::set<Primitive> kDerived = {Primitive::scale,          Primitive::axpy,           Primitive::relu,
+                                      Primitive::relu_grad,      Primitive::sum_rows,       Primitive::sum_abs,
+                                      Primitive::all_finite,     Primitive::inverse_std,    Primitive::subsample,
+                                      Primitive::subsample_grad, Primitive::quantize_error, Primitive::sgd_step,
+                                      Primitive::adam_step};
+
+}  // namespace
+
+TEST_CASE("derived primitives agree with those of the CPU") {
+  Derived backend(cpu::kernels_of("portable"));
+  std::set<Primitive> checked;
+  for (const Family& family : kFamilies) {
+    BackendCases cases = family.cases();
+    std::erase_if(cases, [](const BackendCase& one) { return !kDerived.contains(one.primitive); });
+    for (const BackendCase& one : cases) checked.insert(one.primitive);
+    run_list(cases, {{"cpu with derived primitives", &backend}});
+  }
+  CHECK(checked == kDerived);
+}

@@ -1,0 +1,242 @@
+#include "tests/engine/backend_list/list.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu_settings.h"
+#include "tests/support/numeric_grad.h"
+
+namespace ntq::test {
+namespace {
+
+/// Device memory with the contents of a host tensor, and bytes around it that nobody may touch.
+class Guarded {
+ public:
+  Guarded(Backend& backend, const Tensor& host, size_t offset)
+      : backend_(backend), host_(host), before_(kGuard + offset), bytes_(before_ + host.bytes() + kGuard, kMark) {
+    std::memcpy(bytes_.data() + before_, host.raw(), host.bytes());
+    memory_ = backend.allocate(bytes_.size());
+    backend.copy(memory_, bytes_.data(), bytes_.size());
+  }
+  ~Guarded() { backend_.release(memory_, bytes_.size()); }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+
+  View view() const { return {static_cast<char*>(memory_) + before_, host_.dtype(), host_.numel()}; }
+
+  /// What it holds now; `around` says whether all else is as it was.
+  Tensor contents(bool& around) const {
+    std::vector<unsigned char> now(bytes_.size());
+    backend_.copy(now.data(), memory_, now.size());
+    const size_t end = before_ + host_.bytes();
+    around = around && std::memcmp(now.data(), bytes_.data(), before_) == 0 &&
+             std::memcmp(now.data() + end, bytes_.data() + end, now.size() - end) == 0;
+    Tensor out = Tensor::empty(host_.shape(), host_.dtype());
+    std::memcpy(out.raw(), now.data() + before_, out.bytes());
+    return out;
+  }
+  bool as_it_was() const {
+    bool around = true;
+    return std::memcmp(contents(around).raw(), host_.raw(), host_.bytes()) == 0 && around;
+  }
+
+ private:
+  static constexpr size_t kGuard = 256;
+  static constexpr unsigned char kMark = 0xa5;
+  Backend& backend_;
+  Tensor host_;
+  size_t before_;
+  std::vector<unsigned char> bytes_;
+  void* memory_;
+};
+
+/// `offset`: bytes by which the memory is off its alignment.
+std::vector<Tensor> guarded_run(const BackendCase& one, Backend& backend, size_t offset, bool& unharmed) {
+  std::vector<std::unique_ptr<Guarded>> in, out;
+  Inputs inputs;
+  Outputs outputs;
+  for (const Tensor& t : one.inputs) in.push_back(std::make_unique<Guarded>(backend, t, offset));
+  for (const Tensor& t : one.outputs) out.push_back(std::make_unique<Guarded>(backend, t, offset));
+  for (const auto& memory : in) inputs.push_back(memory->view());
+  for (const auto& memory : out) outputs.push_back(memory->view());
+  one.call(backend, inputs, outputs);
+  std::vector<Tensor> found;
+  for (const auto& memory : out) found.push_back(memory->contents(unharmed));
+  for (const auto& memory : in) unharmed = unharmed && memory->as_it_was();
+  return found;
+}
+
+double value_at(const Tensor& t, int64_t i) {
+  switch (t.dtype()) {
+    case DType::f32: return static_cast<double>(t.f32()[i]);
+    case DType::f64: return t.data<double>()[i];
+    case DType::i32: return t.data<int32_t>()[i];
+    case DType::i8: return t.data<int8_t>()[i];
+    case DType::u8: return t.data<uint8_t>()[i];
+    case DType::i64: return static_cast<double>(t.data<int64_t>()[i]);
+    default: FAIL("no output has this type"); return 0;
+  }
+}
+
+/// The first value that differs by more than the case allows; nothing when all agree.
+std::string difference(const BackendCase& one, const Tensor& found, const Tensor& expected) {
+  if (found.numel() != expected.numel()) return "another size";
+  if (found.dtype() == expected.dtype() && std::memcmp(found.raw(), expected.raw(), found.bytes()) == 0) return "";
+  const bool exact = one.tolerance == 0 && one.relative == 0;
+  double largest = 0;
+  for (int64_t i = 0; i < expected.numel(); ++i) {
+    const double size = std::abs(value_at(expected, i));
+    if (std::isfinite(size)) largest = std::max(largest, size);
+  }
+  for (int64_t i = 0; i < expected.numel(); ++i) {
+    const double a = value_at(found, i), b = value_at(expected, i);
+    if (std::isnan(a) && std::isnan(b)) continue;
+    const double slack =
+        one.tolerance * largest + one.relative * std::abs(b) + (one.relative > 0 ? 1.7e-38 : 0);  // as exp gives 0
+    const bool good = exact || !std::isfinite(b) ? a == b : std::abs(a - b) <= slack;
+    if (!good) return concat("element ", i, " is ", a, ", expected ", b, ", largest ", largest);
+  }
+  return "";
+}
+
+bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Tensor& x, const Tensor& y) {
+    return x.bytes() == y.bytes() && std::memcmp(x.raw(), y.raw(), x.bytes()) == 0;
+  });
+}
+
+struct CpuThreads {
+  explicit CpuThreads(int threads) : before(cpu_threads()) { set_cpu_threads(threads); }
+  ~CpuThreads() { set_cpu_threads(before); }
+  int before;
+};
+
+std::string lack_of(const NamedBackend& named, Primitive primitive) {
+  return named.name + " has no " + name_of(primitive);
+}
+
+}  // namespace
+
+const std::vector<NamedBackend>& all_backends() {
+  static std::vector<std::unique_ptr<Backend>> owned;
+  static const std::vector<NamedBackend> list = [] {
+    std::vector<NamedBackend> all;
+    for (const std::string& isa : cpu::available_isas()) {
+      owned.push_back(cpu::make_cpu_backend(isa));
+      all.push_back({"cpu " + isa, owned.back().get(), true});
+    }
+    return all;
+  }();
+  return list;
+}
+
+std::vector<Tensor> outputs_of(const BackendCase& one, Backend& backend) {
+  bool unharmed = true;
+  return guarded_run(one, backend, 0, unharmed);
+}
+
+std::string wrong_in(const BackendCase& one, const std::vector<Tensor>& expected, Backend& backend) {
+  std::vector<Tensor> first;
+  for (const int threads : {1, 2, 5}) {
+    const CpuThreads use(threads);
+    bool unharmed = true;
+    const std::vector<Tensor> found = guarded_run(one, backend, threads == 2 ? 8 : 0, unharmed);
+    if (!unharmed) return "inputs or memory around outputs were written";
+    if (first.empty()) first = found;
+    if (!same_bits(found, first)) return concat("other bits with ", threads, " threads");
+    for (size_t k = 0; k < found.size(); ++k) {
+      const std::string wrong = difference(one, found[k], expected[k]);
+      if (!wrong.empty()) return concat("output ", k, ": ", wrong);
+    }
+  }
+  return "";
+}
+
+ListReport run_list(const BackendCases& cases, const std::vector<NamedBackend>& backends) {
+  ListReport report;
+  for (const BackendCase& one : cases) {
+    CAPTURE(name_of(one.primitive));
+    CAPTURE(one.what);
+    const std::vector<Tensor> expected =
+        one.expected ? one.expected() : outputs_of(one, *all_backends().front().backend);
+    for (const NamedBackend& named : backends) {
+      if (!named.backend->supports(one.primitive, DType::f32)) {
+        ++report.skipped[lack_of(named, one.primitive)];
+        continue;
+      }
+      CAPTURE(named.name);
+      const std::string wrong = wrong_in(one, expected, *named.backend);
+      CHECK_MESSAGE(wrong.empty(), wrong);
+      if (named.to_the_bit && !one.expected) CHECK(same_bits(outputs_of(one, *named.backend), expected));
+      ++report.ran;
+    }
+  }
+  for (const auto& [lack, count] : report.skipped) MESSAGE("skipped: ", lack, " (", count, " cases)");
+  return report;
+}
+
+void each_backend(Primitive primitive, const std::function<void(Backend&)>& check) {
+  for (const NamedBackend& named : all_backends()) {
+    CAPTURE(named.name);
+    if (named.backend->supports(primitive, DType::f32)) {
+      check(*named.backend);
+    } else {
+      MESSAGE("skipped: ", lack_of(named, primitive));
+    }
+  }
+}
+
+Tensor wild_values(int64_t n, uint32_t seed) {
+  Tensor x = some_values({n}, seed);
+  const float wild[] = {INFINITY, -INFINITY, std::nanf(""), -0.0f, 3.4e38f};
+  for (int64_t i = 0; i < n; i += 7) x.f32()[i] = wild[(i / 7 + seed) % 5];
+  return x;
+}
+
+std::string name_of(Primitive primitive) {
+  switch (primitive) {
+    case Primitive::fill: return "fill";
+    case Primitive::unary: return "unary";
+    case Primitive::binary: return "binary";
+    case Primitive::binary_along: return "binary_along";
+    case Primitive::where: return "where";
+    case Primitive::fold: return "fold";
+    case Primitive::sum: return "sum";
+    case Primitive::scale: return "scale";
+    case Primitive::axpy: return "axpy";
+    case Primitive::relu: return "relu";
+    case Primitive::relu_grad: return "relu_grad";
+    case Primitive::sum_rows: return "sum_rows";
+    case Primitive::spread: return "spread";
+    case Primitive::sum_abs: return "sum_abs";
+    case Primitive::all_finite: return "all_finite";
+    case Primitive::conv2d: return "conv2d";
+    case Primitive::conv2d_grad_input: return "conv2d_grad_input";
+    case Primitive::conv2d_grad_weight: return "conv2d_grad_weight";
+    case Primitive::batch_norm_stats: return "batch_norm_stats";
+    case Primitive::inverse_std: return "inverse_std";
+    case Primitive::batch_norm_apply: return "batch_norm_apply";
+    case Primitive::batch_norm_grad: return "batch_norm_grad";
+    case Primitive::max_pool: return "max_pool";
+    case Primitive::max_pool_grad: return "max_pool_grad";
+    case Primitive::avg_pool: return "avg_pool";
+    case Primitive::avg_pool_grad: return "avg_pool_grad";
+    case Primitive::subsample: return "subsample";
+    case Primitive::subsample_grad: return "subsample_grad";
+    case Primitive::softmax_cross_entropy: return "softmax_cross_entropy";
+    case Primitive::count_correct: return "count_correct";
+    case Primitive::quantize: return "quantize";
+    case Primitive::quantize_grad: return "quantize_grad";
+    case Primitive::quantize_codes: return "quantize_codes";
+    case Primitive::quantize_error: return "quantize_error";
+    case Primitive::sgd_step: return "sgd_step";
+    case Primitive::adam_step: return "adam_step";
+  }
+  return "";
+}
+
+}  // namespace ntq::test

@@ -1,0 +1,98 @@
+// Batch norm: statistics with their update, application with residual and ReLU, gradients.
+#include "tests/engine/backend_list/list.h"
+#include "tests/support/numeric_grad.h"
+
+namespace ntq::test {
+namespace {
+
+void add_norm(BackendCases& list, int64_t rows, int64_t channels) {
+  const std::string sizes = concat(rows, " rows of ", channels, " channels");
+  const Tensor x = some_values({rows * channels}, 1), dy = some_values({rows * channels}, 2);
+  const Tensor y = some_values({rows * channels}, 7), residual = some_values({rows * channels}, 8);
+  const Tensor gamma = some_values({channels}, 3), beta = some_values({channels}, 4), mean = some_values({channels}, 5);
+  Tensor inv_std = some_values({channels}, 6);
+  for (int64_t c = 0; c < channels; ++c) inv_std.f32()[c] += 1.5f;
+
+  list.push_back({Primitive::batch_norm_stats,
+                  sizes,
+                  {x},
+                  {output(channels), output(channels), mean, inv_std},
+                  [](Backend& b, const Inputs& in, const Outputs& out) {
+                    b.batch_norm_stats(in[0], {out[0], out[1], out[2], out[3], 0.1f, 1e-5f});
+                  },
+                  2e-6});
+  for (const bool relu : {false, true}) {
+    for (const bool add : {false, true}) {
+      list.push_back({Primitive::batch_norm_apply,
+                      concat(sizes, relu ? ", ReLU" : "", add ? ", residual" : ""),
+                      {x, mean, inv_std, gamma, beta, residual},
+                      {output(x.numel())},
+                      [relu, add](Backend& b, const Inputs& in, const Outputs& out) {
+                        b.batch_norm_apply({.x = in[0],
+                                            .mean = in[1],
+                                            .inv_std = in[2],
+                                            .gamma = in[3],
+                                            .beta = in[4],
+                                            .residual = add ? in[5] : ConstView(),
+                                            .relu = relu},
+                                           out[0]);
+                      },
+                      1e-6});
+    }
+    for (const bool frozen : {false, true}) {
+      // d_residual is asked for where the ReLU masks it.
+      std::vector<Tensor> outputs{output(x.numel()), output(channels), output(channels)};
+      if (relu) outputs.push_back(output(x.numel()));
+      list.push_back({Primitive::batch_norm_grad,
+                      concat(sizes, relu ? ", ReLU" : "", frozen ? ", frozen" : ""),
+                      {x, mean, inv_std, gamma, y, dy},
+                      outputs,
+                      [relu, frozen](Backend& b, const Inputs& in, const Outputs& out) {
+                        b.batch_norm_grad({.x = in[0],
+                                           .mean = in[1],
+                                           .inv_std = in[2],
+                                           .gamma = in[3],
+                                           .relu = relu,
+                                           .y = relu ? in[4] : ConstView(),
+                                           .dy = in[5],
+                                           .frozen = frozen},
+                                          {out[0], out[1], out[2], relu ? out[3] : View()});
+                      },
+                      1e-5});
+    }
+  }
+}
+
+}  // namespace
+
+BackendCases norm_cases() {
+  BackendCases list;
+  for (const int64_t channels : {1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 200}) {
+    add_norm(list, 2, channels);
+    add_norm(list, 77, channels);
+  }
+  for (const int64_t channels : {1, 3, 17, 64}) add_norm(list, 5000, channels);  // in several parts
+  Tensor var = wild_values(99, 1);
+  for (int64_t i = 0; i < 99; ++i) var.f32()[i] = std::abs(var.f32()[i]);
+  list.push_back({Primitive::inverse_std,
+                  "what is not finite gives no number",
+                  {var},
+                  {output(99)},
+                  [](Backend& b, const Inputs& in, const Outputs& out) { b.inverse_std(in[0], 1e-5f, out[0]); },
+                  0,
+                  1e-6});
+  // A mean far from 0 must not spoil the variance.
+  Tensor far = some_values({4096 * 3}, 1);
+  for (int64_t i = 0; i < far.numel(); ++i) far.f32()[i] = 10000.0f + (i / 3 % 2 ? 0.5f : -0.5f);
+  list.push_back({Primitive::batch_norm_stats,
+                  "a large mean",
+                  {far},
+                  {output(3), output(3), Tensor::zeros({3}), Tensor::zeros({3})},
+                  [](Backend& b, const Inputs& in, const Outputs& out) {
+                    b.batch_norm_stats(in[0], {out[0], out[1], out[2], out[3], 1.0f, 0.0f});
+                  },
+                  1e-4});
+  return list;
+}
+
+}  // namespace ntq::test

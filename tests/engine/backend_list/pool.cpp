@@ -1,0 +1,97 @@
+// Pooling and subsampling with their gradients.
+#include "tests/engine/backend_list/list.h"
+#include "tests/support/numeric_grad.h"
+
+namespace ntq::test {
+namespace {
+
+PoolGeometry pool(int64_t batch, int64_t size, int64_t channels, int64_t kernel, int64_t stride, int64_t pad) {
+  PoolGeometry g{.batch = batch, .in_h = size, .in_w = size + 1, .channels = channels};
+  g.kernel = kernel, g.stride = stride, g.pad = pad;
+  g.out_h = (g.in_h + 2 * pad - kernel) / stride + 1;
+  g.out_w = (g.in_w + 2 * pad - kernel) / stride + 1;
+  return g;
+}
+
+void add_pool(BackendCases& list, const PoolGeometry& g, bool wild = false) {
+  const std::string sizes = concat(g.batch, "x", g.in_h, "x", g.in_w, "x", g.channels, ", kernel ", g.kernel,
+                                   ", stride ", g.stride, ", padding ", g.pad, wild ? ", wild" : "");
+  const int64_t n = g.batch * g.in_h * g.in_w * g.channels, m = g.batch * g.out_h * g.out_w * g.channels;
+  const Tensor x = wild ? wild_values(n, 1) : some_values({n}, 1), dy = some_values({m}, 2);
+  const BackendCase forward{
+      Primitive::max_pool,
+      sizes,
+      {x},
+      {output(m), output(m, DType::i32)},
+      [g](Backend& b, const Inputs& in, const Outputs& out) { b.max_pool(g, in[0], out[0], out[1]); }};
+  list.push_back(forward);
+  const Tensor index = outputs_of(forward, *all_backends().front().backend)[1];
+  list.push_back({Primitive::max_pool_grad,
+                  sizes,
+                  {dy, index},
+                  {output(n)},
+                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.max_pool_grad(g, in[0], in[1], out[0]); },
+                  1e-6});
+  if (wild) return;
+  list.push_back({Primitive::avg_pool,
+                  sizes,
+                  {x},
+                  {output(m)},
+                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.avg_pool(g, in[0], out[0]); },
+                  1e-6});
+  list.push_back({Primitive::avg_pool_grad,
+                  sizes,
+                  {dy},
+                  {output(n)},
+                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.avg_pool_grad(g, in[0], out[0]); },
+                  1e-6});
+}
+
+void add_subsample(BackendCases& list, const SubsampleGeometry& g) {
+  const std::string sizes =
+      concat(g.batch, "x", g.in_h, "x", g.in_w, "x", g.in_c, ", stride ", g.stride, ", extra ", g.extra);
+  list.push_back({Primitive::subsample,
+                  sizes,
+                  {some_values({g.in_size()}, 1)},
+                  {output(g.out_size())},
+                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.subsample(g, in[0], out[0]); }});
+  list.push_back({Primitive::subsample_grad,
+                  sizes,
+                  {some_values({g.out_size()}, 1)},
+                  {output(g.in_size())},
+                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.subsample_grad(g, in[0], out[0]); }});
+}
+
+}  // namespace
+
+BackendCases pool_cases() {
+  BackendCases list;
+  for (const int64_t channels : {1, 3, 8, 15, 16, 17, 64}) {
+    add_pool(list, pool(2, 6, channels, 2, 2, 0));
+    add_pool(list, pool(1, 7, channels, 3, 2, 1));
+  }
+  add_pool(list, pool(3, 5, 4, 5, 1, 2));
+  add_pool(list, pool(70, 8, 33, 3, 1, 1));
+  add_pool(list, pool(0, 4, 4, 2, 2, 0));
+  add_pool(list, pool(2, 6, 17, 3, 2, 1), true);
+  for (const SubsampleGeometry& g : {SubsampleGeometry{1, 1, 1, 1, 1, 0},
+                                     {2, 7, 6, 3, 2, 1},
+                                     {3, 8, 8, 16, 2, 8},
+                                     {1, 5, 9, 17, 3, 5},
+                                     {2, 4, 4, 5, 7, 0},
+                                     {0, 4, 4, 3, 2, 1},
+                                     {64, 16, 16, 32, 2, 16}})
+    add_subsample(list, g);
+  PoolGeometry whole{.batch = 9, .in_h = 1, .in_w = 49, .channels = 130};  // global: one window of all pixels
+  whole.kernel = 49;
+  whole.out_h = 1, whole.out_w = 1;
+  list.push_back({Primitive::avg_pool,
+                  "global",
+                  {some_values({9 * 49 * 130}, 1)},
+                  {output(9 * 130)},
+                  [whole](Backend& b, const Inputs& in, const Outputs& out) { b.avg_pool(whole, in[0], out[0]); },
+                  1e-6});
+  return list;
+}
+
+}  // namespace ntq::test

@@ -1,0 +1,72 @@
+// Uniform quantization and NTQ's noise: the same bits everywhere, so that a checkpoint's codes are the same everywhere.
+// Sums over a tensor are taken in an order of each backend's own.
+#include "tests/engine/backend_list/list.h"
+#include "tests/support/numeric_grad.h"
+
+namespace ntq::test {
+namespace {
+
+// Values and gradients; with several steps each has its own run of x.
+void add_quantize(BackendCases& list, const std::string& sizes, const Tensor& x, const Tensor& step,
+                  const QuantizeArgs& args) {
+  const int64_t n = x.numel();
+  QuantizeArgs noisy = args;
+  noisy.noise = {.c = 0.2f, .k = 50, .key = {.seed = 3, .stream = 4, .step = 5}};
+  for (const QuantizeArgs& a : {args, noisy}) {
+    list.push_back({Primitive::quantize,
+                    concat(sizes, ", noise ", a.noise.c),
+                    {x, step},
+                    {output(n)},
+                    [a](Backend& b, const Inputs& in, const Outputs& out) { b.quantize(a, in[0], in[1], out[0]); }});
+  }
+  list.push_back({Primitive::quantize_grad,
+                  sizes,
+                  {x, step, some_values({n}, 6)},
+                  {output(n), output(step.numel())},
+                  [args](Backend& b, const Inputs& in, const Outputs& out) {
+                    b.quantize_grad(args, in[0], in[1], in[2], out[0], out[1]);
+                  }});
+}
+
+// Of finite values: others have no codes.
+void add_codes(BackendCases& list, const std::string& sizes, const Tensor& x, const Tensor& step, QuantRange range) {
+  list.push_back(
+      {Primitive::quantize_codes,
+       sizes,
+       {x, step},
+       {output(x.numel(), range.low < 0 ? DType::i8 : DType::u8)},
+       [range](Backend& b, const Inputs& in, const Outputs& out) { b.quantize_codes(range, in[0], in[1], out[0]); }});
+}
+
+}  // namespace
+
+BackendCases quantize_cases() {
+  BackendCases list;
+  const Tensor step = Tensor::from({1}, {0.037f}), steps = Tensor::from({5}, {0.001f, 0.03f, 0.037f, 0.1f, 5.0f});
+  for (const int64_t n : kLengths) {
+    const Tensor x = some_values({n}, 5);
+    for (const QuantRange range : {QuantRange{-8, 7}, {0, 3}, {-128, 127}}) {
+      const std::string sizes = concat(n, " in [", range.low, ",", range.high, "]");
+      add_quantize(list, sizes, x, step, {.range = range, .grad_scale = 0.5f});
+      add_codes(list, sizes, x, step, range);
+      list.push_back(
+          {Primitive::quantize_error,
+           sizes,
+           {x, steps},
+           {output(5, DType::f64)},
+           [range](Backend& b, const Inputs& in, const Outputs& out) { b.quantize_error(range, in[0], in[1], out[0]); },
+           0,
+           1e-5});
+    }
+  }
+  for (const int64_t run : {1, 17, 300}) {
+    const std::string sizes = concat("5 steps, ", run, " each");
+    const Tensor x = some_values({5 * run}, 5);
+    add_quantize(list, sizes, x, steps, {.range = {-8, 7}, .grad_scale = 0.5f});
+    add_codes(list, sizes, x, steps, {-8, 7});
+  }
+  add_quantize(list, "wild", wild_values(99, 5), step, {.range = {-8, 7}});
+  return list;
+}
+
+}  // namespace ntq::test
