@@ -1,5 +1,6 @@
 #include "apps/advice.h"
 
+#include "apps/config_quant.h"
 #include "apps/json.h"
 #include "base/check.h"
 
@@ -9,7 +10,15 @@ namespace {
 class Advice {
  public:
   Advice(const TrainConfig& config, const Json& given, const Json& from_file)
-      : c_(config), given_(given), file_(from_file), standard_(config_to_json(TrainConfig{}, JsonPart::all)) {}
+      : c_(config), given_(given), file_(from_file), standard_(config_to_json(TrainConfig{}, JsonPart::all)) {
+    // Older files hold the defaults of the short forms.
+    const TrainConfig defaults;
+    const Settings settings = settings_of(defaults, Side::weights);
+    for (const auto& key : short_settings()) {
+      const SettingValue& value = settings.at(key);
+      standard_[key] = value.is_word() ? Json(value.word()) : Json(value.number());
+    }
+  }
 
   std::vector<std::string> run() {
     data();
@@ -54,17 +63,28 @@ class Advice {
       no_effect({"bits"}, "beside --weight-bits and --act-bits");
     }
     if (!c_.quantized()) {
-      no_effect({"method", "noise", "noise_k", "first_last_bits", "step_init", "calibrate", "no_start_eval",
-                 "pretrain_epochs", "pretrain_lr"},
+      no_effect({"method", "quant", "per_channel", "noise", "noise_k", "first_last_bits", "step_init", "calibrate",
+                 "no_start_eval", "pretrain_epochs", "pretrain_lr"},
                 "in full precision; --bits N quantizes");
       return;
     }
-    if (c_.method != "ntq") {
-      no_effect({"noise", "noise_k"}, "on --method " + c_.method);
-    } else if (c_.bits_of_weights() == 32) {
-      no_effect({"noise", "noise_k"}, "on weights in full precision; NTQ's noise is for quantized weights");
-    } else if (c_.noise == 0) {
-      no_effect({"noise_k"}, "with --noise 0");
+    settings();
+  }
+
+  /// Of the methods: those that were given and that no quantizer of the run reads.
+  void settings() {
+    const auto used = [&](const std::string& key) { return c_.quant.contains(key) || c_.quant.contains("act." + key); };
+    const bool weights = c_.bits_of_weights() < 32;
+    if (!weights) no_effect({"per_channel"}, "on weights in full precision");
+    for (const char* key : {"noise", "noise_k", "step_init"}) {
+      if (!used(key)) no_effect({key}, weights ? "on --method " + c_.method : "on weights in full precision");
+    }
+    const auto noise = c_.quant.find("noise");
+    if (noise != c_.quant.end() && noise->second == SettingValue(0.0)) no_effect({"noise_k"}, "with --noise 0");
+    if (!wished(given_, "quant")) return;
+    for (const auto& entry : given_["quant"].items()) {
+      if (entry.key().starts_with("act.") ? c_.bits_of_activations() < 32 : used(entry.key())) continue;
+      lines_.push_back(concat("--quant ", entry.key(), " has no effect on what is in full precision"));
     }
   }
 
@@ -91,7 +111,7 @@ class Advice {
   const TrainConfig& c_;
   const Json& given_;
   const Json& file_;
-  const Json standard_;
+  Json standard_;
   std::vector<std::string> lines_;
 };
 

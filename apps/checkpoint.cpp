@@ -57,8 +57,8 @@ void save_run(const std::string& path, const Session& s) {
                              {"weight_bits", c.bits_of_weights()},
                              {"act_bits", c.bits_of_activations()},
                              {"first_last_bits", c.first_last_bits ? Json(*c.first_last_bits) : Json(nullptr)},
-                             {"noise", c.noise},
-                             {"noise_k", c.noise_k}};
+                             {"per_channel", c.per_channel},
+                             {"settings", config_to_json(c, JsonPart::recipe)["quant"]}};
   Metadata metadata = {{"ntq.model", c.model},
                        {"ntq.dataset", c.dataset},
                        {"ntq.classes", std::to_string(info.classes)},

@@ -85,7 +85,10 @@ bool parse_or_answer(CLI::App& app, int argc, char** argv) {
   app.get_formatter()->column_width(kNameColumn);
   app.set_version_flag("--version", name + " " + version(), "print the version and stop");
   app.set_help_flag("-h,--help", "print this and stop");
-  for (auto* option : app.get_options()) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  for (auto* option : app.get_options()) {
+    if (option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll) continue;  // --quant
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
   try {
     app.parse(checked_words(app, argc, argv));
     return true;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <thread>
 
+#include "apps/config_quant.h"
 #include "apps/json.h"
 #include "apps/text.h"
 #include "base/check.h"
@@ -14,7 +15,7 @@
 #include "base/text.h"
 #include "data/dataset.h"
 #include "models/model.h"
-#include "quant/quantizer.h"
+#include "quant/method.h"
 
 namespace ntq::apps {
 namespace {
@@ -105,7 +106,6 @@ void validate(const TrainConfig& c) {
     }
   }
   one_of("--stem", c.stem, {"auto", "cifar", "imagenet"});
-  one_of("--step-init", c.step_init, {"lsq", "mse"});
   in_range<int64_t>("--calibrate", c.calibrate, 1, kMany, "1 or more batches");
   in_range<int64_t>("--bn-recalibrate", c.bn_recalibrate, 0, kMany, "0 (off) or more batches");
   in_range<int64_t>("--limit-train", c.limit_train, 1, kMany, "1 or more images");
@@ -115,8 +115,7 @@ void validate(const TrainConfig& c) {
   check_bits("--act-bits", c.act_bits.value_or(c.bits));
   check_bits("--first-last-bits", c.first_last_bits.value_or(c.bits));
   one_of("--method", c.method, quantizer_names());
-  in_range("--noise", c.noise, 0.0, std::nextafter(1.0, 0.0), "a number in [0, 1)");
-  in_range("--noise-k", c.noise_k, 0.0, kMax, "0 to 1000000");
+  validate_quant(c);
   in_range<int64_t>("--pretrain-epochs", c.pretrain_epochs, 0, kMany, "0 (none) or more");
   in_range("--pretrain-lr", c.pretrain_lr, 1e-12, kMaxRate, "more than 0, to 1000");
   in_range<int64_t>("--epochs", c.epochs, 1, kMany, "1 or more");
@@ -178,17 +177,15 @@ TrainConfig resolve(TrainConfig c) {
   if (!c.quantized()) {
     c.bits = 32;
     c.method = defaults.method;
-    c.noise = defaults.noise;
-    c.noise_k = defaults.noise_k;
     c.first_last_bits.reset();
     c.calibrate = defaults.calibrate;
-    c.step_init = defaults.step_init;
     c.pretrain_epochs.reset();
   } else if (c.init) {
     c.pretrain_epochs = 0;  // said outright, since checkpoints do not keep --init
   } else if (!c.pretrain_epochs) {
     c.pretrain_epochs = c.epochs;
   }
+  resolve_quant(c);
   if (c.pretrain_epochs.value_or(0) == 0) c.pretrain_lr = defaults.pretrain_lr;
   // A run may go on from another working folder.
   for (auto* path : {&c.init, &c.val_labels, &c.data_dir}) {

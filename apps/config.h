@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
+#include "quant/setting.h"
 
 namespace ntq::apps {
 
@@ -37,7 +38,9 @@ struct TrainConfig {
   int64_t bits = 32;
   std::optional<int64_t> weight_bits, act_bits;  // bits
   std::string method = "ntq";
-  double noise = 0.2, noise_k = 50;
+  Settings quant;                        // of the method; "act.KEY": of activations alone
+  std::optional<double> noise, noise_k;  // short for quant's, as step_init
+  bool per_channel = false;
   std::optional<int64_t> first_last_bits;  // as the other layers
 
   std::string stem = "auto";
@@ -45,7 +48,7 @@ struct TrainConfig {
 
   std::optional<std::string> init;  // random weights, or a full-precision stage
   bool raw = false;
-  std::string step_init = "lsq";
+  std::optional<std::string> step_init;
   int64_t calibrate = 1, bn_recalibrate = 0;
   bool no_start_eval = false;
   std::optional<int64_t> pretrain_epochs;  // epochs
@@ -116,8 +119,11 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"weight-bits", "Quantization", recipe, "weights alone [--bits]"}, c.weight_bits);
   visit(Option{"act-bits", "Quantization", recipe, "activations alone; 32: not quantized [--bits]"}, c.act_bits);
   visit(Option{"method", "Quantization", recipe, "ntq, lsq, ... [ntq]"}, c.method);
-  visit(Option{"noise", "Quantization", recipe, "NTQ's noise level c, in [0, 1) [0.2]"}, c.noise);
-  visit(Option{"noise-k", "Quantization", recipe, "NTQ's tempering k [50]"}, c.noise_k);
+  visit(Option{"quant", "Quantization", recipe, "a setting of the method; act.KEY=VALUE: of activations alone"},
+        c.quant);
+  visit(Option{"noise", "Quantization", recipe, "NTQ's noise level c, in [0, 1): --quant noise=X [0.2]"}, c.noise);
+  visit(Option{"noise-k", "Quantization", recipe, "NTQ's tempering k: --quant noise_k=X [50]"}, c.noise_k);
+  visit(Option{"per-channel", "Quantization", recipe, "a step for each output channel of a weight"}, c.per_channel);
   visit(Option{"first-last-bits", "Quantization", recipe, "first conv and classifier [as the others]"},
         c.first_last_bits);
 

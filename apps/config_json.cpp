@@ -1,9 +1,10 @@
 // TrainConfig as JSON: the config file, config.json of a run, and the recipe in a checkpoint.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 
-#include "apps/config.h"
+#include "apps/config_quant.h"
 #include "apps/json.h"
 #include "apps/text.h"
 #include "base/check.h"
@@ -33,6 +34,23 @@ void assign(const Json& json, int64_t& field, const std::string& where) {
   field = json.get<int64_t>();
 }
 
+/// Beside those that are there.
+void assign(const Json& json, Settings& field, const std::string& where) {
+  if (!json.is_object()) throw UsageError(concat(where, ": expected an object of settings, found ", brief(json)));
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_number()) {
+      field.insert_or_assign(key, value.get<double>());
+    } else if (value.is_boolean()) {
+      field.insert_or_assign(key, value.get<bool>());
+    } else if (value.is_string()) {
+      field.insert_or_assign(key, value.get<std::string>());
+    } else {
+      throw UsageError(
+          concat(where, ": ", in_quotes(key), ": expected a number, true, false or a name, found ", brief(value)));
+    }
+  }
+}
+
 template <class T>
 void assign(const Json& json, std::optional<T>& field, const std::string& where) {
   if (json.is_null()) {
@@ -46,9 +64,51 @@ template <class T>
 Json value_of(const T& field) {
   return field;
 }
+Json value_of(const Settings& settings) {
+  Json out = Json::object();
+  for (const auto& [key, value] : settings) {
+    const double number = value.is_number() ? value.number() : 0.5;
+    const bool whole = number == std::floor(number) && std::abs(number) < 1e15;
+    out[key] = value.is_flag()   ? Json(value.flag())
+               : value.is_word() ? Json(value.word())
+               : whole           ? Json(static_cast<int64_t>(number))
+                                 : Json(number);
+  }
+  return out;
+}
 template <class T>
 Json value_of(const std::optional<T>& field) {
   return field ? Json(*field) : Json(nullptr);
+}
+
+/// What `json` names wins over what `config` has under another name: --noise over "quant": {"noise"} and the other way,
+/// and another method over settings that only the one before it has.
+void drop_overridden(TrainConfig& config, const Json& json) {
+  const auto names = [&](const std::string& key) { return json.contains(key) && !json[key].is_null(); };
+  const Json quant = names("quant") && json["quant"].is_object() ? json["quant"] : Json::object();
+  for (const auto& key : short_settings()) {
+    if (names(key) && !quant.contains(key)) config.quant.erase(key);
+  }
+  if (quant.contains("noise") && !names("noise")) config.noise.reset();
+  if (quant.contains("noise_k") && !names("noise_k")) config.noise_k.reset();
+  if (quant.contains("step_init") && !names("step_init")) config.step_init.reset();
+  const auto methods = quantizer_names();
+  const auto keep_those_of = [&](const Json& method, const std::string& prefix) {
+    if (!method.is_string() || std::count(methods.begin(), methods.end(), method.get<std::string>()) == 0) return;
+    const auto& settings = quant_method(method.get<std::string>()).settings;
+    std::erase_if(config.quant, [&](const auto& entry) {
+      const std::string& key = entry.first;
+      const bool meant = key.starts_with("act.") == !prefix.empty() && key != "act.method" && !quant.contains(key);
+      return meant &&
+             std::none_of(settings.begin(), settings.end(), [&](const Setting& s) { return prefix + s.name == key; });
+    });
+  };
+  const bool own = config.quant.contains("act.method") || quant.contains("act.method");
+  if (names("method") && json["method"] != config.method) {
+    keep_those_of(json["method"], "");
+    if (!own) keep_those_of(json["method"], "act.");
+  }
+  if (quant.contains("act.method")) keep_those_of(quant["act.method"], "act.");
 }
 
 }  // namespace
@@ -75,6 +135,7 @@ void apply_json(TrainConfig& config, const Json& json, const std::string& where)
   const auto take = [&](const std::string& key, auto& field) {
     if (json.contains(key)) assign(json[key], field, concat(where, ": '", key, "'"));
   };
+  drop_overridden(config, json);
   take("dataset", config.dataset);
   take("model", config.model);
   for_each_option(config, [&](const Option& option, auto& field) { take(option.key(), field); });

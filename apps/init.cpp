@@ -1,6 +1,7 @@
 #include "apps/init.h"
 
 #include "apps/checkpoint.h"
+#include "apps/config_quant.h"
 #include "apps/text.h"
 #include "base/text.h"
 
@@ -8,7 +9,8 @@ namespace ntq::apps {
 namespace {
 
 bool same_quantization(const TrainConfig& a, const TrainConfig& b) {
-  return a.method == b.method && a.bits_of_weights() == b.bits_of_weights() &&
+  return a.method == b.method && method_of(a, Side::inputs) == method_of(b, Side::inputs) &&
+         a.per_channel == b.per_channel && a.bits_of_weights() == b.bits_of_weights() &&
          a.bits_of_activations() == b.bits_of_activations() && a.first_last_bits == b.first_last_bits;
 }
 

@@ -32,6 +32,7 @@ nlohmann::ordered_json layers_to_json(const std::vector<LayerReport>& layers) {
                    {"method", l.method},
                    {"weight_bits", l.weight_bits},
                    {"weight_step", l.weight_step},
+                   {"weight_steps", l.weight_steps},
                    {"weight_error", l.weight_error},
                    {"weight_min", l.weight_min},
                    {"weight_max", l.weight_max},
@@ -46,12 +47,20 @@ nlohmann::ordered_json quantization_json(Module& model) {
   const auto add = [&](const std::string& layer, const char* what, const std::shared_ptr<Quantizer>& q) {
     if (!q) return;
     const auto [low, high] = q->range();
-    out[layer][what] = {{"method", q->spec().method},
-                        {"bits", q->spec().bits},
-                        {"signed", q->spec().is_signed},
-                        {"low", low},
-                        {"high", high},
-                        {"step", q->step().item()}};
+    auto& entry = out[layer][what];
+    entry = {{"method", q->spec().method},
+             {"bits", q->spec().bits},
+             {"signed", q->spec().is_signed},
+             {"low", low},
+             {"high", high}};
+    const CodeGrid grid = q->grid();
+    const auto put = [&](const char* key, const Tensor& values) {
+      if (values && values.numel() == 1) entry[key] = values.item();
+      if (values && values.numel() > 1) entry[key] = values.to_vector();
+    };
+    put("step", grid.step);
+    put("offset", grid.offset);
+    put("levels", grid.levels);
   };
   model.visit([&](const std::string& name, Module& module) {
     if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) {

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iostream>
 
 #include "apps/command.h"
 #include "apps/command_line.h"
@@ -13,7 +14,7 @@
 #include "base/text.h"
 #include "data/dataset.h"
 #include "models/model.h"
-#include "quant/quantizer.h"
+#include "quant/method.h"
 
 namespace ntq::apps {
 namespace {
@@ -66,6 +67,24 @@ void add_option(CLI::App& app, const Option& option, Json& given, bool) {
   app.add_flag_function(concat("--", option.name), set, option.help);
 }
 
+/// --quant may come several times, each with one KEY=VALUE.
+void add_option(CLI::App& app, const Option& option, Json& given, const Settings&) {
+  const auto set = [&given, key = option.key(), name = concat("--", option.name)](const std::vector<std::string>& all) {
+    for (const auto& text : all) {
+      check_utf8(name, text);
+      const auto equals = text.find('=');
+      if (equals == 0 || equals >= text.size() - 1) {
+        throw UsageError(concat(name, ": expected KEY=VALUE, found ", in_quotes(text)));
+      }
+      given[key][text.substr(0, equals)] = text.substr(equals + 1);
+    }
+  };
+  app.add_option_function<std::vector<std::string>>(concat("--", option.name), set, option.help)
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 Json read_config_file(const std::string& path) {
   if (path.empty()) throw UsageError("--config: expected a file, found nothing");
   try {
@@ -100,6 +119,7 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   Json& given = command.given_json;
   given = Json::object();
   std::optional<std::string> config_file;
+  std::optional<std::string> method;
   std::string resume;
   CLI::App app(
       "Train a network, in full precision or quantization-aware, evaluate it and save it.\n"
@@ -118,6 +138,8 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
     app.option_defaults()->group(option.group);
     add_option(app, option, given, field);
   });
+  app.option_defaults()->group("Quantization");
+  app.add_option("--help-method", method, "print the settings of a method and stop")->type_name("NAME");
   app.option_defaults()->group("Run");
   app.add_option("--config", config_file, "JSON file of options; the command line wins")->type_name("FILE");
   auto* resume_option =
@@ -129,6 +151,14 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   app.add_flag("--quiet", command.quiet, "only warnings and errors");
   app.add_flag("--json", command.json, "one JSON object on stdout, all else on stderr");
   if (!parse_or_answer(app, argc, argv)) return std::nullopt;
+  if (method) {
+    const auto names = quantizer_names();
+    if (std::find(names.begin(), names.end(), *method) == names.end()) {
+      throw UsageError(concat("--help-method: expected one of ", join(names), "; found ", in_quotes(*method)));
+    }
+    std::cout << describe(quant_method(*method));
+    return std::nullopt;
+  }
   check_order(given);
 
   apply_json(command.given, given, "command line");

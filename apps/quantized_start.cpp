@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/config_quant.h"
 #include "apps/signals.h"
 #include "apps/text.h"
 #include "base/check.h"
@@ -10,6 +11,13 @@
 
 namespace ntq::apps {
 namespace {
+
+/// Whether the activations' first steps come from mean|x|.
+bool starts_from_mean(const TrainConfig& c) {
+  const Settings settings = settings_of(c, Side::inputs);
+  const auto init = settings.find("step_init");
+  return init != settings.end() && init->second == SettingValue("lsq");
+}
 
 double top1(Session& s, Console& console, const char* what) {
   const Scores scores = evaluate(*s.model, *s.val_loader, [&](int64_t done, int64_t of) {
@@ -40,7 +48,7 @@ std::optional<StartScores> prepare_quantized_start(Session& s, Console& console)
   console.line(concat("Right after quantization: top-1 ", fixed(scores.quantized_top1, 2), "% (steps from ",
                       c.calibrate, c.calibrate == 1 ? " batch" : " batches",
                       c.bn_recalibrate > 0 ? ", batch norm re-estimated)" : ")"));
-  if (c.step_init == "lsq" && scores.quantized_top1 < scores.full_precision_top1 / 2) {
+  if (starts_from_mean(c) && scores.quantized_top1 < scores.full_precision_top1 / 2) {
     console.line(
         "  Less than half is left: --step-init mse often starts much closer, above all with 2-bit activations");
   }

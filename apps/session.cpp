@@ -1,5 +1,6 @@
 #include "apps/session.h"
 
+#include "apps/config_quant.h"
 #include "apps/signals.h"
 #include "base/check.h"
 #include "models/model.h"
@@ -53,22 +54,18 @@ void check_gray(const TrainConfig& c, const DatasetInfo& info) {
 }
 
 std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64_t channels) {
-  QuantSpec spec;
-  spec.method = c.method;
-  spec.bits = static_cast<int>(c.bits_of_weights());
-  spec.noise_c = static_cast<float>(c.noise);
-  spec.noise_k = static_cast<float>(c.noise_k);
-  spec.seed = static_cast<uint64_t>(c.seed);
-  spec.step_init = c.step_init == "mse" ? StepInit::least_error : StepInit::mean_abs;
   ModelOptions options;
   options.classes = classes;
   options.in_channels = channels;
   options.stem = c.stem == "imagenet" ? Stem::imagenet : Stem::cifar;
   options.zero_init_residual = c.zero_init_residual;
-  options.weight = spec;
-  spec.bits = static_cast<int>(c.bits_of_activations());
-  spec.is_signed = spec.is_weight = false;
-  options.activation = spec;
+  options.weight.method = method_of(c, Side::weights);
+  options.weight.bits = static_cast<int>(c.bits_of_weights());
+  options.weight.per_channel = c.per_channel;
+  options.weight.settings = settings_of(c, Side::weights);
+  options.activation.method = method_of(c, Side::inputs);
+  options.activation.bits = static_cast<int>(c.bits_of_activations());
+  options.activation.settings = settings_of(c, Side::inputs);
   if (c.first_last_bits) options.first_last_bits = static_cast<int>(*c.first_last_bits);
   options.seed = static_cast<uint64_t>(c.seed);
   return make_model(c.model, options);

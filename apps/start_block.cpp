@@ -1,6 +1,7 @@
 #include "apps/start_block.h"
 
 #include "apps/command.h"
+#include "apps/config_quant.h"
 #include "apps/layer_text.h"
 #include "apps/text.h"
 #include "base/check.h"
@@ -41,8 +42,10 @@ std::string first_of(const std::vector<std::string>& names) {
 std::string precision_text(const TrainConfig& c) {
   if (!c.quantized()) return "full precision";
   const auto bits = [](int64_t b) { return b == 32 ? std::string("fp") : std::to_string(b); };
+  const std::string own = method_of(c, Side::inputs);
   return concat("weights ", bits(c.bits_of_weights()), ", activations ", bits(c.bits_of_activations()), " bits (",
-                c.method, ")");
+                c.method, c.bits_of_activations() < 32 && own != c.method ? ", " + own : "",
+                c.per_channel ? ", per channel)" : ")");
 }
 
 void print_start(Console& console, const Session& s, const std::string& run_path) {
@@ -56,9 +59,7 @@ void print_start(Console& console, const Session& s, const std::string& run_path
                       " classes, ", c.no_aug ? "no augmentation" : (info.flip ? "crop and flip" : "crop"), ", ",
                       loader_workers(c), loader_workers(c) == 1 ? " worker" : " workers"));
   console.line("  bits       " + bits_summary(report_layers(*s.model)));
-  if (c.bits_of_weights() < 32 && c.method == "ntq") {
-    console.line(concat("  noise      c ", general(c.noise), ", k ", general(c.noise_k)));
-  }
+  if (!c.quant.empty()) console.line("  settings   " + quant_text(c));
   console.line("  optimizer  " + optimizer_text(c));
   console.line("  schedule   " + schedule_text(c, s.schedule.steps_per_epoch));
   console.line(concat("  seed       ", c.seed));

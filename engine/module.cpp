@@ -82,7 +82,10 @@ NamedTensors Module::state_dict() const {
   return out;
 }
 
-void Module::load_state_dict(const NamedTensors& state) { copy_by_name("load_state_dict", state_dict(), state); }
+void Module::load_state_dict(const NamedTensors& state) {
+  copy_by_name("load_state_dict", state_dict(), state);
+  visit([](const std::string&, Module& module) { module.state_loaded(); });
+}
 
 void Module::to(Device device) {
   const NoGrad values_only;

@@ -50,7 +50,7 @@ class Module {
   /// Parameters and buffers: what a checkpoint holds. The tensors share memory with the module.
   NamedTensors state_dict() const;
   /// Copies values by name into the module's own memory, so that optimizers and averages keep seeing them. Errors as
-  /// copy_by_name(): nothing is changed then.
+  /// copy_by_name(): nothing is changed then. Afterwards every module below is told (state_loaded()).
   void load_state_dict(const NamedTensors& state);
   /// Moves parameters, their gradients and float buffers to a device, in place: every handle sees it. Whole numbers
   /// (counters) stay with the host. Optimizers and averages are made afterwards; they refuse to go on otherwise. When
@@ -70,6 +70,8 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
+  /// Called when load_state_dict() has changed the tensors: what a module knows of their values is out of date.
+  virtual void state_loaded() {}
   // Names: not empty and not taken in this module, else std::invalid_argument.
   /// Returns the tensor, which from now on requires a gradient.
   Tensor register_parameter(const std::string& name, Tensor value, ParamTraits traits = {});

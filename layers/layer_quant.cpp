@@ -10,13 +10,15 @@ std::shared_ptr<Quantizer> make_named(QuantSpec spec, const std::string& layer, 
 
 }  // namespace
 
-std::shared_ptr<Quantizer> make_weight_quantizer(QuantSpec spec, const std::string& layer) {
+std::shared_ptr<Quantizer> make_weight_quantizer(QuantSpec spec, const std::string& layer, const Shape& weight) {
   spec.is_weight = true;
+  spec.shape = weight;
   return make_named(std::move(spec), layer, "weight_quant");
 }
 
 std::shared_ptr<Quantizer> make_input_quantizer(QuantSpec spec, const std::string& layer) {
-  spec.is_weight = false;
+  spec.is_weight = spec.per_channel = false;
+  spec.shape = {};
   return make_named(std::move(spec), layer, "input_quant");
 }
 

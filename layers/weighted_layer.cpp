@@ -10,15 +10,24 @@ void WeightedLayer::set_up(Tensor weight, Tensor bias, const QuantSpec& weight_q
   weight_ = register_parameter("weight", std::move(weight));
   if (bias) bias_ = register_parameter("bias", std::move(bias));
   input_quant_ = make_input_quantizer(input_quant, name);
-  weight_quant_ = make_weight_quantizer(weight_quant, name);
+  weight_quant_ = make_weight_quantizer(weight_quant, name, weight_.shape());
   if (input_quant_) register_module("input_quant", input_quant_);
   if (weight_quant_) register_module("weight_quant", weight_quant_);
 }
 
 Tensor WeightedLayer::forward(const Tensor& x) {
   check_input(x);
-  // The gradients use these same tensors: the noisy weight for dx, the quantized input for dw.
-  const Tensor y = product(apply_quantizer(input_quant_, x), apply_quantizer(weight_quant_, weight_));
+  return output(apply_quantizer(input_quant_, x));
+}
+
+Tensor WeightedLayer::forward(const Codes& x) {
+  check_input(x.values);
+  return output(x);
+}
+
+// The gradients use these same tensors: the noisy weight for dx, the quantized input for dw.
+Tensor WeightedLayer::output(const LayerInput& input) const {
+  const Tensor y = product(input, apply_quantizer(weight_quant_, weight_));
   return bias_ ? add(y, bias_) : y;
 }
 

@@ -13,6 +13,8 @@ namespace ntq {
 class WeightedLayer : public Module {
  public:
   Tensor forward(const Tensor& x) override;
+  /// Codes stand for their exact values; they are quantized already, so the input's quantizer has nothing to do.
+  Tensor forward(const Codes& x);
   const Tensor& weight() const { return weight_; }
   /// Undefined without one.
   const Tensor& bias() const { return bias_; }
@@ -27,9 +29,10 @@ class WeightedLayer : public Module {
               const std::string& name);
   /// Throws std::invalid_argument for what the layer cannot take.
   virtual void check_input(const Tensor& x) const = 0;
-  virtual Tensor product(const Tensor& input, const Tensor& weight) const = 0;
+  virtual Tensor product(const LayerInput& input, const Tensor& weight) const = 0;
 
  private:
+  Tensor output(const LayerInput& input) const;
   Tensor weight_, bias_;
   std::shared_ptr<Quantizer> input_quant_, weight_quant_;
 };

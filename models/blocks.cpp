@@ -9,8 +9,8 @@ namespace {
 /// 1x1 convolution and batch norm; null where the input can be added as it is.
 std::shared_ptr<Module> projection(LayerMaker& make, const std::string& name, const BlockSizes& sizes) {
   if (sizes.in == sizes.out && sizes.stride == 1) return nullptr;
-  auto conv =
-      make.conv(name + ".downsample.0", {.in = sizes.in, .out = sizes.out, .kernel = 1, .stride = sizes.stride});
+  auto conv = make.conv(name + ".downsample.0", {.in = sizes.in, .out = sizes.out, .kernel = 1, .stride = sizes.stride},
+                        kReluOutput);
   return std::make_shared<Sequential>(std::initializer_list<std::shared_ptr<Module>>{conv, make.norm(sizes.out)});
 }
 
@@ -19,9 +19,10 @@ std::shared_ptr<Module> projection(LayerMaker& make, const std::string& name, co
 BasicBlock::BasicBlock(LayerMaker& make, const std::string& name, const BlockSizes& sizes, Shortcut shortcut)
     : sizes_(sizes) {
   const int64_t in = sizes.in, out = sizes.out;
-  conv1_ = register_module("conv1", make.conv(name + ".conv1", {.in = in, .out = out, .stride = sizes.stride}));
+  conv1_ =
+      register_module("conv1", make.conv(name + ".conv1", {.in = in, .out = out, .stride = sizes.stride}, kReluOutput));
   bn1_ = register_module("bn1", make.norm(out));
-  conv2_ = register_module("conv2", make.conv(name + ".conv2", {.in = out, .out = out}));
+  conv2_ = register_module("conv2", make.conv(name + ".conv2", {.in = out, .out = out}, kReluOutput));
   bn2_ = register_module("bn2", make.last_norm(out));
   if (shortcut == Shortcut::conv) downsample_ = projection(make, name, sizes);
   if (downsample_) register_module("downsample", downsample_);
@@ -40,11 +41,12 @@ Tensor BasicBlock::forward(const Tensor& x) {
 
 Bottleneck::Bottleneck(LayerMaker& make, const std::string& name, const BlockSizes& sizes) {
   const int64_t in = sizes.in, inner = sizes.inner, out = sizes.out;
-  conv1_ = register_module("conv1", make.conv(name + ".conv1", {.in = in, .out = inner, .kernel = 1}));
+  conv1_ = register_module("conv1", make.conv(name + ".conv1", {.in = in, .out = inner, .kernel = 1}, kReluOutput));
   bn1_ = register_module("bn1", make.norm(inner));
-  conv2_ = register_module("conv2", make.conv(name + ".conv2", {.in = inner, .out = inner, .stride = sizes.stride}));
+  conv2_ = register_module(
+      "conv2", make.conv(name + ".conv2", {.in = inner, .out = inner, .stride = sizes.stride}, kReluOutput));
   bn2_ = register_module("bn2", make.norm(inner));
-  conv3_ = register_module("conv3", make.conv(name + ".conv3", {.in = inner, .out = out, .kernel = 1}));
+  conv3_ = register_module("conv3", make.conv(name + ".conv3", {.in = inner, .out = out, .kernel = 1}, kReluOutput));
   bn3_ = register_module("bn3", make.last_norm(out));
   downsample_ = projection(make, name, sizes);
   if (downsample_) register_module("downsample", downsample_);

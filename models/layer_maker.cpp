@@ -22,27 +22,33 @@ QuantSpec LayerMaker::spec(QuantSpec base, const std::string& name, Place place)
   return base;
 }
 
-std::shared_ptr<Conv2d> LayerMaker::make_conv(const std::string& name, const ConvSizes& sizes, Place place) {
+QuantSpec LayerMaker::input_spec(const std::string& name, Place place, Values input) const {
+  QuantSpec out = spec(options_.activation, name, place);
+  out.is_signed = input == Values::any;
+  return out;
+}
+
+std::shared_ptr<Conv2d> LayerMaker::make_conv(const std::string& name, const ConvSizes& sizes, Place place,
+                                              Values input) {
   made_.insert(name);
-  Conv2dOptions options{.in_channels = sizes.in,
-                        .out_channels = sizes.out,
-                        .kernel = sizes.kernel,
-                        .stride = sizes.stride,
-                        .padding = sizes.kernel / 2,
-                        .weight_quant = spec(options_.weight, name, place),
-                        .input_quant = spec(options_.activation, name, place),
-                        .seed = options_.seed,
-                        .name = name};
-  options.input_quant.is_signed = place == Place::first;
+  const Conv2dOptions options{.in_channels = sizes.in,
+                              .out_channels = sizes.out,
+                              .kernel = sizes.kernel,
+                              .stride = sizes.stride,
+                              .padding = sizes.kernel / 2,
+                              .weight_quant = spec(options_.weight, name, place),
+                              .input_quant = input_spec(name, place, input),
+                              .seed = options_.seed,
+                              .name = name};
   return std::make_shared<Conv2d>(options);
 }
 
 std::shared_ptr<Conv2d> LayerMaker::first_conv(const std::string& name, const ConvSizes& sizes) {
-  return make_conv(name, sizes, Place::first);
+  return make_conv(name, sizes, Place::first, options_.images);
 }
 
-std::shared_ptr<Conv2d> LayerMaker::conv(const std::string& name, const ConvSizes& sizes) {
-  return make_conv(name, sizes, Place::inner);
+std::shared_ptr<Conv2d> LayerMaker::conv(const std::string& name, const ConvSizes& sizes, Values input) {
+  return make_conv(name, sizes, Place::inner, input);
 }
 
 std::shared_ptr<BatchNorm2d> LayerMaker::norm(int64_t channels) const {
@@ -54,15 +60,14 @@ std::shared_ptr<BatchNorm2d> LayerMaker::last_norm(int64_t channels) const {
       BatchNormOptions{.channels = channels, .initial_weight = options_.zero_init_residual ? 0.0f : 1.0f});
 }
 
-std::shared_ptr<Linear> LayerMaker::classifier(const std::string& name, int64_t features) {
+std::shared_ptr<Linear> LayerMaker::classifier(const std::string& name, int64_t features, Values input) {
   made_.insert(name);
-  LinearOptions options{.in_features = features,
-                        .out_features = options_.classes,
-                        .weight_quant = spec(options_.weight, name, Place::last),
-                        .input_quant = spec(options_.activation, name, Place::last),
-                        .seed = options_.seed,
-                        .name = name};
-  options.input_quant.is_signed = false;
+  const LinearOptions options{.in_features = features,
+                              .out_features = options_.classes,
+                              .weight_quant = spec(options_.weight, name, Place::last),
+                              .input_quant = input_spec(name, Place::last, input),
+                              .seed = options_.seed,
+                              .name = name};
   return std::make_shared<Linear>(options);
 }
 

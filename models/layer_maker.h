@@ -9,24 +9,28 @@
 
 namespace ntq {
 
+/// Max and average pooling keep it.
+constexpr Values kReluOutput = Values::non_negative;
+
 struct ConvSizes {
   int64_t in = 1, out = 1, kernel = 3, stride = 1;  ///< padding is kernel / 2
 };
 
 /// A layer's weights and input are quantized where ModelOptions quantizes the model's; first_last_bits and bits_of only
-/// change the bits. Inputs are unsigned, as they follow a ReLU; the first layer's is signed.
+/// change the bits. Who makes a layer says what its input may hold.
 class LayerMaker {
  public:
   /// Throws std::invalid_argument for class or channel counts < 1 and for exceptions in a full-precision model.
   explicit LayerMaker(const ModelOptions& options);
 
+  /// Reads the images.
   std::shared_ptr<Conv2d> first_conv(const std::string& name, const ConvSizes& sizes);
-  std::shared_ptr<Conv2d> conv(const std::string& name, const ConvSizes& sizes);
+  std::shared_ptr<Conv2d> conv(const std::string& name, const ConvSizes& sizes, Values input);
   std::shared_ptr<BatchNorm2d> norm(int64_t channels) const;
   /// The norm that ends a block's branch: its weight starts at 0 when ModelOptions::zero_init_residual says so.
   std::shared_ptr<BatchNorm2d> last_norm(int64_t channels) const;
   /// The last layer: `features` -> classes, with bias.
-  std::shared_ptr<Linear> classifier(const std::string& name, int64_t features);
+  std::shared_ptr<Linear> classifier(const std::string& name, int64_t features, Values input);
 
   /// Call when the model is complete: throws std::invalid_argument for names in bits_of that are no layer of it.
   void check_exceptions() const;
@@ -34,7 +38,8 @@ class LayerMaker {
  private:
   enum class Place { first, inner, last };
   QuantSpec spec(QuantSpec base, const std::string& name, Place place) const;
-  std::shared_ptr<Conv2d> make_conv(const std::string& name, const ConvSizes& sizes, Place place);
+  QuantSpec input_spec(const std::string& name, Place place, Values input) const;
+  std::shared_ptr<Conv2d> make_conv(const std::string& name, const ConvSizes& sizes, Place place, Values input);
 
   ModelOptions options_;
   std::set<std::string> made_;

@@ -13,11 +13,16 @@ namespace ntq {
 
 enum class Stem { cifar, imagenet };
 
+/// What a tensor may hold, as what makes it says: a ReLU and pooling behind it give nothing negative, normalised images
+/// may be anything. Decides whether a layer's input is quantized signed.
+enum class Values { any, non_negative };
+
 struct ModelOptions {
   int64_t classes = 10, in_channels = 3;
   Stem stem = Stem::cifar;
   QuantSpec weight = {};                    ///< for every conv and linear layer; bits 32: full precision
-  QuantSpec activation = {};                ///< for every conv and linear input; the first layer's input is signed
+  QuantSpec activation = {};                ///< for every conv and linear input; signed where that may be negative
+  Values images = Values::any;              ///< what the model is given
   bool zero_init_residual = false;          ///< the last batch norm of a block starts at 0: the block at its shortcut
   std::optional<int> first_last_bits = {};  ///< bits of the first conv and of the classifier, if not as the others
   std::map<std::string, int> bits_of = {};  ///< exceptions by dotted layer name: bits of weights and inputs

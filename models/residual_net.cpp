@@ -34,7 +34,7 @@ ResidualNet::ResidualNet(const ModelOptions& options, const ResidualPlan& plan) 
     layers_.push_back(register_module(name, layer));
     base *= 2;
   }
-  fc_ = register_module("fc", make.classifier("fc", in));
+  fc_ = register_module("fc", make.classifier("fc", in, kReluOutput));
   make.check_exceptions();
 }
 

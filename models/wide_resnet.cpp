@@ -16,12 +16,13 @@ class PreActBlock : public Module {
   PreActBlock(LayerMaker& make, const std::string& name, const BlockSizes& sizes) {
     const int64_t in = sizes.in, out = sizes.out, stride = sizes.stride;
     bn1_ = register_module("bn1", make.norm(in));
-    conv1_ = register_module("conv1", make.conv(name + ".conv1", {.in = in, .out = out, .stride = stride}));
+    conv1_ =
+        register_module("conv1", make.conv(name + ".conv1", {.in = in, .out = out, .stride = stride}, kReluOutput));
     bn2_ = register_module("bn2", make.norm(out));
-    conv2_ = register_module("conv2", make.conv(name + ".conv2", {.in = out, .out = out}));
+    conv2_ = register_module("conv2", make.conv(name + ".conv2", {.in = out, .out = out}, kReluOutput));
     if (in == out) return;
     const ConvSizes project{.in = in, .out = out, .kernel = 1, .stride = stride};
-    shortcut_ = register_module("shortcut", make.conv(name + ".shortcut", project));
+    shortcut_ = register_module("shortcut", make.conv(name + ".shortcut", project, kReluOutput));
   }
 
   Tensor forward(const Tensor& x) override {
@@ -54,7 +55,7 @@ class WideResNet : public Module {
       layers_.push_back(register_module(name, layer));
     }
     bn1_ = register_module("bn1", make.norm(in));
-    fc_ = register_module("fc", make.classifier("fc", in));
+    fc_ = register_module("fc", make.classifier("fc", in, kReluOutput));
     make.check_exceptions();
   }
 

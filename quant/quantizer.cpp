@@ -1,24 +1,18 @@
 #include "quant/quantizer.h"
 
-#include <cmath>
-#include <map>
-
-#include "base/text.h"
-#include "quant/methods/builtin.h"
+#include "engine/ops/reduce.h"
 
 namespace ntq {
-namespace {
 
-std::map<std::string, QuantizerFactory>& registry() {
-  static std::map<std::string, QuantizerFactory> methods = builtin_methods();
-  return methods;
+const SettingValue& QuantSpec::setting(const std::string& key) const {
+  const auto found = settings.find(key);
+  check(found != settings.end(), "method ", method, " has not declared the setting '", key, "' for ",
+        is_weight ? "weights" : "activations", "; quantizers are made by make_quantizer()");
+  return found->second;
 }
 
-std::string place(const QuantSpec& spec) { return spec.name.empty() ? "quantizer" : spec.name; }
-
-}  // namespace
-
-Quantizer::Quantizer(QuantSpec spec) : spec_(std::move(spec)) {}
+Quantizer::Quantizer(QuantSpec spec)
+    : spec_(std::move(spec)), calls_(register_buffer("calls", Tensor::zeros({1}, DType::i64))) {}
 
 QuantRange Quantizer::range() const {
   const int levels = 1 << spec_.bits;
@@ -26,32 +20,38 @@ QuantRange Quantizer::range() const {
   return {static_cast<float>(-levels / 2), static_cast<float>(levels / 2 - 1)};
 }
 
-void register_quantizer(const std::string& name, QuantizerFactory factory) {
-  check(!name.empty() && name != "fp", "register_quantizer: '", name, "' cannot name a method; 'fp' stands for none");
-  check(factory != nullptr, "register_quantizer: method '", name, "' has no factory");
-  check(registry().emplace(name, std::move(factory)).second, "register_quantizer: method '", name,
-        "' is registered already; choose another name (taken: ", join(quantizer_names()), ")");
+Tensor Quantizer::forward(const Tensor& x) {
+  check(x.defined() && x.dtype() == DType::f32 && x.shape().rank() >= 1 && x.numel() > 0, spec_.name,
+        ": needs a float32 tensor with elements, found ", x.defined() ? x.shape().str() : "none");
+  return quantized(transform(x));
 }
 
-std::vector<std::string> quantizer_names() {
-  std::vector<std::string> names;
-  for (const auto& [name, factory] : registry()) names.push_back(name);
-  return names;
+Codes Quantizer::encode(const Tensor& x) const {
+  check(ready(), spec_.name, ": the step is not set; run one forward pass or load a checkpoint first");
+  const Tensor input = transform(x);
+  if (!all_finite(input)) throw DivergedError(concat(spec_.name, ": values that are not finite have no codes"));
+  check_grid(spec_.name, grid());
+  Codes out{codes(input), grid()};
+  check_codes(spec_.name, out);
+  return out;
 }
 
-std::shared_ptr<Quantizer> make_quantizer(const QuantSpec& spec) {
-  if (spec.bits == 32) return nullptr;
-  check(spec.bits >= 2 && spec.bits <= 8, place(spec), ": bits must be 2 to 8, or 32 for full precision, found ",
-        spec.bits);
-  check(spec.noise_c >= 0.0f && spec.noise_c < 1.0f, place(spec), ": noise c must lie in [0, 1), found ", spec.noise_c);
-  check(std::isfinite(spec.noise_k) && spec.noise_k >= 0.0f, place(spec), ": noise k must be finite and >= 0, found ",
-        spec.noise_k);
-  const auto method = registry().find(spec.method);
-  check(method != registry().end(), place(spec), ": no quantization method '", spec.method,
-        "'; there are: ", join(quantizer_names()), " (full precision is bits 32)");
-  auto quantizer = method->second(spec);
-  check(quantizer != nullptr, place(spec), ": the factory of method '", spec.method, "' returned nothing");
-  return quantizer;
+int64_t Quantizer::training_step() const {
+  if (!steps_) steps_ = calls_.item<int64_t>();
+  return *steps_;
+}
+
+void Quantizer::set_training_step(int64_t step) {
+  steps_ = step;
+  calls_.copy_from(Tensor::from({1}, std::span<const int64_t>(&step, 1)));
+}
+
+uint32_t Quantizer::draw_stream(const std::string& what) const {
+  return stream_id(drawing_name(spec_.name, "quantizer", spec_.seed) + "." + what);
+}
+
+RandomKey Quantizer::draw_key(uint32_t stream) const {
+  return {.seed = spec_.seed, .stream = stream, .step = static_cast<uint32_t>(training_step())};
 }
 
 }  // namespace ntq

@@ -1,49 +1,77 @@
 #pragma once
 // Quantizer: a module that maps a float tensor to quantized float values while training, and to integer codes after.
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
-#include "engine/backend/backend.h"
 #include "engine/module.h"
+#include "engine/ops/codes.h"
+#include "engine/random.h"
+#include "quant/setting.h"
 
 namespace ntq {
 
-/// Where the first step comes from.
-enum class StepInit {
-  mean_abs,  ///< 2 mean|x| / sqrt(Q_P), LSQ's: too small for sparse activations at 2 bits, which then mostly saturate
-  least_error,  ///< the step with the least squared error, as LSQ+ starts its activations (arXiv 2004.09576)
-};
-
-/// What one quantizer does. bits 32 means none at all (full precision).
+/// What one quantizer does. bits 32 means none at all (full precision). make_quantizer (method.h) checks it.
 struct QuantSpec {
   std::string method = "ntq";
-  int bits = 32;          ///< 2..8, or 32
-  bool is_signed = true;  ///< two's complement range; activations behind a ReLU are unsigned
-  bool is_weight = true;  ///< noise is for weights only
-  float noise_c = 0.2f;   ///< NTQ: noise level c, in [0, 1); 0 is LSQ to the bit
-  float noise_k = 50.0f;  ///< NTQ: tempering k, >= 0
-  uint64_t seed = 0;      ///< of the noise
-  std::string name = {};  ///< dotted layer name: the noise's stream (drawing_name() without one), errors
-  /// LSQ's N in g = 1/sqrt(N Q_P) for activations: features of one sample (default) or the whole batch too.
-  bool count_batch = false;
-  StepInit step_init = StepInit::mean_abs;
+  int bits = 32;             ///< 2..8, or 32
+  bool is_signed = true;     ///< two's complement range; false where nothing is negative, as behind a ReLU
+  bool is_weight = true;     ///< of a weight, else of a layer's input
+  bool per_channel = false;  ///< of a weight: a step for each slice of its first axis
+  Shape shape = {};          ///< of the weight; the layer fills it in
+  uint64_t seed = 0;         ///< of what is drawn
+  std::string name = {};     ///< dotted layer name: the draws' stream (drawing_name() without one), errors
+  Settings settings = {};    ///< of the method; those that are missing take its defaults
+
+  /// Throws std::invalid_argument for a setting that the method has not declared for this side.
+  const SettingValue& setting(const std::string& key) const;
 };
 
-/// Forward gives the values to compute with: noisy in training if the method says so, plain in evaluation.
+/// What holds of a method's values in evaluation: what its tests may ask for.
+struct QuantTraits {
+  int levels = 0;            ///< different values, at most; in one channel
+  bool zero_on_grid = true;  ///< Q(0) = 0
+  bool idempotent = true;    ///< Q(Q(x)) = Q(x)
+  bool symmetric = false;    ///< Q(-x) = -Q(x), but for ties
+};
+
+/// Forward gives the values to compute with: noisy in training if the method says so, plain in evaluation. What a
+/// method writes stands under "protected"; all else has a default that does nothing.
 class Quantizer : public Module {
  public:
   const QuantSpec& spec() const { return spec_; }
-  /// Integers that codes() may hold. Signed b bits: [-2^(b-1), 2^(b-1)-1]; unsigned: [0, 2^b - 1].
-  QuantRange range() const;
-  /// Value of one code step, one element {1}; 0 before the first batch has set it.
-  virtual Tensor step() const = 0;
-  /// Integer codes (int32, shape of x); value = step * code.
-  virtual Tensor codes(const Tensor& x) const = 0;
-  /// While on, forward() in evaluation mode sets the step from all inputs since it was turned on. Methods that need no
-  /// first step do nothing.
-  virtual void calibrate(bool on) { static_cast<void>(on); }
+  /// Integers that codes may take. Signed b bits: [-2^(b-1), 2^(b-1)-1]; unsigned: [0, 2^b - 1].
+  virtual QuantRange range() const;
+  /// Throws std::invalid_argument, naming the layer, for an empty or non-float input.
+  Tensor forward(const Tensor& x) final;
+  /// Codes of x (bytes, its shape) and what decodes them to what forward() gives in evaluation. Throws
+  /// std::invalid_argument while not ready(), DivergedError for values or a grid that are not finite.
+  Codes encode(const Tensor& x) const;
+  /// What decodes the codes.
+  virtual CodeGrid grid() const = 0;
+  /// Value of one code step; undefined for methods with a level table.
+  Tensor step() const { return grid().step; }
+  /// What happens to x before it is quantized, in ops (or custom_grad), so with its own gradient: DoReFa's tanh, LCQ's
+  /// normalisation. All below gets the result.
+  virtual Tensor transform(const Tensor& x) const { return x; }
+  virtual QuantTraits traits() const { return {.levels = 1 << spec_.bits}; }
+
+  /// Whether the values that the first inputs set are there. A flag of the host: at most the first call after
+  /// construction or loading reads memory of a device.
+  virtual bool ready() const { return true; }
+  /// Passes over some batches from which the first values are taken; 0: none are needed.
+  virtual int calibration_passes() const { return 0; }
+  /// Until end_pass(), forward() in evaluation mode gathers what pass 0, 1, ... has to know.
+  virtual void start_pass(int pass) { static_cast<void>(pass); }
+  virtual void end_pass(int pass) { static_cast<void>(pass); }
+
+  /// An addition to the loss, {1}; undefined: none.
+  virtual Tensor penalty() const { return {}; }
+  /// How much of the training is done, in [0, 1]; told before each step.
+  virtual void on_progress(double fraction) { static_cast<void>(fraction); }
+  /// Optimizer steps that this quantizer has seen: they number the draws. Buffer "calls" {1} int64.
+  int64_t training_step() const;
+  void set_training_step(int64_t step);
 
   /// Off: the layer that owns the quantizer computes in full precision.
   void enable(bool on) { enabled_ = on; }
@@ -51,9 +79,21 @@ class Quantizer : public Module {
 
  protected:
   explicit Quantizer(QuantSpec spec);
+  /// The values to compute with, of a transformed input.
+  virtual Tensor quantized(const Tensor& x) = 0;
+  /// The codes of a transformed input, one byte each, in range(): int8 where signed, else uint8.
+  virtual Tensor codes(const Tensor& x) const = 0;
+
+  /// For random numbers: the stream, to be asked for once, in the constructor; and the key of the current step. The
+  /// same draws until the next optimizer step, and the same again after a resume.
+  uint32_t draw_stream(const std::string& what) const;
+  RandomKey draw_key(uint32_t stream) const;
+  void state_loaded() override { steps_.reset(); }
 
  private:
   QuantSpec spec_;
+  Tensor calls_;
+  mutable std::optional<int64_t> steps_;  // the value of calls_
   bool enabled_ = true;
 };
 
@@ -61,14 +101,5 @@ class Quantizer : public Module {
 inline Tensor apply_quantizer(const std::shared_ptr<Quantizer>& quantizer, const Tensor& x) {
   return quantizer && quantizer->enabled() ? quantizer->forward(x) : x;
 }
-
-using QuantizerFactory = std::function<std::shared_ptr<Quantizer>(const QuantSpec&)>;
-
-/// Adds a method; throws std::invalid_argument when the name is taken. Call it before building models.
-void register_quantizer(const std::string& name, QuantizerFactory factory);
-/// Names of all methods, sorted; "fp" (full precision) is not one, as it needs no quantizer.
-std::vector<std::string> quantizer_names();
-/// Null for bits 32; throws std::invalid_argument for an unknown method, bits outside 2..8 or settings out of range.
-std::shared_ptr<Quantizer> make_quantizer(const QuantSpec& spec);
 
 }  // namespace ntq

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/backend/registry.h"
-#include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 
 namespace ntq {
@@ -31,68 +29,80 @@ double least_error_step(const Tensor& x, QuantRange range, double start) {
   return best;
 }
 
+int64_t step_count(const QuantSpec& spec) { return spec.per_channel ? spec.shape[0] : 1; }
+
 }  // namespace
 
-StepQuantizer::StepQuantizer(const QuantSpec& spec, NoiseLevel noise)
+std::vector<Setting> step_settings() {
+  return {{.name = "step_init",
+           .standard = "lsq",
+           .words = {"lsq", "mse"},
+           .help = "first steps: 2 mean|x| / sqrt(Q_P) (LSQ), or least squared error (LSQ+)"},
+          {.name = "count_batch",
+           .standard = false,
+           .side = Side::inputs,
+           .help = "N of the step's gradient scale counts the batch too, not one sample's features"}};
+}
+
+StepQuantizer::StepQuantizer(const QuantSpec& spec)
     : Quantizer(spec),
-      noise_(noise),
-      stream_(stream_id((noise.c > 0.0f ? drawing_name(spec.name, "quantizer", spec.seed) : spec.name) + ".noise")),
-      step_(register_parameter("step", Tensor::zeros({1}), {.decay = false, .floor = kStepFloor})),
-      calls_(register_buffer("calls", Tensor::zeros({1}, DType::i64))) {}
+      step_(register_parameter("step", Tensor::zeros({step_count(spec)}), {.decay = false, .floor = kStepFloor})) {}
 
-Tensor StepQuantizer::forward(const Tensor& x) {
-  check(x.defined() && x.dtype() == DType::f32 && x.shape().rank() >= 1 && x.numel() > 0, spec().name,
-        ": needs a float32 tensor with elements, found ", x.defined() ? x.shape().str() : "none");
-  if (calibrating_ || step_.item() == 0.0f) init_step(x);
-  check_step();
-  QuantizeArgs args{.range = range(), .grad_scale = grad_scale(x)};
-  if (training()) {
-    int64_t& calls = *calls_.data<int64_t>();
-    if (noise_.c > 0.0f)
-      args.noise = {noise_.c, noise_.k, {.seed = spec().seed, .stream = stream_, .step = static_cast<uint32_t>(calls)}};
-    ++calls;
+bool StepQuantizer::ready() const {
+  if (ready_) return true;
+  for (const float step : step_.to_vector()) {
+    if (step == 0.0f) return false;
   }
-  return quantize(x, step_, args);
+  return ready_ = true;
 }
 
-Tensor StepQuantizer::codes(const Tensor& x) const {
-  check(step_.item() != 0.0f, spec().name, ": the step is not set; run one forward pass or load a checkpoint first");
-  check_step();
-  if (!all_finite(x)) throw DivergedError(concat(spec().name, ": values that are not finite have no codes"));
-  return quantize_codes(x, step_, range());
+void StepQuantizer::state_loaded() {
+  Quantizer::state_loaded();
+  ready_ = false;
 }
 
-void StepQuantizer::calibrate(bool on) {
-  calibrating_ = on;
-  sum_ = count_ = 0;
+QuantizeArgs StepQuantizer::prepare(const Tensor& x) {
+  if (calibrating_ || !ready()) init_step(x);
+  return {.range = range(), .grad_scale = grad_scale(x)};
 }
 
+void StepQuantizer::start_pass(int) {
+  calibrating_ = true;
+  sums_.clear();
+  count_ = 0;
+}
+
+void StepQuantizer::end_pass(int) { calibrating_ = false; }
+
+// Where a channel has its own step, each is a tensor of its own here.
 void StepQuantizer::init_step(const Tensor& x) {
-  if (!calibrating_) sum_ = count_ = 0;
-  const auto n = static_cast<double>(x.numel());
-  const auto size = sum_abs(x).item<double>();
+  const int64_t steps = step_.numel();
+  if (!calibrating_ || sums_.empty()) sums_.assign(static_cast<size_t>(steps), 0.0), count_ = 0;
+  const double n = static_cast<double>(x.numel()) / static_cast<double>(steps);
   const double to_step = 2.0 / std::sqrt(static_cast<double>(range().high));
-  if (!std::isfinite(size))
-    throw DivergedError(
-        concat(spec().name, ": the first input, ", x.shape(),
-               ", is not finite, so no step can be taken from it; check the data and the learning rate"));
-  const bool least_error = spec().step_init == StepInit::least_error && size > 0;
-  sum_ += least_error ? n * least_error_step(x, range(), to_step * size / n) : size * to_step;
+  const bool least_error = spec().setting("step_init").word() == "mse";
+  std::vector<float> values;
+  for (int64_t i = 0; i < steps; ++i) {
+    const Tensor part = steps == 1 ? x.detach() : x.detach().rows(i, i + 1);
+    const auto size = sum_abs(part).item<double>();
+    if (!std::isfinite(size))
+      throw DivergedError(
+          concat(spec().name, ": the first input, ", x.shape(),
+                 ", is not finite, so no step can be taken from it; check the data and the learning rate"));
+    double& sum = sums_[static_cast<size_t>(i)];
+    sum += least_error && size > 0 ? n * least_error_step(part, range(), to_step * size / n) : size * to_step;
+    values.push_back(static_cast<float>(std::max(sum / (count_ + n), double{kStepFloor})));
+  }
   count_ += n;
-  step_.fill(static_cast<float>(std::max(sum_ / count_, double{kStepFloor})));
+  step_.copy_from(Tensor::from(step_.shape(), std::span<const float>(values)));
+  ready_ = true;
 }
 
-void StepQuantizer::check_step() const {
-  const float step = step_.item();
-  if (!std::isfinite(step) || step <= 0.0f)
-    throw DivergedError(concat(spec().name, ": the step must be finite and positive, found ", step,
-                               "; lower the learning rate, or keep a floor under steps in the optimizer"));
-}
-
-// LSQ's g = 1 / sqrt(N Q_P). The paper counts the features of one sample; public code counts the batch too.
+// LSQ's g = 1 / sqrt(N Q_P). The paper counts the features of one sample; public code counts the batch too. With a step
+// per channel N is the weights that share it (MQBench, mqbench/fake_quantize/lsq.py: numel / channels).
 float StepQuantizer::grad_scale(const Tensor& x) const {
-  const bool per_sample = !spec().is_weight && !spec().count_batch;
-  const int64_t count = per_sample ? x.shape().numel_from(1) : x.numel();
+  const bool per_sample = !spec().is_weight && !spec().setting("count_batch").flag();
+  const int64_t count = per_sample ? x.shape().numel_from(1) : x.numel() / step_.numel();
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(count) * static_cast<double>(range().high)));
 }
 

@@ -1,38 +1,43 @@
 #pragma once
-// Uniform quantizer with one learned step per tensor (LSQ), and optionally NTQ's noise on top.
-#include "quant/quantizer.h"
+// Uniform quantizer with learned steps: LSQ (arXiv 1902.08153), and what is built on it.
+#include "engine/ops/quantize.h"
+#include "quant/method.h"
 
 namespace ntq {
 
-/// Size of NTQ's noise c exp(-k e) sqrt(e) eps; c == 0: none.
-struct NoiseLevel {
-  float c = 0, k = 0;
-};
-
-/// Parameter: step {1}, 0 until the first forward sets it, as spec.step_init says. Buffer: calls {1} int64, training
-/// forwards so far: it numbers the noise, so that a resumed run draws what an uninterrupted one would have drawn.
+/// Parameter: step {1}, or {C} for spec.per_channel; 0 until the first forward or calibration sets it. Settings: those
+/// of step_settings().
 class StepQuantizer : public Quantizer {
  public:
-  explicit StepQuantizer(const QuantSpec& spec, NoiseLevel noise = {});
-  /// Throws std::invalid_argument for an empty or non-float input, DivergedError for a step or first input that is not
-  /// finite; both name the layer.
-  Tensor forward(const Tensor& x) override;
-  Tensor step() const override { return step_; }
-  /// Throws std::invalid_argument while the step is 0.
-  Tensor codes(const Tensor& x) const override;
-  /// mean_abs: the step of all inputs together. least_error: the mean of their steps, by their sizes.
-  void calibrate(bool on) override;
+  explicit StepQuantizer(const QuantSpec& spec);
+  CodeGrid grid() const override { return {.range = range(), .step = step_}; }
+  bool ready() const override;
+  /// One pass. From mean|x|: the steps of all inputs together. Of least error: the mean of theirs, by their sizes.
+  int calibration_passes() const override { return 1; }
+  void start_pass(int pass) override;
+  void end_pass(int pass) override;
+
+ protected:
+  /// Throws DivergedError, naming the layer, for a first input that is not finite.
+  Tensor quantized(const Tensor& x) override { return quantize(x, step_, prepare(x)); }
+  Tensor codes(const Tensor& x) const override { return quantize_codes(x, step_, range()); }
+  void state_loaded() override;
+  /// Sets the first step if there is none; gives the range and the gradient's scale, to be completed.
+  QuantizeArgs prepare(const Tensor& x);
+  const Tensor& steps() const { return step_; }
 
  private:
   void init_step(const Tensor& x);
-  void check_step() const;
   float grad_scale(const Tensor& x) const;
 
-  NoiseLevel noise_;
-  uint32_t stream_;
-  Tensor step_, calls_;
+  Tensor step_;
+  mutable bool ready_ = false;  // known to be set
   bool calibrating_ = false;
-  double sum_ = 0, count_ = 0;  // of the inputs that the first step is taken from
+  std::vector<double> sums_;  // of the inputs that the first steps are taken from, a sum for each step
+  double count_ = 0;          // their elements for each step
 };
+
+/// "step_init" and "count_batch", for QuantMethod::settings.
+std::vector<Setting> step_settings();
 
 }  // namespace ntq

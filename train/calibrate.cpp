@@ -5,7 +5,7 @@
 
 #include "engine/autograd.h"
 #include "layers/batch_norm.h"
-#include "quant/quantizer.h"
+#include "quant/tree.h"
 
 namespace ntq {
 namespace {
@@ -62,17 +62,10 @@ void run_batches(Module& model, DataLoader& loader, int64_t batches, const std::
 }  // namespace
 
 void calibrate_steps(Module& model, DataLoader& loader, int64_t batches) {
-  std::vector<Quantizer*> fresh;
-  each<Quantizer>(model, [&](Quantizer& q) {
-    if (q.step().item() == 0.0f) fresh.push_back(&q);
-  });
-  if (fresh.empty()) return;
   // As the first training step will see them: with running statistics, 2-bit weights leave most activations at zero.
   BatchStatistics norms(model);
   norms.set_momentum(0.0f);
-  for (Quantizer* q : fresh) q->calibrate(true);
-  run_batches(model, loader, batches, [](int64_t) {});
-  for (Quantizer* q : fresh) q->calibrate(false);
+  calibrate(model, [&] { run_batches(model, loader, batches, [](int64_t) {}); });
 }
 
 void recalibrate_norms(Module& model, DataLoader& loader, int64_t batches) {
@@ -82,7 +75,7 @@ void recalibrate_norms(Module& model, DataLoader& loader, int64_t batches) {
 }
 
 void enable_quantizers(Module& model, bool on) {
-  each<Quantizer>(model, [on](Quantizer& q) { q.enable(on); });
+  for (Quantizer* q : quantizers_of(model)) q->enable(on);
 }
 
 }  // namespace ntq

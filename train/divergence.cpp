@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <vector>
 
 #include "engine/graph.h"
@@ -18,6 +19,19 @@ bool finite(const Tensor& t) {
 std::string first_in(const char* what, const NamedTensors& tensors) {
   for (const auto& [name, tensor] : tensors) {
     if (!finite(tensor)) return what + name;
+  }
+  return "";
+}
+
+/// A parameter that is not finite, or below its floor: a step that no grid has. 0 stands for one that is not set yet.
+std::string first_bad_parameter(const Module& model) {
+  const std::string found = first_in("parameter ", model.named_parameters());
+  if (!found.empty()) return found;
+  for (const Parameter& p : model.parameters()) {
+    if (p.traits.floor == -std::numeric_limits<float>::infinity()) continue;
+    for (const float value : p.value.to_vector()) {
+      if (value < p.traits.floor && value != 0) return concat("parameter ", p.name, ", ", value, " below its floor");
+    }
   }
   return "";
 }
@@ -53,12 +67,12 @@ std::string nearest_layer(const Graph& graph) {
 }  // namespace
 
 std::string first_not_finite(const Module& model) {
-  const std::string parameter = first_in("parameter ", model.named_parameters());
+  const std::string parameter = first_bad_parameter(model);
   return parameter.empty() ? first_in("buffer ", model.named_buffers()) : parameter;
 }
 
 std::string first_not_finite(Module& model, const Tensor& input, const std::function<Tensor()>& compute) {
-  std::string found = first_in("parameter ", model.named_parameters());
+  std::string found = first_bad_parameter(model);
   if (!found.empty()) return found;
   std::vector<std::pair<Tensor, Tensor>> buffers;  // live, kept
   for (const auto& [name, tensor] : model.named_buffers()) buffers.emplace_back(tensor, tensor.clone());

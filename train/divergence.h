@@ -7,7 +7,8 @@
 
 namespace ntq {
 
-/// The first parameter or buffer with a value that is not finite: "parameter layer1.0.conv1.weight"; "" without any.
+/// The first parameter or buffer with a value that is not finite: "parameter layer1.0.conv1.weight", or a parameter
+/// below the floor that its traits set: a quantizer's step that no grid has. "" without any.
 std::string first_not_finite(const Module& model);
 
 /// The same of parameters, then of the ops of `compute`, a forward pass from `input` with what follows it, in the order

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/autograd.h"
+#include "engine/ops/reduce.h"
 #include "layers/weighted_layer.h"
 
 namespace ntq {
@@ -12,12 +13,18 @@ namespace {
 double mean_error(Quantizer& quantizer, const Tensor& weight) {
   const bool was_training = quantizer.training();
   quantizer.eval();
-  const Tensor quantized = quantizer.forward(weight);
+  const Tensor quantized = quantizer.forward(weight), meant = quantizer.transform(weight);
   quantizer.train(was_training);
   double sum = 0;
-  const float *q = quantized.f32(), *w = weight.f32();
+  const float *q = quantized.f32(), *w = meant.f32();
   for (int64_t i = 0; i < weight.numel(); ++i) sum += std::fabs(static_cast<double>(q[i]) - static_cast<double>(w[i]));
   return sum / static_cast<double>(weight.numel());
+}
+
+/// Mean of the steps; 0 before they are set, and without any.
+double mean_step(const Quantizer& quantizer) {
+  const Tensor step = quantizer.step();
+  return step ? static_cast<double>(mean(step).item()) : 0;
 }
 
 LayerReport report(const std::string& name, const WeightedLayer& layer) {
@@ -32,14 +39,15 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
   if (const auto& q = layer.weight_quantizer()) {
     out.method = q->spec().method;
     out.weight_bits = q->spec().bits;
-    out.weight_step = static_cast<double>(q->step().item());
-    // A step of 0 waits for the first batch; a forward pass now would set it.
-    if (out.weight_step != 0) out.weight_error = mean_error(*q, weight);
+    out.weight_step = mean_step(*q);
+    out.weight_steps = q->step() ? q->step().numel() : 0;
+    // Others wait for the first batch; a forward pass now would set them.
+    if (q->ready()) out.weight_error = mean_error(*q, weight);
   }
   if (const auto& q = layer.input_quantizer()) {
     out.method = q->spec().method;
     out.input_bits = q->spec().bits;
-    out.input_step = static_cast<double>(q->step().item());
+    out.input_step = mean_step(*q);
   }
   return out;
 }

@@ -14,8 +14,9 @@ struct LayerReport {
   int64_t weights = 0;
   std::string method;  ///< "" in full precision
   int weight_bits = 32, input_bits = 32;
-  double weight_step = 0, input_step = 0;
-  double weight_error = 0;  ///< mean |Q(w) - w|, no noise
+  double weight_step = 0, input_step = 0;  ///< of several steps, the mean
+  int64_t weight_steps = 0;                ///< how many: 1, or one for each output channel
+  double weight_error = 0;                 ///< mean |Q(w) - w|, no noise
   double weight_min = 0, weight_max = 0;
 };
 

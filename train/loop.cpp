@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "quant/tree.h"
 #include "train/calibrate.h"
 #include "train/divergence.h"
 
@@ -122,6 +123,8 @@ class Loop {
 
   void step(const Batch& batch) {
     StepResult result;
+    set_progress(*t_.model, static_cast<double>(t_.global_step()) /
+                                static_cast<double>(t_.schedule.epochs * t_.schedule.steps_per_epoch));
     try {
       // Without a single good image there is nothing to learn from; the step counts all the same.
       result = train_step(*t_.model, *t_.optimizer, batch, o_.loss, t_.schedule.at(t_.global_step()));

@@ -5,7 +5,9 @@
 
 #include "base/check.h"
 #include "engine/autograd.h"
+#include "engine/ops/binary.h"
 #include "engine/ops/loss.h"
+#include "quant/tree.h"
 #include "train/divergence.h"
 
 namespace ntq {
@@ -24,6 +26,7 @@ StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, c
   optimizer.zero_grad();
   Tensor logits = model.forward(batch.images);
   Tensor value = loss(logits, batch);
+  if (const Tensor penalty = quant_penalty(model); penalty && value) value = add(value, penalty);
   check(value.defined() && value.numel() == 1, "train_step: the loss must give one number, found ",
         value.defined() ? value.shape().str() : "none");
   if (at_hand(value) && !std::isfinite(value.item())) {
@@ -35,6 +38,7 @@ StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, c
   }
   value.backward();
   optimizer.step(lr);
+  count_optimizer_step(model);
   return {value.detach(), count_correct(logits, batch.labels), images};
 }
 

@@ -40,14 +40,6 @@ Tensor to_channels_first(const Tensor& w) {
   return turn<T>(w, {w.size(0), w.size(3), w.size(1), w.size(2)}, w.size(1) * w.size(2), w.size(3));
 }
 
-/// Codes of at most 8 bits as bytes.
-Tensor to_int8(const Tensor& codes) {
-  Tensor y = Tensor::empty(codes.shape(), DType::i8);
-  const int32_t* from = codes.data<int32_t>();
-  for (int64_t i = 0; i < codes.numel(); ++i) y.data<int8_t>()[i] = static_cast<int8_t>(from[i]);
-  return y;
-}
-
 /// Dotted name of the last linear layer.
 std::string classifier_name(Module& model) {
   std::string last;
@@ -164,7 +156,7 @@ NamedTensors public_weights(Module& model, Export what) {
     if (layer == nullptr) return;
     const auto& q = layer->weight_quantizer();
     if (!q || !quantized) return;
-    values[name + ".weight"] = what == Export::codes ? to_int8(q->codes(layer->weight())) : q->forward(layer->weight());
+    values[name + ".weight"] = what == Export::codes ? q->encode(layer->weight()).values : q->forward(layer->weight());
   });
   NamedTensors out;
   for (const auto& [name, tensor] : model.state_dict()) {

@@ -88,14 +88,14 @@ class Primitives : public DeviceMemory {
   /// is not a number counts against the label.
   virtual void count_correct(const CrossEntropyArgs& args, int64_t top, View hits) = 0;
 
-  // Uniform quantization with a learned step {1} > 0 (LSQ Eq. 1-3).
+  // Uniform quantization with learned steps > 0 (LSQ Eq. 1-3): one, or as many as x has equal runs, one for each.
   /// y = step * round_even(clamp(x / step, low, high)) [+ noise of that element's error]; not a number where x is not
   /// finite.
   virtual void quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) = 0;
-  /// dx = dy inside the open range, else 0; dstep {1} = grad_scale * sum dy * d (quantizers.md, section 1). One pass.
+  /// dx = dy inside the open range, else 0; dstep = grad_scale * sum dy * d (quantizers.md, section 1). One pass.
   virtual void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
                              View dstep) = 0;
-  /// Integer codes as int32.
+  /// Integer codes, int8 or uint8 as the view says.
   virtual void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace ntq {
 namespace {
@@ -28,6 +29,20 @@ Tensor convert(const Tensor& x, Convert&& one) {
   return y;
 }
 
+template <class T>
+Tensor to_bytes(const char* op, const Tensor& x) {
+  check(x.defined() && x.dtype() == DType::f32, op, ": expected a float32 tensor");
+  constexpr float kLow = std::numeric_limits<T>::min(), kHigh = std::numeric_limits<T>::max();
+  Tensor out = Tensor::empty(x.shape(), DTypeOf<T>::value);
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    const float value = std::nearbyint(x.f32()[i]);
+    check(value >= kLow && value <= kHigh, op, ": element ", i, " is ", x.f32()[i], ", outside of [", kLow, ", ", kHigh,
+          "]");
+    out.data<T>()[i] = static_cast<T>(value);
+  }
+  return out;
+}
+
 }  // namespace
 
 Tensor cast_f32(const Tensor& x) {
@@ -46,16 +61,7 @@ Tensor cast_f32(const Tensor& x) {
   return {};
 }
 
-Tensor cast_i32(const Tensor& x) {
-  check(x.defined() && x.dtype() == DType::f32, "cast_i32: expected a float32 tensor");
-  Tensor out = Tensor::empty(x.shape(), DType::i32);
-  auto* to = out.data<int32_t>();
-  for (int64_t i = 0; i < x.numel(); ++i) {
-    const float value = std::nearbyint(x.f32()[i]);
-    check(value >= -0x1p31f && value < 0x1p31f, "cast_i32: element ", i, " is ", x.f32()[i], ", which no int32 holds");
-    to[i] = static_cast<int32_t>(value);
-  }
-  return out;
-}
+Tensor cast_i8(const Tensor& x) { return to_bytes<int8_t>("cast_i8", x); }
+Tensor cast_u8(const Tensor& x) { return to_bytes<uint8_t>("cast_u8", x); }
 
 }  // namespace ntq

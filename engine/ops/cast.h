@@ -8,8 +8,9 @@ namespace ntq {
 /// float32. On the CPU; not recorded. Throws std::invalid_argument for an undefined tensor.
 Tensor cast_f32(const Tensor& x);
 
-/// Whole numbers held as float32 (codes, masks) as int32; others are rounded to nearest. On the CPU; not recorded.
-/// Throws std::invalid_argument for an undefined tensor, another type, or a value outside of int32.
-Tensor cast_i32(const Tensor& x);
+/// Whole numbers held as float32 (codes, masks) as int8; others are rounded to nearest. On the CPU; not recorded.
+/// Throws std::invalid_argument for an undefined tensor, another type, or a value outside of int8; cast_u8 of uint8.
+Tensor cast_i8(const Tensor& x);
+Tensor cast_u8(const Tensor& x);
 
 }  // namespace ntq

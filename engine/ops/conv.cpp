@@ -5,7 +5,8 @@
 
 namespace ntq {
 
-Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& options) {
+Tensor conv2d(const LayerInput& input, const Tensor& w, const ConvOptions& options) {
+  const Tensor x = input.values();
   check(x.shape().rank() == 4, "conv2d: expected images {N,H,W,C}, found ", x.shape());
   check(w.shape().rank() == 4, "conv2d: expected filters {Cout,Kh,Kw,Cin}, found ", w.shape());
   check(options.groups == 1, "conv2d: groups = ", options.groups, " for ", x.size(3), " channels and ", w.size(0),

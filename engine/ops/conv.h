@@ -1,6 +1,7 @@
 #pragma once
-// Convolution.
+// Convolution. Inputs that are codes are computed as their exact values.
 #include "engine/autograd.h"
+#include "engine/ops/codes.h"
 
 namespace ntq {
 
@@ -12,6 +13,6 @@ struct ConvOptions {
 
 /// x {N,H,W,Cin}, w {Cout,Kh,Kw,Cin} -> {N,Ho,Wo,Cout}, Ho = (H + 2 padding - Kh) / stride + 1.
 /// Throws std::invalid_argument for what does not fit.
-Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& options = {});
+Tensor conv2d(const LayerInput& x, const Tensor& w, const ConvOptions& options = {});
 
 }  // namespace ntq

@@ -4,7 +4,8 @@
 
 namespace ntq {
 
-Tensor linear(const Tensor& x, const Tensor& w) {
+Tensor linear(const LayerInput& input, const Tensor& w) {
+  const Tensor x = input.values();
   check(x.shape().rank() == 2 && w.shape().rank() == 2 && x.size(1) == w.size(1),
         "linear: expected x {N,in} and w {out,in}, found ", x.shape(), " and ", w.shape());
   ConvGeometry g{.batch = x.size(0), .in_c = x.size(1)};

@@ -1,10 +1,11 @@
 #pragma once
 // Matrix product with a weight.
 #include "engine/autograd.h"
+#include "engine/ops/codes.h"
 
 namespace ntq {
 
 /// x {N,in}, w {out,in} -> x w^T {N,out}. Throws std::invalid_argument for other shapes.
-Tensor linear(const Tensor& x, const Tensor& w);
+Tensor linear(const LayerInput& x, const Tensor& w);
 
 }  // namespace ntq

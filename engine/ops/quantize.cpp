@@ -5,8 +5,9 @@
 namespace ntq {
 namespace {
 
-void check_quantizer(const char* op, const Tensor& step, QuantRange range) {
-  check(step.shape() == Shape{1}, op, ": the step must have shape {1}, found ", step.shape());
+void check_quantizer(const char* op, const Tensor& x, const Tensor& step, QuantRange range) {
+  check(step.shape().rank() == 1 && (step.size(0) == 1 || (x.shape().rank() >= 1 && step.size(0) == x.size(0))), op,
+        ": expected one step, {1}, or one for each slice of the first axis of ", x.shape(), ", found ", step.shape());
   check(range.low <= 0 && range.low < range.high && range.high <= 255 && range.low >= -255, op,
         ": expected a range of integers around 0 within [-255, 255], found [", range.low, ", ", range.high, "]");
 }
@@ -14,7 +15,7 @@ void check_quantizer(const char* op, const Tensor& step, QuantRange range) {
 }  // namespace
 
 Tensor quantize(const Tensor& x, const Tensor& step, const QuantizeArgs& args) {
-  check_quantizer("quantize", step, args.range);
+  check_quantizer("quantize", x, step, args.range);
   check(args.noise.c >= 0 && args.noise.k >= 0, "quantize: noise c and k must not be negative, found ", args.noise.c,
         " and ", args.noise.k);
   Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
@@ -23,7 +24,7 @@ Tensor quantize(const Tensor& x, const Tensor& step, const QuantizeArgs& args) {
   if (graph_is_recorded()) op.attributes = {{"low", double{args.range.low}}, {"high", double{args.range.high}}};
   return record(op, y, {x, step}, [x = x.detach(), step = step.detach(), args](const Tensor& dy) {
     Tensor dx = Tensor::empty(x.shape(), DType::f32, dy.device());
-    Tensor dstep = Tensor::empty({1}, DType::f32, dy.device());
+    Tensor dstep = Tensor::empty(step.shape(), DType::f32, dy.device());
     backend_for("quantize", Primitive::quantize_grad, {x, step, dy})
         .quantize_grad(args, x.view(), step.view(), dy.view(), dx.view(), dstep.view());
     return std::vector<Tensor>{dx, dstep};
@@ -31,8 +32,10 @@ Tensor quantize(const Tensor& x, const Tensor& step, const QuantizeArgs& args) {
 }
 
 Tensor quantize_codes(const Tensor& x, const Tensor& step, QuantRange range) {
-  check_quantizer("quantize_codes", step, range);
-  Tensor codes = Tensor::empty(x.shape(), DType::i32, x.device());
+  check_quantizer("quantize_codes", x, step, range);
+  check(range.low < 0 ? range.low >= -128 && range.high <= 127 : range.high <= 255,
+        "quantize_codes: codes of one byte cannot hold [", range.low, ", ", range.high, "]");
+  Tensor codes = Tensor::empty(x.shape(), range.low < 0 ? DType::i8 : DType::u8, x.device());
   backend_for("quantize_codes", Primitive::quantize_codes, {x, step})
       .quantize_codes(range, x.view(), step.view(), codes.view());
   return codes;

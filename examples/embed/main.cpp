@@ -15,46 +15,61 @@
 #include "layers/linear.h"
 #include "optim/schedule.h"
 #include "optim/sgd.h"
-#include "quant/quantizer.h"
+#include "quant/method.h"
+#include "quant/tree.h"
 
 namespace {
 
-/// Ternary weights (Li et al. 2016, arXiv 1605.04711): step * {-1,0,1}, zero up to 0.7 mean|w|; the step is the mean of
-/// |w| over the rest. Straight-through gradient. Nothing is learned but the weights themselves.
+/// Ternary weights (Li et al. 2016, arXiv 1605.04711): step * {-1,0,1}, zero up to some part of mean|w|; the step is
+/// the mean of |w| over the rest. Straight-through gradient. Nothing is learned but the weights themselves.
 class TernaryQuantizer : public ntq::Quantizer {
  public:
   explicit TernaryQuantizer(const ntq::QuantSpec& spec)
-      : Quantizer(spec), step_(register_buffer("step", ntq::Tensor::zeros({1}))) {
-    ntq::check(spec.is_weight && spec.bits == 2, spec.name, ": ternary needs weights of 2 bits");
-  }
+      : Quantizer(spec),
+        threshold_(spec.setting("threshold").f32()),
+        step_(register_buffer("step", ntq::Tensor::zeros({1}))) {}
 
-  ntq::Tensor forward(const ntq::Tensor& w) override {
-    const auto quantized = [&] {
+  ntq::QuantRange range() const override { return {-1, 1}; }
+  ntq::CodeGrid grid() const override { return {.range = range(), .step = step_}; }
+  ntq::QuantTraits traits() const override { return {.levels = 3, .idempotent = false, .symmetric = true}; }
+
+ private:
+  ntq::Tensor quantized(const ntq::Tensor& w) override {
+    const auto values = [&] {
       const ntq::Tensor code = ternary(w), size = ntq::abs(w), kept = ntq::abs(code);
       step_.copy_from(ntq::div(ntq::sum(ntq::mul(size, kept)), ntq::max(ntq::sum(kept), 1.0f)));
       return ntq::mul(code, step_);
     };
-    return ntq::custom_grad({"ternary"}, {w}, quantized, [](const ntq::Tensor& dy) { return std::vector{dy}; });
+    return ntq::custom_grad({"ternary"}, {w}, values, [](const ntq::Tensor& dy) { return std::vector{dy}; });
   }
+  ntq::Tensor codes(const ntq::Tensor& w) const override { return ntq::cast_i8(ternary(w)); }
 
-  ntq::Tensor step() const override { return step_; }
-  ntq::Tensor codes(const ntq::Tensor& w) const override { return ntq::cast_i32(ternary(w)); }
-
- private:
   /// -1, 0 or 1.
-  static ntq::Tensor ternary(const ntq::Tensor& w) {
+  ntq::Tensor ternary(const ntq::Tensor& w) const {
     const ntq::Tensor size = ntq::abs(w);
-    return ntq::mul(ntq::sign(w), ntq::less(ntq::mul(0.7f, ntq::mean(size)), size));
+    return ntq::mul(ntq::sign(w), ntq::less(ntq::mul(threshold_, ntq::mean(size)), size));
   }
 
+  float threshold_;
   ntq::Tensor step_;
 };
+
+ntq::QuantMethod ternary_method() {
+  return {.name = "ternary",
+          .help = "ternary weights (Li et al. 2016, arXiv 1605.04711)",
+          .settings = {{.name = "threshold",
+                        .standard = 0.7,
+                        .within = {.low = 0, .high = 10},
+                        .help = "weights up to this part of mean|w| become 0"}},
+          .scope = {.most_bits = 2, .signed_inputs = false, .unsigned_inputs = false},
+          .make = [](const ntq::QuantSpec& spec) { return std::make_shared<TernaryQuantizer>(spec); }};
+}
 
 /// {N,2} -> linear -> ReLU -> linear -> {N,2}; ternary weights, and a 4-bit LSQ input for the second layer.
 class Net : public ntq::Module {
  public:
   Net() {
-    const ntq::QuantSpec ternary{.method = "ternary", .bits = 2};
+    const ntq::QuantSpec ternary{.method = "ternary", .bits = 2, .settings = {{"threshold", 0.6}}};
     const ntq::QuantSpec lsq4{.method = "lsq", .bits = 4, .is_signed = false, .is_weight = false};
     ntq::LinearOptions hidden{.in_features = 2, .out_features = 64, .weight_quant = ternary, .name = "hidden"};
     ntq::LinearOptions output{.in_features = 64, .out_features = 2, .weight_quant = ternary, .input_quant = lsq4};
@@ -97,8 +112,7 @@ double accuracy(Net& net, const Points& points) {
 }
 
 int run() {
-  ntq::register_quantizer("ternary",
-                          [](const ntq::QuantSpec& spec) { return std::make_shared<TernaryQuantizer>(spec); });
+  ntq::register_quantizer(ternary_method());
   Net net;
   const Points train = make_points(1024, 1), test = make_points(1024, 2);
   constexpr int64_t kSteps = 400;
@@ -109,6 +123,7 @@ int run() {
     const ntq::Tensor loss = ntq::softmax_cross_entropy(net(train.position), train.in_disc);
     loss.backward();
     sgd.step(schedule.at(step));
+    ntq::count_optimizer_step(net);
     if (step % 100 == 0) std::printf("step %3d  loss %.4f\n", int(step), double(loss.item()));
   }
   const double top1 = accuracy(net, test);

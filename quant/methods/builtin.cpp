@@ -3,8 +3,8 @@
 namespace ntq {
 
 // One function per file of this folder; a new method adds itself here and to the list.
-std::shared_ptr<Quantizer> make_lsq(const QuantSpec&), make_ntq(const QuantSpec&);
+QuantMethod lsq_method(), ntq_method();
 
-std::map<std::string, QuantizerFactory> builtin_methods() { return {{"lsq", make_lsq}, {"ntq", make_ntq}}; }
+std::vector<QuantMethod> builtin_methods() { return {lsq_method(), ntq_method()}; }
 
 }  // namespace ntq

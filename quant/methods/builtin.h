@@ -1,12 +1,11 @@
 #pragma once
 // The methods that come with the library. Listed by hand: a static library drops objects that only register themselves.
-#include <map>
-#include <string>
+#include <vector>
 
-#include "quant/quantizer.h"
+#include "quant/method.h"
 
 namespace ntq {
 
-std::map<std::string, QuantizerFactory> builtin_methods();
+std::vector<QuantMethod> builtin_methods();
 
 }  // namespace ntq

@@ -3,6 +3,12 @@
 
 namespace ntq {
 
-std::shared_ptr<Quantizer> make_lsq(const QuantSpec& spec) { return std::make_shared<StepQuantizer>(spec); }
+QuantMethod lsq_method() {
+  return {.name = "lsq",
+          .help = "learned step size (Esser et al. 2020, arXiv 1902.08153)",
+          .settings = step_settings(),
+          .scope = {.per_channel = true},
+          .make = [](const QuantSpec& spec) { return std::make_shared<StepQuantizer>(spec); }};
+}
 
 }  // namespace ntq

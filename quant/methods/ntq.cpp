@@ -1,12 +1,65 @@
 // NTQ: "Error-aware Quantization through Noise Tempering" (arXiv 2212.05603): LSQ whose weights get noise in training,
 // sized by each weight's quantization error (Eq. 7). The paper defines no noise for activations.
+#include "quant/methods/ntq.h"
+
+#include "engine/ops/binary.h"
+#include "engine/ops/random.h"
+#include "engine/ops/unary.h"
 #include "quant/step_quantizer.h"
 
 namespace ntq {
 
-std::shared_ptr<Quantizer> make_ntq(const QuantSpec& spec) {
-  const float c = spec.is_weight ? spec.noise_c : 0.0f;
-  return std::make_shared<StepQuantizer>(spec, NoiseLevel{c, spec.noise_k});
+Tensor noise_tempered(const Tensor& w, const Tensor& step, const QuantizeArgs& args) {
+  const auto& [c, k, key] = args.noise;
+  const Tensor q = quantize(w, step, {.range = args.range, .grad_scale = args.grad_scale});
+  const Tensor e = abs(sub(q.detach(), w.detach()));
+  const Tensor deviation = mul(mul(exp(mul(e, -k)), c), sqrt(e));  // c exp(-k e) sqrt(e)
+  return add(q, mul(deviation, standard_normal(w.shape(), key)));  // no gradient but that of q
+}
+
+namespace {
+
+class NtqQuantizer : public StepQuantizer {
+ public:
+  explicit NtqQuantizer(const QuantSpec& spec) : StepQuantizer(spec) {
+    if (!spec.is_weight) return;
+    noise_ = {.c = spec.setting("noise").f32(), .k = spec.setting("noise_k").f32(), .key = {}};
+    if (noise_.c > 0) stream_ = draw_stream("noise");
+  }
+
+ private:
+  Tensor quantized(const Tensor& w) override {
+    QuantizeArgs args = prepare(w);
+    if (training() && noise_.c > 0) {
+      args.noise = noise_;
+      args.noise.key = draw_key(stream_);
+    }
+    return quantize(w, steps(), args);  // noise_tempered() in one pass, to the bit
+  }
+
+  QuantNoise noise_;
+  uint32_t stream_ = 0;
+};
+
+}  // namespace
+
+QuantMethod ntq_method() {
+  std::vector<Setting> settings = {{.name = "noise",
+                                    .standard = 0.2,
+                                    .within = {.low = 0, .high = 1, .open_high = true},
+                                    .side = Side::weights,
+                                    .help = "noise level c; 0 is LSQ to the bit"},
+                                   {.name = "noise_k",
+                                    .standard = 50.0,
+                                    .within = {.low = 0, .high = 1e6},
+                                    .side = Side::weights,
+                                    .help = "tempering k: larger errors get less noise"}};
+  for (Setting& setting : step_settings()) settings.push_back(std::move(setting));
+  return {.name = "ntq",
+          .help = "LSQ with error-sized noise on the weights in training (arXiv 2212.05603)",
+          .settings = std::move(settings),
+          .scope = {.per_channel = true},
+          .make = [](const QuantSpec& spec) { return std::make_shared<NtqQuantizer>(spec); }};
 }
 
 }  // namespace ntq

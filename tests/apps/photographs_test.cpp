@@ -20,14 +20,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kModel = " folder resnet18 --image-size 32 --batch-size 4 --threads 1 --workers 2 --epochs 1 ";
+const std::string kFolderRun = " folder resnet18 --image-size 32 --batch-size 4 --threads 1 --workers 2 --epochs 1 ";
 
 }  // namespace
 
 TEST_CASE("from pretrained weights to 4 bits, and a stop within the epoch that changes nothing") {
   const TempFolder photos, runs, again;
   const std::string data = make_photos(photos, 8);
-  REQUIRE(run("ntq-train" + kModel + data + "--output " + runs.str()).code == 0);
+  REQUIRE(run("ntq-train" + kFolderRun + data + "--output " + runs.str()).code == 0);
   const std::string fp = runs / "folder-resnet18-fp/last.bin";
 
   // Out as others have it, and in again.
@@ -46,7 +46,7 @@ TEST_CASE("from pretrained weights to 4 bits, and a stop within the epoch that c
   CHECK(load_tensors(runs / "l").at("logits").shape() == Shape{16, 2});
 
   const std::string quantized =
-      "ntq-train" + kModel + data + "--bits 4 --calibrate 2 --bn-recalibrate 2 --save-every 1 --init " + file;
+      "ntq-train" + kFolderRun + data + "--bits 4 --calibrate 2 --bn-recalibrate 2 --save-every 1 --init " + file;
   const Outcome whole = run(quantized + " --output " + runs.str());
   REQUIRE_MESSAGE(whole.code == 0, whole.err);
   CHECK(contains(whole.out, "Before quantization: top-1 "));
@@ -82,12 +82,12 @@ TEST_CASE("bad images: named and left out in training, an error in validation an
   const std::string data = make_photos(photos, 8);
   write_file(photos / "train/a/0.JPEG", "");
   write_file(photos / "train/b/1.JPEG", "no image");
-  const Outcome outcome = run("ntq-train" + kModel + data + "--output " + runs.str());
+  const Outcome outcome = run("ntq-train" + kFolderRun + data + "--output " + runs.str());
   CHECK_MESSAGE(outcome.code == 0, outcome.err);
   CHECK(contains(outcome.err, "left out, 1 so far: "));
   CHECK(contains(outcome.err, "train/a/0.JPEG: the file is empty"));
   CHECK(contains(outcome.err, "train/b/1.JPEG: expected a JPEG, PNG, BMP or WebP image"));
-  CHECK(run("ntq-train" + kModel + data + "--max-bad-images 1 --output " + runs.str()).code == 3);
+  CHECK(run("ntq-train" + kFolderRun + data + "--max-bad-images 1 --output " + runs.str()).code == 3);
 
   const std::string eval = "ntq-eval " + runs / "folder-resnet18-fp/last.bin" + data;
   CHECK(run(eval).code == 0);
@@ -104,7 +104,7 @@ TEST_CASE("bad images: named and left out in training, an error in validation an
 TEST_CASE("--dry-run tells what limits the speed") {
   const TempFolder photos;
   const std::string data = make_photos(photos, 4);
-  const Outcome outcome = run("ntq-train" + kModel + data + "--aug field --fast-decode --dry-run");
+  const Outcome outcome = run("ntq-train" + kFolderRun + data + "--aug field --fast-decode --dry-run");
   CHECK_MESSAGE(outcome.code == 0, outcome.err);
   CHECK(contains(outcome.out, "images/s with 2 workers, the model takes "));
   CHECK(contains(outcome.out, "bottleneck"));

@@ -59,7 +59,7 @@ TEST_CASE("Conv2d: shapes, names and who is trained") {
 
 TEST_CASE("Conv2d: computes with the quantized input and filters, and backward uses these same tensors") {
   auto options = quantized();
-  options.weight_quant = {.method = "ntq", .bits = 3, .noise_c = 0.3f};
+  options.weight_quant = {.method = "ntq", .bits = 3, .settings = {{"noise", 0.3}}};
   Conv2d conv(options), twin(options);
   Tensor x = some_values({2, 4, 4, 2});
   x.set_requires_grad(true);

@@ -29,12 +29,15 @@ TEST_CASE("layer_quant: quantizers are named behind their layer, unless the spec
 }
 
 TEST_CASE("layer_quant: each knows what it quantizes, whatever the spec says; all else is kept") {
-  QuantSpec spec{.method = "ntq", .bits = 5, .is_signed = false, .is_weight = false, .noise_c = 0.1f, .seed = 9};
-  const auto weight = make_weight_quantizer(spec, "fc");
+  QuantSpec spec{.method = "ntq", .bits = 5, .is_signed = false, .is_weight = false, .per_channel = true, .seed = 9};
+  spec.settings = {{"noise", 0.1}};
+  const auto weight = make_weight_quantizer(spec, "fc", {3, 4});
   CHECK(weight->spec().is_weight);
   spec.is_weight = true;
   const auto input = make_input_quantizer(spec, "fc");
   CHECK_FALSE(input->spec().is_weight);
+  CHECK(weight->step().shape() == Shape{3});
+  CHECK(input->step().shape() == Shape{1});
   for (const auto& q : {weight, input}) {
     CHECK(q->spec().bits == 5);
     CHECK_FALSE(q->spec().is_signed);
@@ -42,9 +45,10 @@ TEST_CASE("layer_quant: each knows what it quantizes, whatever the spec says; al
     CHECK(q->range().low == 0);
     CHECK(q->range().high == 31);
   }
-  // Noise is for weights: the input's second forward is its first again.
-  const Tensor x = Tensor::full({64}, 0.3f);
-  CHECK(same_values(input->forward(x), input->forward(x)));
+  // Noise is for weights: the input's next draw is its first again.
+  const Tensor x = Tensor::full({64}, 0.3f), first = input->forward(x);
+  input->set_training_step(1);
+  CHECK(same_values(first, input->forward(x)));
 }
 
 TEST_CASE("layer_quant: values and gradient by hand, with a step of 1/2") {

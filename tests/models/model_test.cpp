@@ -7,6 +7,7 @@
 #include "engine/ops/loss.h"
 #include "layers/conv2d.h"
 #include "layers/linear.h"
+#include "models/layer_maker.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
@@ -240,4 +241,17 @@ TEST_CASE("make_model: errors list what exists") {
   const auto names = model_names();
   CHECK(names.size() == 18);
   CHECK(std::is_sorted(names.begin(), names.end()));
+}
+
+TEST_CASE("whether an input is signed follows from what makes it, not from the layer's place") {
+  const ModelOptions options{.weight = {.method = "lsq", .bits = 4}, .activation = {.method = "lsq", .bits = 4}};
+  LayerMaker make(options);
+  const auto is_signed = [](const WeightedLayer& layer) { return layer.input_quantizer()->spec().is_signed; };
+  CHECK(is_signed(*make.conv("inner", {.in = 2, .out = 2}, Values::any)));
+  CHECK_FALSE(is_signed(*make.conv("behind", {.in = 2, .out = 2}, kReluOutput)));
+  CHECK(is_signed(*make.classifier("fc", 2, Values::any)));
+  CHECK(is_signed(*make.first_conv("conv1", {.in = 3, .out = 2})));
+  ModelOptions pixels = options;
+  pixels.images = Values::non_negative;
+  CHECK_FALSE(is_signed(*LayerMaker(pixels).first_conv("conv1", {.in = 3, .out = 2})));
 }

@@ -7,7 +7,7 @@
 #include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
-#include "quant/quantizer.h"
+#include "quant/method.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
@@ -40,9 +40,9 @@ TEST_CASE("lsq: signed weights, 3 bits") {
   check_close(y, {-.8, -.4, 0, .2, .4, .6});
   check_close(w.grad(), {0, -2, .5, 1, -1, 0});
   check_close(q->step().grad(), {.7129993}, 2e-6);
-  const Tensor codes = q->codes(w);
-  const std::vector<int32_t> expected{-4, -2, 0, 1, 2, 3};
-  CHECK(std::vector<int32_t>(codes.data<int32_t>(), codes.data<int32_t>() + 6) == expected);
+  const Tensor codes = q->encode(w).values;
+  const std::vector<int8_t> expected{-4, -2, 0, 1, 2, 3};
+  CHECK(std::vector<int8_t>(codes.data<int8_t>(), codes.data<int8_t>() + 6) == expected);
 }
 
 TEST_CASE("lsq: unsigned activations, 2 bits; the border 0 is outside") {
@@ -59,8 +59,11 @@ TEST_CASE("lsq: the gradient scale counts one sample's features, or the batch wh
   const Tensor ones = Tensor::full({3, 2}, 1.0f);
   std::vector<double> grads;
   for (const bool count_batch : {false, true}) {
-    const auto q = make_quantizer(
-        {.method = "lsq", .bits = 2, .is_signed = false, .is_weight = false, .count_batch = count_batch});
+    const auto q = make_quantizer({.method = "lsq",
+                                   .bits = 2,
+                                   .is_signed = false,
+                                   .is_weight = false,
+                                   .settings = {{"count_batch", count_batch}}});
     q->step().fill(0.3f);
     Tensor x = Tensor::from({3, 2}, std::span<const float>(values));
     run(*q, x, ones);
@@ -108,12 +111,12 @@ TEST_CASE("calibration takes the step from all inputs together") {
   const auto q = lsq(2, false, false);
   const Tensor small = Tensor::from({1, 2}, {1, 2}), large = Tensor::from({1, 4}, {3, 5, 7, 6});
   q->eval();
-  q->calibrate(true);
+  q->start_pass(0);
   q->forward(small);
   check_close(q->step(), {2 * 1.5 / std::sqrt(3.0)});
   q->forward(large);
   check_close(q->step(), {2 * 4.0 / std::sqrt(3.0)});  // 24 over 6 values
-  q->calibrate(false);
+  q->end_pass(0);
   q->forward(small);
   check_close(q->step(), {2 * 4.0 / std::sqrt(3.0)});
   CHECK(test::same_values(apply_quantizer(q, small), q->forward(small)));
@@ -129,7 +132,7 @@ TEST_CASE("least_error finds the step with the least squared error, and keeps LS
                            .is_signed = is_signed,
                            .is_weight = is_signed,
                            .name = "q",
-                           .step_init = StepInit::least_error});
+                           .settings = {{"step_init", "mse"}}});
   };
   // Sparse, as behind a ReLU: LSQ's rule gives 0.23, which cuts off at 0.69.
   std::vector<float> sparse(30);
@@ -164,5 +167,6 @@ TEST_CASE("lsq: weights that are not finite are not clamped to finite ones") {
   q->forward(w);
   w.f32()[7] = -INFINITY;
   CHECK(std::isnan(q->forward(w).f32()[7]));
-  CHECK_THROWS_WITH_AS(q->codes(w), doctest::Contains("conv1.weight_quant: values that are not finite"), DivergedError);
+  CHECK_THROWS_WITH_AS(q->encode(w), doctest::Contains("conv1.weight_quant: values that are not finite"),
+                       DivergedError);
 }

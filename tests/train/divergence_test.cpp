@@ -103,3 +103,15 @@ TEST_CASE("a weight that an update sends to infinity is named, behind a quantize
     CHECK(search(model, kOnes) == "parameter second.weight");
   }
 }
+
+TEST_CASE("a step that no grid has is named; one that is not set yet is no fault") {
+  Small model(4);
+  CHECK(first_not_finite(model).empty());
+  model(kOnes);
+  set_all(model, "second.weight_quant.step", -0.5f);
+  CHECK(first_not_finite(model) == "parameter second.weight_quant.step, -0.5 below its floor");
+  CHECK(search(model, kOnes) == "parameter second.weight_quant.step, -0.5 below its floor");
+  set_all(model, "second.weight_quant.step", std::nanf(""));
+  CHECK_FALSE(std::isfinite(softmax_cross_entropy(model(kOnes), label()).item()));
+  CHECK(search(model, kOnes) == "parameter second.weight_quant.step");
+}

@@ -6,8 +6,10 @@
 
 #include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
+#include "engine/ops/reshape.h"
 #include "engine/ops/unary.h"
 #include "optim/adam.h"
+#include "quant/step_quantizer.h"
 #include "tests/support/text.h"
 #include "tests/train/small.h"
 
@@ -66,6 +68,34 @@ TEST_CASE("a loss that is not finite is found before the update") {
   }
   CHECK(message == "the loss is not a number; first: output of second (conv2d)");
   CHECK(model.second->weight().to_vector()[0] == 1e38f);
+}
+
+TEST_CASE("a step adds what quantizers ask of the loss, and is counted for their draws") {
+  struct Priced : StepQuantizer {
+    using StepQuantizer::StepQuantizer;
+    Tensor penalty() const override { return mul(steps(), 2.0f); }
+  };
+  struct Net : Module {
+    Net() {
+      QuantSpec spec{.method = "lsq", .bits = 4, .name = "q"};
+      spec.settings = complete_settings(quant_method("lsq"), true, {});
+      q = register_module("q", std::make_shared<Priced>(spec));
+    }
+    Tensor forward(const Tensor& x) override { return reshape(q->forward(x), {x.size(0), 32}); }
+    std::shared_ptr<Quantizer> q;
+  } net;
+  Adam adam(net.parameters(), {});
+  const Batch batch = batch_of(2);
+  const LossFn nothing = [](const Tensor& logits, const Batch&) { return scale(sum(logits), 0.0f); };
+  net.forward(batch.images);
+  const float step = net.q->step().item();
+  CHECK(train_step(net, adam, batch, nothing, 0.01f).loss.item() == 2 * step);
+  CHECK(net.q->step().item() < step);
+  CHECK(net.q->training_step() == 1);
+  CHECK_THROWS_AS(train_step(
+                      net, adam, batch, [](const Tensor&, const Batch&) { return Tensor(); }, 0.01f),
+                  std::invalid_argument);
+  CHECK(net.q->training_step() == 1);  // no update, no step
 }
 
 TEST_CASE("results wait until there are enough of them, and come in order") {

@@ -22,6 +22,14 @@ double chunked_sum(int64_t n, Kernel&& kernel) {
   return total;
 }
 
+/// task(step, begin, end) over all of [0, n), of which each of `steps` equal runs has its own step.
+template <class Task>
+void for_each_step(int64_t n, int64_t steps, int64_t work, Task&& task) {
+  if (steps == 1) return parallel_ranges(n, kGrain, work, [&](int64_t b, int64_t e) { task(0, b, e); });
+  const int64_t run = n / steps;
+  parallel_for(steps, run * work, [&](int64_t i) { task(i, i * run, (i + 1) * run); });
+}
+
 }  // namespace
 
 std::string CpuBackend::describe() const {
@@ -73,28 +81,38 @@ void CpuBackend::all_finite(ConstView x, View y) {
 }
 
 void CpuBackend::quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) {
-  const float s = *values(step, 1), *const from = values(x, y.size);
+  const float *const steps = values(step, step.size), *const from = values(x, y.size);
   float* const to = values(y, y.size);
-  const int64_t work = args.noise.c == 0 ? 1 : 16;
-  parallel_ranges(y.size, kGrain, work,
-                  [&](int64_t b, int64_t e) { k_.quantize(from, s, args.range, args.noise, to, b, e); });
+  for_each_step(y.size, step.size, args.noise.c == 0 ? 1 : 16, [&](int64_t i, int64_t b, int64_t e) {
+    k_.quantize(from, steps[i], args.range, args.noise, to, b, e);
+  });
 }
 
 void CpuBackend::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
                                View dstep) {
-  const float s = *values(step, 1), *const from = values(x, dx.size), *const grad = values(dy, dx.size);
-  float* const to = values(dx, dx.size);
-  const double total = chunked_sum(dx.size, [&](int64_t b, int64_t count) {
-    return k_.quantize_grad(from + b, s, args.range, grad + b, to + b, count);
+  const float *const steps = values(step, dstep.size), *const from = values(x, dx.size);
+  const float* const grad = values(dy, dx.size);
+  float *const to = values(dx, dx.size), *const dsteps = values(dstep, dstep.size);
+  const auto part = [&](int64_t i, int64_t b, int64_t count) {
+    return k_.quantize_grad(from + b, steps[i], args.range, grad + b, to + b, count);
+  };
+  if (dstep.size == 1) {
+    const double total = chunked_sum(dx.size, [&](int64_t b, int64_t count) { return part(0, b, count); });
+    *dsteps = static_cast<float>(args.grad_scale * total);
+    return;
+  }
+  for_each_step(dx.size, dstep.size, 1, [&](int64_t i, int64_t b, int64_t e) {
+    dsteps[i] = static_cast<float>(args.grad_scale * part(i, b, e - b));
   });
-  put_number(args.grad_scale * total, dstep);
 }
 
 void CpuBackend::quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) {
-  const float s = *values(step, 1), *const from = values(x, codes.size);
-  int32_t* const to = values<int32_t>(codes, codes.size);
-  parallel_ranges(codes.size, kGrain, 1,
-                  [&](int64_t b, int64_t e) { k_.quantize_codes(from + b, s, range, to + b, e - b); });
+  const float *const steps = values(step, step.size), *const from = values(x, codes.size);
+  // Two's complement: the same bytes for both types.
+  auto* const to = codes.type == DType::i8 ? reinterpret_cast<uint8_t*>(values<int8_t>(codes, codes.size))
+                                           : values<uint8_t>(codes, codes.size);
+  for_each_step(codes.size, step.size, 1,
+                [&](int64_t i, int64_t b, int64_t e) { k_.quantize_codes(from + b, steps[i], range, to + b, e - b); });
 }
 
 void CpuBackend::quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) {

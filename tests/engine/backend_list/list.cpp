@@ -77,6 +77,8 @@ double value_at(const Tensor& t, int64_t i) {
     case DType::f32: return static_cast<double>(t.f32()[i]);
     case DType::f64: return t.data<double>()[i];
     case DType::i32: return t.data<int32_t>()[i];
+    case DType::i8: return t.data<int8_t>()[i];
+    case DType::u8: return t.data<uint8_t>()[i];
     case DType::i64: return static_cast<double>(t.data<int64_t>()[i]);
     default: FAIL("no output has this type"); return 0;
   }

@@ -6,9 +6,10 @@
 namespace ntq::test {
 namespace {
 
-void add_quantize(BackendCases& list, const std::string& sizes, const Tensor& x, const QuantizeArgs& args) {
+// Values and gradients; with several steps each has its own run of x.
+void add_quantize(BackendCases& list, const std::string& sizes, const Tensor& x, const Tensor& step,
+                  const QuantizeArgs& args) {
   const int64_t n = x.numel();
-  const Tensor step = Tensor::from({1}, {0.037f});
   QuantizeArgs noisy = args;
   noisy.noise = {.c = 0.2f, .k = 50, .key = {.seed = 3, .stream = 4, .step = 5}};
   for (const QuantizeArgs& a : {args, noisy}) {
@@ -21,10 +22,20 @@ void add_quantize(BackendCases& list, const std::string& sizes, const Tensor& x,
   list.push_back({Primitive::quantize_grad,
                   sizes,
                   {x, step, some_values({n}, 6)},
-                  {output(n), output(1)},
+                  {output(n), output(step.numel())},
                   [args](Backend& b, const Inputs& in, const Outputs& out) {
                     b.quantize_grad(args, in[0], in[1], in[2], out[0], out[1]);
                   }});
+}
+
+// Of finite values: others have no codes.
+void add_codes(BackendCases& list, const std::string& sizes, const Tensor& x, const Tensor& step, QuantRange range) {
+  list.push_back(
+      {Primitive::quantize_codes,
+       sizes,
+       {x, step},
+       {output(x.numel(), range.low < 0 ? DType::i8 : DType::u8)},
+       [range](Backend& b, const Inputs& in, const Outputs& out) { b.quantize_codes(range, in[0], in[1], out[0]); }});
 }
 
 }  // namespace
@@ -36,14 +47,8 @@ BackendCases quantize_cases() {
     const Tensor x = some_values({n}, 5);
     for (const QuantRange range : {QuantRange{-8, 7}, {0, 3}, {-128, 127}}) {
       const std::string sizes = concat(n, " in [", range.low, ",", range.high, "]");
-      add_quantize(list, sizes, x, {.range = range, .grad_scale = 0.5f});
-      list.push_back({Primitive::quantize_codes,
-                      sizes,
-                      {x, step},
-                      {output(n, DType::i32)},
-                      [range](Backend& b, const Inputs& in, const Outputs& out) {
-                        b.quantize_codes(range, in[0], in[1], out[0]);
-                      }});
+      add_quantize(list, sizes, x, step, {.range = range, .grad_scale = 0.5f});
+      add_codes(list, sizes, x, step, range);
       list.push_back(
           {Primitive::quantize_error,
            sizes,
@@ -54,7 +59,13 @@ BackendCases quantize_cases() {
            1e-5});
     }
   }
-  add_quantize(list, "wild", wild_values(99, 5), {.range = {-8, 7}});
+  for (const int64_t run : {1, 17, 300}) {
+    const std::string sizes = concat("5 steps, ", run, " each");
+    const Tensor x = some_values({5 * run}, 5);
+    add_quantize(list, sizes, x, steps, {.range = {-8, 7}, .grad_scale = 0.5f});
+    add_codes(list, sizes, x, steps, {-8, 7});
+  }
+  add_quantize(list, "wild", wild_values(99, 5), step, {.range = {-8, 7}});
   return list;
 }
 

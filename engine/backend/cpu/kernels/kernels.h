@@ -115,7 +115,7 @@ struct Kernels {
   void (*quantize)(const float* x, float step, QuantRange range, const QuantNoise& noise, float* y, int64_t begin,
                    int64_t end);
   double (*quantize_grad)(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n);
-  void (*quantize_codes)(const float* x, float step, QuantRange range, int32_t* codes, int64_t n);
+  void (*quantize_codes)(const float* x, float step, QuantRange range, uint8_t* codes, int64_t n);
   double (*quantize_error)(const float* x, float step, QuantRange range, int64_t n);
 };
 

@@ -87,12 +87,12 @@ double quantize_error(const float* x, float step, QuantRange range, int64_t n) {
   });
 }
 
-void quantize_codes(const float* x, float step, QuantRange range, int32_t* codes, int64_t n) {
+void quantize_codes(const float* x, float step, QuantRange range, uint8_t* codes, int64_t n) {
   const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
   for (int64_t i = 0; i < n; i += kWidth) {
     const int64_t lanes = n - i < kWidth ? n - i : kWidth;
     const VecI q = __builtin_convertvector(code(load_part(x + i, lanes), s, low, high), VecI);
-    __builtin_memcpy(codes + i, &q, static_cast<size_t>(lanes) * sizeof(int32_t));
+    for (int64_t lane = 0; lane < lanes; ++lane) codes[i + lane] = static_cast<uint8_t>(q[lane]);
   }
 }
 

@@ -1,0 +1,22 @@
+#pragma once
+// The quantization settings of a TrainConfig: --quant, its short forms, and what each side of a layer gets.
+#include "apps/config.h"
+#include "quant/method.h"
+
+namespace ntq::apps {
+
+/// --method, or --quant act.method for activations.
+std::string method_of(const TrainConfig& config, Side side);
+/// Every setting of the weights' or the activations' method: as given, else its default. Activations of the same method
+/// take what the weights take, unless --quant act.KEY says otherwise; --noise, --noise-k and --step-init mean both.
+Settings settings_of(const TrainConfig& config, Side side);
+/// Throws UsageError for settings that the methods do not have or allow, and for a short form beside another value.
+void validate_quant(const TrainConfig& config);
+/// config.quant as all settings that have an effect, the short forms in it, so that equal recipes have equal JSON.
+void resolve_quant(TrainConfig& config);
+/// The names that a short form has beside "quant": "noise" for --noise.
+const std::vector<std::string>& short_settings();
+/// "noise=0.2, noise_k=50": of a resolved config.
+std::string quant_text(const TrainConfig& config);
+
+}  // namespace ntq::apps

@@ -1,0 +1,59 @@
+#include "quant/tree.h"
+
+#include <algorithm>
+#include <set>
+
+#include "engine/ops/binary.h"
+
+namespace ntq {
+
+std::vector<Quantizer*> quantizers_of(Module& model) {
+  std::vector<Quantizer*> out;
+  std::set<const Module*> seen;
+  model.visit([&](const std::string&, Module& module) {
+    auto* quantizer = dynamic_cast<Quantizer*>(&module);
+    if (quantizer != nullptr && seen.insert(quantizer).second) out.push_back(quantizer);
+  });
+  return out;
+}
+
+void set_progress(Module& model, double fraction) {
+  check(fraction >= 0 && fraction <= 1, "set_progress: expected a fraction in [0, 1], found ", fraction);
+  for (Quantizer* q : quantizers_of(model)) q->on_progress(fraction);
+}
+
+Tensor quant_penalty(Module& model) {
+  Tensor total;
+  for (const Quantizer* q : quantizers_of(model)) {
+    const Tensor penalty = q->penalty();
+    if (!penalty) continue;
+    check(penalty.shape() == Shape{1}, q->spec().name, ": a penalty must have shape {1}, found ", penalty.shape());
+    total = total ? add(total, penalty) : penalty;
+  }
+  return total;
+}
+
+void count_optimizer_step(Module& model) {
+  for (Quantizer* q : quantizers_of(model)) {
+    if (q->ready()) q->set_training_step(q->training_step() + 1);  // the others have not been run
+  }
+}
+
+void calibrate(Module& model, const std::function<void()>& run_batches) {
+  std::vector<Quantizer*> fresh = quantizers_of(model);
+  std::erase_if(fresh, [](const Quantizer* q) { return q->ready(); });
+  int passes = 0;
+  for (const Quantizer* q : fresh) passes = std::max(passes, q->calibration_passes());
+  for (int pass = 0; pass < passes; ++pass) {
+    const auto each = [&](void (Quantizer::*tell)(int)) {
+      for (Quantizer* q : fresh) {
+        if (pass < q->calibration_passes()) (q->*tell)(pass);
+      }
+    };
+    each(&Quantizer::start_pass);
+    run_batches();
+    each(&Quantizer::end_pass);
+  }
+}
+
+}  // namespace ntq

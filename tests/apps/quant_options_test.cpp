@@ -1,0 +1,174 @@
+// --quant and its short forms: what is taken, what is refused, and what stands in config.json.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/advice.h"
+#include "apps/config_quant.h"
+#include "apps/options.h"
+#include "apps/session.h"
+#include "layers/weighted_layer.h"
+#include "tests/apps/tools.h"
+#include "tests/support/text.h"
+
+using namespace ntq::apps;
+using ntq::Settings;
+using ntq::Side;
+using ntq::test::contains;
+using ntq::test::run;
+using ntq::test::TempFolder;
+using ntq::test::write_file;
+
+namespace {
+
+TrainCommand quant_command(std::vector<std::string> words) {
+  words.insert(words.begin(), {"ntq-train", "cifar10", "resnet20"});
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  return *parse_train_command(static_cast<int>(argv.size()), argv.data());
+}
+
+TrainConfig quant_config(const std::vector<std::string>& words) { return quant_command(words).config; }
+
+nlohmann::ordered_json quant_json(const TrainConfig& config) {
+  return config_to_json(config, JsonPart::recipe)["quant"];
+}
+
+std::string refusal(std::vector<std::string> words) {
+  words.insert(words.begin(), {"--bits", "4"});
+  try {
+    quant_command(words);
+  } catch (const UsageError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("config.json has every setting of the method, whichever way it was given") {
+  using Json = nlohmann::ordered_json;
+  const Json standard = {{"count_batch", false}, {"noise", 0.2}, {"noise_k", 50}, {"step_init", "lsq"}};
+  CHECK(quant_json(quant_config({"--bits", "4"})) == standard);
+  CHECK(quant_json(quant_config({"--bits", "4", "--quant", "noise=0.2", "--step-init", "lsq"})) == standard);
+  Json changed = standard;
+  changed["noise"] = 0.3, changed["step_init"] = "mse";
+  for (const auto& words : {std::vector<std::string>{"--noise", "0.3", "--step-init", "mse"},
+                            {"--quant", "noise=.3", "--quant=step_init=mse"},
+                            {"--noise", "0.3", "--quant", "noise=0.30", "--quant", "step_init=mse"}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.begin(), {"--bits", "4"});
+    CHECK(quant_json(quant_config(all)) == changed);
+  }
+  CHECK(quant_json(quant_config({"--bits", "4", "--act-bits", "32"})) ==
+        Json{{"noise", 0.2}, {"noise_k", 50}, {"step_init", "lsq"}});
+  CHECK(quant_json(quant_config({})) == Json::object());
+}
+
+TEST_CASE("activations take what weights take, unless they are told otherwise") {
+  const auto init = [](const TrainConfig& c, Side side) { return settings_of(c, side).at("step_init").word(); };
+  TrainConfig c = quant_config({"--bits", "4", "--step-init", "mse"});
+  CHECK(init(c, Side::weights) == "mse");
+  CHECK(init(c, Side::inputs) == "mse");
+  c = quant_config({"--bits", "4", "--quant", "step_init=mse", "--quant", "act.step_init=lsq"});
+  CHECK(init(c, Side::weights) == "mse");
+  CHECK(init(c, Side::inputs) == "lsq");
+  CHECK(c.quant.contains("act.step_init"));
+  // Another method: its own defaults; the short form still means both.
+  c = quant_config({"--bits", "4", "--quant", "act.method=lsq", "--quant", "step_init=mse"});
+  CHECK(method_of(c, Side::inputs) == "lsq");
+  CHECK(init(c, Side::inputs) == "lsq");
+  CHECK(init(quant_config({"--bits", "4", "--quant", "act.method=lsq", "--step-init", "mse"}), Side::inputs) == "mse");
+  // And the model has them.
+  build_model(c, 10, 3)->visit([&](const std::string& name, ntq::Module& module) {
+    const auto* layer = dynamic_cast<const ntq::WeightedLayer*>(&module);
+    if (layer == nullptr || name != "fc") return;
+    CHECK(layer->weight_quantizer()->spec().method == "ntq");
+    CHECK(layer->weight_quantizer()->spec().setting("step_init").word() == "mse");
+    CHECK(layer->input_quantizer()->spec().method == "lsq");
+    CHECK(layer->input_quantizer()->spec().setting("step_init").word() == "lsq");
+  });
+}
+
+TEST_CASE("wrong settings are usage errors that name those of the method") {
+  CHECK(contains(refusal({"--quant", "nosie=0.1"}),
+                 "has no setting \"nosie\"; settings of ntq: noise: a number in [0, 1)"));
+  CHECK(
+      contains(refusal({"--quant", "noise=1"}), "noise: expected a number in [0, 1), found \"1\"; settings of ntq: "));
+  CHECK(contains(refusal({"--quant", "noise=much"}), "found \"much\"; settings of ntq: noise"));
+  CHECK(contains(refusal({"--quant", "noise=nan"}), "noise: expected"));
+  CHECK(contains(refusal({"--quant", "step_init=best"}), "step_init: expected lsq or mse, found \"best\""));
+  CHECK(contains(refusal({"--quant", "act.noise=0.1"}), "act.noise: ntq has it for weights alone; settings of ntq"));
+  CHECK(contains(refusal({"--quant", "act.method=foo"}), "act.method: expected one of lsq, ntq"));
+  CHECK(contains(refusal({"--method", "lsq", "--quant", "noise=0.1"}), "method lsq has no setting \"noise\""));
+  for (const char* text : {"noise", "=1", "noise="}) CHECK(contains(refusal({"--quant", text}), "expected KEY=VALUE"));
+  CHECK(
+      contains(refusal({"--noise", "0.3", "--quant", "noise=0.2"}), "--noise 0.3 and --quant noise=0.2: expected one"));
+  CHECK(contains(refusal({"--step-init", "best"}), "--step-init: expected lsq or mse, found best; settings of"));
+}
+
+TEST_CASE("the last word wins: command line over file, the short form over the settings of a file and back") {
+  const TempFolder folder;
+  const std::string file = folder / "c.json";
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"--config", file});
+    return quant_config(words);
+  };
+  write_file(file, config_to_json(quant_config({"--bits", "4", "--noise", "0.3"}), JsonPart::all).dump());
+  CHECK(with({}).quant.at("noise") == ntq::SettingValue(0.3));
+  CHECK(with({"--noise", "0.1"}).quant.at("noise") == ntq::SettingValue(0.1));
+  CHECK(with({"--quant", "noise=0.1"}).quant.at("noise") == ntq::SettingValue(0.1));
+  CHECK(with({"--quant", "noise=0.1"}).quant.at("noise_k") == ntq::SettingValue(50));
+  CHECK_FALSE(with({"--method", "lsq"}).quant.contains("noise"));  // which lsq does not have
+  // A file of an older release.
+  write_file(file, R"({"bits": 4, "method": "ntq", "noise": 0.3, "noise_k": 40, "step_init": "mse"})");
+  const Settings old = with({}).quant;
+  CHECK(old.at("noise") == ntq::SettingValue(0.3));
+  CHECK(old.at("noise_k") == ntq::SettingValue(40));
+  CHECK(old.at("step_init") == ntq::SettingValue("mse"));
+  CHECK(with({"--quant", "noise=0.1"}).quant.at("noise") == ntq::SettingValue(0.1));
+  CHECK(with({"--method", "lsq"}).quant.at("step_init") == ntq::SettingValue("mse"));
+}
+
+TEST_CASE("--help-method prints what the method declares; settings without effect are told") {
+  const auto help = run("ntq-train --help-method ntq");
+  CHECK(help.code == 0);
+  for (const char* text :
+       {"--quant noise=X", "a number in [0, 1) (weights) [0.2]", "lsq or mse [lsq]", "arXiv 2212.05603"})
+    CHECK_MESSAGE(contains(help.out, text), text);
+  const auto wrong = run("ntq-train --help-method ntk");
+  CHECK(wrong.code == 2);
+  CHECK(contains(wrong.err, "--help-method: expected one of lsq, ntq"));
+  CHECK(run("ntq-train cifar10 resnet20 --bits 4 --quant nosie=1 --print-config").code == 2);
+
+  const auto idle = [](const std::vector<std::string>& words) {
+    const TrainCommand command = quant_command(words);
+    const auto lines = options_without_effect(command.config, command.given_json);
+    return lines.size() == 1 ? lines[0] : std::to_string(lines.size());
+  };
+  CHECK(contains(idle({"--quant", "noise=0.1"}), "--quant has no effect in full precision"));
+  CHECK(contains(idle({"--weight-bits", "32", "--act-bits", "4", "--quant", "noise=0.1"}),
+                 "--quant noise has no effect"));
+  CHECK(contains(idle({"--weight-bits", "32", "--act-bits", "4", "--per-channel"}), "--per-channel has no effect"));
+  CHECK(idle({"--bits", "4", "--quant", "noise=0.1", "--quant", "act.step_init=mse", "--per-channel"}) == "0");
+}
+
+TEST_CASE("steps per channel from the command line to the checkpoint's report") {
+  const TempFolder folder;
+  const auto trained =
+      run("ntq-train synthetic resnet20 --bits 4 --per-channel --pretrain-epochs 0 --epochs 1 --limit-train 64 "
+          "--batch-size "
+          "32 --limit-val 64 --threads 2 --quiet --quant noise=0.1 --output " +
+          (folder / "runs"));
+  REQUIRE_MESSAGE(trained.code == 0, trained.err);
+  const auto info = run("ntq-info --json " + (folder / "runs/synthetic-resnet20-w4a4-ntq/last.bin"));
+  REQUIRE(info.code == 0);
+  const auto json = nlohmann::json::parse(info.out);
+  CHECK(json["layers"][0]["weight_steps"] == 16);
+  CHECK(json["layers"][0]["weight_step"] > 0);
+  const auto stored = nlohmann::json::parse(json["metadata"]["ntq.quantization"].get<std::string>());
+  CHECK(stored["settings"]["noise"] == 0.1);
+  CHECK(stored["per_channel"] == true);
+  const std::string file = folder / "out.safetensors";
+  CHECK(run("ntq-export --int8 " + (folder / "runs/synthetic-resnet20-w4a4-ntq/last.bin") + " " + file).code == 0);
+}
