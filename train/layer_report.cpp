@@ -45,7 +45,7 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
     if (q->ready()) out.weight_error = mean_error(*q, weight);
   }
   if (const auto& q = layer.input_quantizer()) {
-    out.method = q->spec().method;
+    if (out.method.empty()) out.method = q->spec().method;
     out.input_bits = q->spec().bits;
     out.input_step = mean_step(*q);
   }

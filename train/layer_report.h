@@ -12,7 +12,7 @@ namespace ntq {
 struct LayerReport {
   std::string name, shape;
   int64_t weights = 0;
-  std::string method;  ///< "" in full precision
+  std::string method;  ///< of the weights, else of the input; "" in full precision
   int weight_bits = 32, input_bits = 32;
   double weight_step = 0, input_step = 0;  ///< of several steps, the mean
   int64_t weight_steps = 0;                ///< how many: 1, or one for each output channel
