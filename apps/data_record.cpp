@@ -56,10 +56,7 @@ std::optional<T> entry(const Metadata& metadata, const char* key, const std::str
   }
 }
 
-std::string first_names(const std::vector<std::string>& names) {
-  constexpr size_t kShown = 3;
-  return join_first(names, kShown);
-}
+std::string first_names(const std::vector<std::string>& names) { return join_first(names, 3); }
 
 void compare(const char* what, const SplitRecord& there, const SplitRecord& here, std::vector<std::string>& out) {
   if (there.images != here.images) {

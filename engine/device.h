@@ -4,14 +4,27 @@
 
 namespace ntq {
 
-enum class DeviceType { cpu, cuda };
+/// A device by its name: "cpu" (the default), the CPU with the kernels of a named instruction set ("cpu:portable"), or
+/// one that a module library brings ("cuda:1"; "cuda" is "cuda:0"). That a name can be written does not say that there
+/// is such a device: backend_for() (backend/registry.h) does, on first use.
+class Device {
+ public:
+  Device() = default;
+  /// Throws std::invalid_argument for what is no name of a device, and for more than kMost of them in one process.
+  explicit Device(const std::string& name);
+  const std::string& str() const;
+  /// "cpu", "cuda": which backend it needs.
+  std::string family() const;
+  /// What stands behind the colon: "", "portable", "0".
+  std::string which() const;
 
-struct Device {
-  DeviceType type = DeviceType::cpu;
-  int index = 0;
   bool operator==(const Device&) const = default;
-  /// "cpu" or "cuda:0".
-  std::string str() const { return type == DeviceType::cpu ? "cpu" : "cuda:" + std::to_string(index); }
+  /// A number for tables, below kMost.
+  size_t id() const { return id_; }
+  static constexpr size_t kMost = 64;
+
+ private:
+  size_t id_ = 0;
 };
 
 }  // namespace ntq

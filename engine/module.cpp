@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "base/printable.h"
-#include "engine/backend/registry.h"
+#include "engine/autograd.h"
 
 namespace ntq {
 namespace {
@@ -27,11 +27,6 @@ template <class Entry, class Of>
 void drop_repeats(std::vector<Entry>& entries, Of of) {
   std::unordered_set<const void*> seen;
   std::erase_if(entries, [&](const Entry& entry) { return !seen.insert(of(entry).id()).second; });
-}
-
-void copy_values(const Tensor& to, const Tensor& from) {
-  const Device device = to.device().type == DeviceType::cpu ? from.device() : to.device();
-  if (to.bytes() > 0) backend_for(device).copy(to.raw(), from.raw(), to.bytes());
 }
 
 }  // namespace
@@ -57,7 +52,7 @@ void copy_by_name(const std::string& where, const NamedTensors& target, const Na
     check(left.count(entry.first) == 0, where, ": there is no tensor ", in_quotes(entry.first),
           " to take the given one");
   }
-  for (const auto& [to, from] : pairs) copy_values(*to, *from);
+  for (const auto& [to, from] : pairs) Tensor(*to).copy_from(*from);
 }
 
 std::vector<Parameter> Module::parameters() const {
@@ -90,6 +85,15 @@ NamedTensors Module::state_dict() const {
 void Module::load_state_dict(const NamedTensors& state) {
   copy_by_name("load_state_dict", state_dict(), state);
   visit([](const std::string&, Module& module) { module.state_loaded(); });
+}
+
+void Module::to(Device device) {
+  const NoGrad values_only;
+  std::vector<std::pair<Tensor, Tensor>> moves;
+  for (const auto& [name, tensor] : state_dict()) {
+    if (tensor.dtype() == DType::f32 && tensor.device() != device) moves.emplace_back(tensor, tensor.to(device));
+  }
+  for (auto& [tensor, moved] : moves) tensor.take_memory(moved);
 }
 
 void Module::visit(const std::function<void(const std::string&, Module&)>& visitor) { visit_as("", visitor); }

@@ -52,6 +52,10 @@ class Module {
   /// Copies values by name into the module's own memory, so that optimizers and averages keep seeing them. Errors as
   /// copy_by_name(): nothing is changed then. Afterwards every module below is told (state_loaded()).
   void load_state_dict(const NamedTensors& state);
+  /// Moves parameters, their gradients and float buffers to a device, in place: every handle sees it. Whole numbers
+  /// (counters) stay with the host. Optimizers and averages are made afterwards; they refuse to go on otherwise. When
+  /// it throws, nothing has moved.
+  void to(Device device);
   /// Calls visit(dotted name, module) for this module ("") and all below it.
   void visit(const std::function<void(const std::string&, Module&)>& visitor);
 

@@ -6,17 +6,9 @@
 #include "base/check.h"
 #include "base/printable.h"
 #include "base/text.h"
-#include "engine/backend/registry.h"
 
 namespace ntq {
 namespace {
-
-Tensor on_cpu(const Tensor& tensor) {
-  if (tensor.device().type == DeviceType::cpu) return tensor;
-  Tensor copy = Tensor::empty(tensor.shape(), tensor.dtype());
-  backend_for(tensor.device()).copy(copy.raw(), tensor.raw(), tensor.bytes());
-  return copy;
-}
 
 TensorFile read_tensors(safetensors::Reader& reader) {
   const auto& entries = reader.header().entries;
@@ -51,7 +43,7 @@ void save_tensors(const std::string& path, const TensorFile& file) {
   }
   Tensor values;  // kept while its bytes are written
   safetensors::write(path, std::move(header), [&](size_t i) -> const void* {
-    values = on_cpu(file.tensors[i].second);
+    values = file.tensors[i].second.to(Device());
     return values.raw();
   });
 }

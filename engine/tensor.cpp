@@ -1,25 +1,9 @@
 #include "engine/tensor.h"
 
-#include <cstring>
-
 #include "engine/autograd.h"
-#include "engine/backend/registry.h"
+#include "engine/storage.h"
 
 namespace ntq {
-namespace {
-
-/// Memory of one or several tensors, given back to its backend with the last of them.
-struct Storage {
-  Storage(size_t size, Device where) : bytes(size), device(where), memory(backend_for(where).allocate(size)) {}
-  ~Storage() { backend_for(device).release(memory, bytes); }
-  Storage(const Storage&) = delete;
-  Storage& operator=(const Storage&) = delete;
-  size_t bytes;
-  Device device;
-  void* memory;
-};
-
-}  // namespace
 
 struct Tensor::Body {
   std::shared_ptr<Storage> storage;
@@ -36,25 +20,32 @@ const Tensor::Body& Tensor::body(const char* caller) const {
   return *body_;
 }
 
-Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+size_t Tensor::checked_bytes(const Shape& shape, DType dtype) {
   constexpr int64_t kMostBytes = int64_t{1} << 62;
   check(shape.numel() <= kMostBytes / static_cast<int64_t>(dtype_size(dtype)), "Tensor: ", dtype_name(dtype), " ",
         shape, " has more than 2^62 bytes");
+  return static_cast<size_t>(shape.numel()) * dtype_size(dtype);
+}
+
+Tensor Tensor::on(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype) {
   auto body = std::make_shared<Body>();
-  body->storage = std::make_shared<Storage>(static_cast<size_t>(shape.numel()) * dtype_size(dtype), device);
+  body->storage = std::move(storage);
   body->shape = shape;
   body->dtype = dtype;
   return Tensor(std::move(body));
 }
 
+Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+  return on(std::make_shared<Storage>(checked_bytes(shape, dtype), device), shape, dtype);
+}
+
+Tensor Tensor::pinned(const Shape& shape, DType dtype, Device by) {
+  return on(Storage::pinned(checked_bytes(shape, dtype), by), shape, dtype);
+}
+
 Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
   Tensor out = empty(shape, dtype, device);
-  if (dtype == DType::f32) {
-    out.fill(0.0f);
-  } else {
-    check(device.type == DeviceType::cpu, "Tensor::zeros: on ", device.str(), " only float32");
-    std::memset(out.raw(), 0, out.bytes());
-  }
+  out.body_->storage->backend.zero(out.raw(), out.bytes());
   return out;
 }
 
@@ -67,6 +58,7 @@ Tensor Tensor::full(const Shape& shape, float value, Device device) {
 const Shape& Tensor::shape() const { return body("shape").shape; }
 DType Tensor::dtype() const { return body("dtype").dtype; }
 Device Tensor::device() const { return body("device").storage->device; }
+bool Tensor::on_host() const { return body("on_host").storage->backend.host_memory(); }
 
 void* Tensor::raw() const {
   const Body& b = body("raw");
@@ -75,7 +67,7 @@ void* Tensor::raw() const {
 
 void Tensor::read(View to) const {
   check(dtype() == to.type, "Tensor: holds ", dtype_name(dtype()), ", asked for ", dtype_name(to.type));
-  if (to.size > 0) backend_for(device()).copy(to.data, raw(), bytes());
+  read_bytes(to.data, {body_->storage.get(), body_->offset}, bytes());
 }
 
 Tensor Tensor::view(const Shape& shape) const {
@@ -105,16 +97,33 @@ Tensor Tensor::rows(int64_t begin, int64_t end) const {
 
 Tensor Tensor::clone() const {
   Tensor out = empty(shape(), dtype(), device());
-  backend_for(device()).copy(out.raw(), raw(), bytes());
+  out.copy_from(*this);
   return out;
 }
 
 void Tensor::copy_from(const Tensor& source) {
   check(source.shape() == shape() && source.dtype() == dtype(), "Tensor::copy_from: expected ", dtype_name(dtype()),
         " ", shape(), ", found ", dtype_name(source.dtype()), " ", source.shape());
-  check(source.device() == device(), "Tensor::copy_from: tensors are on ", device().str(), " and ",
-        source.device().str());
-  backend_for(device()).copy(raw(), source.raw(), bytes());
+  copy_bytes({body_->storage.get(), body_->offset}, {source.body_->storage.get(), source.body_->offset}, bytes());
+}
+
+Tensor Tensor::to(Device device) const {
+  if (device == this->device()) return *this;
+  Tensor out = empty(shape(), dtype(), device);
+  out.copy_from(*this);
+  OpInfo op{"to"};
+  if (graph_is_recorded()) op.attributes = {{"device", device.str()}};
+  return record(op, out, {*this},
+                [from = this->device()](const Tensor& dy) { return std::vector<Tensor>{dy.to(from)}; });
+}
+
+void Tensor::take_memory(const Tensor& of) {
+  check(of.shape() == shape() && of.dtype() == dtype(), "Tensor::take_memory: expected ", dtype_name(dtype()), " ",
+        shape(), ", found ", dtype_name(of.dtype()), " ", of.shape());
+  check(!body_->node, "Tensor::take_memory: the tensor is the result of a recorded op");
+  body_->storage = of.body_->storage;
+  body_->offset = of.body_->offset;
+  if (body_->grad) body_->grad = body_->grad.to(device());
 }
 
 void Tensor::fill(float value) { backend_for(device()).fill(value, view()); }
@@ -138,6 +147,8 @@ void Tensor::set_grad(const Tensor& grad) {
   body("set_grad");
   check(!grad || grad.shape() == shape(), "set_grad: expected shape ", shape(), ", found ",
         grad ? grad.shape().str() : "");
+  check(!grad || grad.device() == device(), "set_grad: the tensor is on ", device().str(), ", the gradient on ",
+        grad ? grad.device().str() : "");
   body_->grad = grad;
 }
 

@@ -12,7 +12,8 @@
 
 namespace ntq {
 
-struct Node;  // autograd.h
+struct Node;     // autograd.h
+struct Storage;  // storage.h
 
 /// Copies share memory, as in every framework of the field; clone() copies the values.
 /// An undefined tensor (default constructed) stands for "none".
@@ -24,17 +25,20 @@ class Tensor {
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = {});
   /// Every element `value`; float32.
   static Tensor full(const Shape& shape, float value, Device device = {});
+  /// A tensor of the host in memory that `by` copies from and to beside other work: it must not change between such a
+  /// copy and synchronize(by).
+  static Tensor pinned(const Shape& shape, DType dtype, Device by);
   /// Copies host values; throws std::invalid_argument when their number is not shape.numel().
   template <class T>
-  static Tensor from(const Shape& shape, std::span<const T> values) {
+  static Tensor from(const Shape& shape, std::span<const T> values, Device device = {}) {
     check(static_cast<int64_t>(values.size()) == shape.numel(), "Tensor::from: shape ", shape, " needs ", shape.numel(),
           " values, found ", values.size());
     Tensor out = empty(shape, DTypeOf<T>::value);
     std::copy(values.begin(), values.end(), out.data<T>());
-    return out;
+    return out.to(device);
   }
-  static Tensor from(const Shape& shape, std::initializer_list<float> values) {
-    return from(shape, std::span<const float>(values.begin(), values.size()));
+  static Tensor from(const Shape& shape, std::initializer_list<float> values, Device device = {}) {
+    return from(shape, std::span<const float>(values.begin(), values.size()), device);
   }
 
   bool defined() const { return body_ != nullptr; }
@@ -44,20 +48,25 @@ class Tensor {
   int64_t numel() const { return shape().numel(); }
   DType dtype() const;
   Device device() const;
+  /// Whether the program may read and write the values itself.
+  bool on_host() const;
   size_t bytes() const { return static_cast<size_t>(numel()) * dtype_size(dtype()); }
 
-  /// Pointer to the first element; throws std::invalid_argument for another type.
+  /// Pointer to the first element; throws std::invalid_argument for another type, or where the host cannot reach it.
   template <class T>
   T* data() const {
     check(dtype() == DTypeOf<T>::value, "Tensor::data: tensor holds ", dtype_name(dtype()), ", asked for ",
           dtype_name(DTypeOf<T>::value));
+    check(on_host(), "Tensor::data: the values are on ", device().str(), "; bring them to the host by to(Device())");
     return static_cast<T*>(raw());
   }
   float* f32() const { return data<float>(); }
+  /// The same without a type, wherever it is.
   void* raw() const;
   /// All elements, for a primitive of the backend.
   View view() const { return {raw(), dtype(), numel()}; }
-  /// The only element of a one-element tensor, brought to the host; throws std::invalid_argument for another type.
+  /// The only element of a one-element tensor, brought to the host, for which it waits; throws std::invalid_argument
+  /// for another type.
   template <class T = float>
   T item() const {
     check(numel() == 1, "Tensor::item: needs one element, found shape ", shape());
@@ -65,7 +74,7 @@ class Tensor {
     read(view_of(&value, 1));
     return value;
   }
-  /// The values, brought to the host; throws std::invalid_argument for another type.
+  /// The values, brought to the host, for which it waits; throws std::invalid_argument for another type.
   template <class T = float>
   std::vector<T> to_vector() const {
     std::vector<T> values(static_cast<size_t>(numel()));
@@ -78,8 +87,14 @@ class Tensor {
   /// Rows [begin, end) of the first axis, sharing memory. Not recorded.
   Tensor rows(int64_t begin, int64_t end) const;
   Tensor clone() const;
-  /// Overwrites the values; shape and dtype must match.
+  /// The values on another device; this tensor itself where it lies there already. Recorded: the gradient comes back to
+  /// this tensor's device. To the host it waits for the values.
+  Tensor to(Device device) const;
+  /// Overwrites the values, from any device; shape and dtype must match.
   void copy_from(const Tensor& source);
+  /// From now on this variable, in all its handles, has the memory of another tensor, on whatever device; views keep
+  /// the old one. Shape and dtype must match; a recorded result is refused. Its gradient is moved along.
+  void take_memory(const Tensor& of);
   void fill(float value);
   /// Same values outside of the recorded graph.
   Tensor detach() const;
@@ -102,6 +117,8 @@ class Tensor {
 
  private:
   struct Body;
+  static size_t checked_bytes(const Shape& shape, DType dtype);
+  static Tensor on(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype);
   explicit Tensor(std::shared_ptr<Body> body) : body_(std::move(body)) {}
   const Body& body(const char* caller) const;
   void read(View to) const;

@@ -26,6 +26,7 @@ void Adam::step(float given) {
     auto& [name, value, traits] = slot.parameter;
     const Tensor grad = value.grad();
     if (!grad) continue;
+    check_same_device("Adam::step", name, value, slot.mean);
     const auto t = static_cast<double>(++*slot.updates.data<int64_t>());
     const double mean_bias = 1.0 - std::pow(double{options_.beta1}, t);
     const double square_bias = 1.0 - std::pow(double{options_.beta2}, t);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/ops/on_device.h"
+#include "optim/optimizer.h"
 
 namespace ntq {
 
@@ -23,6 +24,7 @@ void WeightAverage::update() {
       average.copy_from(value);
       continue;
     }
+    check_same_device("WeightAverage::update", live_[i].first, value, average);
     Backend& backend = backend_for("WeightAverage", Primitive::axpy, {value, average});
     backend.scale(decay, average.view(), average.view());
     backend.axpy(1.0f - decay, value.view(), average.view());

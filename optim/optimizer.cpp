@@ -36,6 +36,11 @@ NamedTensors OptimizerSet::state_dict() const {
   return out;
 }
 
+void check_same_device(const char* who, const std::string& name, const Tensor& value, const Tensor& state) {
+  check(state.device() == value.device(), who, ": \"", name, "\" has moved to ", value.device().str(),
+        ", its state is on ", state.device().str(), "; move the model first, then make what updates it");
+}
+
 bool not_negative(float value) { return std::isfinite(value) && value >= 0.0f; }
 
 std::vector<Parameter> parameters_of(const std::vector<Parameter>& parameters, const std::string& optimizer) {

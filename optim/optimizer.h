@@ -42,6 +42,8 @@ class OptimizerSet : public Optimizer {
   std::map<std::string, std::unique_ptr<Optimizer>> others_;
 };
 
+/// Throws std::invalid_argument where a model was moved to another device after `state` was made for `value`.
+void check_same_device(const char* who, const std::string& name, const Tensor& value, const Tensor& state);
 /// Finite and at least 0: what a rate has to be.
 bool not_negative(float value);
 /// Those of `parameters` whose traits name this optimizer.

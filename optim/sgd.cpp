@@ -20,6 +20,7 @@ void Sgd::step(float lr) {
     auto& [name, value, traits] = slot.parameter;
     const Tensor grad = value.grad();
     if (!grad) continue;
+    check_same_device("Sgd::step", name, value, slot.momentum);
     const SgdUpdate update{.lr = lr * traits.lr_scale,
                            .momentum = options_.momentum,
                            .weight_decay = traits.decay ? options_.weight_decay : 0.0f,

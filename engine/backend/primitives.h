@@ -1,11 +1,9 @@
 #pragma once
-// What every device implements: memory, and the primitives that cannot be written in terms of others. Views are memory
-// of the device; ops (engine/ops) check shapes before they call, a backend asserts types and sizes. Forward, data
-// gradient and filter gradient are separate entry points. Results stay on the device, those of reductions too.
-#include <string>
-
+// The arithmetic that every device implements: the primitives that cannot be written in terms of others. Views are
+// memory of the device; ops (engine/ops) check shapes before they call, a backend asserts types and sizes. Forward,
+// data gradient and filter gradient are separate entry points. Results stay on the device, those of reductions too.
 #include "engine/backend/args.h"
-#include "engine/device.h"
+#include "engine/backend/memory.h"
 
 namespace ntq {
 
@@ -49,19 +47,10 @@ enum class Primitive {
   adam_step,
 };
 
-class Primitives {
+class Primitives : public DeviceMemory {
  public:
-  virtual ~Primitives() = default;
-  virtual Device device() const = 0;
-  /// "cpu, AVX2+FMA, 2 threads".
-  virtual std::string describe() const = 0;
   /// True when the primitive is there for values of `type`. One that is not is never called, and may do anything.
   virtual bool supports(Primitive primitive, DType type) const = 0;
-
-  // Memory. allocate() throws DeviceError when there is none; contents are undefined, alignment >= 64 bytes.
-  virtual void* allocate(size_t bytes) = 0;
-  virtual void release(void* memory, size_t bytes) = 0;
-  virtual void copy(void* to, const void* from, size_t bytes) = 0;
 
   // Elementwise; all views are of one size unless said otherwise, and y may be one of the inputs.
   virtual void fill(float value, View y) = 0;
@@ -114,8 +103,10 @@ class Primitives {
 class Scratch {
  public:
   Scratch(Primitives& backend, int64_t size, DType type = DType::f32)
-      : backend_(backend), bytes_(bytes_of(size, type)), view_{backend.allocate(bytes_), type, size} {}
-  ~Scratch() { backend_.release(view_.data, bytes_); }
+      : backend_(backend),
+        bytes_(bytes_of(size, type)),
+        view_{backend.allocate(bytes_, MemoryKind::device), type, size} {}
+  ~Scratch() { backend_.release(view_.data, bytes_, MemoryKind::device); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   View view() const { return view_; }

@@ -1,5 +1,6 @@
 #include "engine/ops/binary.h"
 
+#include "engine/backend/registry.h"
 #include "engine/ops/broadcast.h"
 #include "engine/ops/on_device.h"
 #include "engine/ops/unary.h"

@@ -13,7 +13,7 @@ void check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
         " need int32 labels of shape {", rows, "}, found ", dtype_name(labels.dtype()), " ", labels.shape());
   check(labels.device() == logits.device(), op, ": logits are on ", logits.device().str(), ", labels on ",
         labels.device().str());
-  if (labels.device().type != DeviceType::cpu) return;  // they would have to be read back
+  if (!labels.on_host()) return;  // they would have to be read back
   const int32_t* label = labels.data<int32_t>();
   for (int64_t i = 0; i < rows; ++i)
     check(label[i] >= 0 && label[i] < classes, op, ": label ", label[i], " of sample ", i, " is outside of [0, ",

@@ -2,9 +2,9 @@
 
 namespace ntq {
 
-void check_supported(const char* op, const Backend& backend, Primitive primitive, DType type) {
+void check_supported(const char* op, const Backend& backend, Device device, Primitive primitive, DType type) {
   if (backend.supports(primitive, type)) return;
-  throw DeviceError(concat(op, ": device ", backend.device().str(), " has no ", dtype_name(type),
+  throw DeviceError(concat(op, ": device ", device.str(), " has no ", dtype_name(type),
                            " kernel for it; run this part of the model on the cpu, or convert to F32 (cast_f32)"));
 }
 
@@ -23,7 +23,7 @@ Backend& backend_for(const char* op, Primitive primitive, std::initializer_list<
   check(type == DType::f32 || type == DType::f64 || type == DType::f16 || type == DType::bf16, op, ": tensor holds ",
         dtype_name(type), ", asked for F32 or another type of real numbers");
   Backend& backend = backend_for(first->device());
-  check_supported(op, backend, primitive, type);
+  check_supported(op, backend, first->device(), primitive, type);
   return backend;
 }
 

@@ -10,7 +10,7 @@ namespace ntq {
 /// primitive for that type.
 Backend& backend_for(const char* op, Primitive primitive, std::initializer_list<Tensor> tensors);
 
-/// The same question put to one backend.
-void check_supported(const char* op, const Backend& backend, Primitive primitive, DType type);
+/// The same question put to the backend of one device.
+void check_supported(const char* op, const Backend& backend, Device device, Primitive primitive, DType type);
 
 }  // namespace ntq

@@ -21,8 +21,8 @@ TEST_CASE("a device that lacks a primitive, or a type, is named with the op") {
     bool supports(Primitive p, DType type) const override { return p != Primitive::max_pool && type == DType::f32; }
   };
   const NoPooling device;
-  check_supported("avg_pool2d", device, Primitive::avg_pool, DType::f32);
-  CHECK_THROWS_WITH_AS(check_supported("max_pool2d", device, Primitive::max_pool, DType::f32),
+  check_supported("avg_pool2d", device, Device(), Primitive::avg_pool, DType::f32);
+  CHECK_THROWS_WITH_AS(check_supported("max_pool2d", device, Device(), Primitive::max_pool, DType::f32),
                        doctest::Contains("max_pool2d: device cpu has no F32 kernel"), DeviceError);
   const Tensor bf16 = Tensor::empty({2}, DType::bf16), f32 = Tensor::zeros({2});
   CHECK_THROWS_WITH_AS(neg(bf16), doctest::Contains("neg: device cpu has no BF16 kernel"), DeviceError);

@@ -176,3 +176,24 @@ TEST_CASE("module: a state that does not fit is named and changes nothing") {
   CHECK(load_error(net, good).empty());
   CHECK(net.weight.to_vector() == std::vector<float>{9, 9});
 }
+
+TEST_CASE("module: moving is seen by every handle, counters stay with the host") {
+  const Device portable("cpu:portable");
+  Net net;
+  const NamedTensors state = net.state_dict();
+  net.weight.set_grad(Tensor::full({2}, 7));
+  net.to(portable);
+  CHECK(net.last->weight.device() == portable);
+  CHECK(state[0].second.device() == portable);
+  CHECK(net.last->weight.to_vector() == std::vector<float>{3, 3});
+  CHECK(net.weight.requires_grad());
+  CHECK(net.weight.grad().device() == portable);
+  CHECK(net.weight.grad().to_vector() == std::vector<float>{7, 7});
+  CHECK(net.count.device() == Device());
+  net.load_state_dict(cloned(Net().state_dict()));  // values of the host
+  CHECK(net.weight.to_vector() == std::vector<float>{1, 1});
+  net.to(Device());
+  CHECK(net.weight.device() == Device());
+  CHECK_THROWS_AS(net.to(Device("nosuch")), DeviceError);
+  CHECK(net.weight.device() == Device());
+}

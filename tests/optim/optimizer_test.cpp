@@ -2,6 +2,7 @@
 #include "optim/optimizer.h"
 
 #include "optim/adam.h"
+#include "optim/ema.h"
 #include "optim/sgd.h"
 #include "tests/support/values.h"
 
@@ -62,4 +63,19 @@ TEST_CASE("two optimizers for one model: each updates what names it, states side
   set.zero_grad();
   for (const auto& p : model.parameters()) CHECK_FALSE(p.value.grad().defined());
   CHECK_THROWS_AS(OptimizerSet(nullptr, {}), std::invalid_argument);
+}
+
+TEST_CASE("optimizers and averages refuse a model that was moved after they were made") {
+  Layers model;
+  Sgd sgd(model.parameters(), {});
+  Adam adam(model.parameters(), {});
+  WeightAverage average(model, .9f);
+  model.to(Device("cpu:portable"));
+  for (auto& p : model.parameters()) p.value.set_grad(Tensor::full(p.value.shape(), 2, Device("cpu:portable")));
+  const auto moved = doctest::Contains("has moved to cpu:portable, its state is on cpu; move the model first");
+  CHECK_THROWS_WITH_AS(sgd.step(.1f), moved, std::invalid_argument);
+  CHECK_THROWS_WITH_AS(adam.step(.1f), moved, std::invalid_argument);
+  CHECK_THROWS_WITH_AS(average.update(), moved, std::invalid_argument);
+  Sgd made_after(model.parameters(), {});
+  made_after.step(.1f);
 }

@@ -36,8 +36,16 @@ std::string CpuBackend::describe() const {
   return concat("cpu, ", k_.name, ", ", threads(), threads() == 1 ? " thread" : " threads");
 }
 
-void CpuBackend::copy(void* to, const void* from, size_t bytes) {
+void CpuBackend::copy(void* to, const void* from, size_t bytes, CopyKind) {
   if (bytes) std::memcpy(to, from, bytes);
+}
+
+void CpuBackend::zero(void* memory, size_t bytes) {
+  constexpr size_t kBlock = kGrain * sizeof(float);
+  parallel_for(static_cast<int64_t>((bytes + kBlock - 1) / kBlock), kGrain, [=](int64_t i) {
+    const size_t begin = static_cast<size_t>(i) * kBlock;
+    std::memset(static_cast<std::byte*>(memory) + begin, 0, std::min(kBlock, bytes - begin));
+  });
 }
 
 void CpuBackend::fill(float value, View y) {

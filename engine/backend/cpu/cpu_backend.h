@@ -13,15 +13,18 @@ class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const Kernels& kernels) : k_(kernels) {}
 
-  Device device() const override { return {}; }
   std::string describe() const override;
   bool supports(Primitive, DType type) const override { return type == DType::f32; }
   std::string isa() const { return k_.name; }
   MemoryUse memory() const { return allocator_.use(); }
 
-  void* allocate(size_t bytes) override { return allocator_.allocate(bytes); }
-  void release(void* memory, size_t bytes) override { allocator_.release(memory, bytes); }
-  void copy(void* to, const void* from, size_t bytes) override;
+  bool host_memory() const override { return true; }
+  void* allocate(size_t bytes, MemoryKind) override { return allocator_.allocate(bytes); }
+  void release(void* memory, size_t bytes, MemoryKind) override { allocator_.release(memory, bytes); }
+  void copy(void* to, const void* from, size_t bytes, CopyKind) override;
+  void zero(void* memory, size_t bytes) override;
+  void synchronize() override {}
+  BackendError take_error() override { return {}; }
 
   void fill(float value, View y) override;
   void scale(float alpha, ConstView x, View y) override;

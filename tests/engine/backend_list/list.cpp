@@ -8,6 +8,7 @@
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu_settings.h"
+#include "tests/support/emulated_device.h"
 #include "tests/support/numeric_grad.h"
 
 namespace ntq::test {
@@ -19,10 +20,10 @@ class Guarded {
   Guarded(Backend& backend, const Tensor& host, size_t offset)
       : backend_(backend), host_(host), before_(kGuard + offset), bytes_(before_ + host.bytes() + kGuard, kMark) {
     std::memcpy(bytes_.data() + before_, host.raw(), host.bytes());
-    memory_ = backend.allocate(bytes_.size());
-    backend.copy(memory_, bytes_.data(), bytes_.size());
+    memory_ = backend.allocate(bytes_.size(), MemoryKind::device);
+    backend.copy(memory_, bytes_.data(), bytes_.size(), CopyKind::to_device);
   }
-  ~Guarded() { backend_.release(memory_, bytes_.size()); }
+  ~Guarded() { backend_.release(memory_, bytes_.size(), MemoryKind::device); }
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
 
@@ -31,7 +32,8 @@ class Guarded {
   /// What it holds now; `around` says whether all else is as it was.
   Tensor contents(bool& around) const {
     std::vector<unsigned char> now(bytes_.size());
-    backend_.copy(now.data(), memory_, now.size());
+    backend_.copy(now.data(), memory_, now.size(), CopyKind::to_host);
+    backend_.synchronize();
     const size_t end = before_ + host_.bytes();
     around = around && std::memcmp(now.data(), bytes_.data(), before_) == 0 &&
              std::memcmp(now.data() + end, bytes_.data() + end, now.size() - end) == 0;
@@ -129,6 +131,7 @@ const std::vector<NamedBackend>& all_backends() {
       owned.push_back(cpu::make_cpu_backend(isa));
       all.push_back({"cpu " + isa, owned.back().get(), true});
     }
+    all.push_back({"emulated", &backend_for(emulated_device())});
     return all;
   }();
   return list;

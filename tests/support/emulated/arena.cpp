@@ -1,0 +1,33 @@
+#include "tests/support/emulated/arena.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+
+namespace ntq::emulated {
+
+Arena::Arena(size_t bytes)
+    : base_(static_cast<char*>(mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))), size_(bytes) {
+  if (base_ == MAP_FAILED) std::abort();
+}
+
+Arena::~Arena() { munmap(base_, size_); }
+
+void* Arena::allocate(size_t bytes) {
+  const size_t need = (bytes / 64 + 1) * 64;
+  size_t begin = 0;
+  for (const auto& [used_begin, used_end] : blocks_) {
+    if (used_begin - begin >= need) break;
+    begin = used_end;
+  }
+  if (need > size_ || begin > size_ - need) return nullptr;
+  blocks_[begin] = begin + need;
+  return base_ + begin;
+}
+
+void Arena::release(void* memory) { blocks_.erase(static_cast<size_t>(static_cast<char*>(memory) - base_)); }
+
+void Arena::open() { mprotect(base_, size_, PROT_READ | PROT_WRITE); }
+void Arena::close() { mprotect(base_, size_, PROT_NONE); }
+
+}  // namespace ntq::emulated
