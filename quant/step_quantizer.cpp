@@ -94,7 +94,7 @@ void StepQuantizer::init_step(const Tensor& x) {
     values.push_back(static_cast<float>(std::max(sum / (count_ + n), double{kStepFloor})));
   }
   count_ += n;
-  step_.copy_from(Tensor::from(step_.shape(), std::span<const float>(values)));
+  step_.copy_from(Tensor::from(step_.shape(), std::span<const float>(values), step_.device()));
   ready_ = true;
 }
 

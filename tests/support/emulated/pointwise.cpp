@@ -54,13 +54,22 @@ void Emulated::sum(ConstView x, double factor, View y) {
 }
 
 void Emulated::quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) {
-  later([=] { portable().quantize(floats(x), *floats(step), args.range, args.noise, floats(y), 0, y.size); });
+  later([=] {
+    const int64_t run = y.size / step.size;
+    for (int64_t i = 0; i < step.size; ++i)
+      portable().quantize(floats(x), floats(step)[i], args.range, args.noise, floats(y), i * run, (i + 1) * run);
+  });
 }
 
 void Emulated::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx, View dstep) {
   later([=] {
-    const double total = portable().quantize_grad(floats(x), *floats(step), args.range, floats(dy), floats(dx), x.size);
-    *floats(dstep) = static_cast<float>(args.grad_scale * total);
+    const int64_t run = dx.size / dstep.size;
+    for (int64_t i = 0; i < dstep.size; ++i) {
+      const int64_t at = i * run;
+      const double total =
+          portable().quantize_grad(floats(x) + at, floats(step)[i], args.range, floats(dy) + at, floats(dx) + at, run);
+      floats(dstep)[i] = static_cast<float>(args.grad_scale * total);
+    }
   });
 }
 
