@@ -35,6 +35,11 @@ struct QuantTraits {
   bool symmetric = false;    ///< Q(-x) = -Q(x), but for ties
 };
 
+/// Of the next step, and as a share of the run's highest, in [0, 1].
+struct LearningRate {
+  float value = 0, share = 1;
+};
+
 /// Forward gives the values to compute with: noisy in training if the method says so, plain in evaluation. What a
 /// method writes stands under "protected"; all else has a default that does nothing.
 class Quantizer : public Module {
@@ -69,6 +74,10 @@ class Quantizer : public Module {
   virtual Tensor penalty() const { return {}; }
   /// How much of the training is done, in [0, 1]; told before each step.
   virtual void on_progress(double fraction) { static_cast<void>(fraction); }
+  /// Told before each step of training.
+  virtual void on_rate(const LearningRate& rate) { static_cast<void>(rate); }
+  /// Told when an optimizer step has changed the parameters.
+  virtual void after_step() {}
   /// Optimizer steps that this quantizer has seen: they number the draws. Buffer "calls" {1} int64.
   int64_t training_step() const;
   void set_training_step(int64_t step);

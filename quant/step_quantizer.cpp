@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "engine/ops/reduce.h"
+#include "engine/ops/unary.h"
 
 namespace ntq {
 
 // A step of zero or less has no grid: the first one of an all-zero tensor, and what updates leave.
 constexpr float kStepFloor = 1e-8f;
+constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 namespace {
 
@@ -31,22 +34,51 @@ double least_error_step(const Tensor& x, QuantRange range, double start) {
 
 int64_t step_count(const QuantSpec& spec) { return spec.per_channel ? spec.shape[0] : 1; }
 
+bool keeps_size(const QuantSpec& spec) { return spec.setting("step_sign").word() == "abs"; }
+
+/// Bounds just past the integers: the same values and codes, but x / step equal to a border counts as inside.
+QuantRange with_borders(QuantRange range) {
+  constexpr float kFar = std::numeric_limits<float>::infinity(), kLeast = std::numeric_limits<float>::min();
+  return {range.low == 0 ? -kLeast : std::nextafter(range.low, -kFar), std::nextafter(range.high, kFar)};
+}
+
 }  // namespace
 
 std::vector<Setting> step_settings() {
-  return {{.name = "step_init",
-           .standard = "lsq",
-           .words = {"lsq", "mse"},
-           .help = "first steps: 2 mean|x| / sqrt(Q_P) (LSQ), or least squared error (LSQ+)"},
-          {.name = "count_batch",
-           .standard = false,
-           .side = Side::inputs,
-           .help = "N of the step's gradient scale counts the batch too, not one sample's features"}};
+  return {
+      {.name = "step_init",
+       .standard = "lsq",
+       .words = {"lsq", "mse"},
+       .help = "first steps: 2 mean|x| / sqrt(Q_P) (LSQ), or least squared error (LSQ+)"},
+      {.name = "input_n",
+       .standard = "features",
+       .words = {"features", "numel", "channels"},
+       .side = Side::inputs,
+       .help = "N of the step's gradient scale 1 / sqrt(N Q_P): features of one sample (LSQ), with the batch "
+               "(MQBench, lsq-net), channels (nuLSQ)"},
+      {.name = "weight_n",
+       .standard = "step",
+       .words = {"step", "numel"},
+       .side = Side::weights,
+       .help = "the same N: weights that share a step (MQBench), or all of the layer (lsq-net); one step: the same"},
+      {.name = "border",
+       .standard = "outside",
+       .words = {"outside", "inside"},
+       .help = "gradients where x / step is the lowest or highest code: as clipped (LSQ, NTQ Eq. 9), or as inside "
+               "(lsq-net, MQBench)"},
+      {.name = "step_sign",
+       .standard = "floor",
+       .words = {"floor", "abs"},
+       .help = "a step that an update leaves below 0: becomes 1e-8, or its size |s| (MQBench)"},
+      {.name = "step_decay", .standard = false, .help = "weight decay on the steps too (diffq's LSQ, lsq-net)"}};
 }
 
 StepQuantizer::StepQuantizer(const QuantSpec& spec)
     : Quantizer(spec),
-      step_(register_parameter("step", Tensor::zeros({step_count(spec)}), {.decay = false, .floor = kStepFloor})) {}
+      step_(register_parameter(
+          "step", Tensor::zeros({step_count(spec)}),
+          {.decay = spec.setting("step_decay").flag(), .floor = keeps_size(spec) ? kNoFloor : kStepFloor})),
+      borders_inside_(spec.setting("border").word() == "inside") {}
 
 bool StepQuantizer::ready() const {
   if (ready_) return true;
@@ -63,7 +95,13 @@ void StepQuantizer::state_loaded() {
 
 QuantizeArgs StepQuantizer::prepare(const Tensor& x) {
   if (calibrating_ || !ready()) init_step(x);
-  return {.range = range(), .grad_scale = grad_scale(x)};
+  return {.range = borders_inside_ ? with_borders(range()) : range(), .grad_scale = grad_scale(x)};
+}
+
+void StepQuantizer::after_step() {
+  if (!keeps_size(spec())) return;
+  const NoGrad no_grad;
+  step_.copy_from(clamp(abs(step_), kStepFloor, std::numeric_limits<float>::max()));
 }
 
 void StepQuantizer::start_pass(int) {
@@ -98,11 +136,16 @@ void StepQuantizer::init_step(const Tensor& x) {
   ready_ = true;
 }
 
-// LSQ's g = 1 / sqrt(N Q_P). The paper counts the features of one sample; public code counts the batch too. With a step
-// per channel N is the weights that share it (MQBench, mqbench/fake_quantize/lsq.py: numel / channels).
+/// N of LSQ's g = 1 / sqrt(N Q_P), as the settings read it.
+int64_t StepQuantizer::sharing(const Tensor& x) const {
+  if (spec().is_weight) return spec().setting("weight_n").word() == "numel" ? x.numel() : x.numel() / step_.numel();
+  const std::string& what = spec().setting("input_n").word();
+  if (what == "numel") return x.numel();
+  return what == "channels" ? x.size(x.shape().rank() - 1) : x.shape().numel_from(1);
+}
+
 float StepQuantizer::grad_scale(const Tensor& x) const {
-  const bool per_sample = !spec().is_weight && !spec().setting("count_batch").flag();
-  const int64_t count = per_sample ? x.shape().numel_from(1) : x.numel() / step_.numel();
+  const int64_t count = sharing(x);
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(count) * static_cast<double>(range().high)));
 }
 

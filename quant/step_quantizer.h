@@ -16,6 +16,7 @@ class StepQuantizer : public Quantizer {
   int calibration_passes() const override { return 1; }
   void start_pass(int pass) override;
   void end_pass(int pass) override;
+  void after_step() override;
 
  protected:
   /// Throws DivergedError, naming the layer, for a first input that is not finite.
@@ -29,15 +30,17 @@ class StepQuantizer : public Quantizer {
  private:
   void init_step(const Tensor& x);
   float grad_scale(const Tensor& x) const;
+  int64_t sharing(const Tensor& x) const;
 
   Tensor step_;
+  bool borders_inside_;
   mutable bool ready_ = false;  // known to be set
   bool calibrating_ = false;
   std::vector<double> sums_;  // of the inputs that the first steps are taken from, a sum for each step
   double count_ = 0;          // their elements for each step
 };
 
-/// "step_init" and "count_batch", for QuantMethod::settings.
+/// The open readings of LSQ as settings, for QuantMethod::settings.
 std::vector<Setting> step_settings();
 
 }  // namespace ntq

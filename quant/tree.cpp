@@ -22,6 +22,12 @@ void set_progress(Module& model, double fraction) {
   for (Quantizer* q : quantizers_of(model)) q->on_progress(fraction);
 }
 
+void set_rate(Module& model, const LearningRate& rate) {
+  check(rate.value >= 0 && rate.share >= 0 && rate.share <= 1,
+        "set_rate: expected a rate of 0 or more and a share in [0, 1], found ", rate.value, " and ", rate.share);
+  for (Quantizer* q : quantizers_of(model)) q->on_rate(rate);
+}
+
 Tensor quant_penalty(Module& model) {
   Tensor total;
   for (const Quantizer* q : quantizers_of(model)) {
@@ -35,7 +41,9 @@ Tensor quant_penalty(Module& model) {
 
 void count_optimizer_step(Module& model) {
   for (Quantizer* q : quantizers_of(model)) {
-    if (q->ready()) q->set_training_step(q->training_step() + 1);  // the others have not been run
+    if (!q->ready()) continue;  // has not been run
+    q->after_step();
+    q->set_training_step(q->training_step() + 1);
   }
 }
 

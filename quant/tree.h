@@ -10,10 +10,12 @@ namespace ntq {
 /// Each once, in the model's order.
 std::vector<Quantizer*> quantizers_of(Module& model);
 
-// A training step calls, in this order: set_progress, the forward pass, loss + quant_penalty, backward, the optimizer,
-// count_optimizer_step.
+// A training step calls, in this order: set_progress, set_rate, the forward pass, loss + quant_penalty, backward, the
+// optimizer, count_optimizer_step.
 /// How much of the training is done, in [0, 1].
 void set_progress(Module& model, double fraction);
+/// Throws std::invalid_argument for a rate that is negative and for a share out of [0, 1].
+void set_rate(Module& model, const LearningRate& rate);
 /// The sum of all penalties, {1}, to be added to the loss; undefined without any.
 Tensor quant_penalty(Module& model);
 /// The next draws are new ones. Without it every forward pass gets the same noise; so do the passes between two calls.

@@ -125,9 +125,11 @@ class Loop {
     StepResult result;
     set_progress(*t_.model, static_cast<double>(t_.global_step()) /
                                 static_cast<double>(t_.schedule.epochs * t_.schedule.steps_per_epoch));
+    const float rate = t_.schedule.at(t_.global_step()), highest = t_.schedule.lr;
+    set_rate(*t_.model, {.value = rate, .share = highest > 0 ? std::min(rate / highest, 1.0f) : 1.0f});
     try {
       // Without a single good image there is nothing to learn from; the step counts all the same.
-      result = train_step(*t_.model, *t_.optimizer, batch, o_.loss, t_.schedule.at(t_.global_step()));
+      result = train_step(*t_.model, *t_.optimizer, batch, o_.loss, rate);
     } catch (const DivergedError& e) {
       throw DivergedError(place(p_.step + 1) + e.what());
     }

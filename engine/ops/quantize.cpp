@@ -1,5 +1,7 @@
 #include "engine/ops/quantize.h"
 
+#include <cmath>
+
 #include "engine/ops/on_device.h"
 
 namespace ntq {
@@ -8,7 +10,7 @@ namespace {
 void check_quantizer(const char* op, const Tensor& x, const Tensor& step, QuantRange range) {
   check(step.shape().rank() == 1 && (step.size(0) == 1 || (x.shape().rank() >= 1 && step.size(0) == x.size(0))), op,
         ": expected one step, {1}, or one for each slice of the first axis of ", x.shape(), ", found ", step.shape());
-  check(range.low <= 0 && range.low < range.high && range.high <= 255 && range.low >= -255, op,
+  check(range.low <= 0 && range.low < range.high && range.high < 256 && range.low > -256, op,
         ": expected a range of integers around 0 within [-255, 255], found [", range.low, ", ", range.high, "]");
 }
 
@@ -21,7 +23,7 @@ Tensor quantize(const Tensor& x, const Tensor& step, const QuantizeArgs& args) {
   Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
   backend_for("quantize", Primitive::quantize, {x, step}).quantize(args, x.view(), step.view(), y.view());
   OpInfo op{"quantize"};
-  if (graph_is_recorded()) op.attributes = {{"low", double{args.range.low}}, {"high", double{args.range.high}}};
+  if (graph_is_recorded()) op.attributes = {{"low", std::round(args.range.low)}, {"high", std::round(args.range.high)}};
   return record(op, y, {x, step}, [x = x.detach(), step = step.detach(), args](const Tensor& dy) {
     Tensor dx = Tensor::empty(x.shape(), DType::f32, dy.device());
     Tensor dstep = Tensor::empty(step.shape(), DType::f32, dy.device());

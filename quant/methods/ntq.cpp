@@ -1,5 +1,5 @@
 // NTQ: "Error-aware Quantization through Noise Tempering" (arXiv 2212.05603): LSQ whose weights get noise in training,
-// sized by each weight's quantization error (Eq. 7). The paper defines no noise for activations.
+// sized by each weight's quantization error (Eq. 7). The paper defines no noise for activations: input_noise is 0.
 #include "quant/methods/ntq.h"
 
 #include "engine/ops/binary.h"
@@ -22,22 +22,29 @@ namespace {
 class NtqQuantizer : public StepQuantizer {
  public:
   explicit NtqQuantizer(const QuantSpec& spec) : StepQuantizer(spec) {
-    if (!spec.is_weight) return;
-    noise_ = {.c = spec.setting("noise").f32(), .k = spec.setting("noise_k").f32(), .key = {}};
+    const char *level = spec.is_weight ? "noise" : "input_noise", *k = spec.is_weight ? "noise_k" : "input_noise_k";
+    noise_ = {.c = spec.setting(level).f32(), .k = spec.setting(k).f32(), .key = {}};
     if (noise_.c > 0) stream_ = draw_stream("noise");
+  }
+
+  void on_rate(const LearningRate& rate) override {
+    const std::string& what = spec().setting("noise_lr").word();
+    factor_ = what == "share" ? rate.share : what == "rate" ? rate.value : 1.0f;
   }
 
  private:
   Tensor quantized(const Tensor& w) override {
     QuantizeArgs args = prepare(w);
-    if (training() && noise_.c > 0) {
+    if (training() && noise_.c * factor_ > 0) {
       args.noise = noise_;
+      args.noise.c *= factor_;
       args.noise.key = draw_key(stream_);
     }
     return quantize(w, steps(), args);  // noise_tempered() in one pass, to the bit
   }
 
   QuantNoise noise_;
+  float factor_ = 1;
   uint32_t stream_ = 0;
 };
 
@@ -53,7 +60,22 @@ QuantMethod ntq_method() {
                                     .standard = 50.0,
                                     .within = {.low = 0, .high = 1e6},
                                     .side = Side::weights,
-                                    .help = "tempering k: larger errors get less noise"}};
+                                    .help = "tempering k: larger errors get less noise"},
+                                   {.name = "noise_lr",
+                                    .standard = "none",
+                                    .words = {"none", "share", "rate"},
+                                    .help = "factor of the noise (section 3.3: the rate scales the temperature; Eq. 7 "
+                                            "has none): the learning rate's share of its highest, or the rate itself"},
+                                   {.name = "input_noise",
+                                    .standard = 0.0,
+                                    .within = {.low = 0, .high = 1, .open_high = true},
+                                    .side = Side::inputs,
+                                    .help = "noise level c of activations; the paper defines noise on weights alone"},
+                                   {.name = "input_noise_k",
+                                    .standard = 50.0,
+                                    .within = {.low = 0, .high = 1e6},
+                                    .side = Side::inputs,
+                                    .help = "tempering k of activations"}};
   for (Setting& setting : step_settings()) settings.push_back(std::move(setting));
   return {.name = "ntq",
           .help = "LSQ with error-sized noise on the weights in training (arXiv 2212.05603)",

@@ -48,7 +48,9 @@ std::string refusal(std::vector<std::string> words) {
 
 TEST_CASE("config.json has every setting of the method, whichever way it was given") {
   using Json = nlohmann::ordered_json;
-  const Json standard = {{"count_batch", false}, {"noise", 0.2}, {"noise_k", 50}, {"step_init", "lsq"}};
+  const Json standard = {{"border", "outside"}, {"input_n", "features"}, {"input_noise", 0},   {"input_noise_k", 50},
+                         {"noise", 0.2},        {"noise_k", 50},         {"noise_lr", "none"}, {"step_decay", false},
+                         {"step_init", "lsq"},  {"step_sign", "floor"},  {"weight_n", "step"}};
   CHECK(quant_json(quant_config({"--bits", "4"})) == standard);
   CHECK(quant_json(quant_config({"--bits", "4", "--quant", "noise=0.2", "--step-init", "lsq"})) == standard);
   Json changed = standard;
@@ -60,8 +62,14 @@ TEST_CASE("config.json has every setting of the method, whichever way it was giv
     all.insert(all.begin(), {"--bits", "4"});
     CHECK(quant_json(quant_config(all)) == changed);
   }
-  CHECK(quant_json(quant_config({"--bits", "4", "--act-bits", "32"})) ==
-        Json{{"noise", 0.2}, {"noise_k", 50}, {"step_init", "lsq"}});
+  CHECK(quant_json(quant_config({"--bits", "4", "--act-bits", "32"})) == Json{{"border", "outside"},
+                                                                              {"noise", 0.2},
+                                                                              {"noise_k", 50},
+                                                                              {"noise_lr", "none"},
+                                                                              {"step_decay", false},
+                                                                              {"step_init", "lsq"},
+                                                                              {"step_sign", "floor"},
+                                                                              {"weight_n", "step"}});
   CHECK(quant_json(quant_config({})) == Json::object());
 }
 

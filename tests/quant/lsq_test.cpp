@@ -54,24 +54,6 @@ TEST_CASE("lsq: unsigned activations, 2 bits; the border 0 is outside") {
   check_close(q->step().grad(), {1.9406153}, 5e-6);
 }
 
-TEST_CASE("lsq: the gradient scale counts one sample's features, or the batch where asked") {
-  const std::vector<float> values{.1f, .33f, .72f, 1.4f, .2f, .5f};
-  const Tensor ones = Tensor::full({3, 2}, 1.0f);
-  std::vector<double> grads;
-  for (const bool count_batch : {false, true}) {
-    const auto q = make_quantizer({.method = "lsq",
-                                   .bits = 2,
-                                   .is_signed = false,
-                                   .is_weight = false,
-                                   .settings = {{"count_batch", count_batch}}});
-    q->step().fill(0.3f);
-    Tensor x = Tensor::from({3, 2}, std::span<const float>(values));
-    run(*q, x, ones);
-    grads.push_back(static_cast<double>(q->step().grad().item()));
-  }
-  CHECK(grads[0] / grads[1] == doctest::Approx(std::sqrt(3.0)));
-}
-
 TEST_CASE("lsq: the first forward sets the step, in training and in evaluation") {
   const Tensor w = Tensor::from({6}, {-.95f, -.31f, .07f, .22f, .48f, .90f});
   const Tensor x = Tensor::from({1, 6}, {-.4f, 0, .1f, .33f, .72f, 1.4f});
