@@ -63,8 +63,8 @@ class Advice {
       no_effect({"bits"}, "beside --weight-bits and --act-bits");
     }
     if (!c_.quantized()) {
-      no_effect({"method", "quant", "per_channel", "noise", "noise_k", "first_last_bits", "step_init", "calibrate",
-                 "no_start_eval", "pretrain_epochs", "pretrain_lr"},
+      no_effect({"method", "quant", "per_channel", "noise", "noise_k", "first_last_bits", "bits_of", "step_init",
+                 "calibrate", "no_start_eval", "pretrain_epochs", "pretrain_lr"},
                 "in full precision; --bits N quantizes");
       return;
     }
@@ -74,7 +74,7 @@ class Advice {
   /// Of the methods: those that were given and that no quantizer of the run reads.
   void settings() {
     const auto used = [&](const std::string& key) { return c_.quant.contains(key) || c_.quant.contains("act." + key); };
-    const bool weights = c_.bits_of_weights() < 32;
+    const bool weights = c_.quantizes(Side::weights);
     if (!weights) no_effect({"per_channel"}, "on weights in full precision");
     for (const char* key : {"noise", "noise_k", "step_init"}) {
       if (!used(key)) no_effect({key}, weights ? "on --method " + c_.method : "on weights in full precision");
@@ -83,7 +83,7 @@ class Advice {
     if (noise != c_.quant.end() && noise->second == SettingValue(0.0)) no_effect({"noise_k"}, "with --noise 0");
     if (!wished(given_, "quant")) return;
     for (const auto& entry : given_["quant"].items()) {
-      if (entry.key().starts_with("act.") ? c_.bits_of_activations() < 32 : used(entry.key())) continue;
+      if (entry.key().starts_with("act.") ? c_.quantizes(Side::inputs) : used(entry.key())) continue;
       lines_.push_back(concat("--quant ", entry.key(), " has no effect on what is in full precision"));
     }
   }

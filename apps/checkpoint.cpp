@@ -57,6 +57,7 @@ void save_run(const std::string& path, const Session& s) {
                              {"weight_bits", c.bits_of_weights()},
                              {"act_bits", c.bits_of_activations()},
                              {"first_last_bits", c.first_last_bits ? Json(*c.first_last_bits) : Json(nullptr)},
+                             {"bits_of", c.bits_of},
                              {"per_channel", c.per_channel},
                              {"settings", config_to_json(c, JsonPart::recipe)["quant"]}};
   Metadata metadata = {{"ntq.model", c.model},
@@ -112,7 +113,12 @@ std::string weighting_text(const Checkpoint& checkpoint, bool average) {
 std::shared_ptr<Module> model_of(const RunCheckpoint& checkpoint, const std::string& path, bool average) {
   takes_average(checkpoint, path, average ? Weighting::average : Weighting::raw);
   check_free_sizes(checkpoint, average ? checkpoint.ema : checkpoint.model, path);
-  const auto model = build_model(checkpoint.config, checkpoint.classes, checkpoint.channels);
+  std::shared_ptr<Module> model;
+  try {
+    model = build_model(checkpoint.config, checkpoint.classes, checkpoint.channels);
+  } catch (const UsageError& e) {
+    throw CheckpointError(concat(path, ": ", e.what()));
+  }
   load_model(*model, checkpoint, path, average);
   model->eval();
   return model;

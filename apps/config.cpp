@@ -72,6 +72,15 @@ void validate_run_options(const TrainConfig& c) {
 
 }  // namespace
 
+bool TrainConfig::quantizes(Side side) const {
+  const bool of_weights = side == Side::weights;
+  return (of_weights ? bits_of_weights() : bits_of_activations()) < 32 ||
+         std::any_of(bits_of.begin(), bits_of.end(), [&](const auto& layer) {
+           const LayerBits own = parse_layer_bits("--bits-of " + layer.first, layer.second);
+           return (of_weights ? own.weight : own.activation).value_or(32) < 32;
+         });
+}
+
 std::array<float, 3> parse_channels(const char* option, const std::string& text) {
   std::array<float, 3> values{};
   const char *at = text.data(), *end = at + text.size();
@@ -114,6 +123,7 @@ void validate(const TrainConfig& c) {
   check_bits("--weight-bits", c.weight_bits.value_or(c.bits));
   check_bits("--act-bits", c.act_bits.value_or(c.bits));
   check_bits("--first-last-bits", c.first_last_bits.value_or(c.bits));
+  validate_layer_bits(c.bits_of);
   one_of("--method", c.method, quantizer_names());
   validate_quant(c);
   in_range<int64_t>("--pretrain-epochs", c.pretrain_epochs, 0, kMany, "0 (none) or more");
@@ -173,11 +183,13 @@ TrainConfig resolve(TrainConfig c) {
   if (c.stem == "auto") c.stem = c.photographs() ? "imagenet" : "cifar";
   c.weight_bits = c.bits_of_weights();
   c.act_bits = c.bits_of_activations();
+  c.bits_of = resolved_layer_bits(c.bits_of, *c.weight_bits < 32, *c.act_bits < 32);
   c.lr = rate_of(c);
   if (!c.quantized()) {
     c.bits = 32;
     c.method = defaults.method;
     c.first_last_bits.reset();
+    c.bits_of.clear();
     c.calibrate = defaults.calibrate;
     c.pretrain_epochs.reset();
   } else if (c.init) {
@@ -198,6 +210,7 @@ TrainConfig pretrain_config(const TrainConfig& config) {
   TrainConfig fp = config;
   fp.bits = 32;
   fp.weight_bits = fp.act_bits = fp.bits;
+  fp.bits_of.clear();
   fp.epochs = config.pretrain_epochs.value_or(config.epochs);
   fp.lr = config.pretrain_lr;
   fp.warmup_epochs = std::min(config.warmup_epochs, fp.epochs);
@@ -207,7 +220,8 @@ TrainConfig pretrain_config(const TrainConfig& config) {
 std::string run_name(const TrainConfig& c) {
   const std::string base = c.dataset + "-" + c.model + "-";
   if (!c.quantized()) return base + "fp";
-  return concat(base, "w", c.bits_of_weights(), "a", c.bits_of_activations(), "-", c.method);
+  return concat(base, "w", c.bits_of_weights(), "a", c.bits_of_activations(), c.bits_of.empty() ? "-" : "-mixed-",
+                c.method);
 }
 
 }  // namespace ntq::apps

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
+#include "apps/layer_bits.h"
 #include "quant/setting.h"
 
 namespace ntq::apps {
@@ -42,6 +43,7 @@ struct TrainConfig {
   std::optional<double> noise, noise_k;  // short for quant's, as step_init
   bool per_channel = false;
   std::optional<int64_t> first_last_bits;  // as the other layers
+  BitsByLayer bits_of;                     // exceptions; of --bits-file too
 
   std::string stem = "auto";
   bool zero_init_residual = false;
@@ -70,7 +72,9 @@ struct TrainConfig {
 
   int64_t bits_of_weights() const { return weight_bits.value_or(bits); }
   int64_t bits_of_activations() const { return act_bits.value_or(bits); }
-  bool quantized() const { return bits_of_weights() < 32 || bits_of_activations() < 32; }
+  /// Of any layer.
+  bool quantizes(Side side) const;
+  bool quantized() const { return quantizes(Side::weights) || quantizes(Side::inputs); }
   /// A full-precision stage comes first.
   bool two_stages() const { return quantized() && !init && pretrain_epochs.value_or(epochs) > 0; }
   /// Photographs, decoded as they are needed.
@@ -126,6 +130,8 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"per-channel", "Quantization", recipe, "a step for each output channel of a weight"}, c.per_channel);
   visit(Option{"first-last-bits", "Quantization", recipe, "first conv and classifier [as the others]"},
         c.first_last_bits);
+  visit(Option{"bits-of", "Quantization", recipe, "of single layers: LAYER=8, LAYER=fp, LAYER=w8a4, with commas"},
+        c.bits_of);
 
   visit(Option{"stem", "Model", recipe, "cifar, imagenet, or auto: as the data set [auto]"}, c.stem);
   visit(Option{"zero-init-residual", "Model", recipe, "last batch norm of a block starts at 0"}, c.zero_init_residual);

@@ -51,6 +51,16 @@ void assign(const Json& json, Settings& field, const std::string& where) {
   }
 }
 
+void assign(const Json& json, BitsByLayer& field, const std::string& where) {
+  if (!json.is_object()) throw UsageError(concat(where, ": expected an object of layers, found ", brief(json)));
+  for (const auto& [layer, bits] : json.items()) {
+    if (!bits.is_string() && !bits.is_number_integer()) {
+      throw UsageError(concat(where, ": ", in_quotes(layer), ": expected bits or a text as w8a4, found ", brief(bits)));
+    }
+    field[layer] = bits.is_string() ? bits.get<std::string>() : dump_json(bits);
+  }
+}
+
 template <class T>
 void assign(const Json& json, std::optional<T>& field, const std::string& where) {
   if (json.is_null()) {

@@ -116,8 +116,8 @@ void validate_quant(const TrainConfig& c) {
 
 void resolve_quant(TrainConfig& c) {
   Settings out;
-  if (c.bits_of_weights() < 32) out = settings_of(c, Side::weights);
-  if (c.bits_of_activations() < 32) {
+  if (c.quantizes(Side::weights)) out = settings_of(c, Side::weights);
+  if (c.quantizes(Side::inputs)) {
     const std::string own = method_of(c, Side::inputs);
     const bool same = own == c.method;
     if (!same) out.emplace(kMethod, own);
@@ -128,7 +128,7 @@ void resolve_quant(TrainConfig& c) {
   }
   c.quant = std::move(out);
   c.noise.reset(), c.noise_k.reset(), c.step_init.reset();
-  c.per_channel = c.per_channel && c.bits_of_weights() < 32;
+  c.per_channel = c.per_channel && c.quantizes(Side::weights);
 }
 
 std::string quant_text(const TrainConfig& c) {

@@ -108,14 +108,17 @@ void add_data(Json& out, const safetensors::Header& header, const std::string& p
 std::vector<std::pair<std::string, std::string>> describe(const RunCheckpoint& c, int64_t parameters, double deployed) {
   const Progress& p = c.progress;
   const auto size = [](const NamedTensors& t) { return bytes_text(static_cast<double>(bytes_of(t))); };
-  return {{"model", concat(c.config.model, ", ", parameters, " parameters")},
-          {"data set", concat(c.config.dataset, ", ", c.classes, " classes, ", c.channels, " channels")},
-          {"precision", precision_text(c.config)},
-          {"epoch", concat(p.epoch, " of ", c.config.epochs, p.step > 0 ? concat(", step ", p.step) : "")},
-          {"best", p.best_epoch == 0 ? "none yet" : concat(fixed(p.best_top1, 2), "% in epoch ", p.best_epoch)},
-          {"seed", std::to_string(c.config.seed)},
-          {"tensors", concat(size(c.model), " model, ", size(c.optimizer), " optimizer, ", size(c.ema), " average")},
-          {"deployed", bytes_text(deployed) + " with the weights at their bits"}};
+  std::vector<std::pair<std::string, std::string>> lines = {
+      {"model", concat(c.config.model, ", ", parameters, " parameters")},
+      {"data set", concat(c.config.dataset, ", ", c.classes, " classes, ", c.channels, " channels")},
+      {"precision", precision_text(c.config)},
+      {"epoch", concat(p.epoch, " of ", c.config.epochs, p.step > 0 ? concat(", step ", p.step) : "")},
+      {"best", p.best_epoch == 0 ? "none yet" : concat(fixed(p.best_top1, 2), "% in epoch ", p.best_epoch)},
+      {"seed", std::to_string(c.config.seed)},
+      {"tensors", concat(size(c.model), " model, ", size(c.optimizer), " optimizer, ", size(c.ema), " average")},
+      {"deployed", bytes_text(deployed) + " with the weights at their bits"}};
+  if (!c.config.bits_of.empty()) lines.insert(lines.begin() + 3, {"bits of", layers_text(c.config.bits_of)});
+  return lines;
 }
 
 /// What the network does with one image of the size that it was trained on.

@@ -85,6 +85,18 @@ void add_option(CLI::App& app, const Option& option, Json& given, const Settings
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+/// --bits-of may come several times, each with one LAYER=BITS or more.
+void add_option(CLI::App& app, const Option& option, Json& given, const BitsByLayer&) {
+  const auto set = [&given, key = option.key(), name = concat("--", option.name)](const std::vector<std::string>& all) {
+    Json& layers = given[key] = Json::object();
+    for (const auto& text : all) add_layer_bits(name, text, layers);
+  };
+  app.add_option_function<std::vector<std::string>>(concat("--", option.name), set, option.help)
+      ->type_name("LAYER=BITS")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 Json read_config_file(const std::string& path) {
   if (path.empty()) throw UsageError("--config: expected a file, found nothing");
   try {
@@ -139,6 +151,9 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
     add_option(app, option, given, field);
   });
   app.option_defaults()->group("Quantization");
+  const auto bits_file = [&](const std::string& path) { given["bits_file"] = path; };
+  app.add_option_function<std::string>("--bits-file", bits_file, "the same from a file: JSON, or a line for each layer")
+      ->type_name("FILE");
   app.add_option("--help-method", method, "print the settings of a method and stop")->type_name("NAME");
   app.option_defaults()->group("Run");
   app.add_option("--config", config_file, "JSON file of options; the command line wins")->type_name("FILE");
@@ -160,6 +175,8 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
     return std::nullopt;
   }
   check_order(given);
+  const bool bits_are_listed = given.contains("bits_file");
+  take_bits_file(given, "command line");
 
   apply_json(command.given, given, "command line");
   if (command.allow_data_change && resume_option->count() == 0) {
@@ -174,8 +191,10 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   if (config_file) {
     command.file_json = read_config_file(*config_file);
     if (is_of_older_release(command.file_json)) command.file_json = without_sentinels(command.file_json);
+    take_bits_file(command.file_json, *config_file);
     apply_json(command.config, command.file_json, *config_file);
   }
+  if (bits_are_listed) command.config.bits_of.clear();  // those of the config file
   drop_derived(command.config, given);
   apply_json(command.config, given, "command line");
   validate(command.config);

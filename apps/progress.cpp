@@ -80,7 +80,7 @@ void ProgressReport::epoch(const EpochRow& row) {
              fixed(row.val.top1_percent(), 2), "%  top-5 ", fixed(row.val.top5_percent(), 2), "%");
   if (row.ema) text += "  average: top-1 " + fixed(row.ema->top1_percent(), 2) + "%";
   text += "  |  lr " + general(row.lr, 4);
-  if (s_.config.bits_of_weights() < 32) {
+  if (s_.config.quantizes(Side::weights)) {
     text += "  mean step " + general(row.quant.step, 4) + "  mean |Q(w)-w| " + general(row.quant.error, 4);
   }
   text += concat("  |  ", fixed(row.images_per_s, 0), " images/s  data wait ", fixed(row.data_wait_s, 1), "s  ",

@@ -67,8 +67,16 @@ std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64
   options.activation.bits = static_cast<int>(c.bits_of_activations());
   options.activation.settings = settings_of(c, Side::inputs);
   if (c.first_last_bits) options.first_last_bits = static_cast<int>(*c.first_last_bits);
+  for (const auto& [name, text] : c.bits_of) options.bits_of[name] = parse_layer_bits("--bits-of " + name, text);
   options.seed = static_cast<uint64_t>(c.seed);
-  return make_model(c.model, options);
+  try {
+    return make_model(c.model, options);
+  } catch (const std::invalid_argument&) {
+    if (options.bits_of.empty()) throw;
+    options.bits_of.clear();
+    check_layer_names(c.bits_of, c.model, *make_model(c.model, options));
+    throw;
+  }
 }
 
 std::unique_ptr<DataLoader> make_val_loader(const TrainConfig& c, const DatasetPair& data) {

@@ -42,6 +42,7 @@ Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
               {"best_top1", p.best_top1},
               {"best_epoch", p.best_epoch},
               {"last", last_row(run)}};
+  if (!c.bits_of.empty()) out["bits_of"] = c.bits_of;
   if (const auto stage = pretrain_run(run)) out["pretrain_run"] = stage->name();
   if (run.has("start.json")) {
     out["start"] = parse_json_or_null(read_text_file(run.file("start.json")));

@@ -43,9 +43,11 @@ std::string precision_text(const TrainConfig& c) {
   if (!c.quantized()) return "full precision";
   const auto bits = [](int64_t b) { return b == 32 ? std::string("fp") : std::to_string(b); };
   const std::string own = method_of(c, Side::inputs);
-  return concat("weights ", bits(c.bits_of_weights()), ", activations ", bits(c.bits_of_activations()), " bits (",
-                c.method, c.bits_of_activations() < 32 && own != c.method ? ", " + own : "",
-                c.per_channel ? ", per channel)" : ")");
+  return concat(
+      "weights ", bits(c.bits_of_weights()), ", activations ", bits(c.bits_of_activations()), " bits (", c.method,
+      c.quantizes(Side::inputs) && own != c.method ? ", " + own : "", c.per_channel ? ", per channel)" : ")",
+      c.bits_of.empty() ? ""
+                        : concat(", own bits in ", c.bits_of.size(), c.bits_of.size() == 1 ? " layer" : " layers"));
 }
 
 void print_start(Console& console, const Session& s, const std::string& run_path) {
@@ -59,6 +61,7 @@ void print_start(Console& console, const Session& s, const std::string& run_path
                       " classes, ", c.no_aug ? "no augmentation" : (info.flip ? "crop and flip" : "crop"), ", ",
                       loader_workers(c), loader_workers(c) == 1 ? " worker" : " workers"));
   console.line("  bits       " + bits_summary(report_layers(*s.model)));
+  if (!c.bits_of.empty()) console.line("  bits of    " + printable(layers_text(c.bits_of), 400));
   if (!c.quant.empty()) console.line("  settings   " + quant_text(c));
   console.line("  optimizer  " + optimizer_text(c));
   console.line("  schedule   " + schedule_text(c, s.schedule.steps_per_epoch));

@@ -7,23 +7,19 @@ namespace ntq {
 LayerMaker::LayerMaker(const ModelOptions& options) : options_(options) {
   check(options.classes >= 1 && options.in_channels >= 1, "make_model: classes and input channels must be >= 1, found ",
         options.classes, " and ", options.in_channels);
-  check(options.bits_of.empty() || options.weight.bits != 32 || options.activation.bits != 32,
-        "make_model: bits_of names ", options.bits_of.size(),
-        " layers, but weights and activations are full precision (bits 32); give the model's bits first");
 }
 
-QuantSpec LayerMaker::spec(QuantSpec base, const std::string& name, Place place) const {
+QuantSpec LayerMaker::spec(QuantSpec base, Side side, const std::string& name, Place place) const {
   base.seed = options_.seed;
   base.name.clear();  // the layer names its quantizers
-  if (base.bits == 32) return base;
-  if (place != Place::inner) base.bits = options_.first_last_bits.value_or(base.bits);
+  if (base.bits != 32 && place != Place::inner) base.bits = options_.first_last_bits.value_or(base.bits);
   if (const auto exception = options_.bits_of.find(name); exception != options_.bits_of.end())
-    base.bits = exception->second;
+    base.bits = (exception->second.*side).value_or(base.bits);
   return base;
 }
 
 QuantSpec LayerMaker::input_spec(const std::string& name, Place place, Values input) const {
-  QuantSpec out = spec(options_.activation, name, place);
+  QuantSpec out = spec(options_.activation, &LayerBits::activation, name, place);
   out.is_signed = input == Values::any;
   return out;
 }
@@ -36,7 +32,7 @@ std::shared_ptr<Conv2d> LayerMaker::make_conv(const std::string& name, const Con
                               .kernel = sizes.kernel,
                               .stride = sizes.stride,
                               .padding = sizes.kernel / 2,
-                              .weight_quant = spec(options_.weight, name, place),
+                              .weight_quant = spec(options_.weight, &LayerBits::weight, name, place),
                               .input_quant = input_spec(name, place, input),
                               .seed = options_.seed,
                               .name = name};
@@ -64,7 +60,7 @@ std::shared_ptr<Linear> LayerMaker::classifier(const std::string& name, int64_t 
   made_.insert(name);
   const LinearOptions options{.in_features = features,
                               .out_features = options_.classes,
-                              .weight_quant = spec(options_.weight, name, Place::last),
+                              .weight_quant = spec(options_.weight, &LayerBits::weight, name, Place::last),
                               .input_quant = input_spec(name, Place::last, input),
                               .seed = options_.seed,
                               .name = name};
@@ -72,8 +68,8 @@ std::shared_ptr<Linear> LayerMaker::classifier(const std::string& name, int64_t 
 }
 
 void LayerMaker::check_exceptions() const {
-  for (const auto& [name, bits] : options_.bits_of) {
-    check(made_.contains(name), "make_model: bits_of names '", name,
+  for (const auto& exception : options_.bits_of) {
+    check(made_.contains(exception.first), "make_model: bits_of names '", exception.first,
           "', which is no layer of this model; its layers are: ", join(made_));
   }
 }

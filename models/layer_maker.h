@@ -16,11 +16,12 @@ struct ConvSizes {
   int64_t in = 1, out = 1, kernel = 3, stride = 1;  ///< padding is kernel / 2
 };
 
-/// A layer's weights and input are quantized where ModelOptions quantizes the model's; first_last_bits and bits_of only
-/// change the bits. Who makes a layer says what its input may hold.
+/// A layer's weights and input are quantized where ModelOptions quantizes the model's; first_last_bits
+/// only changes the bits; bits_of says them for a layer, whatever the model has. Who makes a layer says what its input
+/// may hold.
 class LayerMaker {
  public:
-  /// Throws std::invalid_argument for class or channel counts < 1 and for exceptions in a full-precision model.
+  /// Throws std::invalid_argument for class or channel counts < 1.
   explicit LayerMaker(const ModelOptions& options);
 
   /// Reads the images.
@@ -37,7 +38,8 @@ class LayerMaker {
 
  private:
   enum class Place { first, inner, last };
-  QuantSpec spec(QuantSpec base, const std::string& name, Place place) const;
+  using Side = std::optional<int> LayerBits::*;
+  QuantSpec spec(QuantSpec base, Side side, const std::string& name, Place place) const;
   QuantSpec input_spec(const std::string& name, Place place, Values input) const;
   std::shared_ptr<Conv2d> make_conv(const std::string& name, const ConvSizes& sizes, Place place, Values input);
 

@@ -17,6 +17,11 @@ enum class Stem { cifar, imagenet };
 /// may be anything. Decides whether a layer's input is quantized signed.
 enum class Values { any, non_negative };
 
+/// Bits of one layer, 2..8 or 32; a side that is not given has the model's.
+struct LayerBits {
+  std::optional<int> weight = {}, activation = {};
+};
+
 struct ModelOptions {
   int64_t classes = 10, in_channels = 3;
   Stem stem = Stem::cifar;
@@ -25,8 +30,8 @@ struct ModelOptions {
   Values images = Values::any;              ///< what the model is given
   bool zero_init_residual = false;          ///< the last batch norm of a block starts at 0: the block at its shortcut
   std::optional<int> first_last_bits = {};  ///< bits of the first conv and of the classifier, if not as the others
-  std::map<std::string, int> bits_of = {};  ///< exceptions by dotted layer name: bits of weights and inputs
-  uint64_t seed = 0;                        ///< of the initial weights and of the noise
+  std::map<std::string, LayerBits> bits_of = {};  ///< exceptions by dotted layer name; they beat all else
+  uint64_t seed = 0;                              ///< of the initial weights and of the noise
 };
 
 /// Images {N,H,W,C} in, logits {N,classes} out. Throws std::invalid_argument naming what is allowed.

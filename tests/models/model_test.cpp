@@ -155,26 +155,33 @@ TEST_CASE("bits: all layers, then first and last, then exceptions by name") {
 
   auto options = quantized(3, 4);
   options.first_last_bits = 8;
-  options.bits_of = {{"fc", 32}, {"layer1.0.conv1", 2}};
+  options.bits_of = {
+      {"fc", {32, 32}}, {"layer1.0.conv1", {2, 2}}, {"layer1.1.conv1", {8, {}}}, {"layer1.2.conv1", {{}, 8}}};
   model = make_model("resnet20", options);
   bits = bits_of(*model);
   CHECK(bits["conv1"] == Bits{8, 8, true});
   CHECK(bits["fc"] == Bits{});
   CHECK(bits["layer1.0.conv1"] == Bits{2, 2, false});
   CHECK(bits["layer1.0.conv2"] == Bits{3, 4, false});
+  CHECK(bits["layer1.1.conv1"] == Bits{8, 4, false});
+  CHECK(bits["layer1.2.conv1"] == Bits{3, 8, false});
 
-  // Weights only: exceptions do not quantize inputs.
+  // Weights only: an exception quantizes the inputs that it gives bits to.
   options.activation.bits = 32;
+  options.bits_of = {{"layer1.0.conv1", {2, {}}}, {"layer1.1.conv1", {{}, 8}}};
   model = make_model("wrn16-4", options);
   bits = bits_of(*model);
   CHECK(bits["conv1"] == Bits{8, 32, false});
   CHECK(bits["layer1.0.conv1"] == Bits{2, 32, false});
   CHECK(bits["layer1.0.shortcut"] == Bits{3, 32, false});
+  CHECK(bits["layer1.1.conv1"] == Bits{3, 8, false});
 
   ModelOptions full;
   full.first_last_bits = 8;
   model = make_model("resnet18", full);
   for (const auto& [name, layer] : bits_of(*model)) CHECK(layer == Bits{});
+  full.bits_of = {{"fc", {8, 4}}};
+  CHECK(bits_of(*make_model("resnet18", full))["fc"] == Bits{8, 4, false});
 }
 
 TEST_CASE("weights depend on the seed and the layer, not on quantization") {
@@ -230,14 +237,12 @@ TEST_CASE("make_model: errors list what exists") {
   CHECK_THROWS_WITH_AS(make_model("resnet20", {.classes = 0}), Contains("classes"), std::invalid_argument);
   CHECK_THROWS_WITH_AS(make_model("resnet20", {.in_channels = 0}), Contains("channels"), std::invalid_argument);
   auto options = quantized(4, 32);
-  options.bits_of = {{"layer9.conv1", 8}};
+  options.bits_of = {{"layer9.conv1", {8, 8}}};
   CHECK_THROWS_WITH_AS(make_model("resnet20", options), Contains("'layer9.conv1', which is no layer of this model"),
                        std::invalid_argument);
-  options.bits_of = {{"conv1", 9}};
+  options.bits_of = {{"conv1", {9, {}}}};
   CHECK_THROWS_WITH_AS(make_model("resnet20", options), Contains("conv1.weight_quant: bits must be"),
                        std::invalid_argument);
-  options.weight.bits = 32;
-  CHECK_THROWS_WITH_AS(make_model("resnet20", options), Contains("full precision"), std::invalid_argument);
   const auto names = model_names();
   CHECK(names.size() == 18);
   CHECK(std::is_sorted(names.begin(), names.end()));
