@@ -33,6 +33,7 @@ std::string one_screen(std::string text) {
     text.replace(comma + 1, 1, "\n" + std::string(kNameColumn, ' '));
     end = comma + 1;
   }
+  while (text.ends_with("\n\n")) text.pop_back();
   return text;
 }
 

@@ -85,6 +85,9 @@ struct TrainConfig {
 /// options (paths, threads, logging) change nothing in it.
 enum class Scope { recipe, run };
 
+/// The group of options that --help leaves out.
+inline constexpr const char* kHidden = "";
+
 struct Option {
   const char* name;  ///< without the dashes; the JSON key has '_' for '-'
   const char* group;
@@ -106,7 +109,7 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"data-dir", "Data", run, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]"}, c.data_dir);
   visit(Option{"workers", "Data", run, "loader threads; 0: load between steps [1; photographs: one per core]"},
         c.workers);
-  visit(Option{"refresh-index", "Data", run, "accepted for scripts: the list of photographs is read anew each time"},
+  visit(Option{"refresh-index", kHidden, run, "accepted for scripts: the list of photographs is read anew each time"},
         c.refresh_index);
   visit(Option{"no-aug", "Data", recipe, "no random crop and flip"}, c.no_aug);
   visit(Option{"aug", "Data", recipe, "photographs' crops: paper or field [paper]"}, c.aug);
