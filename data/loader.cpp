@@ -330,8 +330,7 @@ std::optional<Batch> DataLoader::next() {
   impl_->waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (work->error) std::rethrow_exception(work->error);
   impl_->account(*work);
-  const Device device = impl_->options.device;
-  return Batch{work->batch.images.to(device), work->batch.labels.to(device)};
+  return std::move(work->batch);
 }
 
 const std::vector<std::string>& DataLoader::bad_images() const { return impl_->bad_images; }

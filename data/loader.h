@@ -28,7 +28,6 @@ struct LoaderOptions {
   bool drop_last = true;  ///< leave out the last, smaller batch
   uint64_t seed = 0;
   int prefetch = 4;     ///< batches ready ahead of time
-  Device device = {};   ///< where batches are needed: that of the model
   int64_t max_bad = 0;  ///< images that cannot be decoded and may be left out of their batches
   /// Asked about ten times a second while next() waits for a worker; true: it throws LoadInterrupted. The loader's end
   /// then leaves behind workers that do not come back within a second (a file system that hangs).

@@ -13,7 +13,7 @@ namespace {
 double mean_error(Quantizer& quantizer, const Tensor& weight) {
   const bool was_training = quantizer.training();
   quantizer.eval();
-  const Tensor quantized = quantizer.forward(weight).to(Device{}), meant = quantizer.transform(weight).to(Device{});
+  const Tensor quantized = quantizer.forward(weight), meant = quantizer.transform(weight);
   quantizer.train(was_training);
   double sum = 0;
   const float *q = quantized.f32(), *w = meant.f32();
@@ -33,8 +33,7 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
   out.name = name;
   out.shape = weight.shape().str();
   out.weights = weight.numel();
-  const Tensor values = weight.to(Device{});
-  const auto [low, high] = std::minmax_element(values.f32(), values.f32() + values.numel());
+  const auto [low, high] = std::minmax_element(weight.f32(), weight.f32() + weight.numel());
   out.weight_min = static_cast<double>(*low);
   out.weight_max = static_cast<double>(*high);
   if (const auto& q = layer.weight_quantizer()) {
