@@ -7,6 +7,7 @@
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/pool.h"
+#include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "engine/serialize.h"
@@ -102,6 +103,12 @@ TEST_CASE("emulated: work waits, and nothing comes back unasked") {
   CHECK(emulated_counters().copies_to_host == before.copies_to_host);
   CHECK(y.to_vector() == Floats{2, 4, 6});
   CHECK(emulated_counters().copies_to_host == before.copies_to_host + 1);
+}
+
+TEST_CASE("emulated: steps are tried where the values are") {
+  const Tensor x = Tensor::from({4}, {-1.25f, 0.5f, 3, 7});
+  const std::vector<double> steps = {0.5, 1, 2};
+  CHECK(quantize_errors(x.to(emulated_device()), steps, {-4, 3}) == quantize_errors(x, steps, {-4, 3}));
 }
 
 TEST_CASE("emulated: what goes wrong is a DeviceError, and the device goes on") {
