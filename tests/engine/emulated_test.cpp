@@ -1,8 +1,6 @@
 // Tensors on a device whose memory the host cannot read and whose work waits until someone asks for it.
 #include <doctest/doctest.h>
 
-#include <filesystem>
-
 #include "engine/backend/registry.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
@@ -12,6 +10,7 @@
 #include "engine/ops/unary.h"
 #include "engine/serialize.h"
 #include "tests/support/emulated_device.h"
+#include "tests/support/files.h"
 
 using namespace ntq;
 using test::emulated_counters;
@@ -83,12 +82,12 @@ TEST_CASE("emulated: a move is part of the graph, its gradient comes back") {
 }
 
 TEST_CASE("emulated: files hold its values, and give them to the host") {
-  const auto path = std::filesystem::temp_directory_path() / "ntq_emulated_test.safetensors";
+  const test::TempFolder folder;
+  const std::string path = folder / "values.safetensors";
   TensorFile written;
   written.tensors = {{"w", Tensor::from({2}, {1, 2}, emulated_device())}};
-  save_tensors(path.string(), written);
-  const TensorFile file = load_tensors(path.string());
-  std::filesystem::remove(path);
+  save_tensors(path, written);
+  const TensorFile file = load_tensors(path);
   CHECK(file.tensors[0].second.device() == Device());
   CHECK(file.tensors[0].second.to_vector() == Floats{1, 2});
 }
