@@ -10,6 +10,10 @@
 #include <vector>
 
 #include "engine/backend/cpu_settings.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/random.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/unary.h"
 #include "engine/tensor.h"
 
 using namespace ntq;
