@@ -34,7 +34,10 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
   out.weights = weight.numel();
   out.weight_min = static_cast<double>(min(weight).item());
   out.weight_max = static_cast<double>(max(weight).item());
+  out.stored_bits = 32.0 * static_cast<double>(out.weights);
   if (const auto& q = layer.weight_quantizer()) {
+    out.stored_bits = q->stored_bits(out.weights);
+    out.learned_bits = q->learned_bits();
     out.method = q->spec().method;
     out.weight_bits = q->spec().bits;
     out.weight_step = mean_step(*q);
@@ -59,6 +62,19 @@ std::vector<LayerReport> report_layers(Module& model) {
     if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) layers.push_back(report(name, *layer));
   });
   return layers;
+}
+
+double deployed_bits(Module& model) {
+  double bits = 0;
+  int64_t others = model.parameter_count();
+  model.visit([&](const std::string&, Module& module) {
+    const auto* layer = dynamic_cast<const WeightedLayer*>(&module);
+    if (layer == nullptr || !layer->weight_quantizer()) return;
+    const int64_t weights = layer->weight().numel();
+    bits += layer->weight_quantizer()->stored_bits(weights);
+    others -= weights + layer->weight_quantizer()->parameter_count();
+  });
+  return bits + 32.0 * static_cast<double>(others);
 }
 
 QuantMeans quant_means(const std::vector<LayerReport>& layers) {

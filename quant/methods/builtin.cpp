@@ -3,8 +3,10 @@
 namespace ntq {
 
 // One function per file of this folder; a new method adds itself here and to the list.
-QuantMethod lsq_method(), ntq_method();
+QuantMethod diffq_method(), lsq_method(), nice_method(), ntq_method(), quant_noise_method();
 
-std::vector<QuantMethod> builtin_methods() { return {lsq_method(), ntq_method()}; }
+std::vector<QuantMethod> builtin_methods() {
+  return {diffq_method(), lsq_method(), nice_method(), ntq_method(), quant_noise_method()};
+}
 
 }  // namespace ntq
