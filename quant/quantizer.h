@@ -89,6 +89,8 @@ class Quantizer : public Module {
   uint32_t draw_stream(const std::string& what) const;
   RandomKey draw_key(uint32_t stream) const;
   void state_loaded() override { steps_.reset(); }
+  /// Throws DivergedError, naming the layer: no first value can be taken from `x`.
+  [[noreturn]] void first_input_not_finite(const Tensor& x) const;
 
  private:
   QuantSpec spec_;

@@ -3,8 +3,11 @@
 namespace ntq {
 
 // One function per file of this folder; a new method adds itself here and to the list.
-QuantMethod lsq_method(), ntq_method();
+QuantMethod dorefa_method(), faq_method(), lsq_method(), lsq_plus_method(), minmax_method(), ntq_method(),
+    pact_method();
 
-std::vector<QuantMethod> builtin_methods() { return {lsq_method(), ntq_method()}; }
+std::vector<QuantMethod> builtin_methods() {
+  return {dorefa_method(), faq_method(), lsq_method(), lsq_plus_method(), minmax_method(), ntq_method(), pact_method()};
+}
 
 }  // namespace ntq
