@@ -84,6 +84,7 @@ const std::vector<std::string>& short_settings() {
 }
 
 std::string method_of(const TrainConfig& c, Side side) {
+  if (side == Side::inputs && c.act_method) return *c.act_method;
   const auto own = side == Side::inputs ? c.quant.find(std::string(kMethod)) : c.quant.end();
   return own == c.quant.end() ? c.method : own->second.str();
 }
@@ -95,8 +96,14 @@ Settings settings_of(const TrainConfig& c, Side side) {
 void validate_quant(const TrainConfig& c) {
   const auto names = quantizer_names();
   const std::string own = method_of(c, Side::inputs);
+  const auto same = c.quant.find(std::string(kMethod));
+  if (c.act_method && same != c.quant.end() && same->second.str() != own) {
+    throw UsageError(concat("--act-method ", printable(own, 80), " and --quant act.method=",
+                            printable(same->second.str(), 80), ": expected one value, found two"));
+  }
   if (std::find(names.begin(), names.end(), own) == names.end()) {
-    throw UsageError(concat("--quant act.method: expected one of ", join(names), "; found ", in_quotes(own)));
+    throw UsageError(concat(c.act_method ? "--act-method" : "--quant act.method", ": expected one of ", join(names),
+                            "; found ", in_quotes(own)));
   }
   check_short_forms(c);
   try {
@@ -127,7 +134,7 @@ void resolve_quant(TrainConfig& c) {
     }
   }
   c.quant = std::move(out);
-  c.noise.reset(), c.noise_k.reset(), c.step_init.reset();
+  c.noise.reset(), c.noise_k.reset(), c.step_init.reset(), c.act_method.reset();
   c.per_channel = c.per_channel && c.bits_of_weights() < 32;
 }
 
