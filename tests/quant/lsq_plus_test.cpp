@@ -30,6 +30,34 @@ TEST_CASE("lsq+: activations, 2 bits, with an offset") {
   }
 }
 
+TEST_CASE(
+    "lsq+: gradients of step, beta and x are those of the quantizer with its rounding offsets held, numerically") {
+  const auto q = inputs_of("lsq+", 3);
+  Tensor x = some_values({1, 40}), step = state_of(*q, "step"), beta = state_of(*q, "beta");
+  const double s = .21875, b = -.53125;
+  step.fill(static_cast<float>(s));
+  beta.fill(static_cast<float>(b));
+  const Tensor g = some_values({1, 40}, 77);
+  run_backward(*q, x, g);
+  const auto loss = [&](double ds, double db, double dx, int64_t moved) {
+    double total = 0;
+    for (int64_t i = 0; i < x.numel(); ++i) {
+      const double at = double{x.f32()[i]}, v = (at - b) / s, offset = std::nearbyint(v) - v;
+      const double now = (at + (i == moved ? dx : 0) - b - db) / (s + ds);
+      const double code = v <= 0 ? 0 : v >= 7 ? 7 : now + offset;
+      total += double{g.f32()[i]} * ((s + ds) * code + b + db);
+    }
+    return total;
+  };
+  const double h = 1e-5, scale = 1 / std::sqrt(40 * 7.0);
+  CHECK(double{step.grad().item()} == doctest::Approx(scale * (loss(h, 0, 0, -1) - loss(-h, 0, 0, -1)) / (2 * h)));
+  CHECK(double{beta.grad().item()} == doctest::Approx(scale * (loss(0, h, 0, -1) - loss(0, -h, 0, -1)) / (2 * h)));
+  for (const int64_t i : {0, 7, 21, 39}) {
+    CAPTURE(i);
+    CHECK(double{x.grad().f32()[i]} == doctest::Approx((loss(0, 0, h, i) - loss(0, 0, -h, i)) / (2 * h)));
+  }
+}
+
 TEST_CASE("lsq+: N of the gradient scale counts one sample's features, or the batch where asked") {
   std::vector<double> grads;
   for (const bool batch : {false, true}) {

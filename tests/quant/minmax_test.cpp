@@ -1,6 +1,7 @@
 // Min-max: ranges that follow what they see.
 #include <doctest/doctest.h>
 
+#include "engine/ops/unary.h"
 #include "tests/quant/vectors.h"
 
 using namespace ntq;
@@ -67,6 +68,29 @@ TEST_CASE("minmax: outside of the range there is no gradient") {
   Tensor x = Tensor::from({1, 5}, {-1.1f, -1, .5f, 2, 2.1f});
   run_backward(*q, x, Tensor::full({1, 5}, 1));
   check_close(x.grad(), {0, 1, 1, 1, 0});
+}
+
+TEST_CASE("minmax, faq, dorefa, pact: the gradient of x is that of clipping to the range, numerically") {
+  struct Case {
+    const char* method;
+    Settings settings;
+    float end;
+  };
+  for (const Case& c : {Case{"minmax", {{"act_range", "frozen"}}, .5f}, Case{"faq", {{"percentile", 100.0}}, .5f},
+                        Case{"dorefa", {}, 1}, Case{"pact", {{"alpha_init", .5}}, .5f}}) {
+    CAPTURE(std::string(c.method));
+    const auto q = inputs_of(c.method, 3, c.settings);
+    q->forward(Tensor::full({1, 1}, .5f));
+    Tensor x = Tensor::empty({2, 30});
+    for (int64_t i = 0; i < x.numel(); ++i) x.f32()[i] = .05f * static_cast<float>(i - 30) + .025f;  // no border
+    Tensor y = x.clone();
+    run_backward(*q, x, some_values({2, 30}, 77));
+    const auto clipped = [&] { return probe_loss(clamp(y, 0, c.end)); };
+    CHECK(numeric_grad_error(clipped, y, 1e-3f) < 1e-2);
+    y.set_requires_grad(true);
+    clipped().backward();
+    CHECK(same_values(x.grad(), y.grad()));
+  }
 }
 
 TEST_CASE("minmax: a range per channel is that of its weights; calibration takes the widest of all batches") {
