@@ -26,7 +26,7 @@ class LsqPlusWeights : public StepQuantizer {
     double mean = 0, squares = 0;
     for (const float v : w) mean += static_cast<double>(v) / n;
     for (const float v : w) squares += (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean);
-    const double sigma = n > 1 ? std::sqrt(squares / (n - 1)) : 0, high = double{range().high};
+    const double sigma = n > 1 ? std::sqrt(squares / (n - 1)) : 0, high = static_cast<double>(range().high);
     const std::string& divisor = spec().setting("sigma_divisor").word();
     const double by = divisor == "half" ? high + 1 : divisor == "levels" ? 2 * high + 1 : high;
     return n * (std::abs(mean) + 3 * sigma) / by;
@@ -59,10 +59,12 @@ Affine least_error_affine(const Tensor& x, const Affine& whole, QuantRange range
     const Tensor step = Tensor::full({1}, static_cast<float>(best.step), x.device());
     const Tensor u = quantize(sub(x, static_cast<float>(best.offset)), step, {.range = range});
     const Tensor from_mean = sub(u, mean(u));
-    const double spread = double{sum(square(from_mean)).item()}, common = double{sum(mul(from_mean, centered)).item()};
+    const double spread = static_cast<double>(sum(square(from_mean)).item()),
+                 common = static_cast<double>(sum(mul(from_mean, centered)).item());
     if (!(spread > 0 && common > 0)) break;
     const double slope = common / spread;
-    if (!better({slope * best.step, double{mean(x).item()} - slope * double{mean(u).item()}})) break;
+    if (!better({slope * best.step, static_cast<double>(mean(x).item()) - slope * static_cast<double>(mean(u).item())}))
+      break;
   }
   return best;
 }
@@ -91,7 +93,7 @@ class LsqPlusInputs : public Quantizer {
     if (calibrating_ || !ready()) take_first(x);
     const bool batch = spec().setting("count_batch").flag();
     const double n = static_cast<double>(batch ? x.numel() : x.shape().numel_from(1));
-    const auto g = static_cast<float>(1.0 / std::sqrt(n * double{range().high}));
+    const auto g = static_cast<float>(1.0 / std::sqrt(n * static_cast<double>(range().high)));
     // beta with its gradient times g; that of the sum is 1 outside of the range, and 0 inside.
     const Tensor beta = custom_grad(
         {"scaled_gradient"}, {beta_}, [&] { return beta_.clone(); },
@@ -108,13 +110,14 @@ class LsqPlusInputs : public Quantizer {
     const NoGrad no_grad;
     const Tensor x = input.detach();
     if (!all_finite(x)) first_input_not_finite(x);
-    const double low = double{min(x).item()}, high = double{max(x).item()}, n = static_cast<double>(x.numel());
-    Affine first{std::max((high - low) / double{range().high}, double{kLeastStep}), low};
+    const double low = static_cast<double>(min(x).item()), high = static_cast<double>(max(x).item()),
+                 n = static_cast<double>(x.numel());
+    Affine first{std::max((high - low) / static_cast<double>(range().high), static_cast<double>(kLeastStep)), low};
     if (high > low && spec().setting("act_init").word() == "mse") first = least_error_affine(x, first, range());
     if (!calibrating_) count_ = 0;
     count_ += n;
     const auto move = [&](Tensor& value, double to) {
-      const double from = n < count_ ? double{value.item()} : to;
+      const double from = n < count_ ? static_cast<double>(value.item()) : to;
       value.fill(static_cast<float>(from + (to - from) * n / count_));
     };
     move(step_, first.step);

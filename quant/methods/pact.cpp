@@ -64,7 +64,8 @@ class PactQuantizer : public Quantizer {
   /// alpha of least squared error: the mean of the batches', by their sizes.
   void take_first(const Tensor& x) {
     const NoGrad no_grad;
-    const auto size = sum_abs(x).item<double>(), n = static_cast<double>(x.numel()), high = double{range().high};
+    const auto size = sum_abs(x).item<double>(), n = static_cast<double>(x.numel()),
+               high = static_cast<double>(range().high);
     if (!std::isfinite(size)) first_input_not_finite(x);
     if (!calibrating_) sum_ = count_ = 0;
     if (size > 0) sum_ += n * high * least_error_step(x.detach(), range(), 2 * size / n / std::sqrt(high));

@@ -29,12 +29,16 @@ TEST_CASE("dorefa: weights, 2 bits: tanh, four levels without 0, and three gradi
   }
   exact = detached;
   exact[0] += (1 - largest * largest) * through_max / (largest * largest);  // -sign(t_0), and t_0 < 0
-  for (const auto& [word, expected] : {std::pair{"exact", exact}, {"detached", detached}, {"identity", kUpstream}}) {
-    CAPTURE(word);
-    const auto q = weights_of("dorefa", 2, {{"weight_grad", word}});
+  struct Case {
+    const char* word;
+    std::vector<double> expected;
+  };
+  for (const Case& c : {Case{"exact", exact}, Case{"detached", detached}, Case{"identity", kUpstream}}) {
+    CAPTURE(std::string(c.word));
+    const auto q = weights_of("dorefa", 2, {{"weight_grad", c.word}});
     Tensor w = dorefa_weights();
     check_close(run_backward(*q, w, dorefa_upstream()), values);
-    check_close(w.grad(), expected, 2e-6);
+    check_close(w.grad(), c.expected, 2e-6);
     const Codes codes = q->encode(w);
     CHECK(codes.values.dtype() == DType::u8);
     CHECK(codes.grid.offset.item() == -1);

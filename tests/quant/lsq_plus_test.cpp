@@ -10,7 +10,9 @@ using namespace ntq::test;
 
 namespace {
 
-double squared_error(Quantizer& q, const Tensor& x) { return double{sum(mul(sub(q(x), x), sub(q(x), x))).item()}; }
+double squared_error(Quantizer& q, const Tensor& x) {
+  return static_cast<double>(sum(mul(sub(q(x), x), sub(q(x), x))).item());
+}
 
 }  // namespace
 
@@ -42,19 +44,21 @@ TEST_CASE(
   const auto loss = [&](double ds, double db, double dx, int64_t moved) {
     double total = 0;
     for (int64_t i = 0; i < x.numel(); ++i) {
-      const double at = double{x.f32()[i]}, v = (at - b) / s, offset = std::nearbyint(v) - v;
+      const double at = static_cast<double>(x.f32()[i]), v = (at - b) / s, offset = std::nearbyint(v) - v;
       const double now = (at + (i == moved ? dx : 0) - b - db) / (s + ds);
       const double code = v <= 0 ? 0 : v >= 7 ? 7 : now + offset;
-      total += double{g.f32()[i]} * ((s + ds) * code + b + db);
+      total += static_cast<double>(g.f32()[i]) * ((s + ds) * code + b + db);
     }
     return total;
   };
   const double h = 1e-5, scale = 1 / std::sqrt(40 * 7.0);
-  CHECK(double{step.grad().item()} == doctest::Approx(scale * (loss(h, 0, 0, -1) - loss(-h, 0, 0, -1)) / (2 * h)));
-  CHECK(double{beta.grad().item()} == doctest::Approx(scale * (loss(0, h, 0, -1) - loss(0, -h, 0, -1)) / (2 * h)));
+  CHECK(static_cast<double>(step.grad().item()) ==
+        doctest::Approx(scale * (loss(h, 0, 0, -1) - loss(-h, 0, 0, -1)) / (2 * h)));
+  CHECK(static_cast<double>(beta.grad().item()) ==
+        doctest::Approx(scale * (loss(0, h, 0, -1) - loss(0, -h, 0, -1)) / (2 * h)));
   for (const int64_t i : {0, 7, 21, 39}) {
     CAPTURE(i);
-    CHECK(double{x.grad().f32()[i]} == doctest::Approx((loss(0, 0, h, i) - loss(0, 0, -h, i)) / (2 * h)));
+    CHECK(static_cast<double>(x.grad().f32()[i]) == doctest::Approx((loss(0, 0, h, i) - loss(0, 0, -h, i)) / (2 * h)));
   }
 }
 
@@ -65,7 +69,7 @@ TEST_CASE("lsq+: N of the gradient scale counts one sample's features, or the ba
     state_of(*q, "step").fill(.5f);
     Tensor x = Tensor::from({3, 2}, {-1, .1f, .3f, .6f, 2, 3});
     run_backward(*q, x, Tensor::full({3, 2}, 1));
-    grads.push_back(double{state_of(*q, "beta").grad().item()});
+    grads.push_back(static_cast<double>(state_of(*q, "beta").grad().item()));
   }
   CHECK(grads[0] / grads[1] == doctest::Approx(std::sqrt(3.0)));
 }

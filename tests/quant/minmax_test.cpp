@@ -10,7 +10,7 @@ using namespace ntq::test;
 namespace {
 
 std::vector<double> ends(const Quantizer& q) {
-  return {double{state_of(q, "low").item()}, double{state_of(q, "high").item()}};
+  return {static_cast<double>(state_of(q, "low").item()), static_cast<double>(state_of(q, "high").item())};
 }
 
 std::shared_ptr<Quantizer> signed_inputs(Settings settings) {

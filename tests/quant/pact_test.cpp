@@ -55,7 +55,7 @@ TEST_CASE("pact: the clipping value's gradient is that of clip(x, 0, alpha), num
   const Tensor x = some_values({4, 50}), alpha = state_of(*q, "alpha");
   probe_loss(q->forward(x)).backward();
   const float analytic = alpha.grad().item();
-  const auto clipped = [&](float end) { return double{probe_loss(min(max(x, 0.0f), end)).item()}; };
+  const auto clipped = [&](float end) { return static_cast<double>(probe_loss(min(max(x, 0.0f), end)).item()); };
   CHECK((clipped(.601f) - clipped(.599f)) / .002 == doctest::Approx(analytic).epsilon(1e-2));
 }
 
