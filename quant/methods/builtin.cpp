@@ -3,8 +3,8 @@
 namespace ntq {
 
 // One function per file of this folder; a new method adds itself here and to the list.
-QuantMethod lsq_method(), ntq_method();
+QuantMethod apot_method(), lq_nets_method(), lsq_method(), ntq_method();
 
-std::vector<QuantMethod> builtin_methods() { return {lsq_method(), ntq_method()}; }
+std::vector<QuantMethod> builtin_methods() { return {apot_method(), lq_nets_method(), lsq_method(), ntq_method()}; }
 
 }  // namespace ntq

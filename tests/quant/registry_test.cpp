@@ -28,7 +28,7 @@ TEST_CASE("make_quantizer: bits 32 is no quantizer") {
 TEST_CASE("make_quantizer refuses what no method can do") {
   for (const int bits : {-1, 0, 1, 9, 16, 31, 33})
     check_refused({.bits = bits, .name = "layer1.0.conv1"}, "layer1.0.conv1: bits must be 2 to 8, or 32");
-  check_refused({.method = "nqt", .bits = 4, .name = "fc"}, "fc: no quantization method 'nqt'; there are: lsq, ntq");
+  check_refused({.method = "nqt", .bits = 4, .name = "fc"}, "fc: no quantization method 'nqt'; there are: apot, ");
   check_refused({.method = "fp", .bits = 4}, "full precision is bits 32");
   for (const float c : {-0.1f, 1.0f, std::nanf("")})
     check_refused({.bits = 4, .name = "fc", .settings = {{"noise", c}}},
