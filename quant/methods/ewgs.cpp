@@ -18,13 +18,13 @@ class EwgsQuantizer : public FirstInputQuantizer {
  public:
   explicit EwgsQuantizer(const QuantSpec& spec)
       : FirstInputQuantizer(spec),
-        lower_(register_parameter("lower", Tensor::zeros({1}))),
-        upper_(register_parameter("upper", Tensor::zeros({1}))),
+        lower_(register_parameter("lower", Tensor::zeros({1}), traits_of(spec))),
+        upper_(register_parameter("upper", Tensor::zeros({1}), traits_of(spec))),
         delta_(spec.setting("delta").f32()),
         steps_(static_cast<float>((1 << spec.bits) - 1)) {
     // One scale is learned for a layer's output: with its weights.
     const Tensor scale = Tensor::zeros({1});
-    scale_ = spec.is_weight ? register_parameter("scale", scale) : register_buffer("scale", scale);
+    scale_ = spec.is_weight ? register_parameter("scale", scale, traits_of(spec)) : register_buffer("scale", scale);
     zero_until_ready(scale_);
   }
 
@@ -39,6 +39,9 @@ class EwgsQuantizer : public FirstInputQuantizer {
   }
 
  private:
+  static ParamTraits traits_of(const QuantSpec& spec) {
+    return {.decay = false, .lr_scale = spec.setting("range_lr").f32()};
+  }
   // Three deviations; behind a ReLU those of the normal distribution that a half is left of.
   void set_first_values(const InputStatistics& seen) override {
     const double half = spec().is_signed ? 1 : std::sqrt(1 - 2 / std::acos(-1.0));
@@ -95,7 +98,11 @@ QuantMethod ewgs_method() {
                     .standard = 1e-3,
                     .within = {.low = 0, .high = 1e3},
                     .help = "fixed scaling factor (the paper's other way to set it, from the Hessian's trace, is not "
-                            "there); 0: straight through"}},
+                            "there); 0: straight through"},
+                   {.name = "range_lr",
+                    .standard = 0.01,
+                    .within = {.low = 0, .high = 1},
+                    .help = "factor on the learning rate of ranges and scale (the authors' 1e-5 beside 1e-3)"}},
       .make = [](const QuantSpec& spec) { return std::make_shared<EwgsQuantizer>(spec); }};
 }
 

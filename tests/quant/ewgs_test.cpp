@@ -95,3 +95,10 @@ TEST_CASE("ewgs: first ranges are three deviations") {
   check_close(inputs->parameters()[0].value, {0});
   check_close(inputs->parameters()[1].value, {three / std::sqrt(1 - 2 / 3.14159265358979)}, 1e-5);
 }
+
+TEST_CASE("ewgs: ranges and scale learn slower than weights") {
+  for (const Parameter& p : ewgs(true, 4, 0)->parameters()) {
+    CHECK(p.traits.lr_scale == 0.01f);
+    CHECK_FALSE(p.traits.decay);
+  }
+}
