@@ -16,9 +16,9 @@ struct ConvSizes {
   int64_t in = 1, out = 1, kernel = 3, stride = 1;  ///< padding is kernel / 2
 };
 
-/// A layer's weights and input are quantized where ModelOptions quantizes the model's; first_last_bits
-/// only changes the bits; bits_of says them for a layer, whatever the model has. Who makes a layer says what its input
-/// may hold.
+/// A layer's weights and input are quantized where ModelOptions quantizes the model's; first_last_bits only changes the
+/// bits; bits_of says them for a layer, whatever the model has. An input that may be negative stays in full precision
+/// where the method quantizes unsigned ones only (its help says so). Who makes a layer says what its input may hold.
 class LayerMaker {
  public:
   /// Throws std::invalid_argument for class or channel counts < 1.

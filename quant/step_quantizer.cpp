@@ -6,6 +6,7 @@
 
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
+#include "quant/least_error.h"
 
 namespace ntq {
 
@@ -14,23 +15,6 @@ constexpr float kStepFloor = 1e-8f;
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 namespace {
-
-/// The step with the least squared error for `x`, to 2%: steps around `start` in fourths of an octave, then finer ones.
-double least_error_step(const Tensor& x, QuantRange range, double start) {
-  double best = start, least = HUGE_VAL;
-  const auto look = [&](double center, double ratio, int steps) {
-    std::vector<double> tried;
-    for (int i = -steps; i <= steps; ++i) tried.push_back(center * std::pow(ratio, i));
-    const std::vector<double> errors = quantize_errors(x, tried, range);
-    for (size_t i = 0; i < tried.size(); ++i) {
-      if (errors[i] < least) least = errors[i], best = tried[i];
-    }
-  };
-  look(start, std::exp2(0.25), 20);
-  look(best, std::exp2(1.0 / 16), 3);
-  look(best, std::exp2(1.0 / 32), 1);
-  return best;
-}
 
 int64_t step_count(const QuantSpec& spec) { return spec.per_channel ? spec.shape[0] : 1; }
 
@@ -45,7 +29,7 @@ QuantRange with_borders(QuantRange range) {
 }  // namespace
 
 std::vector<Setting> step_settings() {
-  return {
+  std::vector<Setting> out = {
       {.name = "step_init",
        .standard = "lsq",
        .words = {"lsq", "mse"},
@@ -71,6 +55,8 @@ std::vector<Setting> step_settings() {
        .words = {"floor", "abs"},
        .help = "a step that an update leaves below 0: becomes 1e-8, or its size |s| (MQBench)"},
       {.name = "step_decay", .standard = false, .help = "weight decay on the steps too (diffq's LSQ, lsq-net)"}};
+  for (Setting& setting : oscillation_settings()) out.push_back(std::move(setting));
+  return out;
 }
 
 StepQuantizer::StepQuantizer(const QuantSpec& spec)
@@ -78,7 +64,8 @@ StepQuantizer::StepQuantizer(const QuantSpec& spec)
       step_(register_parameter(
           "step", Tensor::zeros({step_count(spec)}),
           {.decay = spec.setting("step_decay").flag(), .floor = keeps_size(spec) ? kNoFloor : kStepFloor})),
-      borders_inside_(spec.setting("border").word() == "inside") {}
+      borders_inside_(spec.setting("border").word() == "inside"),
+      oscillation_(spec, [this](const std::string& name, Tensor value) { return register_buffer(name, value); }) {}
 
 bool StepQuantizer::ready() const {
   if (ready_) return true;
@@ -90,11 +77,13 @@ bool StepQuantizer::ready() const {
 
 void StepQuantizer::state_loaded() {
   Quantizer::state_loaded();
+  oscillation_.state_loaded();
   ready_ = false;
 }
 
 QuantizeArgs StepQuantizer::prepare(const Tensor& x) {
   if (calibrating_ || !ready()) init_step(x);
+  if (training() && spec().is_weight) oscillation_.look(x, step_, range(), training_step());
   return {.range = borders_inside_ ? with_borders(range()) : range(), .grad_scale = grad_scale(x)};
 }
 
@@ -117,18 +106,13 @@ void StepQuantizer::init_step(const Tensor& x) {
   const int64_t steps = step_.numel();
   if (!calibrating_ || sums_.empty()) sums_.assign(static_cast<size_t>(steps), 0.0), count_ = 0;
   const double n = static_cast<double>(x.numel()) / static_cast<double>(steps);
-  const double to_step = 2.0 / std::sqrt(static_cast<double>(range().high));
-  const bool least_error = spec().setting("step_init").word() == "mse";
   std::vector<float> values;
   for (int64_t i = 0; i < steps; ++i) {
     const Tensor part = steps == 1 ? x.detach() : x.detach().rows(i, i + 1);
     const auto size = sum_abs(part).item<double>();
-    if (!std::isfinite(size))
-      throw DivergedError(
-          concat(spec().name, ": the first input, ", x.shape(),
-                 ", is not finite, so no step can be taken from it; check the data and the learning rate"));
+    if (!std::isfinite(size)) first_input_not_finite(x);
     double& sum = sums_[static_cast<size_t>(i)];
-    sum += least_error && size > 0 ? n * least_error_step(part, range(), to_step * size / n) : size * to_step;
+    sum += first_step_sum(part, size);
     values.push_back(static_cast<float>(std::max(sum / (count_ + n), double{kStepFloor})));
   }
   count_ += n;
@@ -136,16 +120,26 @@ void StepQuantizer::init_step(const Tensor& x) {
   ready_ = true;
 }
 
-/// N of LSQ's g = 1 / sqrt(N Q_P), as the settings read it.
-int64_t StepQuantizer::sharing(const Tensor& x) const {
-  if (spec().is_weight) return spec().setting("weight_n").word() == "numel" ? x.numel() : x.numel() / step_.numel();
-  const std::string& what = spec().setting("input_n").word();
+double StepQuantizer::first_step_sum(const Tensor& x, double size) const {
+  const double to_step = 2.0 / std::sqrt(static_cast<double>(range().high)), n = static_cast<double>(x.numel());
+  const bool least_error = spec().setting("step_init").word() == "mse" && size > 0;
+  return least_error ? n * least_error_step(x, range(), to_step * size / n) : size * to_step;
+}
+
+int64_t input_count(const QuantSpec& spec, const Tensor& x) {
+  const std::string& what = spec.setting("input_n").word();
   if (what == "numel") return x.numel();
   return what == "channels" ? x.size(x.shape().rank() - 1) : x.shape().numel_from(1);
 }
 
+// LSQ's g = 1 / sqrt(N Q_P).
 float StepQuantizer::grad_scale(const Tensor& x) const {
-  const int64_t count = sharing(x);
+  int64_t count = 0;
+  if (spec().is_weight) {
+    count = spec().setting("weight_n").word() == "numel" ? x.numel() : x.numel() / step_.numel();
+  } else {
+    count = input_count(spec(), x);
+  }
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(count) * static_cast<double>(range().high)));
 }
 
