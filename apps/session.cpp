@@ -71,23 +71,13 @@ std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64
   return make_model(c.model, options);
 }
 
-std::unique_ptr<DataLoader> make_val_loader(const TrainConfig& c, const DatasetPair& data) {
-  return std::make_unique<DataLoader>(data.val, LoaderOptions{.batch_size = c.batch_size,
-                                                              .workers = static_cast<int>(loader_workers(c)),
-                                                              .shuffle = false,
-                                                              .augment = false,
-                                                              .drop_last = false,
-                                                              .max_bad = c.max_bad_images,
-                                                              .interrupted = interrupted});
-}
-
-std::unique_ptr<DataLoader> make_train_loader(const TrainConfig& c, const DatasetPair& data) {
-  return std::make_unique<DataLoader>(data.train, LoaderOptions{.batch_size = c.batch_size,
-                                                                .workers = static_cast<int>(loader_workers(c)),
-                                                                .augment = !c.no_aug,
-                                                                .seed = static_cast<uint64_t>(c.seed),
-                                                                .max_bad = c.max_bad_images,
-                                                                .interrupted = interrupted});
+LoaderOptions loader_options(const TrainConfig& c) {
+  return {.batch_size = c.batch_size,
+          .workers = static_cast<int>(loader_workers(c)),
+          .augment = !c.no_aug,
+          .seed = static_cast<uint64_t>(c.seed),
+          .max_bad = c.max_bad_images,
+          .interrupted = interrupted};
 }
 
 Session make_session(const TrainConfig& c, const DatasetPair& data) {
@@ -109,14 +99,12 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
                                                  .weight_decay = static_cast<float>(c.weight_decay),
                                                  .nesterov = c.nesterov});
   if (c.model_ema > 0) s.ema = std::make_unique<WeightAverage>(*s.model, static_cast<float>(c.model_ema));
-  s.train_loader = make_train_loader(c, data);
-  s.val_loader = make_val_loader(c, data);
   s.schedule.kind = parse_schedule(c.sched);
   s.schedule.lr = static_cast<float>(c.lr.value());
   s.schedule.min_lr = static_cast<float>(c.min_lr);
-  s.schedule.steps_per_epoch = s.train_loader->batches_per_epoch();
   s.schedule.epochs = c.epochs;
   s.schedule.warmup_epochs = c.warmup_epochs;
+  set_data(s, data, loader_options(c));
   return s;
 }
 

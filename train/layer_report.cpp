@@ -1,6 +1,5 @@
 #include "train/layer_report.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "engine/autograd.h"
@@ -13,7 +12,7 @@ namespace {
 double mean_error(Quantizer& quantizer, const Tensor& weight) {
   const bool was_training = quantizer.training();
   quantizer.eval();
-  const Tensor quantized = quantizer.forward(weight), meant = quantizer.transform(weight);
+  const Tensor quantized = quantizer.forward(weight).to(Device()), meant = quantizer.transform(weight).to(Device());
   quantizer.train(was_training);
   double sum = 0;
   const float *q = quantized.f32(), *w = meant.f32();
@@ -33,9 +32,8 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
   out.name = name;
   out.shape = weight.shape().str();
   out.weights = weight.numel();
-  const auto [low, high] = std::minmax_element(weight.f32(), weight.f32() + weight.numel());
-  out.weight_min = static_cast<double>(*low);
-  out.weight_max = static_cast<double>(*high);
+  out.weight_min = static_cast<double>(min(weight).item());
+  out.weight_max = static_cast<double>(max(weight).item());
   if (const auto& q = layer.weight_quantizer()) {
     out.method = q->spec().method;
     out.weight_bits = q->spec().bits;

@@ -143,7 +143,8 @@ TEST_CASE("a method says what it quantizes, and the rest is refused") {
   weights.settings = quant_method("lsq").settings;
   register_quantizer(weights);
   CHECK(make_quantizer({.method = "4-bit-weights", .bits = 4}) != nullptr);
-  check_refused({.method = "4-bit-weights", .bits = 3, .name = "fc"}, "fc: bits must be 4 to 4, or 32");
+  check_refused({.method = "4-bit-weights", .bits = 3, .name = "fc"},
+                "fc: bits must be 4, or 32 for full precision, found 3 for 4-bit");
   check_refused({.method = "4-bit-weights", .bits = 4, .is_weight = false, .name = "fc"},
                 "fc: 4-bit-weights does not quantize inputs that may be negative; give them another method");
   check_refused({.method = "4-bit-weights", .bits = 4, .per_channel = true, .shape = {2, 3}}, "no steps per channel");
