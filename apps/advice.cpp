@@ -12,12 +12,8 @@ class Advice {
   Advice(const TrainConfig& config, const Json& given, const Json& from_file)
       : c_(config), given_(given), file_(from_file), standard_(config_to_json(TrainConfig{}, JsonPart::all)) {
     // Older files hold the defaults of the short forms.
-    const TrainConfig defaults;
-    const Settings settings = settings_of(defaults, Side::weights);
-    for (const auto& key : short_settings()) {
-      const SettingValue& value = settings.at(key);
-      standard_[key] = value.is_word() ? Json(value.word()) : Json(value.number());
-    }
+    const Json settings = config_to_json(with_all_settings(), JsonPart::recipe)["quant"];
+    for_each_short_form(c_, [&](const char* key, const auto&) { standard_[key] = settings[key]; });
   }
 
   std::vector<std::string> run() {
@@ -29,6 +25,12 @@ class Advice {
   }
 
  private:
+  static TrainConfig with_all_settings() {
+    TrainConfig defaults;
+    defaults.bits = 4;
+    resolve_quant(defaults);
+    return defaults;
+  }
   /// A flag that was switched off, or an option that is null, is not asked for.
   bool wished(const Json& from, const char* key) const {
     return from.is_object() && from.contains(key) && !from[key].is_null() && from[key] != false;
@@ -76,9 +78,9 @@ class Advice {
     const auto used = [&](const std::string& key) { return c_.quant.contains(key) || c_.quant.contains("act." + key); };
     const bool weights = c_.bits_of_weights() < 32;
     if (!weights) no_effect({"per_channel"}, "on weights in full precision");
-    for (const char* key : {"noise", "noise_k", "step_init"}) {
+    for_each_short_form(c_, [&](const char* key, const auto&) {
       if (!used(key)) no_effect({key}, weights ? "on --method " + c_.method : "on weights in full precision");
-    }
+    });
     const auto noise = c_.quant.find("noise");
     if (noise != c_.quant.end() && noise->second == SettingValue(0.0)) no_effect({"noise_k"}, "with --noise 0");
     if (!wished(given_, "quant")) return;

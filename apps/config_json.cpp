@@ -86,12 +86,13 @@ Json value_of(const std::optional<T>& field) {
 void drop_overridden(TrainConfig& config, const Json& json) {
   const auto names = [&](const std::string& key) { return json.contains(key) && !json[key].is_null(); };
   const Json quant = names("quant") && json["quant"].is_object() ? json["quant"] : Json::object();
-  for (const auto& key : short_settings()) {
-    if (names(key) && !quant.contains(key)) config.quant.erase(key);
-  }
-  if (quant.contains("noise") && !names("noise")) config.noise.reset();
-  if (quant.contains("noise_k") && !names("noise_k")) config.noise_k.reset();
-  if (quant.contains("step_init") && !names("step_init")) config.step_init.reset();
+  for_each_short_form(config, [&](const char* key, auto& field) {
+    if (!names(key) && quant.contains(key)) field.reset();
+    if (!names(key)) return;
+    for (const std::string& same : {std::string(key), concat("act.", key)}) {
+      if (!quant.contains(same)) config.quant.erase(same);
+    }
+  });
   const auto methods = quantizer_names();
   const auto keep_those_of = [&](const Json& method, const std::string& prefix) {
     if (!method.is_string() || std::count(methods.begin(), methods.end(), method.get<std::string>()) == 0) return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
 #include "base/text.h"
@@ -20,9 +21,9 @@ const Setting* find_setting(const QuantMethod& method, const std::string& name) 
 /// The short forms that are given.
 Settings short_forms(const TrainConfig& c) {
   Settings out;
-  if (c.noise) out.emplace("noise", *c.noise);
-  if (c.noise_k) out.emplace("noise_k", *c.noise_k);
-  if (c.step_init) out.emplace("step_init", *c.step_init);
+  for_each_short_form(c, [&](const char* key, const auto& field) {
+    if (field) out.emplace(key, *field);
+  });
   return out;
 }
 
@@ -57,6 +58,15 @@ std::string option_name(std::string key) {
   return "--" + key;
 }
 
+[[noreturn]] void refuse(const std::string& option, const QuantMethod& method, const std::string& why) {
+  throw UsageError(concat(option, ": ", why, "; settings of ", method.name, ": ", settings_text(method)));
+}
+
+std::string other_value(const Setting& setting, const SettingValue& found) {
+  return concat("expected ", allowed_text(setting), ", found ",
+                found.is_word() ? in_quotes(found.word()) : found.str());
+}
+
 void check_short_forms(const TrainConfig& c) {
   for (const auto& [key, value] : short_forms(c)) {
     for (const Side side : {Side::weights, Side::inputs}) {
@@ -64,10 +74,7 @@ void check_short_forms(const TrainConfig& c) {
       const Setting* setting = find_setting(method, key);
       if (setting == nullptr) continue;
       const auto meant = accepted(*setting, value);
-      if (!meant) {
-        throw UsageError(concat(option_name(key), ": expected ", allowed_text(*setting), ", found ", value.str(),
-                                "; settings of ", method.name, ": ", settings_text(method)));
-      }
+      if (!meant) refuse(option_name(key), method, other_value(*setting, value));
       const auto same = c.quant.find(key);
       if (same == c.quant.end() || method.name != c.method || accepted(*setting, same->second) == meant) continue;
       throw UsageError(concat(option_name(key), " ", value.str(), " and --quant ", key, "=", same->second.str(),
@@ -76,12 +83,25 @@ void check_short_forms(const TrainConfig& c) {
   }
 }
 
-}  // namespace
-
-const std::vector<std::string>& short_settings() {
-  static const std::vector<std::string> names = {"noise", "noise_k", "step_init"};
-  return names;
+void check_given(const TrainConfig& c, Side side) {
+  const QuantMethod& method = quant_method(method_of(c, side));
+  for (const auto& [key, value] : given(c, side)) {
+    const std::string option = concat("--quant ", side == Side::inputs ? kActivations : "", printable(key, 80));
+    const Setting* setting = find_setting(method, key);
+    if (setting == nullptr) {
+      std::vector<std::string> names;
+      for (const Setting& s : method.settings) names.push_back(s.name);
+      const std::string guess = nearest(key, names);
+      refuse(
+          option, method,
+          concat("method ", method.name, " has no such setting", guess.empty() ? "" : ", did you mean " + guess + "?"));
+    }
+    if (!accepted(*setting, value)) refuse(option, method, other_value(*setting, value));
+    if (side == Side::inputs && !concerns(*setting, false)) refuse(option, method, "it is of weights alone");
+  }
 }
+
+}  // namespace
 
 std::string method_of(const TrainConfig& c, Side side) {
   const auto own = side == Side::inputs ? c.quant.find(std::string(kMethod)) : c.quant.end();
@@ -98,20 +118,9 @@ void validate_quant(const TrainConfig& c) {
   if (std::find(names.begin(), names.end(), own) == names.end()) {
     throw UsageError(concat("--quant act.method: expected one of ", join(names), "; found ", in_quotes(own)));
   }
+  check_given(c, Side::weights);
+  check_given(c, Side::inputs);
   check_short_forms(c);
-  try {
-    complete_settings(quant_method(c.method), true, given(c, Side::weights));
-    settings_of(c, Side::inputs);
-  } catch (const std::invalid_argument& e) {
-    throw UsageError(concat("--quant ", e.what()));
-  }
-  const QuantMethod& method = quant_method(own);
-  for (const auto& entry : given(c, Side::inputs)) {
-    const Setting* setting = find_setting(method, entry.first);
-    if (setting == nullptr || concerns(*setting, false)) continue;
-    throw UsageError(concat("--quant act.", entry.first, ": ", own, " has it for weights alone; settings of ", own,
-                            ": ", settings_text(method)));
-  }
 }
 
 void resolve_quant(TrainConfig& c) {
@@ -127,7 +136,7 @@ void resolve_quant(TrainConfig& c) {
     }
   }
   c.quant = std::move(out);
-  c.noise.reset(), c.noise_k.reset(), c.step_init.reset();
+  for_each_short_form(c, [](const char*, auto& field) { field.reset(); });
   c.per_channel = c.per_channel && c.bits_of_weights() < 32;
 }
 

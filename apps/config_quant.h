@@ -14,8 +14,13 @@ Settings settings_of(const TrainConfig& config, Side side);
 void validate_quant(const TrainConfig& config);
 /// config.quant as all settings that have an effect, the short forms in it, so that equal recipes have equal JSON.
 void resolve_quant(TrainConfig& config);
-/// The names that a short form has beside "quant": "noise" for --noise.
-const std::vector<std::string>& short_settings();
+/// --noise and its like: visit(name of the setting and of the JSON key, field&).
+template <class Config, class Visitor>
+void for_each_short_form(Config& c, Visitor&& visit) {
+  visit("noise", c.noise);
+  visit("noise_k", c.noise_k);
+  visit("step_init", c.step_init);
+}
 /// "noise=0.2, noise_k=50": of a resolved config.
 std::string quant_text(const TrainConfig& config);
 

@@ -42,9 +42,9 @@ Estimate estimate_stage(Session& s) {
   for (auto& [name, tensor] : before.tensors) tensor = tensor.clone(), kept += tensor.bytes();
   TrainConfig quiet = s.config;
   quiet.workers = 0;
-  const auto loader = make_train_loader(quiet, s.data);
-  loader->start(0);
-  const auto batch = loader->next();
+  DataLoader loader(s.data.train, loader_options(quiet));
+  loader.start(0);
+  const auto batch = loader.next();
   const float lr = s.schedule.at(0);
   const auto step = [&] {
     const StepResult result = train_step(*s.model, *s.optimizer, *batch, s.loss, lr);
@@ -69,12 +69,12 @@ Estimate estimate_stage(Session& s) {
 }
 
 DataRate measure_data_rate(const TrainConfig& config, const DatasetPair& data) {
-  const auto loader = make_train_loader(config, data);
+  DataLoader loader(data.train, loader_options(config));
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
-  loader->start(0);
+  loader.start(0);
   int64_t images = 0;
-  while (const auto batch = loader->next()) {
+  while (const auto batch = loader.next()) {
     images += batch->labels.numel();
     if (seconds() > 2) break;
   }

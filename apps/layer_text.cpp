@@ -17,7 +17,8 @@ std::string layer_table(const std::vector<LayerReport>& layers) {
       {"layer", "weights", "method", "w bits", "w step", "|Q(w)-w|", "w min", "w max", "x bits", "x step"}};
   for (const auto& l : layers) {
     const bool w = l.weight_bits != 32, x = l.input_bits != 32;
-    rows.push_back({l.name, l.shape, l.method.empty() ? "-" : l.method, bits_text(l.weight_bits),
+    rows.push_back({l.name, l.shape, l.method.empty() ? "-" : l.method,
+                    l.learned_bits ? fixed(*l.learned_bits, 2) : bits_text(l.weight_bits),
                     w ? general(l.weight_step, 4) : "-", w ? general(l.weight_error, 4) : "-", fixed(l.weight_min, 4),
                     fixed(l.weight_max, 4), bits_text(l.input_bits), x ? general(l.input_step, 4) : "-"});
   }
@@ -37,7 +38,9 @@ nlohmann::ordered_json layers_to_json(const std::vector<LayerReport>& layers) {
                    {"weight_min", l.weight_min},
                    {"weight_max", l.weight_max},
                    {"input_bits", l.input_bits},
-                   {"input_step", l.input_step}});
+                   {"input_step", l.input_step},
+                   {"stored_bits", l.stored_bits}});
+    if (l.learned_bits) out.back()["learned_bits"] = *l.learned_bits;
   }
   return out;
 }

@@ -235,15 +235,16 @@ void run(const EvalOptions& o) {
   console.block(layer_table(layers));
   if (config.bn_recalibrate > 0) {
     if (!data.train) throw DataError(config.dataset + ": no training images to re-estimate batch norm from");
-    recalibrate_norms(*model, *make_train_loader(config, data), config.bn_recalibrate);
+    DataLoader batches(data.train, loader_options(config));
+    recalibrate_norms(*model, batches, config.bn_recalibrate);
     console.line(concat("batch norm re-estimated on ", config.bn_recalibrate, " training batches"));
   }
 
   LogitsFile logits;
   const auto start = std::chrono::steady_clock::now();
-  const auto loader = make_val_loader(config, data);
+  DataLoader loader(data.val, in_order(loader_options(config)));
   const Scores scores = evaluate(
-      *model, *loader,
+      *model, loader,
       [&](int64_t done, int64_t of) {
         console.progress(concat(bar(static_cast<double>(done) / static_cast<double>(of), 20), " ", done, "/", of));
         return true;
@@ -258,7 +259,7 @@ void run(const EvalOptions& o) {
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double speed = static_cast<double>(scores.images) / seconds;
-  for (const std::string& bad : loader->bad_images()) console.warn("left out: " + bad);
+  for (const std::string& bad : loader.bad_images()) console.warn("left out: " + bad);
   console.headline(concat("top-1 ", fixed(scores.top1_percent(), 2), "%  top-5 ", fixed(scores.top5_percent(), 2),
                           "%  loss ", fixed(scores.loss(), 4)));
   console.line(concat(scores.images, " images in ", duration(seconds), ", ", fixed(speed, 0), " images/s"));

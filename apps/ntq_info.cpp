@@ -56,16 +56,6 @@ size_t bytes_of(const NamedTensors& tensors) {
   return sum;
 }
 
-/// Bytes of the weights at their bits; biases and batch norm stay at 32 bits.
-double deployed_bytes(const std::vector<LayerReport>& layers, int64_t parameters) {
-  double bits = 0;
-  for (const auto& layer : layers) {
-    bits += static_cast<double>(layer.weights) * layer.weight_bits;
-    parameters -= layer.weights;
-  }
-  return (bits + 32.0 * static_cast<double>(parameters)) / 8;
-}
-
 /// Of all tensors, those too that the library has no type for.
 Json tensors_to_json(const safetensors::Header& header) {
   Json out = Json::array();
@@ -148,7 +138,7 @@ void show_checkpoint(const InfoOptions& o) {
   const RunCheckpoint c = read_run_checkpoint(file, o.checkpoint);
   const auto model = model_of(c, o.checkpoint, false);
   const auto layers = report_layers(*model);
-  const double deployed = deployed_bytes(layers, model->parameter_count());
+  const double deployed = deployed_bits(*model) / 8;
   if (o.json) {
     Json out = {{"checkpoint", o.checkpoint}, {"metadata", c.file.metadata}};
     add_data(out, header, o.checkpoint);

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "apps/config_quant.h"
 #include "apps/run_folder.h"
 #include "apps/stages.h"
 #include "base/check.h"
@@ -41,8 +42,11 @@ std::pair<RunFolder, TrainConfig> resolve_resume(const TrainCommand& command) {
       throw UsageError(concat("--", key, ": not together with --resume; the run keeps its weights"));
     }
     if (!agrees(config, {{key, value}})) {
-      throw UsageError(concat("--resume ", run.path, ": '", key, "' is ", there[key].dump(), " there, found ",
-                              value.dump(), "; a resumed run keeps its recipe, start a new run instead"));
+      std::string place = key;  // where the run has it
+      for_each_short_form(config, [&](const char* name, auto&) { place = key == name ? "quant" : place; });
+      throw UsageError(concat("--resume ", run.path, ": '", place, "' is ", there[place].dump(), " there, found ",
+                              place == key ? "" : key + " ", value.dump(),
+                              "; a resumed run keeps its recipe, start a new run instead"));
     }
   }
   apply_json(config, command.given_json, "command line");

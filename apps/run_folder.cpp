@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "apps/config_quant.h"
 #include "apps/json.h"
 #include "apps/text.h"
 #include "base/atomic_file.h"
@@ -170,6 +171,11 @@ bool agrees(const TrainConfig& config, const Json& given) {
   Json options = given;
   options.erase("init");
   apply_json(changed, options, "command line");
+  try {
+    validate_quant(changed);
+  } catch (const UsageError&) {
+    return false;  // settings of another method
+  }
   return config_to_json(resolve(changed), JsonPart::recipe) == config_to_json(config, JsonPart::recipe);
 }
 

@@ -4,6 +4,7 @@
 #include "apps/signals.h"
 #include "base/check.h"
 #include "models/model.h"
+#include "optim/adam.h"
 #include "optim/sgd.h"
 
 namespace ntq::apps {
@@ -13,6 +14,19 @@ namespace {
 std::optional<std::array<float, 3>> channels(const char* option, const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
   return parse_channels(option, *text);
+}
+
+/// SGD, and Adam for the parameters that ask for it; those bring their rate along as their factor.
+std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& c, const std::vector<Parameter>& parameters) {
+  auto sgd = std::make_unique<Sgd>(parameters_of(parameters, ""),
+                                   SgdOptions{.momentum = static_cast<float>(c.momentum),
+                                              .weight_decay = static_cast<float>(c.weight_decay),
+                                              .nesterov = c.nesterov});
+  const std::vector<Parameter> of_adam = parameters_of(parameters, "adam");
+  if (of_adam.empty()) return sgd;
+  std::map<std::string, std::unique_ptr<Optimizer>> others;
+  others.emplace("adam", std::make_unique<Adam>(of_adam, AdamOptions{.lr = 1.0f}));
+  return std::make_unique<OptimizerSet>(std::move(sgd), std::move(others));
 }
 
 bool interrupted() { return stop_signal() != 0; }
@@ -71,23 +85,13 @@ std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64
   return make_model(c.model, options);
 }
 
-std::unique_ptr<DataLoader> make_val_loader(const TrainConfig& c, const DatasetPair& data) {
-  return std::make_unique<DataLoader>(data.val, LoaderOptions{.batch_size = c.batch_size,
-                                                              .workers = static_cast<int>(loader_workers(c)),
-                                                              .shuffle = false,
-                                                              .augment = false,
-                                                              .drop_last = false,
-                                                              .max_bad = c.max_bad_images,
-                                                              .interrupted = interrupted});
-}
-
-std::unique_ptr<DataLoader> make_train_loader(const TrainConfig& c, const DatasetPair& data) {
-  return std::make_unique<DataLoader>(data.train, LoaderOptions{.batch_size = c.batch_size,
-                                                                .workers = static_cast<int>(loader_workers(c)),
-                                                                .augment = !c.no_aug,
-                                                                .seed = static_cast<uint64_t>(c.seed),
-                                                                .max_bad = c.max_bad_images,
-                                                                .interrupted = interrupted});
+LoaderOptions loader_options(const TrainConfig& c) {
+  return {.batch_size = c.batch_size,
+          .workers = static_cast<int>(loader_workers(c)),
+          .augment = !c.no_aug,
+          .seed = static_cast<uint64_t>(c.seed),
+          .max_bad = c.max_bad_images,
+          .interrupted = interrupted};
 }
 
 Session make_session(const TrainConfig& c, const DatasetPair& data) {
@@ -104,19 +108,14 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   s.loss = cross_entropy(static_cast<float>(c.smoothing));
   s.model = build_model(c, data.train->info().classes, data.train->info().channels);
   const std::vector<Parameter> parameters = s.model->parameters();
-  s.optimizer = std::make_unique<Sgd>(c.no_decay_vectors ? without_decay_on_vectors(parameters) : parameters,
-                                      SgdOptions{.momentum = static_cast<float>(c.momentum),
-                                                 .weight_decay = static_cast<float>(c.weight_decay),
-                                                 .nesterov = c.nesterov});
+  s.optimizer = make_optimizer(c, c.no_decay_vectors ? without_decay_on_vectors(parameters) : parameters);
   if (c.model_ema > 0) s.ema = std::make_unique<WeightAverage>(*s.model, static_cast<float>(c.model_ema));
-  s.train_loader = make_train_loader(c, data);
-  s.val_loader = make_val_loader(c, data);
   s.schedule.kind = parse_schedule(c.sched);
   s.schedule.lr = static_cast<float>(c.lr.value());
   s.schedule.min_lr = static_cast<float>(c.min_lr);
-  s.schedule.steps_per_epoch = s.train_loader->batches_per_epoch();
   s.schedule.epochs = c.epochs;
   s.schedule.warmup_epochs = c.warmup_epochs;
+  set_data(s, data, loader_options(c));
   return s;
 }
 

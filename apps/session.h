@@ -26,10 +26,8 @@ DatasetPair open_data(const TrainConfig& config, Console& console, const std::ve
 void check_gray(const TrainConfig& config, const DatasetInfo& info);
 /// The model that the options describe, for `classes` and images of `channels`.
 std::shared_ptr<Module> build_model(const TrainConfig& config, int64_t classes, int64_t channels);
-/// Loader of the validation images: in order, unchanged, every one.
-std::unique_ptr<DataLoader> make_val_loader(const TrainConfig& config, const DatasetPair& data);
-/// Loader of the training images: shuffled, augmented, full batches only.
-std::unique_ptr<DataLoader> make_train_loader(const TrainConfig& config, const DatasetPair& data);
+/// Of the training images; in_order() of them for those of validation.
+LoaderOptions loader_options(const TrainConfig& config);
 /// Throws UsageError when an epoch would have no step.
 Session make_session(const TrainConfig& config, const DatasetPair& data);
 

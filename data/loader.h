@@ -34,6 +34,12 @@ struct LoaderOptions {
   std::function<bool()> interrupted = {};
 };
 
+/// The same for validation: every image, in order, unchanged.
+inline LoaderOptions in_order(LoaderOptions options) {
+  options.shuffle = options.augment = options.drop_last = false;
+  return options;
+}
+
 /// The data of an epoch depend on (seed, epoch, index) alone, never on the number of workers. For one calling thread.
 class DataLoader {
  public:

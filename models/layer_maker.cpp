@@ -1,6 +1,7 @@
 #include "models/layer_maker.h"
 
 #include "base/text.h"
+#include "quant/method.h"
 
 namespace ntq {
 
@@ -25,6 +26,9 @@ QuantSpec LayerMaker::spec(QuantSpec base, const std::string& name, Place place)
 QuantSpec LayerMaker::input_spec(const std::string& name, Place place, Values input) const {
   QuantSpec out = spec(options_.activation, name, place);
   out.is_signed = input == Values::any;
+  if (out.bits == 32 || !out.is_signed) return out;
+  const QuantScope& scope = quant_method(out.method).scope;
+  if (scope.unsigned_inputs && !scope.signed_inputs) out.bits = 32;
   return out;
 }
 

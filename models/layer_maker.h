@@ -17,7 +17,8 @@ struct ConvSizes {
 };
 
 /// A layer's weights and input are quantized where ModelOptions quantizes the model's; first_last_bits and bits_of only
-/// change the bits. Who makes a layer says what its input may hold.
+/// change the bits. An input that may be negative stays in full precision where the method quantizes unsigned ones only
+/// (its help says so). Who makes a layer says what its input may hold.
 class LayerMaker {
  public:
   /// Throws std::invalid_argument for class or channel counts < 1 and for exceptions in a full-precision model.

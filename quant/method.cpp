@@ -38,8 +38,9 @@ Registry& registry() {
 
 void check_scope(const QuantSpec& spec, const QuantMethod& method) {
   const QuantScope& scope = method.scope;
-  check(spec.bits >= scope.least_bits && spec.bits <= scope.most_bits, "bits must be ", scope.least_bits, " to ",
-        scope.most_bits, ", or 32 for full precision, found ", spec.bits);
+  const int least = scope.least_bits, most = scope.most_bits;
+  check(spec.bits >= least && spec.bits <= most, "bits must be ", least, least == most ? "" : concat(" to ", most),
+        ", or 32 for full precision, found ", spec.bits, least == 2 && most == 8 ? "" : " for " + method.name);
   const bool taken = spec.is_weight ? scope.weights : spec.is_signed ? scope.signed_inputs : scope.unsigned_inputs;
   check(taken, method.name, " does not quantize ",
         spec.is_weight   ? "weights"

@@ -27,6 +27,8 @@ Tensor Quantizer::forward(const Tensor& x) {
 }
 
 Codes Quantizer::encode(const Tensor& x) const {
+  check(traits().codes, spec_.name, ": the values of method ", spec_.method,
+        " have no codes of one byte; export them as floats (--quantized)");
   check(ready(), spec_.name, ": the step is not set; run one forward pass or load a checkpoint first");
   const Tensor input = transform(x);
   if (!all_finite(input)) throw DivergedError(concat(spec_.name, ": values that are not finite have no codes"));
@@ -34,6 +36,10 @@ Codes Quantizer::encode(const Tensor& x) const {
   Codes out{codes(input), grid()};
   check_codes(spec_.name, out);
   return out;
+}
+
+double Quantizer::stored_bits(int64_t values) const {
+  return static_cast<double>(values) * spec_.bits + 32.0 * static_cast<double>(parameter_count());
 }
 
 int64_t Quantizer::training_step() const {

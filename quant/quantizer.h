@@ -33,6 +33,12 @@ struct QuantTraits {
   bool zero_on_grid = true;  ///< Q(0) = 0
   bool idempotent = true;    ///< Q(Q(x)) = Q(x)
   bool symmetric = false;    ///< Q(-x) = -Q(x), but for ties
+  bool codes = true;         ///< one byte and one grid hold the values; without, encode() refuses
+};
+
+/// Where a quantizer stands: its layer among those that have quantizers, in the model's order.
+struct LayerPlace {
+  int64_t index = 0, count = 1;
 };
 
 /// Forward gives the values to compute with: noisy in training if the method says so, plain in evaluation. What a
@@ -45,9 +51,10 @@ class Quantizer : public Module {
   /// Throws std::invalid_argument, naming the layer, for an empty or non-float input.
   Tensor forward(const Tensor& x) final;
   /// Codes of x (bytes, its shape) and what decodes them to what forward() gives in evaluation. Throws
-  /// std::invalid_argument while not ready(), DivergedError for values or a grid that are not finite.
+  /// std::invalid_argument while not ready() and for methods without codes, DivergedError for values or a grid that are
+  /// not finite.
   Codes encode(const Tensor& x) const;
-  /// What decodes the codes.
+  /// What decodes the codes; empty for methods without.
   virtual CodeGrid grid() const = 0;
   /// Value of one code step; undefined for methods with a level table.
   Tensor step() const { return grid().step; }
@@ -69,6 +76,12 @@ class Quantizer : public Module {
   virtual Tensor penalty() const { return {}; }
   /// How much of the training is done, in [0, 1]; told before each step.
   virtual void on_progress(double fraction) { static_cast<void>(fraction); }
+  /// Set before on_progress(): for methods that treat one layer after the other.
+  void set_place(LayerPlace place) { place_ = place; }
+  /// Bits to a value where the method learns them: the mean.
+  virtual std::optional<double> learned_bits() const { return std::nullopt; }
+  /// Bits that so many quantized values take, with all that decodes them.
+  virtual double stored_bits(int64_t values) const;
   /// Optimizer steps that this quantizer has seen: they number the draws. Buffer "calls" {1} int64.
   int64_t training_step() const;
   void set_training_step(int64_t step);
@@ -81,7 +94,8 @@ class Quantizer : public Module {
   explicit Quantizer(QuantSpec spec);
   /// The values to compute with, of a transformed input.
   virtual Tensor quantized(const Tensor& x) = 0;
-  /// The codes of a transformed input, one byte each, in range(): int8 where signed, else uint8.
+  /// The codes of a transformed input, one byte each, in range(): int8 where signed, else uint8. Undefined for methods
+  /// without.
   virtual Tensor codes(const Tensor& x) const = 0;
 
   /// For random numbers: the stream, to be asked for once, in the constructor; and the key of the current step. The
@@ -89,9 +103,11 @@ class Quantizer : public Module {
   uint32_t draw_stream(const std::string& what) const;
   RandomKey draw_key(uint32_t stream) const;
   void state_loaded() override { steps_.reset(); }
+  const LayerPlace& place() const { return place_; }
 
  private:
   QuantSpec spec_;
+  LayerPlace place_;
   Tensor calls_;
   mutable std::optional<int64_t> steps_;  // the value of calls_
   bool enabled_ = true;

@@ -34,19 +34,23 @@ int64_t step_count(const QuantSpec& spec) { return spec.per_channel ? spec.shape
 }  // namespace
 
 std::vector<Setting> step_settings() {
-  return {{.name = "step_init",
-           .standard = "lsq",
-           .words = {"lsq", "mse"},
-           .help = "first steps: 2 mean|x| / sqrt(Q_P) (LSQ), or least squared error (LSQ+)"},
-          {.name = "count_batch",
-           .standard = false,
-           .side = Side::inputs,
-           .help = "N of the step's gradient scale counts the batch too, not one sample's features"}};
+  std::vector<Setting> out = {
+      {.name = "step_init",
+       .standard = "lsq",
+       .words = {"lsq", "mse"},
+       .help = "first steps: 2 mean|x| / sqrt(Q_P) (LSQ), or least squared error (LSQ+)"},
+      {.name = "count_batch",
+       .standard = false,
+       .side = Side::inputs,
+       .help = "N of the step's gradient scale counts the batch too, not one sample's features"}};
+  for (Setting& setting : oscillation_settings()) out.push_back(std::move(setting));
+  return out;
 }
 
 StepQuantizer::StepQuantizer(const QuantSpec& spec)
     : Quantizer(spec),
-      step_(register_parameter("step", Tensor::zeros({step_count(spec)}), {.decay = false, .floor = kStepFloor})) {}
+      step_(register_parameter("step", Tensor::zeros({step_count(spec)}), {.decay = false, .floor = kStepFloor})),
+      oscillation_(spec, [this](const std::string& name, Tensor value) { return register_buffer(name, value); }) {}
 
 bool StepQuantizer::ready() const {
   if (ready_) return true;
@@ -58,11 +62,13 @@ bool StepQuantizer::ready() const {
 
 void StepQuantizer::state_loaded() {
   Quantizer::state_loaded();
+  oscillation_.state_loaded();
   ready_ = false;
 }
 
 QuantizeArgs StepQuantizer::prepare(const Tensor& x) {
   if (calibrating_ || !ready()) init_step(x);
+  if (training() && spec().is_weight) oscillation_.look(x, step_, range(), training_step());
   return {.range = range(), .grad_scale = grad_scale(x)};
 }
 

@@ -2,6 +2,7 @@
 // Uniform quantizer with learned steps: LSQ (arXiv 1902.08153), and what is built on it.
 #include "engine/ops/quantize.h"
 #include "quant/method.h"
+#include "quant/oscillation.h"
 
 namespace ntq {
 
@@ -16,13 +17,18 @@ class StepQuantizer : public Quantizer {
   int calibration_passes() const override { return 1; }
   void start_pass(int pass) override;
   void end_pass(int pass) override;
+  /// Frozen weights are quantized as what they are held at.
+  Tensor transform(const Tensor& x) const override { return oscillation_.held(x, step_); }
+  Tensor penalty() const override { return oscillation_.penalty(); }
+  void on_progress(double fraction) override { oscillation_.on_progress(fraction); }
 
  protected:
   /// Throws DivergedError, naming the layer, for a first input that is not finite.
   Tensor quantized(const Tensor& x) override { return quantize(x, step_, prepare(x)); }
   Tensor codes(const Tensor& x) const override { return quantize_codes(x, step_, range()); }
   void state_loaded() override;
-  /// Sets the first step if there is none; gives the range and the gradient's scale, to be completed.
+  /// Sets the first step if there is none, looks for oscillations in training; gives the range and the gradient's
+  /// scale, to be completed.
   QuantizeArgs prepare(const Tensor& x);
   const Tensor& steps() const { return step_; }
 
@@ -31,13 +37,14 @@ class StepQuantizer : public Quantizer {
   float grad_scale(const Tensor& x) const;
 
   Tensor step_;
+  Oscillation oscillation_;
   mutable bool ready_ = false;  // known to be set
   bool calibrating_ = false;
   std::vector<double> sums_;  // of the inputs that the first steps are taken from, a sum for each step
   double count_ = 0;          // their elements for each step
 };
 
-/// "step_init" and "count_batch", for QuantMethod::settings.
+/// "step_init", "count_batch" and oscillation_settings(), for QuantMethod::settings.
 std::vector<Setting> step_settings();
 
 }  // namespace ntq

@@ -19,7 +19,17 @@ std::vector<Quantizer*> quantizers_of(Module& model) {
 
 void set_progress(Module& model, double fraction) {
   check(fraction >= 0 && fraction <= 1, "set_progress: expected a fraction in [0, 1], found ", fraction);
-  for (Quantizer* q : quantizers_of(model)) q->on_progress(fraction);
+  const auto quantizers = quantizers_of(model);
+  const auto layer_of = [](const Quantizer* q) { return q->spec().name.substr(0, q->spec().name.rfind('.')); };
+  std::vector<int64_t> layers;  // of each quantizer; those of one layer are neighbours
+  for (size_t i = 0; i < quantizers.size(); ++i) {
+    const bool first = i == 0 || layer_of(quantizers[i]) != layer_of(quantizers[i - 1]);
+    layers.push_back(i == 0 ? 0 : layers.back() + (first ? 1 : 0));
+  }
+  for (size_t i = 0; i < quantizers.size(); ++i) {
+    quantizers[i]->set_place({layers[i], layers.back() + 1});
+    quantizers[i]->on_progress(fraction);
+  }
 }
 
 Tensor quant_penalty(Module& model) {

@@ -12,7 +12,8 @@ std::vector<Quantizer*> quantizers_of(Module& model);
 
 // A training step calls, in this order: set_progress, the forward pass, loss + quant_penalty, backward, the optimizer,
 // count_optimizer_step.
-/// How much of the training is done, in [0, 1].
+/// Tells each quantizer the place of its layer ("<layer>.weight_quant" and "<layer>.input_quant" share one) and how
+/// much of the training is done, in [0, 1].
 void set_progress(Module& model, double fraction);
 /// The sum of all penalties, {1}, to be added to the loss; undefined without any.
 Tensor quant_penalty(Module& model);

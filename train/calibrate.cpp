@@ -6,6 +6,7 @@
 #include "engine/autograd.h"
 #include "layers/batch_norm.h"
 #include "quant/tree.h"
+#include "train/step.h"
 
 namespace ntq {
 namespace {
@@ -55,7 +56,7 @@ void run_batches(Module& model, DataLoader& loader, int64_t batches, const std::
     if (!batch) break;  // the epoch has fewer
     if (batch->labels.numel() == 0) continue;
     before(used++);
-    model.forward(batch->images);
+    model.forward(on_device_of(model, *batch).images);
   }
 }
 

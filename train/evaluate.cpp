@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/loss.h"
+#include "train/step.h"
 
 namespace ntq {
 
@@ -12,14 +13,15 @@ Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook, const 
   Scores scores;
   loader.start(0);
   int64_t batches = 0;
-  while (const auto batch = loader.next()) {
-    if (const int64_t images = batch->labels.numel(); images > 0) {  // 0: none could be decoded
-      const Tensor logits = model.forward(batch->images);
-      const double loss = static_cast<double>(softmax_cross_entropy(logits, batch->labels).item());
-      if (logits_hook) logits_hook(logits, batch->labels);
+  while (const auto loaded = loader.next()) {
+    if (const int64_t images = loaded->labels.numel(); images > 0) {  // 0: none could be decoded
+      const Batch batch = on_device_of(model, *loaded);
+      const Tensor logits = model.forward(batch.images);
+      const double loss = static_cast<double>(softmax_cross_entropy(logits, batch.labels).item());
+      if (logits_hook) logits_hook(logits, batch.labels);
       scores.loss_sum += loss * static_cast<double>(images);
-      scores.top1 += count_correct(logits, batch->labels, 1).item<int64_t>();
-      scores.top5 += count_correct(logits, batch->labels, 5).item<int64_t>();
+      scores.top1 += count_correct(logits, batch.labels, 1).item<int64_t>();
+      scores.top5 += count_correct(logits, batch.labels, 5).item<int64_t>();
       scores.images += images;
     }
     if (hook && !hook(++batches, loader.batches_per_epoch())) break;

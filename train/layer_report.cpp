@@ -1,6 +1,5 @@
 #include "train/layer_report.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "engine/autograd.h"
@@ -13,7 +12,7 @@ namespace {
 double mean_error(Quantizer& quantizer, const Tensor& weight) {
   const bool was_training = quantizer.training();
   quantizer.eval();
-  const Tensor quantized = quantizer.forward(weight), meant = quantizer.transform(weight);
+  const Tensor quantized = quantizer.forward(weight).to(Device()), meant = quantizer.transform(weight).to(Device());
   quantizer.train(was_training);
   double sum = 0;
   const float *q = quantized.f32(), *w = meant.f32();
@@ -33,10 +32,12 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
   out.name = name;
   out.shape = weight.shape().str();
   out.weights = weight.numel();
-  const auto [low, high] = std::minmax_element(weight.f32(), weight.f32() + weight.numel());
-  out.weight_min = static_cast<double>(*low);
-  out.weight_max = static_cast<double>(*high);
+  out.weight_min = static_cast<double>(min(weight).item());
+  out.weight_max = static_cast<double>(max(weight).item());
+  out.stored_bits = 32.0 * static_cast<double>(out.weights);
   if (const auto& q = layer.weight_quantizer()) {
+    out.stored_bits = q->stored_bits(out.weights);
+    out.learned_bits = q->learned_bits();
     out.method = q->spec().method;
     out.weight_bits = q->spec().bits;
     out.weight_step = mean_step(*q);
@@ -61,6 +62,19 @@ std::vector<LayerReport> report_layers(Module& model) {
     if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) layers.push_back(report(name, *layer));
   });
   return layers;
+}
+
+double deployed_bits(Module& model) {
+  double bits = 0;
+  int64_t others = model.parameter_count();
+  model.visit([&](const std::string&, Module& module) {
+    const auto* layer = dynamic_cast<const WeightedLayer*>(&module);
+    if (layer == nullptr || !layer->weight_quantizer()) return;
+    const int64_t weights = layer->weight().numel();
+    bits += layer->weight_quantizer()->stored_bits(weights);
+    others -= weights + layer->weight_quantizer()->parameter_count();
+  });
+  return bits + 32.0 * static_cast<double>(others);
 }
 
 QuantMeans quant_means(const std::vector<LayerReport>& layers) {

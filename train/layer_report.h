@@ -1,6 +1,7 @@
 #pragma once
 // What quantization does to each layer: bits, steps, mean |Q(w) - w|, range of the weights.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,16 @@ struct LayerReport {
   int64_t weights = 0;
   std::string method;  ///< of the weights, else of the input; "" in full precision
   int weight_bits = 32, input_bits = 32;
-  double weight_step = 0, input_step = 0;  ///< of several steps, the mean
-  int64_t weight_steps = 0;                ///< how many: 1, or one for each output channel
-  double weight_error = 0;                 ///< mean |Q(w) - w|, no noise
+  double weight_step = 0, input_step = 0;   ///< of several steps, the mean
+  std::optional<double> learned_bits = {};  ///< of the weights, where the method learns them: the mean
+  double stored_bits = 0;                   ///< that the weights take, with what decodes them
+  int64_t weight_steps = 0;                 ///< how many: 1, or one for each output channel
+  double weight_error = 0;                  ///< mean |Q(w) - w|, no noise
   double weight_min = 0, weight_max = 0;
 };
+
+/// Bits of the model as it is deployed: weights as their methods store them, all other parameters as float32.
+double deployed_bits(Module& model);
 
 /// In the model's order. Leaves the model as it is, the mode of its quantizers included.
 std::vector<LayerReport> report_layers(Module& model);

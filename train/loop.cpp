@@ -60,7 +60,7 @@ class Loop {
   int64_t steps_read_at_once() const {
     if (o_.read_every > 0) return o_.read_every;
     const auto parameters = t_.model->parameters();
-    return parameters.empty() || at_hand(parameters[0].value) ? 1 : 16;
+    return parameters.empty() || parameters[0].value.on_host() ? 1 : 16;
   }
 
   /// Once said, it stands: half a validation must not pass for a whole one.

@@ -18,18 +18,24 @@ LossFn cross_entropy(float smoothing) {
   };
 }
 
-bool at_hand(const Tensor& tensor) { return tensor.device() == Device{}; }
+Batch on_device_of(const Module& model, const Batch& batch) {
+  const NamedTensors parameters = model.named_parameters();
+  if (parameters.empty()) return batch;
+  const Device device = parameters.front().second.device();
+  return {batch.images.to(device), batch.labels.to(device)};
+}
 
-StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, const LossFn& loss, float lr) {
-  const int64_t images = batch.labels.numel();
+StepResult train_step(Module& model, Optimizer& optimizer, const Batch& given, const LossFn& loss, float lr) {
+  const int64_t images = given.labels.numel();
   if (images == 0) return {};
+  const Batch batch = on_device_of(model, given);
   optimizer.zero_grad();
   Tensor logits = model.forward(batch.images);
   Tensor value = loss(logits, batch);
   if (const Tensor penalty = quant_penalty(model); penalty && value) value = add(value, penalty);
   check(value.defined() && value.numel() == 1, "train_step: the loss must give one number, found ",
         value.defined() ? value.shape().str() : "none");
-  if (at_hand(value) && !std::isfinite(value.item())) {
+  if (value.on_host() && !std::isfinite(value.item())) {
     logits = value = {};  // their graph makes room for another pass
     const std::string where =
         first_not_finite(model, batch.images, [&] { return loss(model.forward(batch.images), batch); });

@@ -21,9 +21,12 @@ struct StepResult {
   int64_t images = 0;
 };
 
-/// Forward, backward, update at rate `lr`, of any model whose output is logits. A batch without images changes nothing.
-/// Throws DivergedError naming the first layer that is not finite, before the update, where the loss is at hand (on a
-/// CPU); elsewhere StepResults finds it later.
+/// The batch on the device of the model's parameters; itself where it lies there.
+Batch on_device_of(const Module& model, const Batch& batch);
+
+/// Forward, backward, update at rate `lr`, of any model whose output is logits; the batch is brought to its device. A
+/// batch without images changes nothing. Throws DivergedError naming the first layer that is not finite, before the
+/// update, where the loss is in the host's memory (a CPU); elsewhere StepResults finds it later.
 StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, const LossFn& loss, float lr);
 
 /// Figures of a step on the host.
@@ -32,9 +35,6 @@ struct StepScore {
   int64_t images = 0, correct = 0;
   double loss = 0;  ///< mean over the batch
 };
-
-/// Whether reading a tensor waits for nothing: it lies in the host's memory.
-bool at_hand(const Tensor& tensor);
 
 /// Keeps the results of steps until they are read, in order, so that no step waits for the device.
 class StepResults {

@@ -32,4 +32,11 @@ struct Training {
   int64_t global_step() const { return progress.epoch * schedule.steps_per_epoch + progress.step; }
 };
 
+/// Loaders of both sets, that of validation as in_order() says, and the schedule's steps per epoch.
+inline void set_data(Training& training, const DatasetPair& data, const LoaderOptions& options) {
+  training.train_loader = std::make_unique<DataLoader>(data.train, options);
+  training.val_loader = std::make_unique<DataLoader>(data.val, in_order(options));
+  training.schedule.steps_per_epoch = training.train_loader->batches_per_epoch();
+}
+
 }  // namespace ntq

@@ -1,6 +1,7 @@
 #pragma once
 // Backend: the primitives of a device. Those written here have a default in terms of primitives.h, which a device
 // overrides where one pass is faster; all inline, so that a library may implement a backend without the engine's code.
+// A default that gets no memory does nothing more: the error that allocate() left says so.
 #include "engine/backend/primitives.h"
 
 namespace ntq {
@@ -12,6 +13,7 @@ class Backend : public Primitives {
   /// y += alpha * x
   virtual void axpy(float alpha, ConstView x, View y) {
     const Scratch scaled(*this, x.size);
+    if (!scaled) return;
     scale(alpha, x, scaled.view());
     binary(Binary::add, y, scaled.view(), y);
   }
@@ -19,6 +21,7 @@ class Backend : public Primitives {
   /// dx = y > 0 ? dy : 0
   virtual void relu_grad(ConstView y, ConstView dy, View dx) {
     const Scratch passes(*this, y.size), zeros(*this, y.size);
+    if (!passes || !zeros) return;
     fill(0.0f, zeros.view());
     binary(Binary::less, zeros.view(), y, passes.view());
     where(passes.view(), dy, zeros.view(), dx);
@@ -38,12 +41,14 @@ class Backend : public Primitives {
   /// y {1}, float32 or float64: the sum of |x|, in float64.
   virtual void sum_abs(ConstView x, View y) {
     const Scratch sizes(*this, x.size);
+    if (!sizes) return;
     unary(Unary::abs, x, sizes.view());
     sum(sizes.view(), 1.0, y);
   }
   /// y {1} = 1 when every element is finite, else 0.
   virtual void all_finite(ConstView x, View y) {
     const Scratch zeros(*this, x.size);
+    if (!zeros) return;
     binary(Binary::sub, x, x, zeros.view());  // or not a number
     sum(zeros.view(), 1.0, y);
     binary(Binary::equal, y, y, y);
@@ -52,6 +57,7 @@ class Backend : public Primitives {
   /// behind outputs of beta.
   virtual void inverse_std(ConstView var, float eps, View y) {
     const Scratch zeros(*this, var.size);
+    if (!zeros) return;
     binary(Binary::sub, var, var, zeros.view());
     with_number(Binary::add, var, eps, y);
     binary(Binary::add, y, zeros.view(), y);
@@ -61,6 +67,7 @@ class Backend : public Primitives {
   /// errors {k}, float32 or float64: the sum of (Q(x) - x)^2 for each of k steps.
   virtual void quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) {
     const Scratch difference(*this, x.size);
+    if (!difference) return;
     for (int64_t i = 0; i < steps.size; ++i) {
       quantize({.range = range}, x, part_of(steps, i, 1), difference.view());
       binary(Binary::sub, difference.view(), x, difference.view());
@@ -80,6 +87,7 @@ class Backend : public Primitives {
 
   virtual void sgd_step(const SgdUpdate& u, View w, ConstView g, View m) {
     const Scratch grad(*this, w.size);
+    if (!grad) return;
     scale(u.weight_decay, w, grad.view());
     binary(Binary::add, g, grad.view(), grad.view());
     scale(u.momentum, m, m);
@@ -90,6 +98,7 @@ class Backend : public Primitives {
   }
   virtual void adam_step(const AdamUpdate& u, View w, ConstView g, View m, View v) {
     const Scratch grad(*this, w.size), move(*this, w.size);
+    if (!grad || !move) return;
     scale(u.decoupled ? 0.0f : u.weight_decay, w, grad.view());
     binary(Binary::add, g, grad.view(), grad.view());
     scale(u.beta1, m, m);
@@ -113,6 +122,7 @@ class Backend : public Primitives {
   }
   void along_number(const AlongArgs& args, ConstView x, float number, View y) {
     const Scratch one(*this, 1);
+    if (!one) return;
     fill(number, one.view());
     binary_along(args, x, one.view(), y);
   }
@@ -131,6 +141,7 @@ class Backend : public Primitives {
   void keep_above(float floor, View w) {
     if (floor == -std::numeric_limits<float>::infinity()) return;
     const Scratch low(*this, w.size), finite(*this, w.size);
+    if (!low || !finite) return;
     with_number(Binary::less, w, floor, low.view());
     number_with(Binary::less_equal, std::numeric_limits<float>::lowest(), w, finite.view());
     binary(Binary::mul, low.view(), finite.view(), low.view());

@@ -100,16 +100,19 @@ class Primitives : public DeviceMemory {
   virtual void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) = 0;
 };
 
-/// Memory of a device for the length of a call.
+/// Memory of a device for the length of a call; false where there was none, and allocate() has left the error.
 class Scratch {
  public:
   Scratch(Primitives& backend, int64_t size, DType type = DType::f32)
       : backend_(backend),
         bytes_(bytes_of(size, type)),
         view_{backend.allocate(bytes_, MemoryKind::device), type, size} {}
-  ~Scratch() { backend_.release(view_.data, bytes_, MemoryKind::device); }
+  ~Scratch() {
+    if (view_) backend_.release(view_.data, bytes_, MemoryKind::device);
+  }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
+  explicit operator bool() const { return static_cast<bool>(view_); }
   View view() const { return view_; }
   /// Of float32, on a device whose memory the host can reach.
   float* data() const { return static_cast<float*>(view_.data); }

@@ -43,7 +43,7 @@ Tensor quantize_codes(const Tensor& x, const Tensor& step, QuantRange range) {
 
 std::vector<double> quantize_errors(const Tensor& x, const std::vector<double>& steps, QuantRange range) {
   const std::vector<float> values(steps.begin(), steps.end());
-  const Tensor tried = Tensor::from({static_cast<int64_t>(steps.size())}, std::span<const float>(values));
+  const Tensor tried = Tensor::from({static_cast<int64_t>(steps.size())}, std::span<const float>(values), x.device());
   Tensor errors = Tensor::empty(tried.shape(), DType::f64, x.device());
   backend_for("quantize_errors", Primitive::quantize_error, {x, tried})
       .quantize_error(range, x.view(), tried.view(), errors.view());

@@ -8,4 +8,7 @@ namespace ntq {
 /// Independent standard normal numbers, the eps of quantize()'s noise of the same key. Not recorded.
 Tensor standard_normal(const Shape& shape, const RandomKey& key, Device device = {});
 
+/// Independent, uniform in (0, 1]. Not recorded.
+Tensor uniform(const Shape& shape, const RandomKey& key, Device device = {});
+
 }  // namespace ntq

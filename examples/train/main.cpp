@@ -1,5 +1,5 @@
 // ntq as a library: a 4-bit network is trained, evaluated, stopped and gone on with.
-//   train CHECKPOINT [--data-dir DIR] [--weights FILE.safetensors] [--epochs N] [--stop-after STEPS]
+//   train CHECKPOINT [--data-dir DIR] [--weights FILE.safetensors] [--stop-after STEPS]
 // Goes on with CHECKPOINT where it is there. Without a folder of data it trains on images made in code.
 #include <cstdio>
 #include <exception>
@@ -18,25 +18,16 @@ namespace {
 
 using Options = std::map<std::string, std::string>;
 
-int64_t number(const Options& given, const char* name, int64_t otherwise) {
-  return given.contains(name) ? std::stoll(given.at(name)) : otherwise;
-}
-
 void run(const std::string& checkpoint, const Options& given) {
-  const bool real = given.contains("--data-dir");
-  const ntq::DatasetPair data =
-      real ? ntq::open_dataset("cifar10", given.at("--data-dir")) : ntq::open_dataset("synthetic", {}, 128, 64);
-  const ntq::QuantSpec weight{.method = "lsq", .bits = 4};
-  const ntq::QuantSpec input{.method = "lsq", .bits = 4, .is_signed = false, .is_weight = false};
+  const ntq::DatasetPair data = given.contains("--data-dir") ? ntq::open_dataset("cifar10", given.at("--data-dir"))
+                                                             : ntq::open_dataset("synthetic", {}, 128, 64);
+  const ntq::QuantSpec lsq4{.method = "lsq", .bits = 4};
 
   ntq::Training t;
-  t.model = ntq::make_model("resnet20", {.weight = weight, .activation = input});
+  t.model = ntq::make_model("resnet20", {.weight = lsq4, .activation = lsq4});
   t.optimizer = std::make_unique<ntq::Sgd>(t.model->parameters(), ntq::SgdOptions{.nesterov = true});
-  t.train_loader = std::make_unique<ntq::DataLoader>(data.train, ntq::LoaderOptions{.batch_size = 32});
-  t.val_loader = std::make_unique<ntq::DataLoader>(
-      data.val, ntq::LoaderOptions{.batch_size = 32, .shuffle = false, .augment = false, .drop_last = false});
-  t.schedule = {
-      .lr = 0.01f, .steps_per_epoch = t.train_loader->batches_per_epoch(), .epochs = number(given, "--epochs", 2)};
+  t.schedule = {.lr = 0.01f, .epochs = 2};
+  ntq::set_data(t, data, {.batch_size = 32});
   if (std::filesystem::exists(checkpoint)) {
     ntq::restore(t, ntq::load_checkpoint(checkpoint), checkpoint);
   } else {
@@ -44,7 +35,7 @@ void run(const std::string& checkpoint, const Options& given) {
     ntq::calibrate_steps(*t.model, *t.train_loader, 1);
   }
 
-  int64_t left = number(given, "--stop-after", -1);
+  int64_t left = given.contains("--stop-after") ? std::stoll(given.at("--stop-after")) : -1;
   ntq::train(t,
              {.save = [&] { ntq::save_checkpoint(checkpoint, t); }, .stop = [&] { return left >= 0 && left-- == 1; }},
              {.epoch = [](const ntq::EpochScores& e) {

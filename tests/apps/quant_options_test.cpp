@@ -7,6 +7,7 @@
 #include "apps/config_quant.h"
 #include "apps/options.h"
 #include "apps/session.h"
+#include "apps/stages.h"
 #include "layers/weighted_layer.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
@@ -47,10 +48,13 @@ std::string refusal(std::vector<std::string> words) {
 }  // namespace
 
 TEST_CASE("config.json has every setting of the method, whichever way it was given") {
-  using Json = nlohmann::ordered_json;
-  const Json standard = {{"count_batch", false}, {"noise", 0.2}, {"noise_k", 50}, {"step_init", "lsq"}};
-  CHECK(quant_json(quant_config({"--bits", "4"})) == standard);
-  CHECK(quant_json(quant_config({"--bits", "4", "--quant", "noise=0.2", "--step-init", "lsq"})) == standard);
+  using Json = nlohmann::json;  // the order does not matter
+  const Json weights = {{"dampen", 0},   {"freeze", 0},          {"freeze_from", 0.1}, {"noise", 0.2},
+                        {"noise_k", 50}, {"osc_momentum", 0.01}, {"osc_start", 0.25},  {"step_init", "lsq"}};
+  Json standard = weights;
+  standard["count_batch"] = false;
+  CHECK(Json(quant_json(quant_config({"--bits", "4"}))) == standard);
+  CHECK(Json(quant_json(quant_config({"--bits", "4", "--quant", "noise=0.2", "--step-init", "lsq"}))) == standard);
   Json changed = standard;
   changed["noise"] = 0.3, changed["step_init"] = "mse";
   for (const auto& words : {std::vector<std::string>{"--noise", "0.3", "--step-init", "mse"},
@@ -58,10 +62,9 @@ TEST_CASE("config.json has every setting of the method, whichever way it was giv
                             {"--noise", "0.3", "--quant", "noise=0.30", "--quant", "step_init=mse"}}) {
     std::vector<std::string> all = words;
     all.insert(all.begin(), {"--bits", "4"});
-    CHECK(quant_json(quant_config(all)) == changed);
+    CHECK(Json(quant_json(quant_config(all))) == changed);
   }
-  CHECK(quant_json(quant_config({"--bits", "4", "--act-bits", "32"})) ==
-        Json{{"noise", 0.2}, {"noise_k", 50}, {"step_init", "lsq"}});
+  CHECK(Json(quant_json(quant_config({"--bits", "4", "--act-bits", "32"}))) == weights);
   CHECK(quant_json(quant_config({})) == Json::object());
 }
 
@@ -91,20 +94,27 @@ TEST_CASE("activations take what weights take, unless they are told otherwise") 
 }
 
 TEST_CASE("wrong settings are usage errors that name those of the method") {
-  CHECK(contains(refusal({"--quant", "nosie=0.1"}),
-                 "has no setting \"nosie\"; settings of ntq: noise: a number in [0, 1)"));
+  CHECK(
+      contains(refusal({"--quant", "nosie=0.1"}),
+               "--quant nosie: method ntq has no such setting, did you mean noise?; settings of ntq: noise: a number"));
   CHECK(
       contains(refusal({"--quant", "noise=1"}), "noise: expected a number in [0, 1), found \"1\"; settings of ntq: "));
   CHECK(contains(refusal({"--quant", "noise=much"}), "found \"much\"; settings of ntq: noise"));
   CHECK(contains(refusal({"--quant", "noise=nan"}), "noise: expected"));
   CHECK(contains(refusal({"--quant", "step_init=best"}), "step_init: expected lsq or mse, found \"best\""));
-  CHECK(contains(refusal({"--quant", "act.noise=0.1"}), "act.noise: ntq has it for weights alone; settings of ntq"));
-  CHECK(contains(refusal({"--quant", "act.method=foo"}), "act.method: expected one of lsq, ntq"));
-  CHECK(contains(refusal({"--method", "lsq", "--quant", "noise=0.1"}), "method lsq has no setting \"noise\""));
+  CHECK(contains(refusal({"--quant", "act.noise=0.1"}), "--quant act.noise: it is of weights alone; settings of ntq"));
+  CHECK(contains(refusal({"--quant", "act.method=foo"}), "act.method: expected one of "));
+  CHECK(contains(refusal({"--method", "lsq", "--quant", "noise=0.1"}),
+                 "--quant noise: method lsq has no such setting; settings of lsq"));
+  CHECK(contains(refusal({"--quant", "act.step_init=best"}), "--quant act.step_init: expected lsq or mse, found"));
+  CHECK(
+      contains(refusal({"--quant", "act.method=lsq", "--quant", "act.noise=0"}), "--quant act.noise: method lsq has"));
+  CHECK(contains(refusal({"--quant", "x\x1b=1"}), "--quant x\\x1b: method ntq has no such setting"));
+  CHECK(contains(refusal({"--step-init", "\x1b"}), "--step-init: expected lsq or mse, found \"\\x1b\"; settings"));
   for (const char* text : {"noise", "=1", "noise="}) CHECK(contains(refusal({"--quant", text}), "expected KEY=VALUE"));
   CHECK(
       contains(refusal({"--noise", "0.3", "--quant", "noise=0.2"}), "--noise 0.3 and --quant noise=0.2: expected one"));
-  CHECK(contains(refusal({"--step-init", "best"}), "--step-init: expected lsq or mse, found best; settings of"));
+  CHECK(contains(refusal({"--step-init", "best"}), "--step-init: expected lsq or mse, found \"best\"; settings of"));
 }
 
 TEST_CASE("the last word wins: command line over file, the short form over the settings of a file and back") {
@@ -120,6 +130,11 @@ TEST_CASE("the last word wins: command line over file, the short form over the s
   CHECK(with({"--quant", "noise=0.1"}).quant.at("noise") == ntq::SettingValue(0.1));
   CHECK(with({"--quant", "noise=0.1"}).quant.at("noise_k") == ntq::SettingValue(50));
   CHECK_FALSE(with({"--method", "lsq"}).quant.contains("noise"));  // which lsq does not have
+  // --step-init is of weights and activations.
+  write_file(file, config_to_json(quant_config({"--bits", "4", "--quant", "act.step_init=mse"}), JsonPart::all).dump());
+  CHECK(with({}).quant.at("act.step_init") == ntq::SettingValue("mse"));
+  CHECK_FALSE(with({"--step-init", "lsq"}).quant.contains("act.step_init"));
+  CHECK(with({"--step-init", "lsq", "--quant", "act.step_init=mse"}).quant.contains("act.step_init"));
   // A file of an older release.
   write_file(file, R"({"bits": 4, "method": "ntq", "noise": 0.3, "noise_k": 40, "step_init": "mse"})");
   const Settings old = with({}).quant;
@@ -138,7 +153,7 @@ TEST_CASE("--help-method prints what the method declares; settings without effec
     CHECK_MESSAGE(contains(help.out, text), text);
   const auto wrong = run("ntq-train --help-method ntk");
   CHECK(wrong.code == 2);
-  CHECK(contains(wrong.err, "--help-method: expected one of lsq, ntq"));
+  CHECK(contains(wrong.err, "--help-method: expected one of "));
   CHECK(run("ntq-train cifar10 resnet20 --bits 4 --quant nosie=1 --print-config").code == 2);
 
   const auto idle = [](const std::vector<std::string>& words) {
@@ -151,6 +166,27 @@ TEST_CASE("--help-method prints what the method declares; settings without effec
                  "--quant noise has no effect"));
   CHECK(contains(idle({"--weight-bits", "32", "--act-bits", "4", "--per-channel"}), "--per-channel has no effect"));
   CHECK(idle({"--bits", "4", "--quant", "noise=0.1", "--quant", "act.step_init=mse", "--per-channel"}) == "0");
+}
+
+TEST_CASE("--resume passes over runs whose method lacks a setting, and says where the run has it") {
+  const TempFolder folder;
+  const auto make_run = [&](const std::string& name, std::vector<std::string> words) {
+    words.insert(words.end(), {"--bits", "4", "--output", folder.str()});
+    std::filesystem::create_directory(folder / name);
+    write_file(folder / (name + "/config.json"), config_to_json(quant_config(words), JsonPart::all).dump());
+  };
+  make_run("b", {"--quant", "noise=0.3"});
+  make_run("a", {"--method", "lsq"});  // looked at first
+  const auto resumed = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--output", folder.str(), "--resume"});
+    return resolve_resume(quant_command(words)).first.name();
+  };
+  CHECK(resumed({"--quant", "noise=0.3"}) == "b");
+  CHECK(resumed({"--quant", "step_init=lsq"}) == "a");
+  const std::string known = " cifar10 resnet20 --resume=" + (folder / "a");
+  CHECK(contains(run("ntq-train --quant noise=0.3" + known).err, "'quant' is {"));
+  CHECK(contains(run("ntq-train --step-init mse" + known).err,
+                 R"('quant' is {"count_batch":false,"step_init":"lsq"} there, found step_init "mse")"));
 }
 
 TEST_CASE("steps per channel from the command line to the checkpoint's report") {

@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 
+#include "base/ceil_div.h"
 #include "tests/engine/backend_list/conv.h"
 
 using namespace ntq;
@@ -90,7 +92,19 @@ TEST_CASE("whole vectors, types and groups that kernels lack") {
 TEST_CASE("the list of convolutions takes every algorithm, Winograd's at the channels whose errors are stated") {
   std::map<ConvAlgorithm, int> taken;
   const auto algorithm = [](const ConvGeometry& g) { return cpu::plan_conv(g, ConvPass::forward, {}, 16).algorithm; };
-  for (const ConvGeometry& g : conv_geometries()) ++taken[algorithm(g)];
+  int64_t most_parts = 0, most_passes = 0;
+  for (const ConvGeometry& g : conv_geometries()) {
+    ++taken[algorithm(g)];
+    if (algorithm(g) != ConvAlgorithm::winograd) continue;
+    for (const ConvPass pass : {ConvPass::forward, ConvPass::grad_weight}) {
+      const cpu::TileSchedule tiles = cpu::plan_conv(g, pass, {}, 16).tiles;
+      most_parts = std::max(most_parts, tiles.parts);
+      if (tiles.parts == 1)
+        most_passes = std::max(most_passes, ceil_div(g.batch * ceil_div(g.in_h, 4) * ceil_div(g.in_w, 4), tiles.pass));
+    }
+  }
+  CHECK(most_parts == 16);
+  CHECK(most_passes == 2);
   CHECK(taken[ConvAlgorithm::winograd] == 8);
   CHECK(taken[ConvAlgorithm::unfolded] >= 5);
   CHECK(taken[ConvAlgorithm::product] >= 10);

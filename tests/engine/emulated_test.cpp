@@ -1,16 +1,16 @@
 // Tensors on a device whose memory the host cannot read and whose work waits until someone asks for it.
 #include <doctest/doctest.h>
 
-#include <filesystem>
-
 #include "engine/backend/registry.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/pool.h"
+#include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "engine/serialize.h"
 #include "tests/support/emulated_device.h"
+#include "tests/support/files.h"
 
 using namespace ntq;
 using test::emulated_counters;
@@ -82,12 +82,12 @@ TEST_CASE("emulated: a move is part of the graph, its gradient comes back") {
 }
 
 TEST_CASE("emulated: files hold its values, and give them to the host") {
-  const auto path = std::filesystem::temp_directory_path() / "ntq_emulated_test.safetensors";
+  const test::TempFolder folder;
+  const std::string path = folder / "values.safetensors";
   TensorFile written;
   written.tensors = {{"w", Tensor::from({2}, {1, 2}, emulated_device())}};
-  save_tensors(path.string(), written);
-  const TensorFile file = load_tensors(path.string());
-  std::filesystem::remove(path);
+  save_tensors(path, written);
+  const TensorFile file = load_tensors(path);
   CHECK(file.tensors[0].second.device() == Device());
   CHECK(file.tensors[0].second.to_vector() == Floats{1, 2});
 }
@@ -102,6 +102,12 @@ TEST_CASE("emulated: work waits, and nothing comes back unasked") {
   CHECK(emulated_counters().copies_to_host == before.copies_to_host);
   CHECK(y.to_vector() == Floats{2, 4, 6});
   CHECK(emulated_counters().copies_to_host == before.copies_to_host + 1);
+}
+
+TEST_CASE("emulated: steps are tried where the values are") {
+  const Tensor x = Tensor::from({4}, {-1.25f, 0.5f, 3, 7});
+  const std::vector<double> steps = {0.5, 1, 2};
+  CHECK(quantize_errors(x.to(emulated_device()), steps, {-4, 3}) == quantize_errors(x, steps, {-4, 3}));
 }
 
 TEST_CASE("emulated: what goes wrong is a DeviceError, and the device goes on") {

@@ -1,3 +1,7 @@
+#include "engine/ops/random.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/unary.h"
 #include "engine/random.h"
 
 #include <doctest/doctest.h>
@@ -6,6 +10,10 @@
 #include <vector>
 
 #include "engine/backend/cpu_settings.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/random.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/unary.h"
 #include "engine/tensor.h"
 
 using namespace ntq;
@@ -55,4 +63,15 @@ TEST_CASE("a name of its own for all that have none, counted by kind and seed") 
   CHECK(drawing_name("", "layer", kSeed) == "(layer 3 without a name)");
   CHECK(drawing_name("", "quantizer", kSeed).empty());
   CHECK(drawing_name("", "layer", kOther).empty());
+}
+
+TEST_CASE("uniform numbers: in (0, 1], of the right mean and spread, others for another key") {
+  const RandomKey key{.seed = 1, .stream = 2, .step = 3};
+  const Tensor u = uniform({20000}, key);
+  CHECK(min(u).item() > 0);
+  CHECK(max(u).item() <= 1);
+  CHECK(mean(u).item() == doctest::Approx(0.5).epsilon(0.02));
+  CHECK(mean(square(sub(u, 0.5f))).item() == doctest::Approx(1.0 / 12).epsilon(0.03));
+  CHECK(uniform({20000}, key).to_vector() == u.to_vector());
+  CHECK_FALSE(uniform({20000}, {.seed = 1, .stream = 2, .step = 4}).to_vector() == u.to_vector());
 }

@@ -4,13 +4,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "base/check.h"
 #include "engine/backend/module_interface.h"
 #include "engine/tensor.h"
+#include "tests/support/files.h"
 #include "tests/support/modules.h"
 #include "tests/support/text.h"
 
@@ -79,12 +77,10 @@ TEST_CASE("registry: a library that is missing or does not fit ends in one line 
 }
 
 TEST_CASE("registry: a library that cannot be opened says why") {
-  const auto folder = std::filesystem::temp_directory_path() / concat("ntq_registry_test_", std::rand());
-  std::filesystem::create_directory(folder);
-  std::ofstream(folder / "ntq_backend_broken.so") << "no library";
-  const test::ModulePath path("/no/such/folder::" + folder.string());
+  const test::TempFolder folder;
+  test::write_file(folder.path() / "ntq_backend_broken.so", "no library");
+  const test::ModulePath path("/no/such/folder::" + folder.str());
   const std::string error = device_error("broken");
-  std::filesystem::remove_all(folder);
   CHECK(contains(error, "ntq_backend_broken.so cannot be loaded ("));
   CHECK(contains(error, "or use cpu"));
 }

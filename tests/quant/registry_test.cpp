@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.h"
 #include "quant/method.h"
 #include "quant/tree.h"
 #include "tests/support/numeric_grad.h"
@@ -14,8 +15,8 @@ using doctest::Contains;
 namespace {
 
 // Errors name the place, what was found and what is allowed.
-void check_refused(const QuantSpec& spec, const char* message) {
-  CHECK_THROWS_WITH_AS(make_quantizer(spec), Contains(message), std::invalid_argument);
+void check_refused(const QuantSpec& spec, const std::string& message) {
+  CHECK_THROWS_WITH_AS(make_quantizer(spec), Contains(message.c_str()), std::invalid_argument);
 }
 
 }  // namespace
@@ -28,7 +29,8 @@ TEST_CASE("make_quantizer: bits 32 is no quantizer") {
 TEST_CASE("make_quantizer refuses what no method can do") {
   for (const int bits : {-1, 0, 1, 9, 16, 31, 33})
     check_refused({.bits = bits, .name = "layer1.0.conv1"}, "layer1.0.conv1: bits must be 2 to 8, or 32");
-  check_refused({.method = "nqt", .bits = 4, .name = "fc"}, "fc: no quantization method 'nqt'; there are: apot, ");
+  check_refused({.method = "nqt", .bits = 4, .name = "fc"},
+                "fc: no quantization method 'nqt'; there are: " + join(quantizer_names()));
   check_refused({.method = "fp", .bits = 4}, "full precision is bits 32");
   for (const float c : {-0.1f, 1.0f, std::nanf("")})
     check_refused({.bits = 4, .name = "fc", .settings = {{"noise", c}}},
@@ -143,7 +145,8 @@ TEST_CASE("a method says what it quantizes, and the rest is refused") {
   weights.settings = quant_method("lsq").settings;
   register_quantizer(weights);
   CHECK(make_quantizer({.method = "4-bit-weights", .bits = 4}) != nullptr);
-  check_refused({.method = "4-bit-weights", .bits = 3, .name = "fc"}, "fc: bits must be 4 to 4, or 32");
+  check_refused({.method = "4-bit-weights", .bits = 3, .name = "fc"},
+                "fc: bits must be 4, or 32 for full precision, found 3 for 4-bit");
   check_refused({.method = "4-bit-weights", .bits = 4, .is_weight = false, .name = "fc"},
                 "fc: 4-bit-weights does not quantize inputs that may be negative; give them another method");
   check_refused({.method = "4-bit-weights", .bits = 4, .per_channel = true, .shape = {2, 3}}, "no steps per channel");

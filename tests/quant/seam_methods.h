@@ -83,6 +83,31 @@ class TanhLsq : public StepQuantizer {
 };
 
 /// Once, however often it is called.
+// -s, 0 (up to s / 2) or s with s = mean|w| of the weights that it is given: nothing is learned, no step is kept.
+class MeanSign : public Quantizer {
+ public:
+  explicit MeanSign(const QuantSpec& spec) : Quantizer(spec), step_(register_buffer("step", Tensor::zeros({1}))) {}
+  QuantRange range() const override { return {-1, 1}; }
+  CodeGrid grid() const override { return {.range = range(), .step = step_}; }
+  QuantTraits traits() const override { return {.levels = 3, .idempotent = false, .symmetric = true}; }
+
+ private:
+  Tensor quantized(const Tensor& w) override {
+    const auto values = [&] {
+      step_.copy_from(mean(abs(w)));
+      return mul(whole(w), step_);
+    };
+    return custom_grad({"mean_sign"}, {w}, values, [](const Tensor& dy) { return std::vector{dy}; });
+  }
+  Tensor codes(const Tensor& w) const override { return cast_i8(whole(w)); }
+  static Tensor whole(const Tensor& w) {
+    const Tensor size = abs(w);
+    return mul(sign(w), less(mul(0.5f, mean(size)), size));
+  }
+
+  Tensor step_;
+};
+
 inline void register_seam_methods() {
   static const bool done = [] {
     register_quantizer(
@@ -96,6 +121,11 @@ inline void register_seam_methods() {
                         .settings = step_settings(),
                         .scope = {.signed_inputs = false, .unsigned_inputs = false},
                         .make = [](const QuantSpec& spec) { return std::make_shared<TanhLsq>(spec); }});
+    register_quantizer({.name = "test-mean-sign",
+                        .help = "of tests",
+                        .settings = {},
+                        .scope = {.most_bits = 2, .signed_inputs = false, .unsigned_inputs = false},
+                        .make = [](const QuantSpec& spec) { return std::make_shared<MeanSign>(spec); }});
     return true;
   }();
   static_cast<void>(done);

@@ -35,6 +35,21 @@ Checkpoint kept(const Training& t) {
 
 }  // namespace
 
+TEST_CASE("set_data: full batches of training, every image of validation") {
+  const DatasetPair data = open_dataset("synthetic", {}, 20, 10);
+  Training t;
+  set_data(t, data, {.batch_size = 8, .workers = 0});
+  CHECK(t.schedule.steps_per_epoch == 2);
+  CHECK(t.train_loader->batches_per_epoch() == 2);
+  t.val_loader->start(0);
+  std::vector<int32_t> labels;
+  while (const auto batch = t.val_loader->next()) {
+    for (const int32_t label : batch->labels.to_vector<int32_t>()) labels.push_back(label);
+  }
+  REQUIRE(labels.size() == 10);
+  for (int64_t i = 0; i < 10; ++i) CHECK(labels[static_cast<size_t>(i)] == data.val->get(i).label);
+}
+
 TEST_CASE("a run that stops anywhere and goes on ends with the same bits, however losses are read") {
   Training whole = tiny_training(4, 0.9f);
   train(whole);

@@ -13,10 +13,8 @@ inline Training tiny_training(int bits = 32, float ema = 0.0f) {
   t.model = std::make_shared<Small>(bits, 3, 10);
   t.optimizer = std::make_unique<Sgd>(t.model->parameters(), SgdOptions{});
   if (ema > 0) t.ema = std::make_unique<WeightAverage>(*t.model, ema);
-  t.train_loader = std::make_unique<DataLoader>(data.train, LoaderOptions{.batch_size = 8, .workers = 0});
-  t.val_loader = std::make_unique<DataLoader>(
-      data.val, LoaderOptions{.batch_size = 8, .workers = 0, .shuffle = false, .augment = false, .drop_last = false});
-  t.schedule = {.lr = 0.01f, .steps_per_epoch = t.train_loader->batches_per_epoch(), .epochs = 2};
+  t.schedule = {.lr = 0.01f, .epochs = 2};
+  set_data(t, data, {.batch_size = 8, .workers = 0});
   return t;
 }
 

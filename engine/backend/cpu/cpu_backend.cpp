@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/ceil_div.h"
 #include "base/check.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/views.h"
@@ -14,7 +15,7 @@ namespace {
 /// Sum of kernel(begin, count) over fixed chunks of n elements, in their order: the same for any number of threads.
 template <class Kernel>
 double chunked_sum(int64_t n, Kernel&& kernel) {
-  std::vector<double> partial(static_cast<size_t>((n + kGrain - 1) / kGrain));
+  std::vector<double> partial(static_cast<size_t>(ceil_div(n, kGrain)));
   parallel_ranges(n, kGrain, 1,
                   [&](int64_t b, int64_t e) { partial[static_cast<size_t>(b / kGrain)] = kernel(b, e - b); });
   double total = 0;
@@ -57,7 +58,7 @@ void CpuBackend::sum_rows(ConstView x, View y) {
   const int64_t channels = y.size, rows = channels ? x.size / channels : 0;
   const float* const from = values(x, rows * channels);
   const int64_t grain = std::max<int64_t>(16, kGrain / std::max<int64_t>(channels, 1));
-  const int64_t chunks = (rows + grain - 1) / grain;
+  const int64_t chunks = ceil_div(rows, grain);
   Scratch partial(*this, chunks * channels);
   parallel_for(chunks, grain * channels, [&](int64_t i) {
     k_.sum_rows(from + i * grain * channels, partial.data() + i * channels, std::min(grain, rows - i * grain),

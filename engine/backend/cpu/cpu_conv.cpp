@@ -97,7 +97,7 @@ void with_rows(Backend& backend, const ConvPlan& plan, const ConvGeometry& g, co
 void product(Backend& backend, const Kernels& k, const ConvGeometry& g, const float* x, const float* w, float* y) {
   const std::vector<Tap> taps = forward_taps(g);
   const int64_t tap_count = static_cast<int64_t>(taps.size());
-  const Scratch packed(backend, ceil_div(g.out_c, k.panel) * k.panel * tap_count * g.in_c);
+  const Scratch packed(backend, round_up(g.out_c, k.panel) * tap_count * g.in_c);
   pack(g.out_c, tap_count, g.in_c, k.panel, packed.data(), [&](int64_t t, int64_t c, int64_t o, int64_t n, float* to) {
     for (int64_t i = 0; i < n; ++i) to[i] = w[((o + i) * tap_count + t) * g.in_c + c];
   });
@@ -109,7 +109,7 @@ void product(Backend& backend, const Kernels& k, const ConvGeometry& g, const fl
 void product_grad_input(Backend& backend, const Kernels& k, const ConvGeometry& g, const float* dy, const float* w,
                         float* dx) {
   const Zeros zeros(backend, g.out_c);
-  const Scratch packed(backend, ceil_div(g.in_c, k.panel) * k.panel * g.kernel_h * g.kernel_w * g.out_c);
+  const Scratch packed(backend, round_up(g.in_c, k.panel) * g.kernel_h * g.kernel_w * g.out_c);
   // Input pixels fall into stride x stride classes; those of a class see the same taps, one output pixel per tap.
   for (int64_t class_h = 0; class_h < std::min(g.stride, g.in_h); ++class_h) {
     for (int64_t class_w = 0; class_w < std::min(g.stride, g.in_w); ++class_w) {
@@ -141,14 +141,14 @@ void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& pla
   const ConvGeometry& g = plan.g;
   const std::vector<Tap> taps = forward_taps(g);
   const int64_t tap_count = static_cast<int64_t>(taps.size());
-  const int64_t rows = g.batch * g.out_h * g.out_w, padded_c = ceil_div(g.in_c, k.panel) * k.panel;
+  const int64_t rows = g.batch * g.out_h * g.out_w, padded_c = round_up(g.in_c, k.panel);
   const int64_t filter = tap_count * padded_c, size = g.out_c * filter;
   const Zeros zeros(backend, g.in_c);
   const GatherOuter p{x,       g.in_h,  g.in_w,   g.in_c,      dy,        g.out_c,
                       g.out_h, g.out_w, g.stride, taps.data(), tap_count, zeros.data()};
 
   const int64_t parts = plan.parts, groups = plan.channel_groups;
-  const int64_t part_rows = ceil_div(ceil_div(rows, parts), 128) * 128;
+  const int64_t part_rows = round_up(ceil_div(rows, parts), 128);
   const Scratch sums(backend, parts * size);
   parallel_for(parts * groups, std::min(part_rows, rows) * size / groups / kProducts, [&](int64_t i) {
     const int64_t part = i / groups, group = i % groups;

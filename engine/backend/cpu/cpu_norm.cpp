@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/ceil_div.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/views.h"
@@ -33,7 +34,7 @@ NormInputs inputs_of(const NormArgs& a, int64_t size) {
 void CpuBackend::batch_norm_stats(ConstView x, const NormStats& stats) {
   const int64_t channels = stats.mean.size, rows = x.size / channels;
   const float* const from = values(x, rows * channels);
-  const int64_t step = chunk_rows(channels), chunks = (rows + step - 1) / step;
+  const int64_t step = chunk_rows(channels), chunks = ceil_div(rows, step);
   Scratch means(*this, chunks * channels), m2s(*this, chunks * channels), var(*this, channels);
   parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
     k_.norm_chunk(from + i * step * channels, std::min(step, rows - i * step), channels, means.data() + i * channels,
@@ -78,7 +79,7 @@ void CpuBackend::batch_norm_apply(const NormArgs& args, View y) {
 void CpuBackend::batch_norm_grad(const NormArgs& args, const NormGrads& grads) {
   const NormInputs a = inputs_of(args, grads.dx.size);
   const int64_t channels = a.channels, rows = grads.dx.size / channels;
-  const int64_t step = chunk_rows(channels), chunks = (rows + step - 1) / step;
+  const int64_t step = chunk_rows(channels), chunks = ceil_div(rows, step);
   float *const dx = values(grads.dx, rows * channels), *const residual = values(grads.d_residual, rows * channels);
   float *const dgamma = values(grads.dgamma, channels), *const dbeta = values(grads.dbeta, channels);
   Scratch sums(*this, chunks * channels), sums_x(*this, chunks * channels);

@@ -11,40 +11,40 @@ namespace {
 /// So many rows of `size` elements to a task.
 int64_t rows_of_task(int64_t size) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(size, 1)); }
 
+/// kernel(inputs..., to, n) on pieces of y and of inputs of its size.
+template <class Kernel, class... Inputs>
+void each_piece(int64_t work, View y, const Kernel& kernel, Inputs... inputs) {
+  const auto run = [&](float* to, const auto*... from) {
+    parallel_ranges(y.size, kGrain, work, [=](int64_t i, int64_t e) { kernel(from + i..., to + i, e - i); });
+  };
+  run(values(y, y.size), values(inputs, y.size)...);
+}
+
+using In = const float*;
+using Out = float*;
+
 }  // namespace
 
 void CpuBackend::unary(Unary op, ConstView x, View y) {
-  const float* const in = values(x, y.size);
-  float* const out = values(y, y.size);
-  parallel_ranges(y.size, kGrain, 4, [=, this](int64_t i, int64_t e) { k_.unary(op, in + i, out + i, e - i); });
+  each_piece(
+      4, y, [=, this](In a, Out to, int64_t n) { k_.unary(op, a, to, n); }, x);
 }
 void CpuBackend::scale(float alpha, ConstView x, View y) {
-  const float* const in = values(x, y.size);
-  float* const out = values(y, y.size);
-  parallel_ranges(y.size, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.scale(in + i, alpha, out + i, e - i); });
+  each_piece(
+      1, y, [=, this](In a, Out to, int64_t n) { k_.scale(a, alpha, to, n); }, x);
 }
 void CpuBackend::axpy(float alpha, ConstView x, View y) {
-  const float* const in = values(x, y.size);
-  float* const out = values(y, y.size);
-  parallel_ranges(y.size, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.axpy(alpha, in + i, out + i, e - i); });
+  each_piece(
+      1, y, [=, this](In a, Out to, int64_t n) { k_.axpy(alpha, a, to, n); }, x);
 }
-void CpuBackend::relu(ConstView x, View y) {
-  const float* const in = values(x, y.size);
-  float* const out = values(y, y.size);
-  parallel_ranges(y.size, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.relu(in + i, out + i, e - i); });
-}
-void CpuBackend::relu_grad(ConstView y, ConstView dy, View dx) {
-  const float *const out = values(y, dx.size), *const grad = values(dy, dx.size);
-  float* const to = values(dx, dx.size);
-  parallel_ranges(dx.size, kGrain, 1,
-                  [=, this](int64_t i, int64_t e) { k_.relu_grad(out + i, grad + i, to + i, e - i); });
-}
-
+void CpuBackend::relu(ConstView x, View y) { each_piece(1, y, k_.relu, x); }
+void CpuBackend::relu_grad(ConstView y, ConstView dy, View dx) { each_piece(1, dx, k_.relu_grad, y, dy); }
 void CpuBackend::binary(Binary op, ConstView a, ConstView b, View y) {
-  const float *const left = values(a, y.size), *const right = values(b, y.size);
-  float* const out = values(y, y.size);
-  parallel_ranges(y.size, kGrain, 1,
-                  [=, this](int64_t i, int64_t e) { k_.binary(op, left + i, right + i, out + i, e - i); });
+  each_piece(
+      1, y, [=, this](In l, In r, Out to, int64_t n) { k_.binary(op, l, r, to, n); }, a, b);
+}
+void CpuBackend::where(ConstView condition, ConstView a, ConstView b, View y) {
+  each_piece(1, y, k_.where, condition, a, b);
 }
 
 void CpuBackend::binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) {
@@ -71,14 +71,6 @@ void CpuBackend::binary_along(const AlongArgs& args, ConstView a, ConstView b, V
                       k_.binary_scalar(op, large + i * size, small[i % count], b_first, out + i * size, size);
                     }
                   });
-}
-
-void CpuBackend::where(ConstView condition, ConstView a, ConstView b, View y) {
-  const float *const mask = values(condition, y.size), *const left = values(a, y.size),
-                     *const right = values(b, y.size);
-  float* const out = values(y, y.size);
-  parallel_ranges(y.size, kGrain, 1,
-                  [=, this](int64_t i, int64_t e) { k_.where(mask + i, left + i, right + i, out + i, e - i); });
 }
 
 void CpuBackend::fold(Fold op, const AxisSplit& split, ConstView x, View y) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ceil_div.h"
 #include "engine/backend/cpu/parallel.h"
 
 namespace ntq::cpu {
@@ -41,7 +42,7 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvPlan& plan, Fil
   const bool turned = filters == Filters::turned;
   const int64_t in = turned ? g.out_c : g.in_c, out = turned ? g.in_c : g.out_c, stride = plan.tiles.pass;
   const WinogradImages source{g.in_h, g.in_w, in}, target{g.in_h, g.in_w, out};
-  const int64_t panels = (out + k.panel - 1) / k.panel, matrix = panels * in * k.panel;
+  const int64_t panels = ceil_div(out, k.panel), matrix = panels * in * k.panel;
   Scratch u(backend, kTransformed * matrix);
   parallel_for(panels, [&](int64_t panel) { k.winograd_filter(w, in, out, turned, panel, u.data()); });
   each_tile(

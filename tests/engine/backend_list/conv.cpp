@@ -67,7 +67,7 @@ const std::vector<ConvGeometry>& conv_geometries() {
         conv_geometry(1, 5, 32, 15, 5, 1, 2), conv_geometry(1, 6, 16, 31, 2, 3, 0),
         conv_geometry(40, 6, 8, 12, 3, 1, 1), conv_geometry(1, 11, 3, 5, 7, 2, 3), conv_geometry(2, 7, 16, 32, 3, 1, 1),
         conv_geometry(3, 8, 48, 16, 3, 1, 1), conv_geometry(1, 12, 16, 80, 3, 1, 1),
-        conv_geometry(26, 31, 16, 16, 3, 1, 1), conv_geometry(70, 7, 128, 32, 3, 1, 1),
+        conv_geometry(20, 31, 16, 16, 3, 1, 1), conv_geometry(65, 7, 64, 16, 3, 1, 1),
         // 128 taps and more, of one channel (all taps in one block) and of many; odd strides and paddings.
         conv_geometry(1, 12, 8, 3, 12, 1, 0), conv_geometry(2, 13, 8, 5, 12, 3, 7),
         conv_geometry(1, 14, 3, 8, 12, 1, 5), conv_geometry(1, 13, 3, 3, 12, 2, 1),

@@ -41,7 +41,69 @@ const std::set<Primitive> kDerived = {Primitive::scale,          Primitive::axpy
                                       Primitive::subsample_grad, Primitive::quantize_error, Primitive::sgd_step,
                                       Primitive::adam_step};
 
+/// The same without memory from the given allocation on; primitives say when they are called for nothing.
+struct NoMemory : Derived {
+  using Derived::Derived;
+  int left = -1;  ///< allocations before there is none; below 0: no end
+  void* allocate(size_t bytes, MemoryKind kind) override {
+    if (left == 0) return nullptr;
+    if (left > 0) --left;
+    return CpuBackend::allocate(bytes, kind);
+  }
+  void release(void* memory, size_t bytes, MemoryKind kind) override {
+    CHECK(memory != nullptr);
+    CpuBackend::release(memory, bytes, kind);
+  }
+  void fill(float value, View y) override {
+    if (there({y})) CpuBackend::fill(value, y);
+  }
+  void unary(Unary op, ConstView x, View y) override {
+    if (there({x, y})) CpuBackend::unary(op, x, y);
+  }
+  void binary(Binary op, ConstView a, ConstView b, View y) override {
+    if (there({a, b, y})) CpuBackend::binary(op, a, b, y);
+  }
+  void binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) override {
+    if (there({a, b, y})) CpuBackend::binary_along(args, a, b, y);
+  }
+  void where(ConstView condition, ConstView a, ConstView b, View y) override {
+    if (there({condition, a, b, y})) CpuBackend::where(condition, a, b, y);
+  }
+  void sum(ConstView x, double factor, View y) override {
+    if (there({x, y})) CpuBackend::sum(x, factor, y);
+  }
+  void quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) override {
+    if (there({x, step, y})) CpuBackend::quantize(args, x, step, y);
+  }
+  static bool there(std::initializer_list<ConstView> views) {
+    for (const ConstView& view : views) {
+      CHECK(view);
+      if (!view) return false;
+    }
+    return true;
+  }
+};
+
 }  // namespace
+
+TEST_CASE("derived primitives that get no memory leave it at that") {
+  NoMemory backend(cpu::kernels_of("portable"));
+  std::set<Primitive> checked;
+  for (const Family& family : kFamilies) {
+    for (BackendCase& one : family.cases()) {
+      if (!kDerived.contains(one.primitive) || !checked.insert(one.primitive).second) continue;
+      CAPTURE(name_of(one.primitive));
+      one.call = [&backend, call = one.call](Backend& b, const Inputs& in, const Outputs& out) {
+        for (const int there : {0, 1}) {
+          backend.left = there;
+          call(b, in, out);
+        }
+        backend.left = -1;
+      };
+      outputs_of(one, backend);
+    }
+  }
+}
 
 TEST_CASE("derived primitives agree with those of the CPU") {
   Derived backend(cpu::kernels_of("portable"));

@@ -29,17 +29,17 @@ struct BackendCase {
 using BackendCases = std::vector<BackendCase>;
 
 struct NamedBackend {
-  std::string name;  ///< "cpu avx2"
+  std::string name;  ///< "cpu:avx2"
   Backend* backend;
   /// Asked for the bits of the portable kernels, whatever the tolerance, where no definition decides: the CPU.
   bool to_the_bit = false;
 };
-/// Portable kernels first.
+/// All known_devices(), the portable kernels first.
 const std::vector<NamedBackend>& all_backends();
 
 struct ListReport {
   int64_t ran = 0;                         ///< cases times backends
-  std::map<std::string, int64_t> skipped;  ///< "cpu avx2 has no conv2d" -> cases
+  std::map<std::string, int64_t> skipped;  ///< "cpu:avx2 has no conv2d" -> cases
 };
 /// Checks each case on each backend: agreement with what decides; memory around the outputs, and the inputs, as they
 /// were; the same bits for any number of threads and at any place in memory. Prints what was skipped.

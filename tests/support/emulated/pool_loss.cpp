@@ -67,8 +67,22 @@ void Emulated::softmax_cross_entropy(const CrossEntropyArgs& a, View loss, View 
   });
 }
 
+void Emulated::count_correct(const CrossEntropyArgs& a, int64_t top, View hits) {
+  later([=] {
+    const int64_t rows = a.labels.size, classes = a.logits.size / rows;
+    int64_t& count = *static_cast<int64_t*>(hits.data) = 0;
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* const row = floats(a.logits) + r * classes;
+      const int64_t label = static_cast<const int32_t*>(a.labels.data)[r];
+      int64_t others = 0;  // that are not behind the label
+      for (int64_t j = 0; j < classes; ++j)
+        others += row[j] < row[label] || (row[j] == row[label] && j >= label) ? 0 : 1;
+      count += others < std::min(top, classes) ? 1 : 0;
+    }
+  });
+}
+
 void Emulated::max_pool(const PoolGeometry&, ConstView, View, View) { lacks("max_pool"); }
 void Emulated::max_pool_grad(const PoolGeometry&, ConstView, ConstView, View) { lacks("max_pool_grad"); }
-void Emulated::count_correct(const CrossEntropyArgs&, int64_t, View) { lacks("count_correct"); }
 
 }  // namespace ntq::emulated

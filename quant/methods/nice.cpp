@@ -1,0 +1,190 @@
+// NICE: "Noise Injection and Clamping Estimation for Neural Network Quantization", Baskin et al. (arXiv 1810.00162), as
+// in its code (Lancer555/NICE): layers are quantized one after the other; the current one has noise on some weights.
+#include "quant/methods/nice.h"
+
+#include <cmath>
+
+#include "engine/autograd.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/quantize.h"
+#include "engine/ops/random.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/unary.h"
+#include "quant/method.h"
+
+namespace ntq {
+
+Tensor nice_noised(const Tensor& w, const Tensor& quantized, const Tensor& step, float most, const Tensor& u,
+                   const Tensor& mask) {
+  const auto values = [&] {
+    const Tensor end = scale(step, most);
+    const Tensor noised = min(max(add(w, mul(sub(u, 0.5f), step)), neg(end)), end);
+    return where(mask, noised, quantized);
+  };
+  return custom_grad({"nice"}, {w}, values, [](const Tensor& dy) { return std::vector{dy}; });
+}
+
+namespace {
+
+constexpr float kLeastClamp = 1e-8f;
+
+struct MeanDeviation {
+  double mean = 0, deviation = 0;
+};
+
+/// Deviation with n - 1.
+MeanDeviation statistics(const QuantSpec& spec, const Tensor& x) {
+  double total = 0, squares = 0;
+  const std::vector<float> values = x.to_vector();
+  for (const float v : values) total += static_cast<double>(v);
+  const double n = static_cast<double>(values.size()), mean = total / n;
+  for (const float v : values) squares += (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean);
+  if (!std::isfinite(squares))
+    throw DivergedError(concat(spec.name, ": the first input, ", x.shape(),
+                               ", is not finite, so no clamp can be taken from it; check the data and the learning "
+                               "rate"));
+  return {mean, std::sqrt(squares / std::max(n - 1, 1.0))};
+}
+
+/// What both sides share: first values from statistics, and the stage, a function of the run's fraction.
+class Staged : public Quantizer {
+ public:
+  bool ready() const override { return ready_ = ready_ || bound_.item() != 0; }
+  int calibration_passes() const override { return 1; }
+  void start_pass(int) override { gathering_ = true, batches_ = 0; }
+  void end_pass(int) override { gathering_ = false; }
+  void on_progress(double fraction) override { fraction_ = fraction; }
+
+ protected:
+  explicit Staged(const QuantSpec& spec) : Quantizer(spec), until_(spec.setting("stages_until").number()) {}
+  enum class Turn { later, now, done };
+  /// Stage t is that of layer t; after the last one all are done.
+  Turn turn() const {
+    if (!training() || fraction_ >= until_) return Turn::done;
+    const auto stage = static_cast<int64_t>(fraction_ / until_ * static_cast<double>(place().count));
+    return place().index > stage ? Turn::later : place().index == stage ? Turn::now : Turn::done;
+  }
+  bool first_values_due() const { return gathering_ || !ready(); }
+  /// The first value times `factor`; of several inputs their average, as the source's with momentum 0.9.
+  void set_bound(double value) {
+    average_ = batches_++ == 0 ? value : 0.9 * average_ + 0.1 * value;
+    bound_.fill(std::max(static_cast<float>(average_), kLeastClamp));
+    ready_ = true;
+  }
+  void state_loaded() override {
+    Quantizer::state_loaded();
+    ready_ = false;
+  }
+
+  Tensor bound_;  // of the weights: the step; of inputs: the clamp
+
+ private:
+  double until_, fraction_ = 0, average_ = 0;
+  int64_t batches_ = 0;
+  bool gathering_ = false;
+  mutable bool ready_ = false;
+};
+
+/// Buffer: step {1} = |mean + k deviation| / M of the first weights, fixed; codes -M .. M, M = 2^(b-1) - 1.
+class NiceWeights : public Staged {
+ public:
+  explicit NiceWeights(const QuantSpec& spec)
+      : Staged(spec),
+        sigmas_(spec.setting("clamp_sigmas").number()),
+        share_(spec.setting("noise_share").f32()),
+        noise_(draw_stream("noise")),
+        mask_(draw_stream("mask")) {
+    bound_ = register_buffer("step", Tensor::zeros({1}));
+  }
+  QuantRange range() const override {
+    const auto most = static_cast<float>((1 << (spec().bits - 1)) - 1);
+    return {-most, most};
+  }
+  CodeGrid grid() const override { return {.range = range(), .step = bound_}; }
+  QuantTraits traits() const override { return {.levels = (1 << spec().bits) - 1, .symmetric = true}; }
+
+ private:
+  Tensor quantized(const Tensor& w) override {
+    if (first_values_due()) set_step(w);
+    const Turn now = turn();
+    if (now == Turn::later) return w;
+    const Tensor q = quantize(w.detach(), bound_, {.range = range()});
+    if (now == Turn::done)
+      return custom_grad(
+          {"nice"}, {w}, [&] { return q; }, [](const Tensor& dy) { return std::vector{dy}; });
+    const Tensor u = uniform(w.shape(), draw_key(noise_), w.device());
+    const Tensor mask = less_equal(uniform(w.shape(), draw_key(mask_), w.device()), share_);
+    return nice_noised(w, q, bound_, range().high, u, mask);
+  }
+  Tensor codes(const Tensor& w) const override { return quantize_codes(w, bound_, range()); }
+  void set_step(const Tensor& w) {
+    const auto [mean, deviation] = statistics(spec(), w);
+    set_bound((std::abs(mean) + sigmas_ * deviation) / static_cast<double>(range().high));
+  }
+
+  double sigmas_;
+  float share_;
+  uint32_t noise_, mask_;
+};
+
+/// Parameter: clamp {1}; values in [0, clamp], on 2^b levels from this layer's stage on.
+class NiceInputs : public Staged {
+ public:
+  explicit NiceInputs(const QuantSpec& spec) : Staged(spec), sigmas_(spec.setting("act_sigmas").number()) {
+    bound_ = register_parameter("clamp", Tensor::zeros({1}), {.floor = kLeastClamp});
+  }
+  CodeGrid grid() const override { return {.range = range(), .step = step_of_clamp().detach()}; }
+
+ private:
+  Tensor step_of_clamp() const { return div(bound_, range().high); }
+  // LSQ's gradients of a step clamp / n are the source's of the clamp: (yq - y) / c inside, 1 above.
+  Tensor quantized(const Tensor& x) override {
+    if (first_values_due()) {
+      const auto [mean, deviation] = statistics(spec(), x);
+      set_bound(mean + sigmas_ * deviation);
+    }
+    if (turn() == Turn::later) return sub(relu(x), relu(sub(x, bound_)));
+    return quantize(x, step_of_clamp(), {.range = range()});
+  }
+  Tensor codes(const Tensor& x) const override { return quantize_codes(x, grid().step, range()); }
+
+  double sigmas_;
+};
+
+}  // namespace
+
+QuantMethod nice_method() {
+  return {.name = "nice",
+          .help =
+              "layers quantized one after the other, noise on some weights of the current one, learned clamps of "
+              "inputs (Baskin et al., arXiv 1810.00162); inputs that may be negative stay in full precision, "
+              "batch norm and biases too",
+          .settings = {{.name = "stages_until",
+                        .standard = 0.5,
+                        .within = {.low = 0, .high = 1, .open_low = true},
+                        .help = "share of the run in which the stages pass, one for each layer; then all are quantized "
+                                "(the code: 3 of 120 epochs for each of 20 layers)"},
+                       {.name = "clamp_sigmas",
+                        .standard = 3.45,
+                        .within = {.low = 0, .high = 100, .open_low = true},
+                        .side = Side::weights,
+                        .help = "range of the weights: |mean| + this many deviations of the first weights"},
+                       {.name = "noise_share",
+                        .standard = 0.05,
+                        .within = {.low = 0, .high = 1},
+                        .side = Side::weights,
+                        .help = "share of the current layer's weights with uniform noise; the others are quantized"},
+                       {.name = "act_sigmas",
+                        .standard = 5.0,
+                        .within = {.low = 0, .high = 100, .open_low = true},
+                        .side = Side::inputs,
+                        .help = "first clamp: mean + this many deviations of the first inputs, as the layer gets them "
+                                "(the code takes them before the ReLU)"}},
+          .scope = {.signed_inputs = false},
+          .make = [](const QuantSpec& spec) -> std::shared_ptr<Quantizer> {
+            if (spec.is_weight) return std::make_shared<NiceWeights>(spec);
+            return std::make_shared<NiceInputs>(spec);
+          }};
+}
+
+}  // namespace ntq

@@ -1,0 +1,144 @@
+// Dampening and freezing of oscillating weights, against values by hand from arXiv 2203.11086.
+#include "quant/oscillation.h"
+
+#include <doctest/doctest.h>
+
+#include "quant/method.h"
+#include "quant/tree.h"
+#include "tests/support/numeric_grad.h"
+#include "tests/support/values.h"
+
+using namespace ntq;
+using ntq::test::check_close;
+using ntq::test::same_values;
+
+namespace {
+
+QuantSpec spec_of(const std::string& method, Settings settings, int bits = 4) {
+  return {.method = method,
+          .bits = bits,
+          .shape = {2, 1},
+          .seed = 1,
+          .name = "conv1.weight_quant",
+          .settings = std::move(settings)};
+}
+
+Tensor buffer(const Quantizer& q, const std::string& name) {
+  for (const auto& [key, value] : q.named_buffers()) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+// One training step on weights of these codes, at step 1; they are seen twice and count once.
+Tensor show(Quantizer& q, float a, float b) {
+  q.step().fill(1);
+  const Tensor w = Tensor::from({2, 1}, {a, b});
+  q.forward(w);
+  const Tensor y = q.forward(w);
+  count_optimizer_step(q);
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("oscillation: frequencies of a weight that turns and of one that goes on") {
+  const auto q = make_quantizer(spec_of("lsq", {{"freeze", 0.01}}));
+  set_progress(*q, 0);
+  const float codes[5][2] = {{0, 0}, {1, 1}, {0, 2}, {1, 3}, {0, 4}};
+  const double expected[5] = {0, 0, .01, .0199, .029701};
+  for (int i = 0; i < 5; ++i) {
+    show(*q, codes[i][0], codes[i][1]);
+    check_close(buffer(*q, "osc_frequency"), {expected[i], 0}, 1e-7);
+  }
+}
+
+TEST_CASE("freezing: above the threshold a weight is held at its mean code, in evaluation and after a resume too") {
+  const Settings settings{{"freeze", 0.01}, {"freeze_from", 0.02}, {"osc_momentum", 0.6}, {"osc_start", 0}};
+  for (const char* method : {"lsq", "ntq"}) {
+    const auto q = make_quantizer(spec_of(method, settings)), loaded = make_quantizer(spec_of(method, settings));
+    set_progress(*q, 0.5);
+    show(*q, 2, 2);
+    show(*q, 3, 2);
+    show(*q, 2, 3);  // the first has turned; mean (2 + 0.6 * 1) -> 0.6 * 2 + 0.4 * 2.6 = 2.24
+    CHECK(buffer(*q, "osc_frozen").to_vector() == std::vector<float>{1, 0});
+    loaded->load_state_dict(q->state_dict());
+    for (const auto& one : {q, loaded}) {
+      Tensor w = Tensor::from({2, 1}, {5, 5}).set_requires_grad(true);
+      const Tensor y = one->forward(w);
+      CHECK(y.f32()[0] == 2);
+      sum(y).backward();
+      check_close(w.grad(), {0, 1});
+      one->eval();
+      CHECK(one->forward(w).to_vector() == std::vector<float>{2, 5});
+      CHECK(decode(one->encode(w)).to_vector() == std::vector<float>{2, 5});
+    }
+    q->step().fill(2);  // the code is held, not the value
+    CHECK(q->forward(Tensor::from({2, 1}, {5, 5})).f32()[0] == 4);
+  }
+}
+
+TEST_CASE("freezing begins at osc_start, and not above 4 bits") {
+  const auto frozen = [](Settings settings, double fraction, int bits) {
+    const auto q = make_quantizer(spec_of("lsq", std::move(settings), bits));
+    set_progress(*q, fraction);
+    for (const float code : {0.0f, 1.0f, 0.0f, 1.0f}) show(*q, code, 0);
+    const Tensor mask = buffer(*q, "osc_frozen");
+    return mask && mask.f32()[0] == 1;
+  };
+  const Settings settings{{"freeze", 0.01}, {"osc_momentum", 0.5}};
+  CHECK_FALSE(frozen(settings, 0.24, 4));
+  CHECK(frozen(settings, 0.25, 4));
+  CHECK_FALSE(frozen(settings, 0.25, 5));
+  CHECK_FALSE(frozen({{"osc_momentum", 0.5}}, 0.25, 4));
+}
+
+TEST_CASE("dampening and threshold follow a cosine behind osc_start") {
+  auto spec = spec_of("lsq", {});
+  spec.settings = complete_settings(quant_method("lsq"), true, {{"dampen", 0.1}, {"freeze", 0.01}});
+  Oscillation o(spec, [](const std::string&, Tensor value) { return value; });
+  const auto at = [&](double fraction) {
+    o.on_progress(fraction);
+    return std::vector<double>{o.dampening(), o.threshold()};
+  };
+  const auto check_at = [&](double fraction, double dampening, double threshold) {
+    const auto found = at(fraction);
+    CHECK(found[0] == doctest::Approx(dampening));
+    CHECK(found[1] == doctest::Approx(threshold));
+  };
+  check_at(0.2, 0, 0);
+  check_at(0.25, 0, 0.1);
+  check_at(0.625, 0.05, 0.055);
+  check_at(1, 0.1, 0.01);
+}
+
+TEST_CASE("dampening: squares of Q(w) - clip(w), summed over channels, with their gradient to the weights alone") {
+  for (const bool per_channel : {false, true}) {
+    QuantSpec spec = spec_of("lsq", {{"dampen", 0.1}}, 3);
+    spec.shape = {2, 3}, spec.per_channel = per_channel;
+    const auto q = make_quantizer(spec);
+    set_progress(*q, 1);
+    Tensor w = Tensor::from({2, 3}, {.3f, -.4f, 9, 1.2f, -7, .1f}).set_requires_grad(true);
+    q->forward(w);
+    q->step().fill(1);
+    q->step().zero_grad();
+    q->forward(w);
+    const Tensor penalty = q->penalty();
+    CHECK(penalty.item() == doctest::Approx(.1 * (.09 + .16 + .04 + .01) / 3));
+    penalty.backward();
+    const double slope = .1 * 2 / 3;
+    check_close(w.grad(), {slope * .3, slope * -.4, 0, slope * .2, 0, slope * .1});
+    CHECK_FALSE(q->step().grad().defined());
+    q->forward(w);
+    set_progress(*q, 0);
+    q->forward(w);
+    CHECK_FALSE(q->penalty().defined());
+  }
+}
+
+TEST_CASE("without these settings a method with steps has no buffers of theirs") {
+  const auto q = make_quantizer(spec_of("ntq", {}));
+  CHECK(q->named_buffers().size() == 1);
+  CHECK_THROWS_WITH_AS(make_quantizer({.method = "lsq", .bits = 4, .name = "fc", .settings = {{"freeze", 0.1}}}),
+                       doctest::Contains("fc: freezing needs the shape of the weight"), std::invalid_argument);
+}

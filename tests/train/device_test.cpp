@@ -1,0 +1,69 @@
+// Training on a device whose memory the host cannot read: batches are brought there, and nothing comes back unasked.
+#include <doctest/doctest.h>
+
+#include "tests/support/emulated_device.h"
+#include "tests/train/tiny.h"
+#include "train/calibrate.h"
+#include "train/layer_report.h"
+#include "train/loop.h"
+#include "train/step.h"
+
+using namespace ntq;
+
+namespace {
+
+struct Run {
+  std::vector<double> figures;  ///< of all epochs
+  std::vector<LayerReport> layers;
+};
+
+/// Training with all that a run may ask for: calibration, averaging, validation, re-estimated norms, a report.
+Run run_on(Device device) {
+  Training t = test::tiny_training(4);
+  t.model->to(device);
+  t.optimizer = std::make_unique<Sgd>(t.model->parameters(), SgdOptions{});
+  t.ema = std::make_unique<WeightAverage>(*t.model, 0.9f);
+  Run run;
+  calibrate_steps(*t.model, *t.train_loader, 2);
+  train(t, {.bn_recalibrate = 2}, {.epoch = [&](const EpochScores& e) {
+          for (const double figure : {e.train_loss, e.train_top1, e.val.loss(), e.val.top5_percent(), e.ema->loss()})
+            run.figures.push_back(figure);
+        }});
+  run.layers = report_layers(*t.model);
+  return run;
+}
+
+}  // namespace
+
+TEST_CASE("a training on another device has the numbers of the CPU") {
+  const Run expected = run_on(Device("cpu:portable")), found = run_on(test::emulated_device());
+  REQUIRE(found.figures.size() == 10);
+  for (size_t i = 0; i < 10; ++i) CHECK(found.figures[i] == doctest::Approx(expected.figures[i]).epsilon(1e-4));
+  REQUIRE(found.layers.size() == expected.layers.size());
+  for (size_t i = 0; i < found.layers.size(); ++i) {
+    const LayerReport &a = found.layers[i], &b = expected.layers[i];
+    CHECK(a.weight_max == doctest::Approx(b.weight_max).epsilon(1e-4));
+    CHECK(a.weight_error == doctest::Approx(b.weight_error).epsilon(1e-2));
+  }
+}
+
+TEST_CASE("steps on another device read nothing back; their figures come together") {
+  Training t = test::tiny_training(4);
+  t.model->to(test::emulated_device());
+  Sgd sgd(t.model->parameters(), {});
+  std::vector<StepScore> seen;
+  StepResults results(16, [&](const StepScore& score) { seen.push_back(score); });
+  t.train_loader->start(0);
+  const Batch batch = *t.train_loader->next();
+  const auto step = [&](int64_t i) { results.add(i, train_step(*t.model, sgd, batch, cross_entropy(), 0.01f)); };
+  step(1);  // sets the quantizers' first steps
+  const auto before = test::emulated_counters();
+  for (int64_t i = 2; i < 16; ++i) step(i);
+  CHECK(test::emulated_counters().copies_to_host == before.copies_to_host);
+  CHECK(test::emulated_counters().waits == before.waits);
+  CHECK(seen.empty());
+  step(16);
+  REQUIRE(seen.size() == 16);
+  CHECK(seen[15].loss < seen[0].loss);
+  CHECK(seen[15].images == 8);
+}
