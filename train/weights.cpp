@@ -166,6 +166,7 @@ NamedTensors public_weights(Module& model, Export what) {
     const bool filters = value.shape().rank() == 4;
     out.emplace_back(name, !filters                     ? value
                            : value.dtype() == DType::i8 ? to_channels_first<int8_t>(value)
+                           : value.dtype() == DType::u8 ? to_channels_first<uint8_t>(value)
                                                         : to_channels_first<float>(value));
   }
   return out;
