@@ -160,12 +160,13 @@ NamedTensors public_weights(Module& model, Export what) {
   });
   NamedTensors out;
   for (const auto& [name, tensor] : model.state_dict()) {
-    if (is_quantizer_entry(name) && !(quantized && name.ends_with(".step"))) continue;
+    if (is_quantizer_entry(name) && !(quantized && (name.ends_with(".step") || name.ends_with(".offset")))) continue;
     const auto found = values.find(name);
     const Tensor value = found == values.end() ? tensor.detach() : found->second;
     const bool filters = value.shape().rank() == 4;
     out.emplace_back(name, !filters                     ? value
                            : value.dtype() == DType::i8 ? to_channels_first<int8_t>(value)
+                           : value.dtype() == DType::u8 ? to_channels_first<uint8_t>(value)
                                                         : to_channels_first<float>(value));
   }
   return out;
