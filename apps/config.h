@@ -38,8 +38,9 @@ struct TrainConfig {
   int64_t bits = 32;
   std::optional<int64_t> weight_bits, act_bits;  // bits
   std::string method = "ntq";
-  Settings quant;                        // of the method; "act.KEY": of activations alone
-  std::optional<double> noise, noise_k;  // short for quant's, as step_init
+  std::optional<std::string> act_method;  // short for quant's act.method
+  Settings quant;                         // of the method; "act.KEY": of activations alone
+  std::optional<double> noise, noise_k;   // short for quant's, as step_init
   bool per_channel = false;
   std::optional<int64_t> first_last_bits;  // as the other layers
 
@@ -119,6 +120,9 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"weight-bits", "Quantization", recipe, "weights alone [--bits]"}, c.weight_bits);
   visit(Option{"act-bits", "Quantization", recipe, "activations alone; 32: not quantized [--bits]"}, c.act_bits);
   visit(Option{"method", "Quantization", recipe, "ntq, lsq, ... [ntq]"}, c.method);
+  visit(Option{"act-method", "Quantization", recipe,
+               "another method for activations: --quant act.method=NAME [--method]"},
+        c.act_method);
   visit(Option{"quant", "Quantization", recipe, "a setting of the method; act.KEY=VALUE: of activations alone"},
         c.quant);
   visit(Option{"noise", "Quantization", recipe, "NTQ's noise level c, in [0, 1): --quant noise=X [0.2]"}, c.noise);

@@ -93,6 +93,8 @@ void drop_overridden(TrainConfig& config, const Json& json) {
       if (!quant.contains(same)) config.quant.erase(same);
     }
   });
+  if (quant.contains("act.method") && !names("act_method")) config.act_method.reset();
+  if (names("act_method") && !quant.contains("act.method")) config.quant.erase("act.method");
   const auto methods = quantizer_names();
   const auto keep_those_of = [&](const Json& method, const std::string& prefix) {
     if (!method.is_string() || std::count(methods.begin(), methods.end(), method.get<std::string>()) == 0) return;
@@ -104,12 +106,14 @@ void drop_overridden(TrainConfig& config, const Json& json) {
              std::none_of(settings.begin(), settings.end(), [&](const Setting& s) { return prefix + s.name == key; });
     });
   };
-  const bool own = config.quant.contains("act.method") || quant.contains("act.method");
+  const bool own =
+      names("act_method") || config.act_method || config.quant.contains("act.method") || quant.contains("act.method");
   if (names("method") && json["method"] != config.method) {
     keep_those_of(json["method"], "");
     if (!own) keep_those_of(json["method"], "act.");
   }
   if (quant.contains("act.method")) keep_those_of(quant["act.method"], "act.");
+  if (names("act_method")) keep_those_of(json["act_method"], "act.");
 }
 
 }  // namespace

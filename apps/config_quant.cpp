@@ -104,6 +104,7 @@ void check_given(const TrainConfig& c, Side side) {
 }  // namespace
 
 std::string method_of(const TrainConfig& c, Side side) {
+  if (side == Side::inputs && c.act_method) return *c.act_method;
   const auto own = side == Side::inputs ? c.quant.find(std::string(kMethod)) : c.quant.end();
   return own == c.quant.end() ? c.method : own->second.str();
 }
@@ -115,8 +116,14 @@ Settings settings_of(const TrainConfig& c, Side side) {
 void validate_quant(const TrainConfig& c) {
   const auto names = quantizer_names();
   const std::string own = method_of(c, Side::inputs);
+  const auto same = c.quant.find(std::string(kMethod));
+  if (c.act_method && same != c.quant.end() && same->second.str() != own) {
+    throw UsageError(concat("--act-method ", printable(own, 80), " and --quant act.method=",
+                            printable(same->second.str(), 80), ": expected one value, found two"));
+  }
   if (std::find(names.begin(), names.end(), own) == names.end()) {
-    throw UsageError(concat("--quant act.method: expected one of ", join(names), "; found ", in_quotes(own)));
+    throw UsageError(concat(c.act_method ? "--act-method" : "--quant act.method", ": expected one of ", join(names),
+                            "; found ", in_quotes(own)));
   }
   check_given(c, Side::weights);
   check_given(c, Side::inputs);
@@ -137,6 +144,7 @@ void resolve_quant(TrainConfig& c) {
   }
   c.quant = std::move(out);
   for_each_short_form(c, [](const char*, auto& field) { field.reset(); });
+  c.act_method.reset();
   c.per_channel = c.per_channel && c.bits_of_weights() < 32;
 }
 

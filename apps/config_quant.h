@@ -5,7 +5,7 @@
 
 namespace ntq::apps {
 
-/// --method, or --quant act.method for activations.
+/// --method, or --act-method (--quant act.method) for activations.
 std::string method_of(const TrainConfig& config, Side side);
 /// Every setting of the weights' or the activations' method: as given, else its default. Activations of the same method
 /// take what the weights take, unless --quant act.KEY says otherwise; --noise, --noise-k and --step-init mean both.

@@ -52,6 +52,11 @@ void Quantizer::set_training_step(int64_t step) {
   calls_.copy_from(Tensor::from({1}, std::span<const int64_t>(&step, 1)));
 }
 
+void Quantizer::first_input_not_finite(const Tensor& x) const {
+  throw DivergedError(concat(spec_.name, ": the first input, ", x.shape(),
+                             ", is not finite, so no step can be taken from it; check the data and the learning rate"));
+}
+
 uint32_t Quantizer::draw_stream(const std::string& what) const {
   return stream_id(drawing_name(spec_.name, "quantizer", spec_.seed) + "." + what);
 }

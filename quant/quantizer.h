@@ -104,6 +104,8 @@ class Quantizer : public Module {
   RandomKey draw_key(uint32_t stream) const;
   void state_loaded() override { steps_.reset(); }
   const LayerPlace& place() const { return place_; }
+  /// Throws DivergedError, naming the layer: no first value can be taken from `x`.
+  [[noreturn]] void first_input_not_finite(const Tensor& x) const;
 
  private:
   QuantSpec spec_;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/ops/reduce.h"
+#include "quant/least_error.h"
 
 namespace ntq {
 
@@ -11,23 +12,6 @@ namespace ntq {
 constexpr float kStepFloor = 1e-8f;
 
 namespace {
-
-/// The step with the least squared error for `x`, to 2%: steps around `start` in fourths of an octave, then finer ones.
-double least_error_step(const Tensor& x, QuantRange range, double start) {
-  double best = start, least = HUGE_VAL;
-  const auto look = [&](double center, double ratio, int steps) {
-    std::vector<double> tried;
-    for (int i = -steps; i <= steps; ++i) tried.push_back(center * std::pow(ratio, i));
-    const std::vector<double> errors = quantize_errors(x, tried, range);
-    for (size_t i = 0; i < tried.size(); ++i) {
-      if (errors[i] < least) least = errors[i], best = tried[i];
-    }
-  };
-  look(start, std::exp2(0.25), 20);
-  look(best, std::exp2(1.0 / 16), 3);
-  look(best, std::exp2(1.0 / 32), 1);
-  return best;
-}
 
 int64_t step_count(const QuantSpec& spec) { return spec.per_channel ? spec.shape[0] : 1; }
 
@@ -85,23 +69,24 @@ void StepQuantizer::init_step(const Tensor& x) {
   const int64_t steps = step_.numel();
   if (!calibrating_ || sums_.empty()) sums_.assign(static_cast<size_t>(steps), 0.0), count_ = 0;
   const double n = static_cast<double>(x.numel()) / static_cast<double>(steps);
-  const double to_step = 2.0 / std::sqrt(static_cast<double>(range().high));
-  const bool least_error = spec().setting("step_init").word() == "mse";
   std::vector<float> values;
   for (int64_t i = 0; i < steps; ++i) {
     const Tensor part = steps == 1 ? x.detach() : x.detach().rows(i, i + 1);
     const auto size = sum_abs(part).item<double>();
-    if (!std::isfinite(size))
-      throw DivergedError(
-          concat(spec().name, ": the first input, ", x.shape(),
-                 ", is not finite, so no step can be taken from it; check the data and the learning rate"));
+    if (!std::isfinite(size)) first_input_not_finite(x);
     double& sum = sums_[static_cast<size_t>(i)];
-    sum += least_error && size > 0 ? n * least_error_step(part, range(), to_step * size / n) : size * to_step;
+    sum += first_step_sum(part, size);
     values.push_back(static_cast<float>(std::max(sum / (count_ + n), double{kStepFloor})));
   }
   count_ += n;
   step_.copy_from(Tensor::from(step_.shape(), std::span<const float>(values), step_.device()));
   ready_ = true;
+}
+
+double StepQuantizer::first_step_sum(const Tensor& x, double size) const {
+  const double to_step = 2.0 / std::sqrt(static_cast<double>(range().high)), n = static_cast<double>(x.numel());
+  const bool least_error = spec().setting("step_init").word() == "mse" && size > 0;
+  return least_error ? n * least_error_step(x, range(), to_step * size / n) : size * to_step;
 }
 
 // LSQ's g = 1 / sqrt(N Q_P). The paper counts the features of one sample; public code counts the batch too. With a step

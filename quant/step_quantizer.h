@@ -31,6 +31,8 @@ class StepQuantizer : public Quantizer {
   /// scale, to be completed.
   QuantizeArgs prepare(const Tensor& x);
   const Tensor& steps() const { return step_; }
+  /// The first step that `x` asks for, with `size` its sum of |x|, times its elements.
+  virtual double first_step_sum(const Tensor& x, double size) const;
 
  private:
   void init_step(const Tensor& x);

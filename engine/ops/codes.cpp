@@ -39,12 +39,12 @@ Tensor look_up(const Codes& codes) {
 void check_grid(const std::string& who, const CodeGrid& grid) {
   const auto finite = [](const Tensor& values) { return !values || all_finite(values); };
   if (!finite(grid.levels)) throw DivergedError(who + ": a level is not finite");
-  if (!finite(grid.offset)) throw DivergedError(who + ": the offset is not finite");
   if (!grid.step) return;
   for (const float step : grid.step.to_vector()) {
     if (!std::isfinite(step) || step <= 0)
       throw DivergedError(concat(who, ": the step must be finite and positive, found ", step));
   }
+  if (!finite(grid.offset)) throw DivergedError(who + ": the offset is not finite");
 }
 
 void check_codes(const std::string& who, const Codes& codes) {

@@ -145,7 +145,7 @@ TEST_CASE("every command refuses wrong words with exit code 2, in one line, with
 TEST_CASE("help is answered beside other mistakes, lists what there is, and fits on a screen") {
   const Outcome help = run("ntq-train --epoch --help");
   CHECK(help.code == 0);
-  for (const char* text : {"lsq, ", "resnet152", "wrn28-10", "fashion-mnist"}) {
+  for (const char* text : {"lsq, lsq+", "resnet152", "wrn28-10", "fashion-mnist"}) {
     CHECK_MESSAGE(contains(help.out, text), text);
   }
   for (const char* text : {"...", "cuda", "tf32"}) CHECK_MESSAGE(!contains(help.out, text), text);

@@ -145,6 +145,39 @@ TEST_CASE("the last word wins: command line over file, the short form over the s
   CHECK(with({"--method", "lsq"}).quant.at("step_init") == ntq::SettingValue("mse"));
 }
 
+TEST_CASE("--act-method is short for act.method: on the command line, over a file, and back") {
+  const TrainConfig c = quant_config({"--bits", "4", "--act-method", "lsq"});
+  CHECK(method_of(c, Side::inputs) == "lsq");
+  CHECK(method_of(c, Side::weights) == "ntq");
+  CHECK_FALSE(c.act_method.has_value());  // as equal recipes have equal JSON
+  CHECK(quant_json(c) == quant_json(quant_config({"--bits", "4", "--quant", "act.method=lsq"})));
+  CHECK(quant_json(c) == quant_json(quant_config({"--bits", "4", "--act-method", "lsq", "--quant", "act.method=lsq"})));
+  CHECK(quant_json(quant_config({"--bits", "4", "--act-method", "ntq"})) == quant_json(quant_config({"--bits", "4"})));
+
+  const TempFolder folder;
+  const std::string file = folder / "c.json";
+  write_file(file, config_to_json(
+                       quant_config({"--bits", "4", "--quant", "act.method=lsq", "--quant", "act.count_batch=true"}),
+                       JsonPart::all)
+                       .dump());
+  const TrainConfig over = quant_config({"--config", file, "--act-method", "pact"});
+  CHECK(method_of(over, Side::inputs) == "pact");
+  CHECK_FALSE(over.quant.contains("act.count_batch"));  // which pact does not have
+  CHECK(method_of(quant_config({"--config", file, "--act-method", "ntq"}), Side::inputs) == "ntq");
+  write_file(file, R"({"bits": 4, "act_method": "lsq"})");
+  CHECK(method_of(quant_config({"--config", file}), Side::inputs) == "lsq");
+  CHECK(method_of(quant_config({"--config", file, "--quant", "act.method=pact"}), Side::inputs) == "pact");
+
+  CHECK(contains(refusal({"--act-method", "lsq", "--quant", "act.method=ntq"}),
+                 "--act-method lsq and --quant act.method=ntq: expected one value, found two"));
+  CHECK(contains(refusal({"--act-method", "foo"}), "--act-method: expected one of "));
+  CHECK(contains(refusal({"--act-method", ""}), "--act-method: expected one of "));
+  const TrainCommand idle = quant_command({"--weight-bits", "4", "--act-bits", "32", "--act-method", "lsq"});
+  const auto lines = options_without_effect(idle.config, idle.given_json);
+  REQUIRE(lines.size() == 1);
+  CHECK(contains(lines[0], "--act-method has no effect on activations in full precision"));
+}
+
 TEST_CASE("--help-method prints what the method declares; settings without effect are told") {
   const auto help = run("ntq-train --help-method ntq");
   CHECK(help.code == 0);

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "engine/autograd.h"
 #include "engine/ops/cast.h"
 #include "models/model.h"
 #include "tests/support/text.h"
@@ -159,6 +160,23 @@ TEST_CASE("written and read again: the same weights, for every family") {
     CHECK(report.matched == static_cast<int64_t>(model->state_dict().size()));
     const auto a = model->state_dict(), b = other->state_dict();
     for (size_t i = 0; i < a.size(); ++i) REQUIRE(a[i].second.to_vector() == b[i].second.to_vector());
+  }
+}
+
+TEST_CASE("codes without a sign are exported as uint8, filters in PyTorch's order") {
+  const auto model = make_model("resnet20", {.classes = 10, .weight = {.method = "dorefa", .bits = 4}});
+  const NoGrad no_grad;
+  const auto of = [&](Export what) {
+    for (const auto& [name, tensor] : public_weights(*model, what)) {
+      if (name == "conv1.weight") return tensor;
+    }
+    return Tensor();
+  };
+  const Tensor codes = of(Export::codes), values = of(Export::quantized);
+  REQUIRE(codes.dtype() == DType::u8);
+  REQUIRE(codes.shape() == values.shape());
+  for (int64_t i = 0; i < codes.numel(); ++i) {
+    CHECK(static_cast<float>(codes.data<uint8_t>()[i]) * (2.0f / 15) - 1 == doctest::Approx(values.f32()[i]));
   }
 }
 

@@ -1,0 +1,105 @@
+// QIL: "Learning to Quantize Deep Networks by Optimizing Quantization Intervals with Task Loss", Jung et al., CVPR 2019
+// (arXiv 1808.05779): |x| in the learned interval [c - d, c + d] goes to [0, 1], to the power of gamma for weights, and
+// is rounded there; below it is 0, above it 1. Nothing scales the values back: batch norm takes what is left.
+#include <algorithm>
+
+#include "engine/autograd.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/cast.h"
+#include "engine/ops/unary.h"
+#include "quant/first_input.h"
+
+namespace ntq {
+namespace {
+
+constexpr float kLeast = 1e-6f;  // of d, gamma and what a power is taken of
+
+class QilQuantizer : public FirstInputQuantizer {
+ public:
+  explicit QilQuantizer(const QuantSpec& spec)
+      : FirstInputQuantizer(spec),
+        center_(interval("center")),
+        width_(interval("half_width")),
+        step_(register_buffer("step", Tensor::zeros({1}))) {
+    if (spec.is_weight && spec.setting("train_gamma").flag())
+      gamma_ = register_parameter("gamma", Tensor::full({1}, 1.0f), {.decay = false, .floor = kLeast});
+    zero_until_ready(step_);
+  }
+
+  QuantRange range() const override {
+    const auto most = static_cast<float>((1 << (spec().is_signed ? spec().bits - 1 : spec().bits)) - 1);
+    return {spec().is_signed ? -most : 0.0f, most};
+  }
+  CodeGrid grid() const override { return {.range = range(), .step = step_}; }
+  QuantTraits traits() const override {
+    return {
+        .levels = static_cast<int>(range().high - range().low) + 1, .idempotent = false, .symmetric = spec().is_signed};
+  }
+
+ private:
+  Tensor interval(const char* name) {
+    const ParamTraits traits{.decay = false, .lr_scale = spec().setting("interval_lr").f32(), .floor = kLeast};
+    return register_parameter(name, Tensor::full({1}, 0.5f), traits);
+  }
+  void set_first_values(const InputStatistics& seen) override {
+    const std::string& from = spec().setting("interval_init").word();
+    float end = 1;  // of the interval [0, end]
+    if (from == "max") end = static_cast<float>(seen.largest());
+    if (from == "3sigma") end = static_cast<float>(3 * seen.deviation());
+    end = std::max(end, 2 * kLeast);
+    center_.fill(end / 2);
+    width_.fill(end / 2);
+    step_.fill((spec().setting("rescale").flag() ? end : 1.0f) / range().high);
+  }
+
+  /// q times the transformed x, with its gradients.
+  Tensor scaled(const Tensor& x) const {
+    const Tensor center = add(center_, relu(sub(width_, center_)));  // the interval begins at 0 or above
+    const Tensor a = spec().is_signed ? abs(x) : x;
+    const Tensor place = add(div(mul(sub(a, center), 0.5f), width_), 0.5f);
+    Tensor u = clamp(place, 0, 1);
+    if (gamma_) {
+      const Tensor inside = less(kLeast, u.detach());
+      u = mul(exp(mul(gamma_, log(clamp(place, kLeast, 1)))), inside);
+    }
+    return mul(spec().is_signed ? mul(sign(x), u) : u, range().high);
+  }
+  Tensor quantized(const Tensor& x) override {
+    prepare(x);
+    return with_bad_values_of(x, mul(round_straight_through(scaled(x)), step_));
+  }
+  Tensor codes(const Tensor& x) const override {
+    const NoGrad no_grad;
+    const Tensor whole = round(scaled(x));
+    return spec().is_signed ? cast_i8(whole) : cast_u8(whole);
+  }
+
+  Tensor center_, width_, step_, gamma_;
+};
+
+}  // namespace
+
+QuantMethod qil_method() {
+  return {.name = "qil",
+          .help =
+              "learned intervals (Jung et al. 2019, arXiv 1808.05779), best one width after the other: --init of the "
+              "run with a bit more; signed inputs, which the paper does not define, as weights without gamma",
+          .settings = {{.name = "train_gamma",
+                        .standard = true,
+                        .side = Side::weights,
+                        .help = "the power gamma is learned (the method); false: stays 1 (most public code)"},
+                       {.name = "interval_init",
+                        .standard = "max",
+                        .words = {"max", "3sigma", "unit"},
+                        .help = "first interval: [0, max|x|], [0, 3 deviations], or [0, 1] (public code)"},
+                       {.name = "interval_lr",
+                        .standard = 1.0,
+                        .within = {.low = 0, .high = 1},
+                        .help = "factor on the learning rate of the intervals"},
+                       {.name = "rescale",
+                        .standard = false,
+                        .help = "times the end of the first interval; false: values in [-1, 1] (the paper)"}},
+          .make = [](const QuantSpec& spec) { return std::make_shared<QilQuantizer>(spec); }};
+}
+
+}  // namespace ntq
