@@ -156,7 +156,7 @@ QuantMethod lsq_plus_method() {
        .side = Side::inputs,
        .help = "first step and offset: least squared error, or the whole range"}};
   for (Setting& setting : step_settings()) {
-    if (setting.name == "count_batch") settings.push_back(std::move(setting));
+    if (setting.name != "step_init") settings.push_back(std::move(setting));
   }
   return {.name = "lsq+",
           .help = "LSQ with a learned offset for activations, signed ones too (Bhalgat et al. 2020, arXiv 2004.09576)",
