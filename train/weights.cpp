@@ -160,7 +160,7 @@ NamedTensors public_weights(Module& model, Export what) {
   });
   NamedTensors out;
   for (const auto& [name, tensor] : model.state_dict()) {
-    if (is_quantizer_entry(name) && !(quantized && name.ends_with(".step"))) continue;
+    if (is_quantizer_entry(name) && !(quantized && (name.ends_with(".step") || name.ends_with(".offset")))) continue;
     const auto found = values.find(name);
     const Tensor value = found == values.end() ? tensor.detach() : found->second;
     const bool filters = value.shape().rank() == 4;

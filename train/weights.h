@@ -26,8 +26,8 @@ Weights weights_of(const Checkpoint& checkpoint, const std::string& path, bool a
 /// Of any file: of a checkpoint of ours, the average where there is one; else as read_public_weights().
 Weights read_weights(const TensorFile& file, const std::string& path);
 
-/// What others get of the layers with a weight quantizer: w, Q(w) in float32, or the codes of Q(w) as int8; with the
-/// latter two the steps of both quantizers under their names.
+/// What others get of the layers with a weight quantizer: w, Q(w) in float32, or the codes of Q(w) as int8 (uint8
+/// where the grid has an offset); with the latter two the steps and offsets of both quantizers under their names.
 enum class Export { weights, quantized, codes };
 
 /// The tensors of a model in evaluation mode, for others: filters as {Cout,Cin,Kh,Kw}, no other quantizer entries.
