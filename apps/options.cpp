@@ -133,9 +133,7 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   std::optional<std::string> config_file;
   std::optional<std::string> method;
   std::string resume;
-  CLI::App app(
-      "Train a network, in full precision or quantization-aware, evaluate it and save it.\n"
-      "Example: ntq-train cifar10 resnet20 --bits 4");
+  CLI::App app("Train a network in full or in low precision and save it: ntq-train cifar10 resnet20 --bits 4");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   const auto positional = [&](const char* name, const char* key, const std::vector<std::string>& names) {
     const auto set = [&given, name, key](const std::string& text) {
