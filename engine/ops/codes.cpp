@@ -67,6 +67,13 @@ void check_codes(const std::string& who, const Codes& codes) {
 }
 
 Tensor decode(const Codes& codes) {
+  if (codes.values.defined() && !codes.values.on_host()) {
+    const NoGrad no_grad;
+    const GraphPause pause;
+    const auto here = [](const Tensor& t) { return t.defined() ? t.to(Device()) : t; };
+    const auto& [range, step, offset, levels] = codes.grid;
+    return decode({here(codes.values), {range, here(step), here(offset), here(levels)}}).to(codes.values.device());
+  }
   check_codes("decode", codes);
   const NoGrad no_grad;
   const GraphPause pause;

@@ -29,7 +29,7 @@ void check_grid(const std::string& who, const CodeGrid& grid);
 /// The same, and std::invalid_argument for types or shapes that do not go together.
 void check_codes(const std::string& who, const Codes& codes);
 
-/// The exact float32 values. Not recorded: codes have no gradient.
+/// The exact float32 values, on the device of the codes; computed on the host. Not recorded: codes have no gradient.
 Tensor decode(const Codes& codes);
 
 /// What a convolution or a matrix product reads: floats, or codes, which stand for their exact values.

@@ -4,6 +4,8 @@
 #include "engine/backend/registry.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
+#include "engine/ops/codes.h"
+#include "engine/ops/linear.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
@@ -123,4 +125,16 @@ TEST_CASE("emulated: what goes wrong is a DeviceError, and the device goes on") 
   synchronize(small);  // the error has been taken
   CHECK_THROWS_WITH_AS(Tensor::empty({1}, DType::f32, emulated_device(2)),
                        doctest::Contains("there are 2 emulated devices"), DeviceError);
+}
+
+TEST_CASE("emulated: codes that lie on a device are decoded there, and layers take them") {
+  const Device far = emulated_device();
+  const Tensor step = Tensor::from({2}, {0.5f, 0.25f});
+  const Codes codes{cast_i8(Tensor::from({2, 3}, {-8, 0, 7, 1, 2, -3})), {.range = {-8, 7}, .step = step}};
+  const Codes away{codes.values.to(far), {.range = {-8, 7}, .step = step.to(far)}};
+  const Tensor values = decode(away);
+  CHECK(values.device() == far);
+  CHECK(values.to_vector() == Floats{-4, 0, 3.5f, 0.25f, 0.5f, -0.75f});
+  const Tensor w = Tensor::from({1, 3}, {1, 2, 3});
+  CHECK(linear(away, w.to(far)).to_vector() == linear(codes, w).to_vector());
 }
