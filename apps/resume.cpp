@@ -43,7 +43,7 @@ std::pair<RunFolder, TrainConfig> resolve_resume(const TrainCommand& command) {
     }
     if (!agrees(config, {{key, value}})) {
       std::string place = key;  // where the run has it
-      for_each_short_form(config, [&](const char* name, auto&) { place = key == name ? "quant" : place; });
+      for_each_short_form(config, [&](const char* name, auto&) { place = place == name ? "quant" : place; });
       throw UsageError(concat("--resume ", run.path, ": '", place, "' is ", there[place].dump(), " there, found ",
                               place == key ? "" : key + " ", value.dump(),
                               "; a resumed run keeps its recipe, start a new run instead"));

@@ -19,7 +19,6 @@ using ntq::test::read_file;
 using ntq::test::run;
 using ntq::test::TempFolder;
 using ntq::test::write_file;
-using Json = nlohmann::ordered_json;
 
 namespace {
 
