@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/json.h"
 #include "apps/options.h"
 #include "apps/session.h"
 #include "engine/serialize.h"
