@@ -8,10 +8,10 @@
 //            thresholds low + how many of them are <= x; not a number gives low
 //   sum      conv, linear: S = sum of (code, or x) * (code, level or value of a weight) over the taps inside of the
 //            image. Of codes alone: int32, exact. Else float32, from 0, in the order of {Kh,Kw,Cin}, fl(S + fl(a * w))
-//   output   y = fl(fl(S * scale[c]) + bias[c]), of a sum of codes S = float(S); with an offset of the inputs
-//            y = fl(fl(fl(S * scale[c]) + fl(W * offset_scale[c])) + bias[c]), W = float(sum of the weights' codes over
-//            the taps inside), or their float32 sum in the same order
-//   then     y = fl(y + second input), where there is one; y = max(y, 0) where relu
+//   output   y = fl(fl(S * scale[c]) + bias[c]), of a sum of codes S = float(S). Inputs with an offset add to the bias
+//            what it does at the taps inside: fl(bias[c] + W * offset_scale[c]) in float64, W the sum of the weights'
+//            codes (levels, values: in float64, in that order) over the taps inside, in place of bias[c]
+//   then     y = fl(y + second input), where there is one; y = y > 0 ? y : 0 where relu
 #include <array>
 #include <cstdint>
 #include <map>
@@ -55,7 +55,7 @@ enum class Op {
   linear,          ///< the same of a flattened value
   affine,          ///< y = fl(fl(x * scale[c]) + bias[c]): a batch norm before a quantizer
   add,             ///< y = fl(a + b)
-  relu,            ///< y = max(x, 0)
+  relu,            ///< y = x > 0 ? x : 0
   max_pool,        ///< kernel, stride, pad; padding never wins
   subsample_pad,   ///< every stride-th pixel, `extra` zero channels before and behind
   global_average,  ///< float32 sum in pixel order, from 0, times fl(1 / (H * W)); {1,1,C}
