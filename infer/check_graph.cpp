@@ -97,7 +97,7 @@ class NodeCheck {
     vector("bias", node_.bias, out.channels);
     const bool offset = node_.codes.present() && node_.codes.levels.empty() && node_.codes.offset != 0;
     vector("offset_scale", node_.offset_scale, offset ? out.channels : 0);
-    if (node_.is_integer()) check_sum();
+    if (node_.is_integer()) check_sum(input(0));
     require(node_.inputs.size() == 1 || input(1) == out, "gives ", text(out), " and adds ",
             text(input(node_.inputs.size() - 1)));
     return out;
@@ -142,9 +142,9 @@ class NodeCheck {
   }
 
   /// As base/integer has them: bytes from 0 on, and channels that fill up a quad.
-  void check_sum() const {
+  void check_sum(const MapShape& x) const {
     const Weights& w = node_.weights;
-    const int64_t products = w.size() / w.out / w.in * round_up(w.in, 4);
+    const int64_t products = w.taps() / x.channels * round_up(x.channels, 4);
     const int64_t bound = products * (node_.codes.high - node_.codes.low) * (int64_t{1} << (w.bits - 1));
     require(bound <= std::numeric_limits<int32_t>::max(), "a sum of ", w.taps(), " products of ", node_.codes.bits,
             " by ", w.bits, " bits may reach ", bound, ", more than 32 bits hold");
