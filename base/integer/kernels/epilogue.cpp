@@ -29,7 +29,8 @@ inline void store_end(const Epilogue& e, float* y, int64_t at, int64_t n) {
     for (int64_t c = 0; c < n; ++c) e.y[at + c] = y[c];
   }
   if (e.codes != nullptr) {
-    const float low = static_cast<float>(e.grid.low) * e.grid.step, high = static_cast<float>(e.grid.high) * e.grid.step;
+    const float low = static_cast<float>(e.grid.low) * e.grid.step,
+                high = static_cast<float>(e.grid.high) * e.grid.step;
     for (int64_t c = 0; c < n; ++c) e.codes[at + c] = byte_of(y[c], e.grid, low, high);
   }
 }
