@@ -30,7 +30,7 @@ struct Epilogue {
   bool relu = false;
   float* y = nullptr;        ///< null: not stored
   uint8_t* codes = nullptr;  ///< null: not stored
-  CodeGrid grid;             ///< of codes
+  CodeGrid grid = {};        ///< of codes
 };
 
 struct ConvShape {

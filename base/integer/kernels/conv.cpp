@@ -164,6 +164,12 @@ void conv_by(const Conv& c, const Part& part) {
 
 }  // namespace
 
-void conv(const Conv& c, const Part& part) { conv_by<Widened>(c, part); }
+void conv(const Conv& c, const Part& part) {
+#ifdef __AVX512VNNI__
+  conv_by<Vnni>(c, part);
+#else
+  conv_by<Widened>(c, part);
+#endif
+}
 
 }  // namespace ntq::integer::NTQ_ISA

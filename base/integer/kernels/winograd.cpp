@@ -15,7 +15,11 @@ namespace {
 
 constexpr int kVecs = 2;
 constexpr int kStrip = kVecs * kInts;
+#ifdef __AVX512VNNI__
+constexpr int kTiles = 6;
+#else
 constexpr int kTiles = 3;
+#endif
 static_assert(kWinogradGroup % kTiles == 0 && kPanel % kStrip == 0);
 constexpr int64_t kDepth = 16;
 
@@ -207,6 +211,12 @@ void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
 
 }  // namespace
 
-void winograd(const Conv& c, const Part& part, uint8_t* scratch) { winograd_by<Widened>(c, part, scratch); }
+void winograd(const Conv& c, const Part& part, uint8_t* scratch) {
+#ifdef __AVX512VNNI__
+  winograd_by<Vnni>(c, part, scratch);
+#else
+  winograd_by<Widened>(c, part, scratch);
+#endif
+}
 
 }  // namespace ntq::integer::NTQ_ISA
