@@ -22,8 +22,9 @@ void check_codes(const ConvShape& s, const CodeBounds& bounds, std::span<const i
         codes.size());
   check(sums_fit(s, bounds), "sums of ", s.kernel_h * s.kernel_w * s.in_c, " products of codes up to ", bounds.x_top,
         " and ", bounds.w_top, " exceed int32");
-  check(std::all_of(codes.begin(), codes.end(), [&](int8_t w) { return std::abs(w) <= bounds.w_top; }),
-        "weights to pack exceed their bound, ", bounds.w_top);
+  uint8_t top = 0;
+  for (const int8_t w : codes) top = std::max(top, static_cast<uint8_t>(w < 0 ? -w : w));
+  check(top <= bounds.w_top, "weights to pack exceed their bound, ", bounds.w_top);
 }
 
 /// Where the weights of quad `quad` of channels of one tap are, for output channel o.
@@ -87,9 +88,9 @@ PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::spa
   return out;
 }
 
-// F(2x2,3x3) with both matrices of the filter doubled, so that U = (2G) g (2G)^T is integer and the sums are 4 times the
-// direct ones. The last row of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in a
-// butterfly, and rows 0 and 3 go on from its two results.
+// F(2x2,3x3) with both matrices of the filter doubled, so that U = (2G) g (2G)^T is integer and the sums are 4 times
+// the direct ones. The last row of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in
+// a butterfly, and rows 0 and 3 go on from its two results.
 PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
   check_codes(s, bounds, codes);
   check(uses_winograd(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
@@ -143,10 +144,15 @@ size_t winograd_scratch(const ConvShape& s) {
 
 std::vector<Part> split(const ConvShape& s, int64_t images, int64_t count) {
   const int64_t pairs = ceil_div(s.out_h, 2);
-  const auto largest_share = [count](int64_t n) { return static_cast<double>(ceil_div(n, count)) / static_cast<double>(n); };
+  const auto largest_share = [count](int64_t n) {
+    return static_cast<double>(ceil_div(n, count)) / static_cast<double>(n);
+  };
   const double of_images = largest_share(images), of_rows = largest_share(pairs), of_panels = largest_share(panels(s));
   const double least = std::min({of_images, of_rows, of_panels});
-  const int64_t whole = of_images == least ? images : of_rows == least ? pairs : panels(s), share = ceil_div(whole, count);
+  const int64_t whole = of_images == least ? images
+                        : of_rows == least ? pairs
+                                           : panels(s),
+                share = ceil_div(whole, count);
   std::vector<Part> parts;
   for (int64_t begin = 0; begin < whole; begin += share) {
     const int64_t end = std::min(begin + share, whole);

@@ -1,5 +1,5 @@
-// Direct sums of codes. Pixels whose taps inside the input are the same go into a tile together, whatever image or row they
-// are of: no tap outside is computed, nothing is copied, and a row of taps is one run of bytes in the input.
+// Direct sums of codes. Pixels whose taps inside the input are the same go into a tile together, whatever image or row
+// they are of: no tap outside is computed, nothing is copied, and a row of taps is one run of bytes in the input.
 #include "base/integer/kernels/dot.h"
 #include "base/integer/kernels/epilogue.h"
 #include "base/integer/kernels/kernels.h"
@@ -7,10 +7,10 @@
 namespace ntq::integer::NTQ_ISA {
 namespace {
 
-constexpr int kTile = 6;                          // pixels
+constexpr int kTile = 6;                           // pixels
 constexpr int kVecs = kPanel / kInts < 2 ? 1 : 2;  // vectors of output channels
-constexpr int kStrip = kVecs * kInts;             // channels: a panel is done strip by strip
-constexpr int64_t kBlock = 256;                   // pixels that a panel of weights is used for while it is in cache
+constexpr int kStrip = kVecs * kInts;              // channels: a panel is done strip by strip
+constexpr int64_t kBlock = 256;                    // pixels that a panel of weights is used for while it is in cache
 
 /// A tile's part of the sums: rows of taps, each a run of quads in x and in the packed weights.
 struct Run {
@@ -164,6 +164,12 @@ void conv_by(const Conv& c, const Part& part) {
 
 }  // namespace
 
-void conv(const Conv& c, const Part& part) { conv_by<Widened>(c, part); }
+void conv(const Conv& c, const Part& part) {
+#ifdef __AVX512VNNI__
+  conv_by<Vnni>(c, part);
+#else
+  conv_by<Widened>(c, part);
+#endif
+}
 
 }  // namespace ntq::integer::NTQ_ISA

@@ -79,5 +79,18 @@ struct Widened {
 };
 #endif
 
+#ifdef __AVX512VNNI__
+struct Vnni {
+  using X = Ints;
+  using W = Ints;
+  static X x(const uint8_t* p) { return splat(word_at(p)); }
+  static W w(const int8_t* p) { return load(p); }
+  static Ints dot(Ints acc, X x, W w) {
+    return reinterpret_cast<Ints>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(acc), reinterpret_cast<__m512i>(x),
+                                                      reinterpret_cast<__m512i>(w)));
+  }
+};
+#endif
+
 }  // namespace
 }  // namespace ntq::integer::NTQ_ISA

@@ -1,65 +1,94 @@
-// The float32 end of every sum: single operations in the order of Epilogue, whose bits no instruction set may change.
+// The float32 end of every sum: single operations in the order of Epilogue.
 #include "base/integer/kernels/epilogue.h"
 
+#include "base/integer/kernels/floats.h"
 #include "base/integer/kernels/kernels.h"
 
 namespace ntq::integer::NTQ_ISA {
 namespace {
 
-/// Nearest integer, ties to even; exact for |v| < 2^22.
-inline float round_even(float v) { return (v + 12582912.0f) - 12582912.0f; }
+/// An epilogue with what it needs of its grid. Clamping y is as good as clamping y / step: the quotient of fl(code * step)
+/// and step rounds to that code.
+struct End {
+  const float* skip;
+  float* y;
+  uint8_t* codes;
+  bool relu;
+  Floats step, low, high;
+  Ints zero;
 
-/// The code's byte of v. Clamping v itself is as good as clamping v / step, and one of them is enough: the quotient of
-/// fl(code * step) and step rounds to that code.
-inline uint8_t byte_of(float v, const CodeGrid& g, float low, float high) {
-  v = v > low ? v : low;
-  v = v < high ? v : high;
-  return static_cast<uint8_t>(static_cast<int32_t>(round_even(v / g.step)) + g.zero);
-}
+  explicit End(const Epilogue& e)
+      : skip(e.skip),
+        y(e.y),
+        codes(e.codes),
+        relu(e.relu),
+        step(splat_float(e.grid.step)),
+        low(splat_float(static_cast<float>(e.grid.low) * e.grid.step)),
+        high(splat_float(static_cast<float>(e.grid.high) * e.grid.step)),
+        zero(splat(e.grid.zero)) {}
 
-/// y {n} from `at` of the output on.
-inline void store_end(const Epilogue& e, float* y, int64_t at, int64_t n) {
-  if (e.skip != nullptr) {
-    for (int64_t c = 0; c < n; ++c) y[c] += e.skip[at + c];
+  /// v at element `at` of the output.
+  void whole(Floats v, int64_t at) const {
+    if (skip != nullptr) v += load_floats(skip + at);
+    if (relu) v = larger(v, Floats{});
+    if (y != nullptr) store_floats(y + at, v);
+    if (codes != nullptr) store_bytes(codes + at, bytes(v));
   }
-  if (e.relu) {
-    for (int64_t c = 0; c < n; ++c) y[c] = y[c] > 0 ? y[c] : 0;
+  /// Its first n lanes.
+  void part(Floats v, int64_t at, int64_t n) const {
+    if (skip != nullptr) {
+      for (int64_t i = 0; i < n; ++i) v[i] += skip[at + i];
+    }
+    if (relu) v = larger(v, Floats{});
+    if (y != nullptr) {
+      for (int64_t i = 0; i < n; ++i) y[at + i] = v[i];
+    }
+    if (codes != nullptr) store_bytes(codes + at, bytes(v), n);
   }
-  if (e.y != nullptr) {
-    for (int64_t c = 0; c < n; ++c) e.y[at + c] = y[c];
-  }
-  if (e.codes != nullptr) {
-    const float low = static_cast<float>(e.grid.low) * e.grid.step, high = static_cast<float>(e.grid.high) * e.grid.step;
-    for (int64_t c = 0; c < n; ++c) e.codes[at + c] = byte_of(y[c], e.grid, low, high);
-  }
-}
+
+ private:
+  Ints bytes(Floats v) const { return rounded(smaller(larger(v, low), high) / step) + zero; }
+};
 
 }  // namespace
 
-void finish(const TileEnd& end, const int32_t* sums, const int64_t* pixels, int64_t count) {
-  const int64_t left = end.channels - end.at, n = left < kPanel ? left : kPanel;
-  for (int64_t i = 0; i < count; ++i, sums += kPanel) {
-    if (pixels[i] < 0) continue;
-    float y[kPanel];
-    for (int64_t c = 0; c < n; ++c) {
-      const int32_t sum = (sums[c] + (end.start != nullptr ? end.start[c] : 0)) >> end.shift_right;
-      y[c] = static_cast<float>(sum) * end.scale[c] + end.shift[c];
+void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int64_t count) {
+  const End end(*tile.e);
+  const int64_t left = tile.channels - tile.at, n = left < kPanel ? left : kPanel;
+  for (int64_t c = 0; c < n; c += kInts) {
+    const Floats scale = load_floats(tile.scale + c), shift = load_floats(tile.shift + c);
+    const Ints start = tile.start == nullptr ? Ints{} : load(tile.start + c);
+    for (int64_t i = 0; i < count; ++i) {
+      if (pixels[i] < 0) continue;
+      const Ints sum = (load(sums + i * kPanel + c) + start) >> tile.shift_right;
+      const Floats v = to_floats(sum) * scale + shift;
+      const int64_t at = pixels[i] * tile.channels + tile.at + c;
+      if (n - c >= kInts) {
+        end.whole(v, at);
+      } else {
+        end.part(v, at, n - c);
+      }
     }
-    store_end(*end.e, y, pixels[i] * end.channels + end.at, n);
   }
 }
 
 void pointwise(const float* x, int64_t pixels, int64_t channels, const Epilogue& e) {
+  const End end(e);
+  if (e.scale == nullptr) channels *= pixels, pixels = 1;  // nothing differs from channel to channel
   for (int64_t i = 0; i < pixels; ++i) {
-    for (int64_t at = 0; at < channels; at += kPanel) {
-      const int64_t n = channels - at < kPanel ? channels - at : kPanel;
-      float y[kPanel];
-      for (int64_t c = 0; c < n; ++c) y[c] = x[i * channels + at + c];
-      if (e.scale != nullptr) {
-        for (int64_t c = 0; c < n; ++c) y[c] = y[c] * e.scale[at + c] + e.shift[at + c];
-      }
-      store_end(e, y, i * channels + at, n);
+    int64_t at = i * channels;
+    const auto value = [&](const float* v, const float* scale, const float* shift) {
+      return e.scale == nullptr ? load_floats(v) : load_floats(v) * load_floats(scale) + load_floats(shift);
+    };
+    int64_t c = 0;
+    for (; c + kInts <= channels; c += kInts, at += kInts) end.whole(value(x + at, e.scale + c, e.shift + c), at);
+    if (c == channels) continue;
+    float rest[3][kInts] = {};
+    for (int64_t k = c; k < channels; ++k) {
+      rest[0][k - c] = x[i * channels + k];
+      if (e.scale != nullptr) rest[1][k - c] = e.scale[k], rest[2][k - c] = e.shift[k];
     }
+    end.part(value(rest[0], rest[1], rest[2]), at, channels - c);
   }
 }
 

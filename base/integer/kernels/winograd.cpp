@@ -1,21 +1,25 @@
 // F(2x2,3x3) on codes, exact. V = B^T d B of each 4x4 tile has coefficients 0 and +-1: bytes, with an offset of 64 that
-// `start` takes back. M = sum over channels of V * U is never stored: columns 1 and 2 of a row are summed, their sum and
-// difference go on as sums for columns 0 and 3, which are A's two columns then; rows 1 and 2 wait in cache for rows 0 and
-// 3, which end as the four outputs, times 4. See pack_winograd() for U.
+// `start` takes back. M = sum over channels of V * U is never stored: columns 1 and 2 of a row are summed, their sum
+// and difference go on as sums for columns 0 and 3, which are A's two columns then; rows 1 and 2 wait in cache for rows
+// 0 and 3, which end as the four outputs, times 4. See pack_winograd() for U.
 //
 // V {group of kTiles, row 1 2 0 3, in_c / kDepth, kTiles, 4 columns, kDepth}: one walk through it for each strip of
 // output channels.
+#include "base/integer/winograd.h"
 #include "base/integer/kernels/dot.h"
 #include "base/integer/kernels/epilogue.h"
 #include "base/integer/kernels/kernels.h"
-#include "base/integer/winograd.h"
 
 namespace ntq::integer::NTQ_ISA {
 namespace {
 
 constexpr int kVecs = 2;
 constexpr int kStrip = kVecs * kInts;
+#ifdef __AVX512VNNI__
+constexpr int kTiles = 6;
+#else
 constexpr int kTiles = 3;
+#endif
 static_assert(kWinogradGroup % kTiles == 0 && kPanel % kStrip == 0);
 constexpr int64_t kDepth = 16;
 
@@ -207,6 +211,12 @@ void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
 
 }  // namespace
 
-void winograd(const Conv& c, const Part& part, uint8_t* scratch) { winograd_by<Widened>(c, part, scratch); }
+void winograd(const Conv& c, const Part& part, uint8_t* scratch) {
+#ifdef __AVX512VNNI__
+  winograd_by<Vnni>(c, part, scratch);
+#else
+  winograd_by<Widened>(c, part, scratch);
+#endif
+}
 
 }  // namespace ntq::integer::NTQ_ISA
