@@ -35,6 +35,20 @@ typedef int32_t Ints __attribute__((vector_size(kInts * 4)));
   return word;
 }
 
+/// A number as a type.
+template <int N>
+struct Count {
+  constexpr operator int() const { return N; }
+};
+/// op(Count<0>), op(Count<1>) .. op(Count<N - 1>): a loop that is unrolled, so that what it indexes may stay in registers.
+template <int N, int I = 0, class Op>
+inline void unrolled(const Op& op) {
+  if constexpr (I < N) {
+    op(Count<I>{});
+    unrolled<N, I + 1>(op);
+  }
+}
+
 #ifdef __SSE2__
 // Even bytes and odd ones, each widened to 16 bits. No sum of two such products can leave int32.
 [[maybe_unused]] inline Ints multiply_pairs(Ints a, Ints b) {

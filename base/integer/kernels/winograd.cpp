@@ -21,7 +21,6 @@ constexpr int kTiles = 6;
 constexpr int kTiles = 3;
 #endif
 static_assert(kWinogradGroup % kTiles == 0 && kPanel % kStrip == 0);
-constexpr int64_t kDepth = 16;
 
 /// The four outputs of one tile: numbers in the output, -1 outside; and the top left pixel of its input, which may lie
 /// outside.
@@ -33,7 +32,31 @@ struct Tile {
 /// Bytes that add kWinogradOffset to all of the transform: 64 q q^T, q = (2, 0, 1, -1), in wrapping bytes.
 constexpr uint8_t kOffsets[4][4] = {{0, 0, 128, 128}, {0, 0, 0, 0}, {128, 0, 64, 192}, {128, 0, 192, 64}};
 
+/// kDepth channels of 16 pixels, d[row][column] + at, transformed: rows 1, 2, 0, 3 of the result.
+template <int kDepth>
+inline void transform_channels(const uint8_t* const d[4][4], int64_t at, uint8_t* v, int64_t row_pitch) {
+  typedef uint8_t Bytes __attribute__((vector_size(kDepth)));
+  Bytes half[4][4];
+  unrolled<4>([&](auto j) {
+    Bytes x[4];
+    unrolled<4>([&](auto i) {
+      __builtin_memcpy(&x[i], d[i][j] + at, kDepth);
+      if constexpr (kOffsets[i][j] != 0) x[i] += kOffsets[i][j];
+    });
+    half[0][j] = x[1] + x[2];
+    half[1][j] = x[2] - x[1];
+    half[2][j] = x[0] - x[2];
+    half[3][j] = x[1] - x[3];
+  });
+  unrolled<4>([&](auto i) {
+    const Bytes* h = half[i];
+    const Bytes columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
+    __builtin_memcpy(v + i * row_pitch, columns, sizeof columns);
+  });
+}
+
 /// A tile into place m of its group.
+template <int kDepth>
 void transform_input(const Conv& c, const Tile& t, const uint8_t* outside, int64_t m, uint8_t* group) {
   const ConvShape& s = c.shape;
   const uint8_t* d[4][4];
@@ -44,29 +67,8 @@ void transform_input(const Conv& c, const Tile& t, const uint8_t* outside, int64
       d[i][j] = inside ? c.x + ((t.image * s.in_h + h) * s.in_w + w) * s.in_c : outside;
     }
   }
-  for (int64_t at = 0; at < s.in_c; at += kDepth) {
-    uint8_t half[4][4][kDepth];  // rows 1, 2, 0, 3
-    for (int64_t j = 0; j < 4; ++j) {
-      for (int64_t k = 0; k < kDepth; ++k) {
-        const int a = d[0][j][at + k] + kOffsets[0][j], b = d[1][j][at + k] + kOffsets[1][j],
-                  e = d[2][j][at + k] + kOffsets[2][j], f = d[3][j][at + k] + kOffsets[3][j];
-        half[0][j][k] = static_cast<uint8_t>(b + e);
-        half[1][j][k] = static_cast<uint8_t>(e - b);
-        half[2][j][k] = static_cast<uint8_t>(a - e);
-        half[3][j][k] = static_cast<uint8_t>(b - f);
-      }
-    }
-    for (int64_t i = 0; i < 4; ++i) {
-      uint8_t* to = group + i * kTiles * 4 * s.in_c + (at * kTiles + m * kDepth) * 4;
-      const auto& h = half[i];
-      for (int64_t k = 0; k < kDepth; ++k) {
-        to[k] = static_cast<uint8_t>(h[0][k] - h[2][k]);
-        to[kDepth + k] = static_cast<uint8_t>(h[1][k] + h[2][k]);
-        to[2 * kDepth + k] = static_cast<uint8_t>(h[2][k] - h[1][k]);
-        to[3 * kDepth + k] = static_cast<uint8_t>(h[1][k] - h[3][k]);
-      }
-    }
-  }
+  for (int64_t at = 0; at < s.in_c; at += kDepth)
+    transform_channels<kDepth>(d, at, group + (at * kTiles + m * kDepth) * 4, kTiles * 4 * s.in_c);
 }
 
 struct Sums {
@@ -74,57 +76,59 @@ struct Sums {
 };
 
 /// Two columns of a row of the transform, all channels; moves u on.
-template <class Dot, int kFirst, int kSecond>
+template <class Dot, int kDepth, int kFirst, int kSecond>
 inline void add_columns(const uint8_t* v, const int8_t*& u, int64_t in_c, Sums& sums) {
   for (int64_t at = 0; at < in_c; at += kDepth, v += kTiles * 4 * kDepth) {
     for (int64_t c = 0; c < kDepth; c += kQuad, u += 2 * kPanel * kQuad) {
-      for (int h = 0; h < 2; ++h) {
+      unrolled<2>([&](auto h) {
         typename Dot::W wide[kVecs];
-        for (int k = 0; k < kVecs; ++k) wide[k] = Dot::w(u + (h * kPanel + k * kInts) * kQuad);
-        for (int m = 0; m < kTiles; ++m) {
+        unrolled<kVecs>([&](auto k) { wide[k] = Dot::w(u + (h * kPanel + k * kInts) * kQuad); });
+        unrolled<kTiles>([&](auto m) {
           const typename Dot::X four = Dot::x(v + (m * 4 + (h == 0 ? kFirst : kSecond)) * kDepth + c);
-          for (int k = 0; k < kVecs; ++k) sums.of[h][m][k] = Dot::dot(sums.of[h][m][k], four, wide[k]);
-        }
-      }
+          unrolled<kVecs>([&](auto k) { sums.of[h][m][k] = Dot::dot(sums.of[h][m][k], four, wide[k]); });
+        });
+      });
     }
   }
 }
 
+/// op(h, m, k) for both columns, tiles and vectors.
+template <class Op>
+inline void each_sum(const Op& op) {
+  unrolled<2>([&](auto h) { unrolled<kTiles>([&](auto m) { unrolled<kVecs>([&](auto k) { op(h, m, k); }); }); });
+}
+
 /// A group of tiles and a strip of output channels: outputs {row, column, kTiles, kPanel}.
-template <class Dot>
+template <class Dot, int kDepth>
 void multiply(const uint8_t* v, const int8_t* u, const int32_t* start, int64_t in_c, int32_t* outputs) {
   Sums waiting[2];
   for (int row = 0; row < 4; ++row, v += kTiles * 4 * in_c) {
     Sums sums;
-    for (int h = 0; h < 2; ++h) {
-      for (int m = 0; m < kTiles; ++m) {
-        for (int k = 0; k < kVecs; ++k)
-          sums.of[h][m][k] = row < 2 ? Ints{} : load(start + ((row - 2) * 2 + h) * kPanel + k * kInts);
-      }
+    if (row < 2) {
+      each_sum([&](auto h, auto m, auto k) { sums.of[h][m][k] = Ints{}; });
+    } else {
+      const int32_t* first = start + (row - 2) * 2 * kPanel;
+      each_sum([&](auto h, auto m, auto k) { sums.of[h][m][k] = load(first + h * kPanel + k * kInts); });
     }
-    add_columns<Dot, 1, 2>(v, u, in_c, sums);
-    for (int m = 0; m < kTiles; ++m) {
-      for (int k = 0; k < kVecs; ++k) {
+    add_columns<Dot, kDepth, 1, 2>(v, u, in_c, sums);
+    unrolled<kTiles>([&](auto m) {
+      unrolled<kVecs>([&](auto k) {
         const Ints a = sums.of[0][m][k], b = sums.of[1][m][k];
         sums.of[0][m][k] = a + b;
         sums.of[1][m][k] = a - b;
-        if (row < 2) continue;
-        for (int h = 0; h < 2; ++h) {
-          const Ints one = waiting[0].of[h][m][k], two = waiting[1].of[h][m][k];
-          sums.of[h][m][k] += row == 2 ? one + two : one - two;
-        }
-      }
+      });
+    });
+    if (row == 2) {
+      each_sum([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] + waiting[1].of[h][m][k]; });
+    } else if (row == 3) {
+      each_sum([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] - waiting[1].of[h][m][k]; });
     }
-    add_columns<Dot, 0, 3>(v, u, in_c, sums);
+    add_columns<Dot, kDepth, 0, 3>(v, u, in_c, sums);
     if (row < 2) {
-      waiting[row] = sums;
-      continue;
-    }
-    for (int h = 0; h < 2; ++h) {
-      for (int m = 0; m < kTiles; ++m) {
-        for (int k = 0; k < kVecs; ++k)
-          store(outputs + (((row - 2) * 2 + h) * kTiles + m) * kPanel + k * kInts, sums.of[h][m][k]);
-      }
+      each_sum([&](auto h, auto m, auto k) { waiting[row].of[h][m][k] = sums.of[h][m][k]; });
+    } else {
+      int32_t* to = outputs + (row - 2) * 2 * kTiles * kPanel;
+      each_sum([&](auto h, auto m, auto k) { store(to + (h * kTiles + m) * kPanel + k * kInts, sums.of[h][m][k]); });
     }
   }
 }
@@ -157,7 +161,7 @@ void finish_group(const Conv& c, TileEnd end, const int32_t* outputs, const Tile
   }
 }
 
-template <class Dot>
+template <class Dot, int kDepth>
 void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Tile* tiles, int64_t count) {
   const ConvShape& s = c.shape;
   alignas(64) int32_t outputs[4 * kTiles * kPanel];
@@ -173,13 +177,13 @@ void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Til
                          .shift_right = 2};
     for (int64_t first = 0; first < count; first += kTiles) {
       for (int64_t o = 0; o < kPanel && at + o < s.out_c; o += kStrip)
-        multiply<Dot>(v + first * 16 * s.in_c, u + o * kQuad, c.start + 4 * at + o, s.in_c, outputs + o);
+        multiply<Dot, kDepth>(v + first * 16 * s.in_c, u + o * kQuad, c.start + 4 * at + o, s.in_c, outputs + o);
       finish_group(c, end, outputs, tiles + first, count - first < kTiles ? count - first : kTiles);
     }
   }
 }
 
-template <class Dot>
+template <class Dot, int kDepth>
 void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
   const ConvShape& s = c.shape;
   uint8_t *const outside = scratch, *const v = scratch + (s.in_c + 63) / 64 * 64;
@@ -188,7 +192,7 @@ void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
   const int64_t block = winograd_block(s.in_c);
   int64_t count = 0;
   const auto run = [&] {
-    multiply_block<Dot>(c, part, v, tiles, count);
+    multiply_block<Dot, kDepth>(c, part, v, tiles, count);
     count = 0;
   };
   for (int64_t n = part.image_begin; n < part.image_end; ++n) {
@@ -201,7 +205,7 @@ void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
              n,
              i - s.pad,
              j - s.pad};
-        transform_input(c, t, outside, count % kTiles, v + count / kTiles * kTiles * 16 * s.in_c);
+        transform_input<kDepth>(c, t, outside, count % kTiles, v + count / kTiles * kTiles * 16 * s.in_c);
         if (++count == block) run();
       }
     }
@@ -209,13 +213,20 @@ void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
   if (count > 0) run();
 }
 
+template <class Dot>
+void winograd_at(const Conv& c, const Part& part, uint8_t* scratch) {
+  if (c.shape.in_c % 64 == 0) return winograd_by<Dot, 64>(c, part, scratch);
+  if (c.shape.in_c % 32 == 0) return winograd_by<Dot, 32>(c, part, scratch);
+  winograd_by<Dot, 16>(c, part, scratch);
+}
+
 }  // namespace
 
 void winograd(const Conv& c, const Part& part, uint8_t* scratch) {
 #ifdef __AVX512VNNI__
-  winograd_by<Vnni>(c, part, scratch);
+  winograd_at<Vnni>(c, part, scratch);
 #else
-  winograd_by<Widened>(c, part, scratch);
+  winograd_at<Widened>(c, part, scratch);
 #endif
 }
 
