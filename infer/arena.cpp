@@ -8,7 +8,7 @@ namespace {
 
 constexpr int64_t kLine = 64, kMostImages = 32;
 /// Values that a core's own cache holds beside the weights that pass through it.
-constexpr int64_t kCache = 1 << 20;
+constexpr int64_t kCache = 1 << 19;
 
 /// Bytes of an image that are alive at each step.
 std::vector<int64_t> alive(const Plan& plan) {
