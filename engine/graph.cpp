@@ -7,6 +7,8 @@
 namespace ntq {
 namespace {
 
+thread_local const Module* current_part = nullptr;
+
 class Recorder {
  public:
   Recorder(const Module& model, const NodeObserver& observe) : observe_(observe) {
@@ -16,14 +18,15 @@ class Recorder {
   int add(const Tensor& tensor, const std::string& name) {
     const auto [found, fresh] = index_.try_emplace(tensor.id(), static_cast<int>(graph.values.size()));
     if (fresh) {
-      graph.values.push_back({tensor.shape(), name});
+      const bool given = !name.empty() && name != "input";
+      graph.values.push_back({tensor.shape(), name, given ? tensor : Tensor()});
       kept_.push_back(tensor);
     }
     return found->second;
   }
 
   void note(const OpInfo& op, const Tensor& output, const std::vector<Tensor>& inputs) {
-    GraphNode node{.op = op.name, .inputs = {}, .attributes = op.attributes};
+    GraphNode node{.op = op.name, .inputs = {}, .attributes = op.attributes, .part = current_part};
     for (const Tensor& input : inputs) node.inputs.push_back(input ? add(input, "constant") : -1);
     node.output = add(output, "");
     graph.nodes.push_back(std::move(node));
@@ -51,6 +54,9 @@ void note_op(const OpInfo& op, const Tensor& output, const std::vector<Tensor>& 
   check(op.name != nullptr && *op.name != '\0', "record: an op needs a name, so that a graph can hold it");
   if (recorder != nullptr) recorder->note(op, output, inputs);
 }
+
+GraphPart::GraphPart(const Module& part) : before_(current_part) { current_part = &part; }
+GraphPart::~GraphPart() { current_part = before_; }
 
 Graph record_graph(const Module& model, const Tensor& input, const std::function<Tensor()>& compute,
                    const NodeObserver& observe) {
