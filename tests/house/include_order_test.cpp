@@ -12,11 +12,12 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-const Names kLibrary = {"base", "engine", "quant", "layers", "models", "optim", "data", "train"};
+const Names kLibrary = {"base", "infer", "engine", "quant", "layers", "models", "optim", "data", "train"};
 
 /// Which folders a folder may include, itself aside.
 const std::map<std::string, Names> kMayInclude = {
     {"base", {}},
+    {"infer", {"base"}},
     {"engine", {"base"}},
     {"quant", {"engine", "base"}},
     {"layers", {"quant", "engine", "base"}},
@@ -39,7 +40,7 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
     {"stb_image.h", {"data/"}},
     {"jpeglib.h", {"data/", "bench/"}},
     {"webp/", {"data/"}},
-    {"nlohmann/", {"base/safetensors/", "apps/", "bench/", "tests/"}},
+    {"nlohmann/", {"base/safetensors/", "infer/", "apps/", "bench/", "tests/"}},
     {"CLI/", {"apps/", "bench/"}},
     {"doctest/", {"tests/"}},
     {"benchmark/", {"bench/"}},
