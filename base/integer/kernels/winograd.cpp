@@ -172,8 +172,8 @@ void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Til
                          .channels = s.out_c,
                          .at = at,
                          .start = nullptr,
-                         .scale = c.epilogue.scale + at,
-                         .shift = c.epilogue.shift + at,
+                         .scale = c.epilogue.scale,
+                         .shift = c.epilogue.shift,
                          .shift_right = 2};
     for (int64_t first = 0; first < count; first += kTiles) {
       for (int64_t o = 0; o < kPanel && at + o < s.out_c; o += kStrip)
