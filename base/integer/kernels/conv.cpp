@@ -25,32 +25,52 @@ struct Run {
   int64_t first;  // of x: where the first row of taps begins; pixel i's is offsets[i] further
   const int8_t* w;
   int64_t rows, x_pitch, w_pitch, panel_pitch, quads;
+  int64_t shorts;  // how many sums of four products 16 bits hold
 };
 
 /// Sums of M pixels and V vectors of channels, which may be of two panels: {panel, kTile, kPanel}.
 template <class Dot, int M, int V>
 void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
+  const auto place = [&](int m, int v) { return sums + (v / kPanelVecs * kTile + m) * kPanel + v % kPanelVecs * kInts; };
   Ints acc[M][V];
-  unrolled<M>([&](auto m) { unrolled<V>([&](auto v) { acc[m][v] = Ints{}; }); });
+  const auto clear = [&] { unrolled<M>([&](auto m) { unrolled<V>([&](auto v) { acc[m][v] = Ints{}; }); }); };
+  const auto each = [&](const auto& op) { unrolled<M>([&](auto m) { unrolled<V>([&](auto v) { op(m, v); }); }); };
+  clear();
+  if constexpr (Dot::kShort) each([&](auto m, auto v) { store(place(m, v), Ints{}); });
+  int64_t room = run.shorts;  // sums that 16 bits still hold
   for (int64_t row = 0; row < run.rows; ++row) {
     const uint8_t* x[M];
     unrolled<M>([&](auto m) { x[m] = run.x + (run.first + row * run.x_pitch + offsets[m]); });
     const int8_t* w = run.w + row * run.w_pitch;
-    for (int64_t q = 0; q < run.quads; ++q, w += kPanel * kQuad) {
-      typename Dot::W wide[V];
-      unrolled<V>([&](auto v) {
-        wide[v] = Dot::w(w + v / kPanelVecs * run.panel_pitch + v % kPanelVecs * kInts * kQuad);
-      });
-      unrolled<M>([&](auto m) {
-        const typename Dot::X four = Dot::x(x[m] + q * kQuad);
-        unrolled<V>([&](auto v) { acc[m][v] = Dot::dot(acc[m][v], four, wide[v]); });
-      });
+    for (int64_t q = 0; q < run.quads;) {
+      int64_t stop = run.quads;
+      if constexpr (Dot::kShort) {
+        if (room == 0) {
+          each([&](auto m, auto v) { store(place(m, v), load(place(m, v)) + widen(acc[m][v])); });
+          clear();
+          room = run.shorts;
+        }
+        if (stop - q > room) stop = q + room;
+        room -= stop - q;
+      }
+      for (; q < stop; ++q, w += kPanel * kQuad) {
+        typename Dot::W wide[V];
+        unrolled<V>([&](auto v) {
+          wide[v] = Dot::w(w + v / kPanelVecs * run.panel_pitch + v % kPanelVecs * kInts * kQuad);
+        });
+        unrolled<M>([&](auto m) {
+          const typename Dot::X four = Dot::x(x[m] + q * kQuad);
+          unrolled<V>([&](auto v) { acc[m][v] = Dot::dot(acc[m][v], four, wide[v]); });
+        });
+      }
     }
   }
-  unrolled<M>([&](auto m) {
-    unrolled<V>([&](auto v) {
-      store(sums + (v / kPanelVecs * kTile + m) * kPanel + v % kPanelVecs * kInts, acc[m][v]);
-    });
+  each([&](auto m, auto v) {
+    if constexpr (Dot::kShort) {
+      store(place(m, v), load(place(m, v)) + widen(acc[m][v]));
+    } else {
+      store(place(m, v), acc[m][v]);
+    }
   });
 }
 
@@ -109,6 +129,12 @@ void list_pixels(const ConvShape& s, int64_t images, const Group& g, int64_t fir
   }
 }
 
+/// How often a pair of products, which vpmaddubsw adds, fits 16 bits.
+int64_t shorts_of(const Conv& c) {
+  const int64_t pair = 2 * int64_t{c.x_top} * c.w_top;
+  return pair == 0 ? INT16_MAX : INT16_MAX / pair;
+}
+
 template <class Dot>
 void conv_group(const Conv& c, const Block& b, const Group& g, const uint8_t* images, int64_t panel, int64_t panels) {
   const ConvShape& s = c.shape;
@@ -121,7 +147,8 @@ void conv_group(const Conv& c, const Block& b, const Group& g, const uint8_t* im
                    .x_pitch = s.in_w * s.in_c,
                    .w_pitch = s.kernel_w * s.in_c * kPanel,
                    .panel_pitch = taps * s.in_c * kPanel,
-                   .quads = (g.columns.last - g.columns.first) * s.in_c / kQuad};
+                   .quads = (g.columns.last - g.columns.first) * s.in_c / kQuad,
+                   .shorts = shorts_of(c)};
   TileEnd end = {.e = &c.epilogue,
                  .channels = s.out_c,
                  .at = at,
@@ -203,6 +230,11 @@ void conv(const Conv& c, const Part& part) {
 #ifdef __AVX512VNNI__
   conv_by<Vnni>(c, part);
 #else
+#ifdef __AVX2__
+  constexpr int64_t kWorthIt = 4;  // sums in 16 bits before they are widened
+  if (shorts_of(c) >= kWorthIt) return conv_by<Shorts>(c, part);
+  if (shorts_of(c) >= 1) return conv_by<Bytes>(c, part);
+#endif
   conv_by<Widened>(c, part);
 #endif
 }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kVecs = 2;
 constexpr int kStrip = kVecs * kInts;
-#ifdef __AVX512VNNI__
+#ifdef __AVX512BW__
 constexpr int kTiles = 6;
 #else
 constexpr int kTiles = 3;
@@ -35,10 +35,10 @@ constexpr uint8_t kOffsets[4][4] = {{0, 0, 128, 128}, {0, 0, 0, 0}, {128, 0, 64,
 /// kDepth channels of 16 pixels, d[row][column] + at, transformed: rows 1, 2, 0, 3 of the result.
 template <int kDepth>
 inline void transform_channels(const uint8_t* const d[4][4], int64_t at, uint8_t* v, int64_t row_pitch) {
-  typedef uint8_t Bytes __attribute__((vector_size(kDepth)));
-  Bytes half[4][4];
+  typedef uint8_t Row __attribute__((vector_size(kDepth)));
+  Row half[4][4];
   unrolled<4>([&](auto j) {
-    Bytes x[4];
+    Row x[4];
     unrolled<4>([&](auto i) {
       __builtin_memcpy(&x[i], d[i][j] + at, kDepth);
       if constexpr (kOffsets[i][j] != 0) x[i] += kOffsets[i][j];
@@ -49,8 +49,8 @@ inline void transform_channels(const uint8_t* const d[4][4], int64_t at, uint8_t
     half[3][j] = x[1] - x[3];
   });
   unrolled<4>([&](auto i) {
-    const Bytes* h = half[i];
-    const Bytes columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
+    const Row* h = half[i];
+    const Row columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
     __builtin_memcpy(v + i * row_pitch, columns, sizeof columns);
   });
 }
@@ -225,6 +225,8 @@ void winograd_at(const Conv& c, const Part& part, uint8_t* scratch) {
 void winograd(const Conv& c, const Part& part, uint8_t* scratch) {
 #ifdef __AVX512VNNI__
   winograd_at<Vnni>(c, part, scratch);
+#elif defined(__AVX2__)
+  winograd_at<Bytes>(c, part, scratch);  // 2 * 188 * 72 fits 16 bits
 #else
   winograd_at<Widened>(c, part, scratch);
 #endif
