@@ -28,16 +28,32 @@ struct Run {
   int64_t shorts;  // how many sums of four products 16 bits hold
 };
 
+template <int M, int V>
+[[gnu::always_inline]] inline void clear(Ints (&acc)[M][V]) {
+  unrolled<M>([&](auto m) { unrolled<V>([&](auto v) { acc[m][v] = Ints{}; }); });
+}
+/// To {panel, kTile, kPanel}: stored, or added after widening.
+template <bool kShort, int M, int V>
+[[gnu::always_inline]] inline void put(const Ints (&acc)[M][V], int32_t* sums) {
+  unrolled<M>([&](auto m) {
+    unrolled<V>([&](auto v) {
+      int32_t* to = sums + (v / kPanelVecs * kTile + m) * kPanel + v % kPanelVecs * kInts;
+      if constexpr (kShort) {
+        store(to, load(to) + widen(acc[m][v]));
+      } else {
+        store(to, acc[m][v]);
+      }
+    });
+  });
+}
+
 /// Sums of M pixels and V vectors of channels, which may be of two panels: {panel, kTile, kPanel}.
 template <class Dot, int M, int V>
 void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
-  const auto place = [&](int m, int v) { return sums + (v / kPanelVecs * kTile + m) * kPanel + v % kPanelVecs * kInts; };
   Ints acc[M][V];
-  const auto clear = [&] { unrolled<M>([&](auto m) { unrolled<V>([&](auto v) { acc[m][v] = Ints{}; }); }); };
-  const auto each = [&](const auto& op) { unrolled<M>([&](auto m) { unrolled<V>([&](auto v) { op(m, v); }); }); };
-  clear();
-  if constexpr (Dot::kShort) each([&](auto m, auto v) { store(place(m, v), Ints{}); });
-  int64_t room = run.shorts;  // sums that 16 bits still hold
+  clear<M, V>(acc);
+  if constexpr (Dot::kShort) put<false, M, V>(acc, sums);
+  int64_t room = run.shorts;
   for (int64_t row = 0; row < run.rows; ++row) {
     const uint8_t* x[M];
     unrolled<M>([&](auto m) { x[m] = run.x + (run.first + row * run.x_pitch + offsets[m]); });
@@ -46,8 +62,8 @@ void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
       int64_t stop = run.quads;
       if constexpr (Dot::kShort) {
         if (room == 0) {
-          each([&](auto m, auto v) { store(place(m, v), load(place(m, v)) + widen(acc[m][v])); });
-          clear();
+          put<true, M, V>(acc, sums);
+          clear<M, V>(acc);
           room = run.shorts;
         }
         if (stop - q > room) stop = q + room;
@@ -65,13 +81,7 @@ void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
       }
     }
   }
-  each([&](auto m, auto v) {
-    if constexpr (Dot::kShort) {
-      store(place(m, v), load(place(m, v)) + widen(acc[m][v]));
-    } else {
-      store(place(m, v), acc[m][v]);
-    }
-  });
+  put<Dot::kShort, M, V>(acc, sums);
 }
 
 template <class Dot, int V, int M = V == kManyVecs ? kFewPixels : kTile>

@@ -42,7 +42,7 @@ struct Count {
 };
 /// op(Count<0>), op(Count<1>) .. op(Count<N - 1>): a loop that is unrolled, so that what it indexes may stay in registers.
 template <int N, int I = 0, class Op>
-inline void unrolled(const Op& op) {
+[[gnu::always_inline]] inline void unrolled(const Op& op) {
   if constexpr (I < N) {
     op(Count<I>{});
     unrolled<N, I + 1>(op);
