@@ -84,7 +84,7 @@ void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
   put<Dot::kShort, M, V>(acc, sums);
 }
 
-template <class Dot, int V, int M = V == kManyVecs ? kFewPixels : kTile>
+template <class Dot, int V, int M = V == kManyVecs ? kFewPixels : Dot::kPixels>
 inline void tile_of(int64_t pixels, const Run& run, const int64_t* offsets, int32_t* sums) {
   if (pixels == M) {
     tile<Dot, M, V>(run, offsets, sums);
@@ -166,7 +166,7 @@ void conv_group(const Conv& c, const Block& b, const Group& g, const uint8_t* im
                  .scale = c.epilogue.scale,
                  .shift = c.epilogue.shift + (c.shift_by_taps ? g.number * width : 0),
                  .shift_right = 0};
-  const int64_t pixels = g.end - g.begin, tiles = (pixels + kTile - 1) / kTile;
+  const int64_t pixels = g.end - g.begin, tiles = (pixels + Dot::kPixels - 1) / Dot::kPixels;
   const int64_t channels = s.out_c - at < panels * kPanel ? s.out_c - at : panels * kPanel;
   alignas(64) int32_t sums[kPanels * kTile * kPanel];
   for (int64_t t = 0; t < tiles; ++t) {  // of nearly equal size

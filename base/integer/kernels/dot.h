@@ -68,6 +68,7 @@ struct Widened {
   using X = Pairs;
   using W = Pairs;
   static constexpr bool kShort = false;
+  static constexpr int kPixels = kInts == 16 ? 12 : 4;
   static X x(const uint8_t* p) {
     const uint32_t four = static_cast<uint32_t>(word_at(p));
     return {splat(static_cast<int32_t>(four & 0x00ff00ff)), splat(static_cast<int32_t>(four >> 8 & 0x00ff00ff))};
@@ -86,6 +87,7 @@ struct Widened {
   using X = Ints;
   using W = Ints;
   static constexpr bool kShort = false;
+  static constexpr int kPixels = 6;
   static X x(const uint8_t* p) { return splat(word_at(p)); }
   static W w(const int8_t* p) { return load(p); }
   static Ints dot(Ints acc, X x, W w) {
@@ -111,6 +113,7 @@ struct Bytes {
   using X = Ints;
   using W = Ints;
   static constexpr bool kShort = false;
+  static constexpr int kPixels = kInts == 16 ? 12 : 5;
   static X x(const uint8_t* p) { return splat(word_at(p)); }
   static W w(const int8_t* p) { return load(p); }
   static Ints dot(Ints acc, X x, W w) { return acc + widen(multiply_bytes(x, w)); }
@@ -121,6 +124,7 @@ struct Shorts {
   using X = Ints;
   using W = Ints;
   static constexpr bool kShort = true;
+  static constexpr int kPixels = kInts == 16 ? 12 : 5;
   static X x(const uint8_t* p) { return splat(word_at(p)); }
   static W w(const int8_t* p) { return load(p); }
   static Ints dot(Ints acc, X x, W w) {
@@ -135,6 +139,7 @@ struct Vnni {
   using X = Ints;
   using W = Ints;
   static constexpr bool kShort = false;
+  static constexpr int kPixels = 12;
   static X x(const uint8_t* p) { return splat(word_at(p)); }
   static W w(const int8_t* p) { return load(p); }
   static Ints dot(Ints acc, X x, W w) {
