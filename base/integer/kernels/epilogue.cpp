@@ -29,14 +29,14 @@ struct End {
         zero(splat(e.grid.zero)) {}
 
   /// v at element `at` of the output.
-  void whole(Floats v, int64_t at) const {
+  [[gnu::always_inline]] void whole(Floats v, int64_t at) const {
     if constexpr (kSkip) v += load_floats(skip + at);
     if (relu) v = larger(v, Floats{});
     if constexpr (kFloats) store_floats(y + at, v);
     if constexpr (kCodes) store_bytes(codes + at, bytes(v));
   }
   /// Its first n lanes.
-  void part(Floats v, int64_t at, int64_t n) const {
+  [[gnu::always_inline]] void part(Floats v, int64_t at, int64_t n) const {
     if constexpr (kSkip) {
       for (int64_t i = 0; i < n; ++i) v[i] += skip[at + i];
     }
@@ -53,7 +53,7 @@ struct End {
 
 /// op(End) for what `e` stores.
 template <bool... kFlags, class Op>
-inline void with_end(const Epilogue& e, const Op& op) {
+[[gnu::always_inline]] inline void with_end(const Epilogue& e, const Op& op) {
   if constexpr (sizeof...(kFlags) == 3) {
     op(End<kFlags...>(e));
   } else {
@@ -66,24 +66,38 @@ inline void with_end(const Epilogue& e, const Op& op) {
   }
 }
 
+/// One vector of channels of all pixels: the first n lanes, if not all. Everything is by value, as bytes that are stored
+/// might else be any of it.
+template <int kShiftRight, class AnEnd>
+void finish_vector(const AnEnd end, Ints start, Floats scale, Floats shift, const int32_t* sums, const int64_t* pixels,
+                   int64_t count, int64_t pitch, int64_t at, int64_t n) {
+  const auto value = [=](int64_t i) {
+    return to_floats((load(sums + i * kPanel) + start) >> kShiftRight) * scale + shift;
+  };
+  if (n >= kInts) {
+    for (int64_t i = 0; i < count; ++i) {
+      if (pixels[i] >= 0) end.whole(value(i), pixels[i] * pitch + at);
+    }
+  } else {
+    for (int64_t i = 0; i < count; ++i) {
+      if (pixels[i] >= 0) end.part(value(i), pixels[i] * pitch + at, n);
+    }
+  }
+}
+
 }  // namespace
 
 void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int64_t count) {
   const int64_t left = tile.channels - tile.at, n = left < kPanel ? left : kPanel;
   with_end(*tile.e, [&](const auto& end) {
     for (int64_t c = 0; c < n; c += kInts) {
-      const Floats scale = load_floats(tile.scale + tile.at + c), shift = load_floats(tile.shift + tile.at + c);
-      const Ints start = tile.start == nullptr ? Ints{} : load(tile.start + tile.at + c);
-      for (int64_t i = 0; i < count; ++i) {
-        if (pixels[i] < 0) continue;
-        const Ints sum = (load(sums + i * kPanel + c) + start) >> tile.shift_right;
-        const Floats v = to_floats(sum) * scale + shift;
-        const int64_t at = pixels[i] * tile.channels + tile.at + c;
-        if (n - c >= kInts) {
-          end.whole(v, at);
-        } else {
-          end.part(v, at, n - c);
-        }
+      const int64_t at = tile.at + c;
+      const Ints start = tile.start == nullptr ? Ints{} : load(tile.start + at);
+      const Floats scale = load_floats(tile.scale + at), shift = load_floats(tile.shift + at);
+      if (tile.shift_right == 0) {
+        finish_vector<0>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at, n - c);
+      } else {
+        finish_vector<2>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at, n - c);
       }
     }
   });
