@@ -13,14 +13,12 @@
 namespace ntq::integer::NTQ_ISA {
 namespace {
 
-constexpr int kVecs = 2;
-constexpr int kStrip = kVecs * kInts;
-#ifdef __AVX512VNNI__
+#ifdef __AVX512BW__
 constexpr int kTiles = 6;
 #else
 constexpr int kTiles = 3;
 #endif
-static_assert(kWinogradGroup % kTiles == 0 && kPanel % kStrip == 0);
+static_assert(kWinogradGroup % kTiles == 0);
 
 /// The four outputs of one tile: numbers in the output, -1 outside; and the top left pixel of its input, which may lie
 /// outside.
@@ -35,10 +33,10 @@ constexpr uint8_t kOffsets[4][4] = {{0, 0, 128, 128}, {0, 0, 0, 0}, {128, 0, 64,
 /// kDepth channels of 16 pixels, d[row][column] + at, transformed: rows 1, 2, 0, 3 of the result.
 template <int kDepth>
 inline void transform_channels(const uint8_t* const d[4][4], int64_t at, uint8_t* v, int64_t row_pitch) {
-  typedef uint8_t Bytes __attribute__((vector_size(kDepth)));
-  Bytes half[4][4];
+  typedef uint8_t Row __attribute__((vector_size(kDepth)));
+  Row half[4][4];
   unrolled<4>([&](auto j) {
-    Bytes x[4];
+    Row x[4];
     unrolled<4>([&](auto i) {
       __builtin_memcpy(&x[i], d[i][j] + at, kDepth);
       if constexpr (kOffsets[i][j] != 0) x[i] += kOffsets[i][j];
@@ -49,8 +47,8 @@ inline void transform_channels(const uint8_t* const d[4][4], int64_t at, uint8_t
     half[3][j] = x[1] - x[3];
   });
   unrolled<4>([&](auto i) {
-    const Bytes* h = half[i];
-    const Bytes columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
+    const Row* h = half[i];
+    const Row columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
     __builtin_memcpy(v + i * row_pitch, columns, sizeof columns);
   });
 }
@@ -71,21 +69,23 @@ void transform_input(const Conv& c, const Tile& t, const uint8_t* outside, int64
     transform_channels<kDepth>(d, at, group + (at * kTiles + m * kDepth) * 4, kTiles * 4 * s.in_c);
 }
 
+/// Of two columns of a row of the transform, by V vectors of output channels.
+template <int V>
 struct Sums {
-  Ints of[2][kTiles][kVecs];
+  Ints of[2][kTiles][V];
 };
 
 /// Two columns of a row of the transform, all channels; moves u on.
-template <class Dot, int kDepth, int kFirst, int kSecond>
-inline void add_columns(const uint8_t* v, const int8_t*& u, int64_t in_c, Sums& sums) {
+template <class Dot, int kDepth, int kFirst, int kSecond, int V>
+inline void add_columns(const uint8_t* v, const int8_t*& u, int64_t in_c, Sums<V>& sums) {
   for (int64_t at = 0; at < in_c; at += kDepth, v += kTiles * 4 * kDepth) {
     for (int64_t c = 0; c < kDepth; c += kQuad, u += 2 * kPanel * kQuad) {
       unrolled<2>([&](auto h) {
-        typename Dot::W wide[kVecs];
-        unrolled<kVecs>([&](auto k) { wide[k] = Dot::w(u + (h * kPanel + k * kInts) * kQuad); });
+        typename Dot::W wide[V];
+        unrolled<V>([&](auto k) { wide[k] = Dot::w(u + (h * kPanel + k * kInts) * kQuad); });
         unrolled<kTiles>([&](auto m) {
           const typename Dot::X four = Dot::x(v + (m * 4 + (h == 0 ? kFirst : kSecond)) * kDepth + c);
-          unrolled<kVecs>([&](auto k) { sums.of[h][m][k] = Dot::dot(sums.of[h][m][k], four, wide[k]); });
+          unrolled<V>([&](auto k) { sums.of[h][m][k] = Dot::dot(sums.of[h][m][k], four, wide[k]); });
         });
       });
     }
@@ -93,42 +93,42 @@ inline void add_columns(const uint8_t* v, const int8_t*& u, int64_t in_c, Sums& 
 }
 
 /// op(h, m, k) for both columns, tiles and vectors.
-template <class Op>
-inline void each_sum(const Op& op) {
-  unrolled<2>([&](auto h) { unrolled<kTiles>([&](auto m) { unrolled<kVecs>([&](auto k) { op(h, m, k); }); }); });
+template <int V, class Op>
+[[gnu::always_inline]] inline void each_sum(const Op& op) {
+  unrolled<2>([&](auto h) { unrolled<kTiles>([&](auto m) { unrolled<V>([&](auto k) { op(h, m, k); }); }); });
 }
 
 /// A group of tiles and a strip of output channels: outputs {row, column, kTiles, kPanel}.
-template <class Dot, int kDepth>
+template <class Dot, int kDepth, int V>
 void multiply(const uint8_t* v, const int8_t* u, const int32_t* start, int64_t in_c, int32_t* outputs) {
-  Sums waiting[2];
+  Sums<V> waiting[2];
   for (int row = 0; row < 4; ++row, v += kTiles * 4 * in_c) {
-    Sums sums;
+    Sums<V> sums;
     if (row < 2) {
-      each_sum([&](auto h, auto m, auto k) { sums.of[h][m][k] = Ints{}; });
+      each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] = Ints{}; });
     } else {
       const int32_t* first = start + (row - 2) * 2 * kPanel;
-      each_sum([&](auto h, auto m, auto k) { sums.of[h][m][k] = load(first + h * kPanel + k * kInts); });
+      each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] = load(first + h * kPanel + k * kInts); });
     }
     add_columns<Dot, kDepth, 1, 2>(v, u, in_c, sums);
     unrolled<kTiles>([&](auto m) {
-      unrolled<kVecs>([&](auto k) {
+      unrolled<V>([&](auto k) {
         const Ints a = sums.of[0][m][k], b = sums.of[1][m][k];
         sums.of[0][m][k] = a + b;
         sums.of[1][m][k] = a - b;
       });
     });
     if (row == 2) {
-      each_sum([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] + waiting[1].of[h][m][k]; });
+      each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] + waiting[1].of[h][m][k]; });
     } else if (row == 3) {
-      each_sum([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] - waiting[1].of[h][m][k]; });
+      each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] - waiting[1].of[h][m][k]; });
     }
     add_columns<Dot, kDepth, 0, 3>(v, u, in_c, sums);
     if (row < 2) {
-      each_sum([&](auto h, auto m, auto k) { waiting[row].of[h][m][k] = sums.of[h][m][k]; });
+      each_sum<V>([&](auto h, auto m, auto k) { waiting[row].of[h][m][k] = sums.of[h][m][k]; });
     } else {
       int32_t* to = outputs + (row - 2) * 2 * kTiles * kPanel;
-      each_sum([&](auto h, auto m, auto k) { store(to + (h * kTiles + m) * kPanel + k * kInts, sums.of[h][m][k]); });
+      each_sum<V>([&](auto h, auto m, auto k) { store(to + (h * kTiles + m) * kPanel + k * kInts, sums.of[h][m][k]); });
     }
   }
 }
@@ -172,12 +172,15 @@ void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Til
                          .channels = s.out_c,
                          .at = at,
                          .start = nullptr,
-                         .scale = c.epilogue.scale + at,
-                         .shift = c.epilogue.shift + at,
+                         .scale = c.epilogue.scale,
+                         .shift = c.epilogue.shift,
                          .shift_right = 2};
     for (int64_t first = 0; first < count; first += kTiles) {
-      for (int64_t o = 0; o < kPanel && at + o < s.out_c; o += kStrip)
-        multiply<Dot, kDepth>(v + first * 16 * s.in_c, u + o * kQuad, c.start + 4 * at + o, s.in_c, outputs + o);
+      const uint8_t* group = v + first * 16 * s.in_c;
+      for (int64_t o = 0; o < kPanel && at + o < s.out_c; o += 2 * kInts) {
+        const auto strip = s.out_c - at - o > kInts ? multiply<Dot, kDepth, 2> : multiply<Dot, kDepth, 1>;
+        strip(group, u + o * kQuad, c.start + 4 * at + o, s.in_c, outputs + o);
+      }
       finish_group(c, end, outputs, tiles + first, count - first < kTiles ? count - first : kTiles);
     }
   }
@@ -225,6 +228,8 @@ void winograd_at(const Conv& c, const Part& part, uint8_t* scratch) {
 void winograd(const Conv& c, const Part& part, uint8_t* scratch) {
 #ifdef __AVX512VNNI__
   winograd_at<Vnni>(c, part, scratch);
+#elif defined(__AVX2__)
+  winograd_at<Bytes>(c, part, scratch);  // 2 * 188 * 72 fits 16 bits
 #else
   winograd_at<Widened>(c, part, scratch);
 #endif
