@@ -1,6 +1,8 @@
 #include "base/integer/pack.h"
 
 #include <algorithm>
+#include <cstring>
+#include <numeric>
 #include <new>
 
 #include "base/ceil_div.h"
@@ -22,12 +24,10 @@ void check_codes(const ConvShape& s, const CodeBounds& bounds, std::span<const i
         codes.size());
   check(sums_fit(s, bounds), "sums of ", s.kernel_h * s.kernel_w * s.in_c, " products of codes up to ", bounds.x_top,
         " and ", bounds.w_top, " exceed int32");
-  check(std::all_of(codes.begin(), codes.end(), [&](int8_t w) { return std::abs(w) <= bounds.w_top; }),
-        "weights to pack exceed their bound, ", bounds.w_top);
+  int32_t top = 0;
+  for (const int8_t w : codes) top = std::max(top, std::abs(int32_t{w}));
+  check(top <= bounds.w_top, "weights to pack exceed their bound, ", bounds.w_top);
 }
-
-/// Where the weights of quad `quad` of channels of one tap are, for output channel o.
-int64_t place(int64_t o, int64_t c) { return o % kPanel * kQuad + c % kQuad; }
 
 }  // namespace
 
@@ -37,11 +37,15 @@ AlignedBytes::AlignedBytes(size_t size)
 }
 void AlignedBytes::Free::operator()(uint8_t* bytes) const { operator delete(bytes, kLine); }
 
-bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
+bool winograd_fits(const ConvShape& s, const CodeBounds& bounds) {
   // The longest sum of its own, of transformed bytes and weights, is 186 * 72 * in_c.
   constexpr int64_t kMostChannels = 16384;
   return s.kernel_h == 3 && s.kernel_w == 3 && s.stride == 1 && s.pad <= 1 && s.in_c >= 16 && s.in_c % 16 == 0 &&
          s.in_c <= kMostChannels && bounds.x_top <= 31 && bounds.w_top <= 8;
+}
+
+bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
+  return winograd_fits(s, bounds) && s.in_c >= 32 && s.out_c >= 32;
 }
 
 bool sums_fit(const ConvShape& s, const CodeBounds& bounds) {
@@ -58,18 +62,19 @@ PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::spa
   const int64_t taps = s.kernel_h * s.kernel_w, width = panels(s) * kPanel;
   PackedWeights out;
   out.weights = AlignedBytes(static_cast<size_t>(width * taps * s.in_c));
+  for (int64_t o = 0; o < s.out_c; ++o) {
+    const int8_t* w = codes.data() + o * taps * s.in_c;
+    uint8_t* to = out.weights.data() + o / kPanel * taps * s.in_c * kPanel + o % kPanel * kQuad;
+    for (int64_t k = 0; k < taps * s.in_c; k += kQuad) std::memcpy(to + k * kPanel, w + k, kQuad);
+  }
+  if (bounds.zero == 0) return out;
   std::vector<int32_t> sums(static_cast<size_t>(taps * width));  // over channels, of each tap
   for (int64_t o = 0; o < s.out_c; ++o) {
     for (int64_t tap = 0; tap < taps; ++tap) {
       const int8_t* w = codes.data() + (o * taps + tap) * s.in_c;
-      uint8_t* to = out.weights.data() + (o / kPanel * taps + tap) * s.in_c * kPanel;
-      for (int64_t c = 0; c < s.in_c; ++c) {
-        to[c / kQuad * kPanel * kQuad + place(o, c)] = static_cast<uint8_t>(w[c]);
-        sums[static_cast<size_t>(tap * width + o)] += w[c];
-      }
+      sums[static_cast<size_t>(tap * width + o)] = std::accumulate(w, w + s.in_c, 0);
     }
   }
-  if (bounds.zero == 0) return out;
   const Axis rows = s.rows(), columns = s.columns();
   for (int64_t i = 0; i < s.out_h; i = run_at(rows, i).end) {
     for (int64_t j = 0; j < s.out_w; j = run_at(columns, j).end) {
@@ -87,38 +92,67 @@ PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::spa
   return out;
 }
 
-// F(2x2,3x3) with both matrices of the filter doubled, so that U = (2G) g (2G)^T is integer and the sums are 4 times
-// the direct ones. The last row of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in
-// a butterfly, and rows 0 and 3 go on from its two results.
+namespace {
+
+/// kDepth channels of a filter g, at distances of `pitch` from tap to tap: U = (2G) g (2G)^T, whose last row and column
+/// are negated. All of it fits bytes.
+constexpr int64_t kDepth = 16;
+struct Transformed {
+  int8_t u[4][4][kDepth];
+};
+void transform_filter(const int8_t* g, int64_t pitch, Transformed& t) {
+  const auto rows = [](const auto& a, const auto& b, const auto& c, const auto& put) {
+    for (int64_t k = 0; k < kDepth; ++k) {
+      put(0, k, 2 * a[k]);
+      put(1, k, a[k] + b[k] + c[k]);
+      put(2, k, a[k] - b[k] + c[k]);
+      put(3, k, -2 * c[k]);
+    }
+  };
+  int8_t half[4][3][kDepth];
+  for (int64_t j = 0; j < 3; ++j) {
+    rows(g + j * pitch, g + (3 + j) * pitch, g + (6 + j) * pitch,
+         [&](int i, int64_t k, int value) { half[i][j][k] = static_cast<int8_t>(value); });
+  }
+  for (int64_t i = 0; i < 4; ++i) {
+    rows(half[i][0], half[i][1], half[i][2],
+         [&](int j, int64_t k, int value) { t.u[i][j][k] = static_cast<int8_t>(value); });
+  }
+}
+
+}  // namespace
+
+// F(2x2,3x3) with both matrices of the filter doubled: U is integer and the sums are 4 times the direct ones. The last row
+// of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in a butterfly, and rows 0 and 3 go
+// on from its two results.
 PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
   check_codes(s, bounds, codes);
-  check(uses_winograd(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
-  constexpr int32_t kG[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, -2}};
+  check(winograd_fits(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
   constexpr int32_t kA[2][4] = {{1, 1, 1, 0}, {0, 1, -1, 1}};
   constexpr int64_t kRowPlace[4] = {2, 0, 1, 3};  // rows are summed in the order 1, 2, 0, 3
-  const int64_t quads = s.in_c / kQuad, stage = quads * 2 * kPanel * kQuad;
+  const int64_t stage = s.in_c * 2 * kPanel;
   PackedWeights out;
   out.winograd = true;
   out.weights = AlignedBytes(static_cast<size_t>(panels(s) * 8 * stage));
   out.start.assign(static_cast<size_t>(panels(s) * 4 * kPanel), 0);
   for (int64_t o = 0; o < s.out_c; ++o) {
-    int32_t sums[4][4] = {}, direct = 0;
-    for (int64_t c = 0; c < s.in_c; ++c) {
-      const int8_t* g = codes.data() + o * 9 * s.in_c + c;
-      for (int64_t tap = 0; tap < 9; ++tap) direct += g[tap * s.in_c];
+    const int8_t* g = codes.data() + o * 9 * s.in_c;
+    uint8_t* panel = out.weights.data() + o / kPanel * 8 * stage + o % kPanel * kQuad;
+    int32_t sums[4][4] = {};
+    for (int64_t c = 0; c < s.in_c; c += kDepth) {
+      Transformed t;
+      transform_filter(g + c, s.in_c, t);
       for (int64_t i = 0; i < 4; ++i) {
         for (int64_t j = 0; j < 4; ++j) {
-          int32_t u = 0;
-          for (int64_t a = 0; a < 3; ++a) {
-            for (int64_t b = 0; b < 3; ++b) u += kG[i][a] * kG[j][b] * g[(a * 3 + b) * s.in_c];
-          }
-          sums[i][j] += u;
-          const int64_t part = o / kPanel * 8 + kRowPlace[i] * 2 + (j == 0 || j == 3), second = j >= 2;
-          out.weights.data()[part * stage + (c / kQuad * 2 + second) * kPanel * kQuad + place(o, c)] =
-              static_cast<uint8_t>(u);
+          const int8_t* u = t.u[i][j];
+          sums[i][j] += std::accumulate(u, u + kDepth, 0);
+          const int64_t part = kRowPlace[i] * 2 + (j == 0 || j == 3), second = j >= 2;
+          uint8_t* to = panel + part * stage + second * kPanel * kQuad + c * 2 * kPanel;
+          for (int64_t k = 0; k < kDepth; k += kQuad) std::memcpy(to + k * 2 * kPanel, u + k, kQuad);
         }
       }
     }
+    const int32_t direct = std::accumulate(g, g + 9 * s.in_c, 0);
     for (int64_t r = 0; r < 2; ++r) {
       // What outputs (r, 0) and (r, 1) have too much; halves of their sum and difference, as they enter a butterfly.
       int32_t extra[2] = {};
