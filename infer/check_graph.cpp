@@ -3,6 +3,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "base/ceil_div.h"
 #include "base/check.h"
 #include "base/printable.h"
 #include "infer/graph.h"
@@ -96,7 +97,7 @@ class NodeCheck {
     vector("bias", node_.bias, out.channels);
     const bool offset = node_.codes.present() && node_.codes.levels.empty() && node_.codes.offset != 0;
     vector("offset_scale", node_.offset_scale, offset ? out.channels : 0);
-    if (node_.is_integer()) check_sum();
+    if (node_.is_integer()) check_sum(input(0));
     require(node_.inputs.size() == 1 || input(1) == out, "gives ", text(out), " and adds ",
             text(input(node_.inputs.size() - 1)));
     return out;
@@ -140,11 +141,13 @@ class NodeCheck {
     require(std::isfinite(c.offset), "offset ", c.offset, ", expected a finite number");
   }
 
-  void check_sum() const {
-    const int64_t most = std::max(node_.codes.high, -node_.codes.low), weight = int64_t{1} << (node_.weights.bits - 1);
-    const int64_t bound = node_.weights.taps() * most * weight;
-    require(bound <= std::numeric_limits<int32_t>::max(), "a sum of ", node_.weights.taps(), " products of ",
-            node_.codes.bits, " by ", node_.weights.bits, " bits may reach ", bound, ", more than 32 bits hold");
+  /// As base/integer has them: bytes from 0 on, and channels that fill up a quad.
+  void check_sum(const MapShape& x) const {
+    const Weights& w = node_.weights;
+    const int64_t products = w.taps() / x.channels * round_up(x.channels, 4);
+    const int64_t bound = products * (node_.codes.high - node_.codes.low) * (int64_t{1} << (w.bits - 1));
+    require(bound <= std::numeric_limits<int32_t>::max(), "a sum of ", w.taps(), " products of ", node_.codes.bits,
+            " by ", w.bits, " bits may reach ", bound, ", more than 32 bits hold");
   }
 
   const Graph& graph_;
