@@ -84,8 +84,12 @@ std::string tensor_list(const safetensors::Header& header) {
 }
 
 void print_lines(const std::vector<std::pair<std::string, std::string>>& lines) {
-  for (const auto& [name, value] : lines)
-    std::cout << name << std::string(11 - name.size(), ' ') << printable(value) << '\n';
+  constexpr size_t kWidth = 11;
+  for (const auto& [name, value] : lines) {
+    const std::string shown = printable(name, kLongestName);
+    std::cout << shown << std::string(shown.size() < kWidth ? kWidth - shown.size() : 1, ' ') << printable(value)
+              << '\n';
+  }
 }
 
 bool says_data(const safetensors::Header& header) {
