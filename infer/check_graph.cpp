@@ -116,9 +116,11 @@ class NodeCheck {
       require(w.levels.empty(), "float weights with levels");
       return;
     }
-    const int low = -(1 << (w.bits - 1)), high = -low - 1;
-    require(w.bits == 8 || std::all_of(w.codes.begin(), w.codes.end(), [=](int c) { return c >= low && c <= high; }),
-            "a weight's code lies outside of ", low, " to ", high);
+    const int half = 1 << (w.bits - 1);
+    unsigned outside = 0;  // bits that no code has, of all: a loop without branches
+    for (const int8_t code : w.codes)
+      outside |= static_cast<unsigned>(code + half) & ~(2u * static_cast<unsigned>(half) - 1);
+    require(outside == 0, "a weight's code lies outside of ", -half, " to ", half - 1);
     const auto levels = static_cast<int64_t>(w.levels.size()), table = int64_t{1} << w.bits;
     require(levels == 0 || levels == table || levels == table * w.out, levels, " levels, expected ", table, " or ",
             table * w.out);
