@@ -20,7 +20,7 @@ constexpr int kTiles = 3;
 #endif
 static_assert(kWinogradGroup % kTiles == 0);
 
-#ifdef __AVX2__
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
 /// Two quads of channels, added in 16 bits: 4 products, of bytes up to 6 x_top and weights up to 9 w_top.
 struct Pairs : OneQuad {
   struct Two {
