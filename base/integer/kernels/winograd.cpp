@@ -65,7 +65,8 @@ inline void transform(const Pixel& pixel, int offset, int64_t in_c, uint8_t* v) 
     unrolled<4>([&](auto i) {
       const Row* h = half[i];
       const Row columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
-      __builtin_memcpy(v + i * kTiles * 4 * in_c, columns, sizeof columns);
+      uint8_t* to = v + i * kTiles * 4 * in_c;
+      unrolled<4>([&](auto j) { __builtin_memcpy(to + j * kDepth, &columns[j], kDepth); });
     });
   }
 }
