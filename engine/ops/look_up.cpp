@@ -1,7 +1,10 @@
 #include "engine/ops/look_up.h"
 
+#include "engine/autograd.h"
+#include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/on_device.h"
+#include "engine/ops/unary.h"
 
 namespace ntq {
 namespace {
@@ -36,6 +39,15 @@ void check_companding(const char* op, const Tensor& theta, const Tensor& alpha, 
         args.pieces, " pieces");
 }
 
+Tensor times_slope(const Tensor& x, const Tensor& thresholds, const Tensor& slopes, const Tensor& dy, View sums) {
+  const LookUpTable table = table_for("look_up", x, thresholds, slopes);
+  check(dy.defined() && dy.shape() == x.shape(), "look_up: expected a gradient of ", x.shape());
+  Tensor dx = Tensor::empty(x.shape(), DType::f32, x.device());
+  backend_for("look_up", Primitive::look_up_grad, {x, thresholds, slopes, dy})
+      .look_up_grad(table, x.view(), dy.view(), dx.view(), sums);
+  return dx;
+}
+
 ConstView view_or_none(const Tensor& t) { return t ? ConstView(t.view()) : ConstView{}; }
 
 }  // namespace
@@ -55,13 +67,26 @@ LookedUp look_up_with_sums(const Tensor& x, const Tensor& thresholds, const Tens
   return out;
 }
 
+Tensor look_up_slopes(const Tensor& x, const Tensor& thresholds, const Tensor& slopes, const Tensor& dy) {
+  return times_slope(x, thresholds, slopes, dy, {});
+}
+
 LookUpGrad look_up_grad(const Tensor& x, const Tensor& thresholds, const Tensor& slopes, const Tensor& dy, DType type) {
-  const LookUpTable table = table_for("look_up", x, thresholds, slopes);
-  check(dy.defined() && dy.shape() == x.shape(), "look_up: expected a gradient of ", x.shape());
-  const LookUpGrad out{Tensor::empty(x.shape(), DType::f32, x.device()), sums_for(table, type, x.device())};
-  backend_for("look_up", Primitive::look_up_grad, {x, thresholds, slopes, dy})
-      .look_up_grad(table, x.view(), dy.view(), out.dx.view(), out.sums.view());
-  return out;
+  const Tensor sums = sums_for(table_for("look_up", x, thresholds, slopes), type, x.device());
+  return {times_slope(x, thresholds, slopes, dy, sums.view()), sums};
+}
+
+LinearGrad linear_grad(const Tensor& x, const Line& line, const Tensor& dy) {
+  const NoGrad no_grad;
+  const auto at = [&](std::initializer_list<float> places, const Tensor& value) {
+    return mul(Tensor::from({static_cast<int64_t>(places.size())}, places, x.device()), value);
+  };
+  // The largest number below the lower end.
+  const Tensor below = sub(sub(line.low, scale(abs(line.low), 6e-8f)), 1e-30f);
+  const auto [dx, sums] =
+      look_up_grad(x, add(at({1, 0}, below), at({0, 1}, line.high)), at({0, 1, 0}, line.slope), dy, DType::f32);
+  const Tensor all = sums.view({6});
+  return {dx, mul(all.rows(1, 2), line.slope), mul(all.rows(4, 5), line.slope)};
 }
 
 Tensor look_up_codes(const Tensor& x, const Tensor& thresholds, const Tensor& entries, QuantRange range) {

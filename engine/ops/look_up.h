@@ -15,13 +15,25 @@ struct LookedUp {
 };
 LookedUp look_up_with_sums(const Tensor& x, const Tensor& thresholds, const Tensor& entries);
 
-/// dy times x's slope; and over the x of each entry the sums of dy and of dy x: {2,C,n} of the type asked for, float64
+/// dy times x's slope.
+Tensor look_up_slopes(const Tensor& x, const Tensor& thresholds, const Tensor& slopes, const Tensor& dy);
+/// The same; and over the x of each entry the sums of dy and of dy x: {2,C,n} of the type asked for, float64
 /// or float32.
 struct LookUpGrad {
   Tensor dx, sums;
 };
 LookUpGrad look_up_grad(const Tensor& x, const Tensor& thresholds, const Tensor& slopes, const Tensor& dy,
                         DType sums = DType::f64);
+
+/// The gradient of a line between two ends, which belong to it, and of a constant outside; each {1}.
+struct Line {
+  Tensor low, high, slope;
+};
+struct LinearGrad {
+  Tensor dx;          // slope dy on the line, else 0
+  Tensor sum, sum_x;  // of dx, and of dx x
+};
+LinearGrad linear_grad(const Tensor& x, const Line& line, const Tensor& dy);
 
 /// Entries that are whole numbers of `range`, as bytes of the host: int8 where it begins below 0, else uint8.
 Tensor look_up_codes(const Tensor& x, const Tensor& thresholds, const Tensor& entries, QuantRange range);

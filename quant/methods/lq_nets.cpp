@@ -66,7 +66,7 @@ class LqQuantizer : public Quantizer {
         {"lq_nets"}, {x}, [&] { return y; },
         [x = x.detach(), largest, both = spec().is_signed](const Tensor& dy) {
           const Tensor passes = Tensor::from({2}, {1, 0}, x.device());
-          const Tensor dx = look_up_grad(x, largest, passes, dy).dx;
+          const Tensor dx = look_up_slopes(x, largest, passes, dy);
           return std::vector{both ? mul(dx, less_equal(neg(largest), x)) : dx};
         });
   }
