@@ -10,18 +10,25 @@ constexpr int64_t kBlock = 512;  // elements whose entries are kept for the sums
 constexpr int kRows = 4;         // of sums, taken in turn, so that an addition need not wait for the one before
 constexpr int kDeepest = 6;      // tables of 2^6 entries stay in registers; larger ones are read lane by lane
 
-/// A table padded to 2^depth entries.
+/// A table padded to 2^depth entries. Thresholds as a tree: that of node i decides between the nodes 2 i, for what is
+/// not above it, and 2 i + 1; nodes 2^depth + i are the entries. So each level lies in as few registers as it fills.
 struct Padded {
-  float thresholds[kMostEntries], values[kMostEntries];
-  int depth = 1;
+  float tree[kMostEntries], values[kMostEntries];
+  int depth = 3;
 
   explicit Padded(const Entries& t) {
     while (int64_t{1} << depth < t.count) ++depth;
-    const int64_t size = depth < 4 ? 16 : int64_t{1} << depth;
-    for (int64_t i = 0; i < size; ++i) {
-      thresholds[i] = i + 1 < t.count ? t.thresholds[i] : __builtin_inff();
-      values[i] = t.values[i < t.count ? i : 0];
+    const int64_t size = int64_t{1} << depth;
+    for (int64_t i = 0; i < size; ++i) values[i] = t.values[i < t.count ? i : 0];
+    tree[0] = 0;
+    for (int level = 0; level < depth; ++level) {
+      const int64_t first = int64_t{1} << level, below = size >> (level + 1);
+      for (int64_t i = 0; i < first; ++i) {
+        const int64_t threshold = (2 * i + 1) * below - 1;
+        tree[first + i] = threshold < t.count - 1 ? t.thresholds[threshold] : __builtin_inff();
+      }
     }
+    for (int64_t i = size; i < 16; ++i) tree[i] = values[i] = 0;
   }
 };
 
@@ -31,43 +38,66 @@ inline Vec pick_lanes(const float* table, VecI i) {
   return out;
 }
 
-/// table[i], lane by lane, of 2^kDepth entries and at least one vector.
-template <int kDepth>
+/// table[i], lane by lane, of 2^kBits entries, all of them behind at least a vector of memory; higher bits of i are
+/// left out where there are as many entries as a vector has, or more.
+template <int kBits>
 inline Vec pick(const float* table, VecI i) {
 #if defined(__AVX512F__)
   const auto at = reinterpret_cast<__m512i>(i);
-  if constexpr (kDepth <= 4) {
+  if constexpr (kBits <= 4) {
     return _mm512_maskz_permutexvar_ps(0xffff, at, load(table));
-  } else if constexpr (kDepth == 5) {
+  } else if constexpr (kBits == 5) {
     return _mm512_permutex2var_ps(load(table), at, load(table + 16));
   } else {
-    return select(i >= 32, pick<5>(table + 32, i), pick<5>(table, i));
+    const __mmask16 upper = _mm512_test_epi32_mask(at, reinterpret_cast<__m512i>(VecI{} + 32));
+    return _mm512_mask_blend_ps(upper, pick<5>(table, i), pick<5>(table + 32, i));
   }
 #elif defined(__AVX2__)
-  if constexpr (kDepth <= 3) {
+  if constexpr (kBits <= 3) {
     return _mm256_permutevar8x32_ps(load(table), reinterpret_cast<__m256i>(i));
   } else {
-    constexpr int kHalf = 1 << (kDepth - 1);
-    const VecI upper = i << (32 - kDepth);  // the sign
-    return _mm256_blendv_ps(pick<kDepth - 1>(table, i), pick<kDepth - 1>(table + kHalf, i),
-                            reinterpret_cast<Vec>(upper));
+    constexpr int kHalf = 1 << (kBits - 1);
+    const VecI upper = i << (32 - kBits);  // the sign
+    return _mm256_blendv_ps(pick<kBits - 1>(table, i), pick<kBits - 1>(table + kHalf, i), reinterpret_cast<Vec>(upper));
   }
 #else
-  return pick_lanes(table, i);
+  return pick_lanes(table, i & ((1 << kBits) - 1));
 #endif
 }
 
-/// How many thresholds lie below x.
+/// 2 i, and one more where x is above the threshold.
+inline VecI descend(Vec x, Vec threshold, VecI i) {
+#if defined(__AVX512F__)
+  const auto twice = reinterpret_cast<__m512i>(i + i);
+  return reinterpret_cast<VecI>(_mm512_mask_add_epi32(twice, _mm512_cmp_ps_mask(x, threshold, _CMP_GT_OQ), twice,
+                                                      reinterpret_cast<__m512i>(VecI{} + 1)));
+#else
+  return i + i - (x > threshold);
+#endif
+}
+
+/// From the nodes of one level to the entries.
+template <int kDepth, int kLevel>
+inline VecI descend_from(const float* tree, Vec x, VecI i) {
+  if constexpr (kLevel == kDepth) {
+    return i - (1 << kDepth);
+  } else {
+    constexpr int kOneVector = kWidth == 16 ? 4 : 3;  // these levels lie in one
+    const Vec t = kLevel < kOneVector ? pick<kOneVector>(tree, i) : pick<kLevel>(tree + (1 << kLevel), i);
+    return descend_from<kDepth, kLevel + 1>(tree, x, descend(x, t, i));
+  }
+}
+
+/// How many thresholds lie below x. kDepth 0: deeper than all others.
 template <int kDepth>
 inline VecI place_of(const Padded& t, Vec x) {
-  VecI i = {};
+  VecI i = VecI{} + 1;
   if constexpr (kDepth > 0) {
-    for (int step = 1 << (kDepth - 1); step > 0; step /= 2)
-      i += (x > pick<kDepth>(t.thresholds, i + (step - 1))) & step;
+    return descend_from<kDepth, 0>(t.tree, x, i);
   } else {
-    for (int step = 1 << (t.depth - 1); step > 0; step /= 2) i += (x > pick_lanes(t.thresholds, i + (step - 1))) & step;
+    for (int level = 0; level < t.depth; ++level) i = descend(x, pick_lanes(t.tree, i), i);
+    return i - (1 << t.depth);
   }
-  return i;
 }
 
 /// Sums over the elements of each entry, of w and of w x.
@@ -78,9 +108,10 @@ class Sums {
   }
   /// Elements [0, n) of at most a block; null w: ones.
   void add(const int32_t* places, const float* w, const float* x, int64_t n) {
-    for (int64_t i = 0; i < n; ++i) {
-      const double weight = w ? static_cast<double>(w[i]) : 1.0;
-      rows_[i % kRows * count_ + places[i]] += Pair{weight, weight * static_cast<double>(x[i])};
+    if (w) {
+      add_by(places, x, n, [=](int64_t i) { return static_cast<double>(w[i]); });
+    } else {
+      add_by(places, x, n, [](int64_t) { return 1.0; });
     }
   }
   void write(double* sums) const {
@@ -93,11 +124,23 @@ class Sums {
 
  private:
   typedef double Pair __attribute__((vector_size(16)));
+  template <class Weight>
+  void add_by(const int32_t* places, const float* x, int64_t n, Weight weight) {
+    const auto one = [&](Pair* row, int64_t i) {
+      const double w = weight(i);
+      row[places[i]] += Pair{w, w * static_cast<double>(x[i])};
+    };
+    Pair *const a = rows_, *const b = a + count_, *const c = b + count_, *const d = c + count_;
+    int64_t i = 0;
+    for (; i + kRows <= n; i += kRows) one(a, i), one(b, i + 1), one(c, i + 2), one(d, i + 3);
+    for (; i < n; ++i) one(rows_ + i % kRows * count_, i);
+  }
+
   int64_t count_;
   Pair rows_[kRows * kMostEntries];
 };
 
-/// to = x's entry, or dy times it. kDepth 0: deeper than all others.
+/// to = x's entry, or dy times it.
 template <int kDepth>
 void walk(const Padded& t, const float* x, const float* dy, float* to, int64_t n, Sums* sums) {
   int32_t places[kBlock];
