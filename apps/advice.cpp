@@ -66,7 +66,7 @@ class Advice {
     }
     if (!c_.quantized()) {
       no_effect({"method", "act_method", "quant", "per_channel", "noise", "noise_k", "first_last_bits", "bits_of",
-                 "step_init", "calibrate", "no_start_eval", "pretrain_epochs", "pretrain_lr"},
+                 "step_init", "calibrate", "no_start_eval", "pretrain_epochs", "pretrain_lr", "bits_before"},
                 "in full precision; --bits N quantizes");
       return;
     }
@@ -95,12 +95,13 @@ class Advice {
     if (c_.init) {
       no_effect({"zero_init_residual"}, "with --init, whose file holds the batch norms");
       no_effect({"pretrain_epochs", "pretrain_lr"}, "with --init, which stands for the full-precision stage");
-    } else if (!c_.two_stages() || c_.model_ema == 0) {
+    } else if (stages_of(c_).size() == 1 || c_.model_ema == 0) {
       no_effect({"raw"}, "without --init or a first stage with --model-ema");
     }
     if (!c_.quantized() || c_.init) return;
     if (!c_.two_stages()) {
       no_effect({"pretrain_lr"}, "with --pretrain-epochs 0");
+      if (c_.bits_before) return;
       no_effect({"calibrate", "no_start_eval"}, "with --pretrain-epochs 0: the first batch sets the steps");
     }
   }
