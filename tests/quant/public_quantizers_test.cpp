@@ -66,3 +66,30 @@ TEST_CASE("public quantizers: LSQ as diffq's and as Brevitas' learned scale") {
     }
   }
 }
+
+TEST_CASE("public quantizers: PACT, with the scale's part of the gradient, as Brevitas' learned clipping level") {
+  for (const int bits : {2, 3, 4, 8}) {
+    const auto q = make_quantizer({.method = "pact",
+                                   .bits = bits,
+                                   .is_signed = false,
+                                   .is_weight = false,
+                                   .name = "conv1",
+                                   .settings = {{"alpha_grad", "lsq"}}});
+    check_case(concat("pact/brevitas/", bits, "u"), *q, q->parameters()[0].value, 1);
+  }
+}
+
+TEST_CASE("public quantizers: DiffQ's weights in evaluation as diffq's") {
+  for (const int bits : {3, 5, 8}) {
+    const std::string name = concat("diffq/diffq/", bits);
+    CAPTURE(name);
+    const Tensor &x = recorded().at(name + "/x"), &y = recorded().at(name + "/y");
+    const auto q = make_quantizer({.method = "diffq",
+                                   .bits = bits,
+                                   .shape = x.shape(),
+                                   .name = "fc",
+                                   .settings = {{"group_size", 8}, {"min_size", 0}}});
+    q->eval();
+    check_close(q->forward(x), doubles(y), 1e-6);
+  }
+}
