@@ -8,8 +8,11 @@
 
 #include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
+#include "engine/ops/reshape.h"
+#include "engine/ops/unary.h"
 #include "engine/serialize.h"
 #include "quant/method.h"
+#include "quant/methods/diffq.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
@@ -79,17 +82,33 @@ TEST_CASE("public quantizers: PACT, with the scale's part of the gradient, as Br
   }
 }
 
-TEST_CASE("public quantizers: DiffQ's weights in evaluation as diffq's") {
+TEST_CASE("public quantizers: DiffQ's weights in evaluation and in training, and its size, as diffq's") {
   for (const int bits : {3, 5, 8}) {
-    const std::string name = concat("diffq/diffq/", bits);
-    CAPTURE(name);
-    const Tensor &x = recorded().at(name + "/x"), &y = recorded().at(name + "/y");
+    CAPTURE(bits);
+    const auto part = [&](const char* what) { return recorded().at(concat("diffq/diffq/", bits, "/", what)); };
+    Tensor x = part("x").clone();
     const auto q = make_quantizer({.method = "diffq",
                                    .bits = bits,
                                    .shape = x.shape(),
                                    .name = "fc",
-                                   .settings = {{"group_size", 8}, {"min_size", 0}}});
+                                   .settings = {{"group_size", 8}, {"min_size", 0}, {"penalty", 1}}});
+    Tensor logit = q->parameters()[0].value;
+    check_close(logit.detach(), doubles(part("logit")), 1e-6);
     q->eval();
-    check_close(q->forward(x), doubles(y), 1e-6);
+    check_close(q->forward(x), doubles(part("y")), 1e-6);
+
+    const Tensor size = q->penalty();
+    CHECK(size.item() == doctest::Approx(part("size").item()).epsilon(1e-6));
+    size.backward();
+    check_close(logit.grad(), doubles(part("dsize")), 1e-11);
+
+    logit.zero_grad();
+    x.set_requires_grad(true);
+    const Tensor b = add(scale(reshape(sigmoid(logit), {logit.numel(), 1}), 13), 2.0f);
+    const Tensor noised = diffq_noised(x, b, part("noise"));
+    check_close(noised.detach(), doubles(part("noised")), 1e-6);
+    sum(mul(noised, part("g"))).backward();
+    check_close(x.grad(), doubles(part("dx")), 1e-5);
+    check_close(logit.grad(), doubles(part("dlogit")), 1e-5);
   }
 }
