@@ -83,9 +83,11 @@ class Advice {
       if (!used(key)) no_effect({key}, weights ? "on --method " + c_.method : "on weights in full precision");
     });
     const auto noise = c_.quant.find("noise");
-    if (noise != c_.quant.end() && noise->second == SettingValue(0.0)) no_effect({"noise_k"}, "with --noise 0");
+    const bool silent = noise != c_.quant.end() && noise->second == SettingValue(0.0);
+    if (silent) no_effect({"noise_k"}, "with --noise 0");
     if (!wished(given_, "quant")) return;
     for (const auto& entry : given_["quant"].items()) {
+      if (silent && entry.key() == "noise_k") lines_.push_back("--quant noise_k has no effect with noise 0");
       if (entry.key().starts_with("act.") ? c_.quantizes(Side::inputs) : used(entry.key())) continue;
       lines_.push_back(concat("--quant ", entry.key(), " has no effect on what is in full precision"));
     }

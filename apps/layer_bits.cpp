@@ -51,7 +51,7 @@ void add_lines(const std::string& path, std::string_view text, Json& out) {
 }
 
 /// The parts between commas.
-std::vector<std::string> split(std::string_view text) {
+std::vector<std::string> between_commas(std::string_view text) {
   std::vector<std::string> parts;
   for (size_t comma = 0; comma != std::string_view::npos; text.remove_prefix(std::min(comma + 1, text.size()))) {
     comma = text.find(',');
@@ -114,7 +114,7 @@ std::string layer_bits_text(const LayerBits& bits) {
 }
 
 void add_layer_bits(const std::string& where, std::string_view text, Json& out) {
-  for (const std::string& one : split(text)) add_one(where, one, out);
+  for (const std::string& one : between_commas(text)) add_one(where, one, out);
 }
 
 void take_bits_file(Json& options, const std::string& where) {
@@ -155,7 +155,7 @@ BitsByLayer resolved_layer_bits(const BitsByLayer& layers, bool weights, bool ac
 std::vector<LayerBits> parse_widths(const std::string& where, const std::optional<std::string>& text) {
   std::vector<LayerBits> out;
   if (!text) return out;
-  for (const std::string& one : split(*text)) {
+  for (const std::string& one : between_commas(*text)) {
     out.push_back(parse_layer_bits(where, one));
     if (out.back().weight == 32 && out.back().activation == 32) {
       throw UsageError(concat(where, ": expected bits 2 to 8, found ", in_quotes(one),
@@ -167,7 +167,7 @@ std::vector<LayerBits> parse_widths(const std::string& where, const std::optiona
 
 std::string resolved_widths(const std::string& text, int weight_bits, int activation_bits) {
   const std::vector<LayerBits> widths = parse_widths("--bits-before", text);
-  const std::vector<std::string> words = split(text);
+  const std::vector<std::string> words = between_commas(text);
   std::vector<std::string> out;
   for (size_t i = 0; i < widths.size(); ++i) {
     const LayerBits bits = of_quantized_sides(words[i], widths[i], weight_bits < 32, activation_bits < 32);

@@ -211,6 +211,8 @@ TEST_CASE("--help-method prints what the method declares; settings without effec
   CHECK(contains(idle({"--weight-bits", "32", "--act-bits", "4", "--quant", "noise=0.1"}),
                  "--quant noise has no effect"));
   CHECK(contains(idle({"--weight-bits", "32", "--act-bits", "4", "--per-channel"}), "--per-channel has no effect"));
+  CHECK(idle({"--bits", "4", "--quant", "noise=0", "--quant", "noise_k=9"}) ==
+        "--quant noise_k has no effect with noise 0");
   CHECK(idle({"--bits", "4", "--quant", "noise=0.1", "--quant", "act.step_init=mse", "--per-channel"}) == "0");
 }
 
