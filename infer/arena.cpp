@@ -7,8 +7,8 @@ namespace ntq::infer {
 namespace {
 
 constexpr int64_t kLine = 64, kMostImages = 32;
-/// Half of a core's own cache: what its values may take beside the weights that pass through it.
-constexpr int64_t kCache = 1 << 19;
+/// A core's own cache, about: what values may take while weights pass through it.
+constexpr int64_t kCache = 1 << 20;
 
 /// Bytes of values that a step may have: as many as it reads of weights, so that neither is the larger traffic.
 int64_t room_of(const Step& step) {
