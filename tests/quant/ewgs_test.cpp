@@ -4,6 +4,7 @@
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "quant/method.h"
+#include "tests/support/module.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
@@ -25,9 +26,7 @@ std::shared_ptr<Quantizer> ewgs(bool is_weight, int bits, double delta) {
 void set_ewgs(const Quantizer& q, float low, float high, float scale) {
   Tensor(q.parameters()[0].value).fill(low);
   Tensor(q.parameters()[1].value).fill(high);
-  for (auto [name, value] : q.state_dict()) {
-    if (name == "scale") value.fill(scale);
-  }
+  test::state_of(q, "scale").fill(scale);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #pragma once
 // Looking into messages.
+#include <doctest/doctest.h>
+
 #include <string>
 
 #include "base/check.h"
@@ -8,13 +10,15 @@ namespace ntq::test {
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-/// The message of the E that `call` throws; "" when it throws none.
+/// The message of the E that `call` throws, which must be one line; "" when it throws none.
 template <class E, class F>
 std::string error_of(F&& call) {
   try {
     call();
   } catch (const E& error) {
-    return error.what();
+    const std::string what = error.what();
+    CHECK_FALSE(contains(what, "\n"));
+    return what;
   }
   return "";
 }
