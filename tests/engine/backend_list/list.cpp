@@ -29,22 +29,22 @@ class Guarded {
 
   View view() const { return {static_cast<char*>(memory_) + before_, host_.dtype(), host_.numel()}; }
 
-  /// What it holds now; `around` says whether all else is as it was.
-  Tensor contents(bool& around) const {
-    std::vector<unsigned char> now(bytes_.size());
-    backend_.copy(now.data(), memory_, now.size(), CopyKind::to_host);
-    backend_.synchronize();
-    const size_t end = before_ + host_.bytes();
-    around = around && std::memcmp(now.data(), bytes_.data(), before_) == 0 &&
-             std::memcmp(now.data() + end, bytes_.data() + end, now.size() - end) == 0;
+  /// Asks for all bytes, which are there when the backend has been waited for.
+  void fetch() {
+    now_.resize(bytes_.size());
+    backend_.copy(now_.data(), memory_, now_.size(), CopyKind::to_host);
+  }
+  Tensor contents() const {
     Tensor out = Tensor::empty(host_.shape(), host_.dtype());
-    std::memcpy(out.raw(), now.data() + before_, out.bytes());
+    std::memcpy(out.raw(), now_.data() + before_, out.bytes());
     return out;
   }
-  bool as_it_was() const {
-    bool around = true;
-    return std::memcmp(contents(around).raw(), host_.raw(), host_.bytes()) == 0 && around;
+  bool unharmed_around() const {
+    const size_t end = before_ + host_.bytes();
+    return std::memcmp(now_.data(), bytes_.data(), before_) == 0 &&
+           std::memcmp(now_.data() + end, bytes_.data() + end, now_.size() - end) == 0;
   }
+  bool unharmed() const { return now_ == bytes_; }
 
  private:
   static constexpr size_t kGuard = 256;
@@ -52,7 +52,7 @@ class Guarded {
   Backend& backend_;
   Tensor host_;
   size_t before_;
-  std::vector<unsigned char> bytes_;
+  std::vector<unsigned char> bytes_, now_;
   void* memory_;
 };
 
@@ -66,9 +66,15 @@ std::vector<Tensor> guarded_run(const BackendCase& one, Backend& backend, size_t
   for (const auto& memory : in) inputs.push_back(memory->view());
   for (const auto& memory : out) outputs.push_back(memory->view());
   one.call(backend, inputs, outputs);
+  for (const auto& memory : in) memory->fetch();
+  for (const auto& memory : out) memory->fetch();
+  backend.synchronize();
   std::vector<Tensor> found;
-  for (const auto& memory : out) found.push_back(memory->contents(unharmed));
-  for (const auto& memory : in) unharmed = unharmed && memory->as_it_was();
+  for (const auto& memory : in) unharmed = unharmed && memory->unharmed();
+  for (const auto& memory : out) {
+    unharmed = unharmed && memory->unharmed_around();
+    found.push_back(memory->contents());
+  }
   return found;
 }
 
