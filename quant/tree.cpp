@@ -2,20 +2,41 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "engine/ops/binary.h"
 
 namespace ntq {
+namespace {
 
-Quantizers::Quantizers(Module& model) {
+std::string without_last(const std::string& name) { return name.substr(0, name.rfind('.')); }
+std::string layer_of(const Quantizer& q) { return without_last(q.spec().name); }
+
+/// Parameters follow the layer that they belong to or stand behind.
+void hold_layers(const Quantizers& quantizers) {
+  std::map<std::string, bool> trained;  // by layer
+  for (const Quantizer* q : quantizers) {
+    if (const auto wish = q->trains_layer()) trained[layer_of(*q)] = *wish;
+  }
+  if (trained.empty()) return;
+  std::optional<bool> now;
+  for (Parameter& parameter : quantizers.model().parameters()) {  // a layer's own come first
+    const auto layer = trained.find(without_last(parameter.name));
+    if (layer != trained.end()) now = layer->second;
+    if (now) parameter.value.set_requires_grad(*now);
+  }
+}
+
+}  // namespace
+
+Quantizers::Quantizers(Module& model) : model_(&model) {
   std::set<const Module*> seen;
   std::string layer_before;
   model.visit([&](const std::string&, Module& module) {
     auto* quantizer = dynamic_cast<Quantizer*>(&module);
     if (quantizer == nullptr || !seen.insert(quantizer).second) return;
-    const std::string& name = quantizer->spec().name;
-    const std::string layer = name.substr(0, name.rfind('.'));
+    const std::string layer = layer_of(*quantizer);
     layers_.push_back(list_.empty() ? 0 : layers_.back() + (layer != layer_before ? 1 : 0));
     list_.push_back(quantizer);
     layer_before = layer;
@@ -29,6 +50,7 @@ void set_progress(const Quantizers& quantizers, double fraction) {
     q->set_place(quantizers.place(at++));
     q->on_progress(fraction);
   }
+  hold_layers(quantizers);
 }
 
 void set_rate(const Quantizers& quantizers, const LearningRate& rate) {

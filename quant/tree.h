@@ -17,15 +17,18 @@ class Quantizers {
   size_t size() const { return list_.size(); }
   /// Of quantizer i: "<layer>.weight_quant" and "<layer>.input_quant" share one.
   LayerPlace place(size_t i) const { return {layers_[i], layers_.back() + 1}; }
+  Module& model() const { return *model_; }
 
  private:
+  Module* model_;
   std::vector<Quantizer*> list_;
   std::vector<int64_t> layers_;
 };
 
 // A training step calls, in this order: set_progress, set_rate, the forward pass, loss + quant_penalty, backward, the
 // optimizer, count_optimizer_step.
-/// Tells each quantizer the place of its layer, and how much of the training is done, in [0, 1].
+/// Tells each quantizer the place of its layer, and how much of the training is done, in [0, 1]. Parameters that a
+/// method holds still need no gradient until it lets go.
 void set_progress(const Quantizers& quantizers, double fraction);
 /// Throws std::invalid_argument for a rate that is negative and for a share out of [0, 1].
 void set_rate(const Quantizers& quantizers, const LearningRate& rate);

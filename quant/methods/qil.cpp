@@ -82,8 +82,8 @@ class QilQuantizer : public FirstInputQuantizer {
 QuantMethod qil_method() {
   return {.name = "qil",
           .help =
-              "learned intervals (Jung et al. 2019, arXiv 1808.05779), best one width after the other: --init of the "
-              "run with a bit more; signed inputs, which the paper does not define, as weights without gamma",
+              "learned intervals (Jung et al. 2019, arXiv 1808.05779), best one width after the other "
+              "(--bits-before 8,5); signed inputs, which the paper does not define, as weights without gamma",
           .settings = {{.name = "train_gamma",
                         .standard = true,
                         .side = Side::weights,

@@ -90,7 +90,8 @@ TEST_CASE("whole vectors, types and groups that kernels lack") {
 }
 
 TEST_CASE("parts of Winograd's tiles: whole passes, as the kernels' rows divide them, but for the last") {
-  for (const auto& [side, channels] : {std::pair{32, 16}, {16, 32}, {8, 64}, {32, 64}, {4, 512}}) {
+  for (const std::pair<int, int>& size : {std::pair{32, 16}, {16, 32}, {8, 64}, {32, 64}, {4, 512}}) {
+    const int side = size.first, channels = size.second;
     const ConvGeometry g = conv_geometry(128, side, channels, channels, 3, 1, 1);
     const int64_t tiles = g.batch * ceil_div(g.in_h, 4) * ceil_div(g.in_w, 4);
     for (const ConvPass pass : {ConvPass::forward, ConvPass::grad_weight}) {
