@@ -99,7 +99,7 @@ TEST_CASE("names of tensors") {
   for (const char* name : {"layer1.0.shortcut.weight", "layer3.1.bn1.weight", "bn1.bias", "fc.weight"})
     CHECK(has(wide, name));
 
-  const auto quant = parameter_names(*make_model("resnet20", quantized(4, 4)));
+  const auto quant = names_of(make_model("resnet20", quantized(4, 4))->named_parameters());
   for (const char* name : {"layer1.0.conv1.weight_quant.step", "layer1.0.conv1.input_quant.step",
                            "conv1.weight_quant.step", "fc.input_quant.step"})
     CHECK(has(quant, name));
