@@ -13,7 +13,7 @@ using ntq::test::contains;
 namespace {
 
 std::string refusal(const std::string& text) {
-  const std::string what = ntq::test::error_of<JsonError>([&] { parse_json(text, "run.json"); });
+  const std::string what = ntq::test::one_line_of<JsonError>([&] { parse_json(text, "run.json"); });
   CHECK(what.size() < 400);
   if (!what.empty()) CHECK(contains(what, "run.json: "));
   return what;

@@ -13,7 +13,7 @@ void read_path(const std::string& path) {
 }
 
 std::string parse_error(const std::string& bytes) {
-  return error_of<CheckpointError>([&] { contents_of(bytes, "run/last.bin"); });
+  return one_line_of<CheckpointError>([&] { contents_of(bytes, "run/last.bin"); });
 }
 
 /// Error for a file with this header before `data_bytes` zeros.
@@ -40,7 +40,7 @@ TEST_CASE("damage: every truncation is refused, from memory and from a file") {
     CAPTURE(length);
     CHECK_FALSE(parse_error(bytes.substr(0, length)).empty());
     write_file(folder / "cut", bytes.substr(0, length));
-    CHECK(contains(error_of<CheckpointError>([&] { read_path(folder / "cut"); }), folder / "cut"));
+    CHECK(contains(one_line_of<CheckpointError>([&] { read_path(folder / "cut"); }), folder / "cut"));
   }
   CHECK(contains(parse_error(bytes + '\0'), "the tensors end at byte"));
 }
@@ -181,7 +181,7 @@ TEST_CASE("damage: entries") {
 
 TEST_CASE("damage: what is no file") {
   const TempFolder folder;
-  CHECK(contains(error_of<CheckpointError>([&] { read_path(folder / "no"); }), "No such file"));
-  CHECK(contains(error_of<CheckpointError>([&] { read_path(folder.str()); }), "not a regular file"));
-  CHECK(contains(error_of<CheckpointError>([&] { read_path("/dev/zero"); }), "not a regular file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { read_path(folder / "no"); }), "No such file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { read_path(folder.str()); }), "not a regular file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { read_path("/dev/zero"); }), "not a regular file"));
 }

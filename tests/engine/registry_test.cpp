@@ -14,13 +14,13 @@
 
 using namespace ntq;
 using ntq::test::contains;
-using ntq::test::error_of;
+using ntq::test::one_line_of;
 
 namespace {
 
 /// The one line that asking for a device ends in.
 std::string device_error(const std::string& name) {
-  return error_of<DeviceError>([&] { backend_for(Device(name)); });
+  return one_line_of<DeviceError>([&] { backend_for(Device(name)); });
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST_CASE("types and shapes without a tensor of ours are listed and passed over"
     CHECK(file.skipped[0].name == "BOOL");
     CHECK(file.skipped[0].dtype == "BOOL");
     CHECK(file.skipped[11].shape() == "{1,1,1,1,1,1,1}");
-    CHECK(contains(error_of<CheckpointError>([&] { (void)file.at("C64"); }), "C64 {}, which cannot be read"));
+    CHECK(contains(one_line_of<CheckpointError>([&] { (void)file.at("C64"); }), "C64 {}, which cannot be read"));
   }
   CHECK(load_header(folder / "a").entries.size() == 14);
 }
@@ -54,7 +54,7 @@ TEST_CASE("load_header: names, types and shapes in the order of the text, and no
   CHECK(header.entries[1].sizes == std::vector<int64_t>{2, 2});
   CHECK(header.entries[4].shape() == "{0,3}");
   CHECK(readable(header.entries[4]));
-  CHECK(contains(error_of<CheckpointError>([&] { load_header(folder / "no"); }), "No such file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { load_header(folder / "no"); }), "No such file"));
 }
 
 TEST_CASE("only regular files are read, without waiting for anybody") {
@@ -62,7 +62,7 @@ TEST_CASE("only regular files are read, without waiting for anybody") {
   const std::string pipe = folder / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   for (const auto& path : {pipe, folder.str(), "/dev/zero"s, "/dev/null"s}) {
-    CHECK(contains(error_of<CheckpointError>([&] { load_tensors(path); }), "not a regular file"));
-    CHECK(contains(error_of<CheckpointError>([&] { load_header(path); }), "not a regular file"));
+    CHECK(contains(one_line_of<CheckpointError>([&] { load_tensors(path); }), "not a regular file"));
+    CHECK(contains(one_line_of<CheckpointError>([&] { load_header(path); }), "not a regular file"));
   }
 }
