@@ -1,11 +1,7 @@
 // QIL against vectors computed in float64 with the formulas of arXiv 1808.05779.
 #include <doctest/doctest.h>
 
-#include "engine/ops/reduce.h"
-#include "quant/method.h"
-#include "tests/support/module.h"
-#include "tests/support/numeric_grad.h"
-#include "tests/support/values.h"
+#include "tests/quant/vectors.h"
 
 using namespace ntq;
 using ntq::test::check_close;
@@ -15,22 +11,14 @@ namespace {
 
 std::shared_ptr<Quantizer> qil(bool is_weight, int bits, Settings settings = {}) {
   settings.emplace("interval_init", "unit");
-  return make_quantizer({.method = "qil",
-                         .bits = bits,
-                         .is_signed = is_weight,
-                         .is_weight = is_weight,
-                         .name = "conv1",
-                         .settings = std::move(settings)});
+  return (is_weight ? test::weights_of : test::inputs_of)("qil", bits, std::move(settings));
 }
 
 // With c = .5, d = .4; the output, after backward() of sum(g * output).
 Tensor run_qil(Quantizer& q, Tensor& x, const Tensor& g) {
   q.forward(x);
   state_of(q, "half_width").fill(0.4f);
-  x.set_requires_grad(true);
-  const Tensor y = q.forward(x);
-  sum(mul(y, g)).backward();
-  return y;
+  return test::run_backward(q, x, g);
 }
 
 Tensor qil_weights() { return Tensor::from({6}, {-1.1f, -.6f, -.05f, .25f, .45f, .8f}); }
