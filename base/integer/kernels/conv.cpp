@@ -49,7 +49,7 @@ template <bool kShort, int M, int V>
 
 /// Sums of M pixels and V vectors of channels, which may be of two panels: {panel, kTile, kPanel}.
 template <class Dot, int M, int V>
-void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
+[[gnu::noinline]] void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
   Ints acc[M][V];
   clear<M, V>(acc);
   if constexpr (Dot::kShort) put<false, M, V>(acc, sums);
@@ -90,9 +90,10 @@ inline void tile_of(int64_t pixels, const Run& run, const int64_t* offsets, int3
   if constexpr (kLess > 0) {
     if (pixels <= kLess) return tile_of<Dot, V, kLess>(pixels, run, offsets, sums);
   }
+  if (pixels == M) return tile<Dot, M, V>(run, offsets, sums);
   int64_t filled[M];
-  for (int64_t m = 0; pixels < M && m < M; ++m) filled[m] = offsets[m < pixels ? m : pixels - 1];
-  tile<Dot, M, V>(run, pixels < M ? filled : offsets, sums);
+  for (int64_t m = 0; m < M; ++m) filled[m] = offsets[m < pixels ? m : pixels - 1];
+  tile<Dot, M, V>(run, filled, sums);
 }
 
 /// A tile's sums for `channels` channels.
