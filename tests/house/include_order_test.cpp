@@ -32,9 +32,9 @@ const std::map<std::string, Names> kMayInclude = {
 /// Headers of other projects and of the system, by how they begin -> the paths that may include them.
 const std::vector<std::pair<std::string, Names>> kOutside = {
     {"omp.h", {"engine/backend/cpu/"}},
-    {"immintrin.h", {"engine/backend/cpu/", "data/kernels/", "bench/"}},
+    {"immintrin.h", {"base/integer/kernels/", "engine/backend/cpu/", "data/kernels/", "bench/"}},
     {"arm_neon.h", {"engine/backend/cpu/"}},
-    {"stdint.h", {"engine/backend/cpu/kernels/"}},  // kernels take nothing from std
+    {"stdint.h", {"base/integer/", "engine/backend/cpu/kernels/"}},  // kernels take nothing from std
     {"zlib.h", {"base/crc32", "data/", "tests/data/"}},
     {"stb_image.h", {"data/"}},
     {"jpeglib.h", {"data/", "bench/"}},
