@@ -1,9 +1,11 @@
 #include "train/evaluate.h"
 
+#include <optional>
 #include <vector>
 
 #include "engine/autograd.h"
 #include "engine/ops/loss.h"
+#include "train/deployed.h"
 #include "train/step.h"
 
 namespace ntq {
@@ -37,10 +39,15 @@ Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook, const 
   std::vector<Waiting> waiting;
   loader.start(0);
   int64_t batches = 0;
+  std::optional<AsDeployed> deployed;
   while (const auto loaded = loader.next()) {
     if (const int64_t images = loaded->labels.numel(); images > 0) {  // 0: none could be decoded
       const Batch batch = on_device_of(model, *loaded);
-      const Tensor logits = model.forward(batch.images);
+      if (!deployed) {
+        deployed = as_deployed(model, batch.images.shape());
+        scores.arithmetic = deployed->arithmetic;
+      }
+      const Tensor logits = deployed->network ? deployed->network->forward(batch.images) : model.forward(batch.images);
       if (logits_hook) logits_hook(logits, batch.labels);
       waiting.push_back({softmax_cross_entropy(logits, batch.labels), count_correct(logits, batch.labels, 1),
                          count_correct(logits, batch.labels, 5), images});
