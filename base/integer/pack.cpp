@@ -82,7 +82,7 @@ AlignedBytes::AlignedBytes(size_t size)
 void AlignedBytes::Free::operator()(uint8_t* bytes) const { operator delete(bytes, kLine); }
 
 bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
-  // The longest sum of its own, of transformed bytes and weights, is 188 * 72 * in_c.
+  // The longest sum of its own, of transformed bytes and weights, is 186 * 72 * in_c.
   constexpr int64_t kMostChannels = 16384;
   return s.kernel_h == 3 && s.kernel_w == 3 && s.stride == 1 && s.pad <= 1 && s.in_c >= 16 && s.in_c % 16 == 0 &&
          s.in_c <= kMostChannels && bounds.x_top <= 31 && bounds.w_top <= 8;
@@ -170,7 +170,7 @@ PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::s
       int32_t extra[2] = {};
       for (int64_t q = 0; q < 2; ++q) {
         for (int64_t i = 0; i < 4; ++i) {
-          for (int64_t j = 0; j < 4; ++j) extra[q] += kWinogradOffset * kA[r][i] * kA[q][j] * sums[i][j];
+          for (int64_t j = 0; j < 4; ++j) extra[q] += winograd_offset(bounds.x_top) * kA[r][i] * kA[q][j] * sums[i][j];
         }
         extra[q] += 4 * bounds.zero * direct;
       }
