@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/printable.h"
 #include "infer/ntqi.h"
+#include "models/model.h"
 #include "train/deployed.h"
 #include "train/weights.h"
 
@@ -163,6 +164,7 @@ Subject open_packed(const EvalOptions& o, Console& console) {
   TrainConfig recipe;
   recipe.dataset = o.dataset.value_or(note("dataset"));
   if (recipe.dataset.empty()) throw UsageError(o.checkpoint + ": does not name its data set; give --dataset NAME");
+  recipe.model = model_names().front();  // options are checked with one; the network is the file's
   const infer::Preprocessing& p = graph.preprocessing;
   const infer::MapShape image = graph.image;
   use_preprocessing(recipe, {p.mean, p.deviation, image.height, image.channels, p.crop, "", p.fast_decode});
