@@ -25,8 +25,7 @@ struct Trained {
 
   Trained(const std::string& options, const std::string& name) {
     const Outcome train =
-        run("ntq-train" + options + "--bits 4 --epochs 1 --pretrain-epochs 0 --no-start-eval --quiet --output " +
-            folder.str());
+        run("ntq-train" + options + "--bits 4 --epochs 1 --pretrain-epochs 0 --quiet --output " + folder.str());
     REQUIRE_MESSAGE(train.code == 0, train.err);
     checkpoint = folder / (name + "-w4a4-ntq/last.bin");
     const Outcome out = run("ntq-export " + checkpoint + " " + packed);
@@ -99,7 +98,7 @@ TEST_CASE("ntq-predict: the outputs of ntq-eval, image by image, of a packed fil
 TEST_CASE("ntq-predict on photographs: the crop of the evaluation") {
   const TempFolder photos;
   const Trained trained(
-      " folder resnet20 --image-size 32 --batch-size 6 --threads 1 --workers 1 " + make_photos(photos, 3),
+      " folder resnet20 --stem cifar --image-size 32 --batch-size 6 --threads 1 --workers 1 " + make_photos(photos, 3),
       "folder-resnet20");
   const Outcome eval =
       run("ntq-eval " + trained.packed + " --data-dir " + photos.str() + " --logits " + photos / "logits");
