@@ -134,7 +134,11 @@ TEST_CASE("ntq-predict and ntq-bench: bad input is one line and an exit code") {
   std::string bytes = read_file(small().packed);
   write_file(at / "cut.ntqi", bytes.substr(0, bytes.size() / 2));
   const std::string good = small().packed + " ", image = at / "00.bmp";
-  const std::pair<std::string, int> wrong[] = {
+  struct Wrong {
+    std::string command;
+    int code;
+  };
+  const Wrong wrong[] = {
       {"ntq-predict", 2},
       {"ntq-predict " + good, 2},
       {"ntq-predict " + good + "''", 2},
@@ -159,11 +163,11 @@ TEST_CASE("ntq-predict and ntq-bench: bad input is one line and an exit code") {
       {"ntq-bench " + at / "none.ntqi", 4},
       {"ntq-bench " + at / "cut.ntqi", 4},
   };
-  for (const auto& [command, code] : wrong) {
-    const Outcome outcome = run(command);
-    CHECK_MESSAGE(outcome.code == code, command, ": ", outcome.err);
-    CHECK_MESSAGE(lines_of(outcome.err) == 1, command, ": ", outcome.err);
-    CHECK_MESSAGE(outcome.out.empty(), command);
+  for (const Wrong& w : wrong) {
+    const Outcome outcome = run(w.command);
+    CHECK_MESSAGE(outcome.code == w.code, w.command, ": ", outcome.err);
+    CHECK_MESSAGE(lines_of(outcome.err) == 1, w.command, ": ", outcome.err);
+    CHECK_MESSAGE(outcome.out.empty(), w.command);
   }
 }
 
