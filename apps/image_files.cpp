@@ -10,13 +10,13 @@
 namespace ntq::apps {
 namespace fs = std::filesystem;
 
-NetworkInput network_input(const infer::Graph& graph, const std::string& path) {
-  NetworkInput input{.height = graph.image.height,
+NetworkImage network_image(const infer::Graph& graph, const std::string& path) {
+  NetworkImage input{.height = graph.image.height,
                      .width = graph.image.width,
                      .channels = graph.image.channels,
                      .crop = graph.preprocessing.crop,
                      .fast_decode = graph.preprocessing.fast_decode};
-  check_network_input(input, path);
+  check_network_image(input, path);
   return input;
 }
 
@@ -35,13 +35,13 @@ std::vector<std::string> image_files(const std::vector<std::string>& paths) {
   return out;
 }
 
-ReadImages read_images(const std::vector<std::string>& files, size_t first, size_t count, const NetworkInput& input) {
+ReadImages read_images(const std::vector<std::string>& files, size_t first, size_t count, const NetworkImage& input) {
   const auto bytes = static_cast<size_t>(input.height * input.width * input.channels);
   ReadImages out{.pixels = std::vector<uint8_t>(count * bytes), .errors = std::vector<std::string>(count)};
   on_cpu_threads(static_cast<int64_t>(count), [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
     try {
-      read_network_input(files[first + at], input, out.pixels.data() + at * bytes);
+      read_network_image(files[first + at], input, out.pixels.data() + at * bytes);
     } catch (const BadImageError& e) {
       out.errors[at] = e.what();
     }

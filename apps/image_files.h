@@ -3,13 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "data/network_input.h"
+#include "data/network_image.h"
 #include "infer/model.h"
 
 namespace ntq::apps {
 
 /// As a deploy graph says; throws UnknownInput, beginning with `path`, where no image file can be that.
-NetworkInput network_input(const infer::Graph& graph, const std::string& path);
+NetworkImage network_image(const infer::Graph& graph, const std::string& path);
 
 /// The files named, and for a folder the image files in it and below, in order. Throws DataError for a folder without
 /// any, or that cannot be read.
@@ -21,7 +21,7 @@ struct ReadImages {
   std::vector<std::string> errors = {};  ///< of each file; "": it could be read
   int64_t good = 0;
 };
-ReadImages read_images(const std::vector<std::string>& files, size_t first, size_t count, const NetworkInput& input);
+ReadImages read_images(const std::vector<std::string>& files, size_t first, size_t count, const NetworkImage& input);
 
 /// The CPU backend's threads for a workspace.
 infer::ParallelFor cpu_parallel();

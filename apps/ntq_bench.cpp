@@ -68,7 +68,7 @@ std::vector<int64_t> numbers(const char* option, const std::string& text, int64_
 /// Of the file, or random ones, the same each time.
 std::vector<uint8_t> images_for(const BenchOptions& o, const infer::Graph& graph, int64_t count) {
   if (o.images) {
-    const NetworkInput input = network_input(graph, o.file);
+    const NetworkImage input = network_image(graph, o.file);
     const std::vector<std::string> files = image_files({*o.images});
     ReadImages read = read_images(files, 0, std::min<size_t>(files.size(), 256), input);
     for (const std::string& error : read.errors) {

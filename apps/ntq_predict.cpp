@@ -132,7 +132,7 @@ void run(const PredictOptions& o) {
   Console console(false, true);  // stdout has the answers alone
   if (o.threads) set_cpu_threads(static_cast<int>(*o.threads));
   Network network = open_network(o.model, Images::as_trained, o.data_dir, console);
-  const NetworkInput input = network_input(network.graph, o.model);
+  const NetworkImage input = network_image(network.graph, o.model);
   const std::vector<std::string> files = image_files(o.images);
   const infer::Model model(std::move(network.graph), o.model);
   network.trained.reset();
