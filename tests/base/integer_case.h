@@ -3,6 +3,7 @@
 // kernels.
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -40,8 +41,11 @@ struct Case {
 struct Outputs {
   std::vector<float> y;
   std::vector<uint8_t> codes;
-  bool operator==(const Outputs&) const = default;
 };
+
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
 
 /// The code's byte, from the definition: the division, the rounding and the bounds in this order.
 inline uint8_t byte_of(float v, const CodeGrid& g) {

@@ -22,8 +22,8 @@ void check_conv(const Case& c, bool winograd = false) {
     CAPTURE(isa);
     for (const int64_t parts : {1, 3}) {
       const Outputs found = problem.computed(kernels_of(isa), winograd, parts);
-      CHECK((found.y == expected.y));
-      CHECK((found.codes == expected.codes));
+      CHECK(same_bits(found.y, expected.y));
+      CHECK(found.codes == expected.codes);
     }
   }
 }
@@ -108,7 +108,7 @@ TEST_CASE("integer convolution: the epilogue") {
 
 TEST_CASE("integer Winograd: sizes") {
   for (const int64_t in_c : {16, 32, 48, 64, 128, 192}) {
-    for (const int64_t out_c : {4, 16, 32, 48, 64, 100})
+    for (const int64_t out_c : {16, 20, 32, 48, 64, 100})
       check_conv({.in_h = 5, .in_w = 6, .in_c = in_c, .out_c = out_c, .bounds = bits(4, 4)}, true);
   }
   for (int64_t size = 1; size <= 12; ++size) {
@@ -129,6 +129,37 @@ TEST_CASE("integer Winograd: widths, extremes, and the epilogue") {
   check_conv(c, true);
   c.shift_by_taps = true, c.grid = {.step = 0.6f, .high = 15};
   check_conv(c, true);
+}
+
+TEST_CASE("integer Winograd is for 3x3 filters of stride 1 and codes that its bytes hold") {
+  const Case fits{.in_h = 8, .in_w = 8, .in_c = 32, .out_c = 16, .bounds = bits(5, 4)};
+  CHECK(uses_winograd(fits.shape(), fits.bounds));
+  const auto refused = [&](const auto& change) {
+    Case c = fits;
+    change(c);
+    CHECK_FALSE(uses_winograd(c.shape(), c.bounds));
+    CHECK_FALSE(
+        pack(c.shape(), c.bounds, std::vector<int8_t>(static_cast<size_t>(c.out_c * c.kernel * c.kernel * c.in_c)))
+            .winograd);
+  };
+  refused([](Case& c) { c.kernel = 1, c.pad = 0; });
+  refused([](Case& c) { c.stride = 2; });
+  refused([](Case& c) { c.pad = 2; });
+  refused([](Case& c) { c.in_c = 12; });
+  refused([](Case& c) { c.out_c = 12; });
+  refused([](Case& c) { c.bounds.x_top = 63; });
+  refused([](Case& c) { c.bounds.w_top = 16; });
+}
+
+TEST_CASE("weights to pack are as many as their shape says, and within their bound") {
+  const Case c{.in_h = 4, .in_w = 4, .in_c = 4, .out_c = 4, .bounds = bits(8, 4)};
+  std::vector<int8_t> codes(4 * 9 * 4);
+  codes[3] = 9;
+  CHECK_THROWS_WITH_AS(pack(c.shape(), c.bounds, codes), doctest::Contains("exceed their bound, 8"),
+                       std::invalid_argument);
+  codes.pop_back();
+  CHECK_THROWS_WITH_AS(pack(c.shape(), c.bounds, codes), doctest::Contains("expected 144 codes, found 143"),
+                       std::invalid_argument);
 }
 
 }  // namespace ntq::integer::test
