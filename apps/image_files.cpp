@@ -11,13 +11,17 @@ namespace ntq::apps {
 namespace fs = std::filesystem;
 
 NetworkImage network_image(const infer::Graph& graph, const std::string& path) {
-  NetworkImage input{.height = graph.image.height,
-                     .width = graph.image.width,
-                     .channels = graph.image.channels,
-                     .crop = graph.preprocessing.crop,
-                     .fast_decode = graph.preprocessing.fast_decode};
-  check_network_image(input, path);
-  return input;
+  const bool whole = graph.preprocessing.crop == "whole";
+  const infer::MapShape& s = graph.image;
+  if (whole ? s.channels == 2 : s.channels != 3 || s.height != s.width) {
+    throw CheckpointError(concat(path, ": reads images of ", s.height, "x", s.width, "x", s.channels,
+                                 "; expected for image files ", whole ? "1 or 3 channels" : "squares of 3 channels"));
+  }
+  return {.height = s.height,
+          .width = s.width,
+          .channels = s.channels,
+          .crop = graph.preprocessing.crop,
+          .fast_decode = graph.preprocessing.fast_decode};
 }
 
 std::vector<std::string> image_files(const std::vector<std::string>& paths) {
@@ -41,7 +45,7 @@ ReadImages read_images(const std::vector<std::string>& files, size_t first, size
   on_cpu_threads(static_cast<int64_t>(count), [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
     try {
-      read_network_image(files[first + at], input, out.pixels.data() + at * bytes);
+      std::ranges::copy(read_network_image(files[first + at], input), out.pixels.data() + at * bytes);
     } catch (const BadImageError& e) {
       out.errors[at] = e.what();
     }
@@ -52,13 +56,6 @@ ReadImages read_images(const std::vector<std::string>& files, size_t first, size
   }
   out.pixels.resize(static_cast<size_t>(out.good) * bytes);
   return out;
-}
-
-infer::ParallelFor cpu_parallel() {
-  const auto run = [](int tasks, const std::function<void(int)>& task) {
-    on_cpu_threads(tasks, [&](int64_t i) { task(static_cast<int>(i)); });
-  };
-  return {.threads = cpu_threads(), .run = run};
 }
 
 }  // namespace ntq::apps

@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "data/network_image.h"
-#include "infer/model.h"
+#include "infer/graph.h"
 
 namespace ntq::apps {
 
-/// As a deploy graph says; throws UnknownInput, beginning with `path`, where no image file can be that.
+/// As a deploy graph says; throws CheckpointError, beginning with `path`, where no image file can be that.
 NetworkImage network_image(const infer::Graph& graph, const std::string& path);
 
 /// The files named, and for a folder the image files in it and below, in order. Throws DataError for a folder without
@@ -22,8 +22,5 @@ struct ReadImages {
   int64_t good = 0;
 };
 ReadImages read_images(const std::vector<std::string>& files, size_t first, size_t count, const NetworkImage& input);
-
-/// The CPU backend's threads for a workspace.
-infer::ParallelFor cpu_parallel();
 
 }  // namespace ntq::apps

@@ -35,9 +35,9 @@ struct BenchOptions {
 bool parse(int argc, char** argv, BenchOptions& o) {
   CLI::App app(
       "Images per second of a network on this machine: in float32 as it was trained, and as it is deployed, in\n"
-      "integers. Medians of rounds in which the two take turns; random images unless some are given. The share of\n"
-      "the limit counts the operations of direct convolutions against the machine's dot products of bytes, measured\n"
-      "in the same run: layers that go through Winograd may pass 100%.");
+      "integers. Medians of rounds in which the two take turns; random images unless some are given. GOP/s and their\n"
+      "share of the limit are those of the fastest pass, by the operations of direct convolutions: layers that go\n"
+      "through Winograd may pass 100%. The limit is the machine's dot products of bytes, measured in the same run.");
   app.add_option("FILE", o.file, "a .ntqi file, or a last.bin or best.bin")->required()->type_name("");
   app.add_option("--batch", o.batches, "images at a time [1,32]")->type_name("N,N,...");
   app.add_option("--threads", o.threads, "threads [1 and one per core]")->type_name("N,N,...");
@@ -185,7 +185,7 @@ void run(const BenchOptions& o) {
   Json json_rows = Json::array();
   for (const Row& row : rows) {
     const Speed& s = row.speed;
-    const double gops = giga * s.deployed;
+    const double gops = giga * s.fastest;
     table_rows.push_back({std::to_string(row.batch), std::to_string(row.threads),
                           s.trained ? fixed(*s.trained, 1) : "-", fixed(s.deployed, 1),
                           s.trained ? fixed(s.deployed / *s.trained, 2) : "-", fixed(gops, 1),

@@ -13,6 +13,8 @@
 #include "base/check.h"
 #include "base/printable.h"
 #include "engine/backend/cpu_settings.h"
+#include "infer/model.h"
+#include "train/deployed.h"
 
 using namespace ntq;
 using namespace ntq::apps;
@@ -30,10 +32,9 @@ struct PredictOptions {
 
 bool parse(int argc, char** argv, PredictOptions& o) {
   CLI::App app(
-      "Classify images: the most probable classes of each. JPEG, PNG, BMP and WebP, prepared as in training; a "
-      "network\n"
-      "for small images (CIFAR) gets the middle of larger ones, resized. An image that cannot be read is named, the\n"
-      "others are classified, and the exit code is 3.");
+      "Classify images: the most probable classes of each. JPEG, PNG, BMP and WebP, prepared as in training:\n"
+      "photographs are cropped, a network for small images (CIFAR) reads those of its size alone. An image that\n"
+      "cannot be read is named, the others are classified, and the exit code is 3.");
   app.add_option("MODEL", o.model, "a .ntqi file, or a last.bin or best.bin")->required()->type_name("");
   app.add_option("IMAGE", o.images, "image files, or folders of them")
       ->required()

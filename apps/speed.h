@@ -18,7 +18,8 @@ struct SpeedOptions {
 struct Speed {
   std::optional<double> trained = {};  ///< images per second of the module's forward pass, in float32
   double deployed = 0;                 ///< of infer::Model::run()
-  int64_t arena = 0;                   ///< bytes of the workspace
+  double fastest = 0;  ///< the same in the fastest of all calls, which says most of the kernels on a shared machine
+  int64_t arena = 0;   ///< bytes of the workspace
 };
 
 /// Medians over the rounds, in which the two forms take turns. `images`: {any number, H, W, C}, taken in turn.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "apps/image_files.h"
 #include "apps/json.h"
 #include "data/dataset.h"
 #include "engine/serialize.h"
@@ -131,7 +132,8 @@ TEST_CASE("ntq-predict and ntq-bench: bad input is one line and an exit code") {
   const TempFolder at;
   write_images(at, 1);
   std::filesystem::create_directory(at / "empty");
-  std::string bytes = read_file(small().packed);
+  at.write("large.bmp", bmp_of(Bytes(33 * 32 * 3, 7), 32, 33));
+  const std::string bytes = read_file(small().packed);
   write_file(at / "cut.ntqi", bytes.substr(0, bytes.size() / 2));
   const std::string good = small().packed + " ", image = at / "00.bmp";
   struct Wrong {
@@ -149,6 +151,7 @@ TEST_CASE("ntq-predict and ntq-bench: bad input is one line and an exit code") {
       {"ntq-predict " + good + image + " --nothing", 2},
       {"ntq-predict " + good + at / "none.png", 3},
       {"ntq-predict " + good + at / "empty", 3},
+      {"ntq-predict " + good + at / "large.bmp", 3},
       {"ntq-predict " + at / "none.ntqi" + " " + image, 4},
       {"ntq-predict " + at / "cut.ntqi" + " " + image, 4},
       {"ntq-predict " + image + " " + image, 4},
@@ -169,6 +172,18 @@ TEST_CASE("ntq-predict and ntq-bench: bad input is one line and an exit code") {
     CHECK_MESSAGE(lines_of(outcome.err) == 1, w.command, ": ", outcome.err);
     CHECK_MESSAGE(outcome.out.empty(), w.command);
   }
+}
+
+TEST_CASE("networks that no image file is for") {
+  infer::Graph graph{.image = {32, 32, 2}};
+  const auto refused = [&] { return error_of<CheckpointError>([&] { apps::network_image(graph, "m.ntqi"); }); };
+  CHECK(refused() == "m.ntqi: reads images of 32x32x2; expected for image files 1 or 3 channels");
+  graph.image.channels = 1;
+  CHECK(refused().empty());
+  graph.preprocessing.crop = "field";
+  CHECK(contains(refused(), "squares of 3 channels"));
+  graph.image = {32, 28, 3};
+  CHECK(contains(refused(), "squares of 3 channels"));
 }
 
 TEST_CASE("ntq-bench: a row for each batch and number of threads, of both forms of a checkpoint") {
