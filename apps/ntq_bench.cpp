@@ -181,7 +181,7 @@ void run(const BenchOptions& o) {
 
   const char* deployed = integers ? "integer img/s" : "deployed img/s";
   std::vector<std::vector<std::string>> table_rows = {
-      {"batch", "threads", "float img/s", deployed, "times", "GOP/s", "of limit", "arena"}};
+      {"batch", "threads", "float img/s", deployed, "times", "best GOP/s", "of limit", "arena"}};
   Json json_rows = Json::array();
   for (const Row& row : rows) {
     const Speed& s = row.speed;

@@ -175,7 +175,8 @@ TEST_CASE("ntq-predict and ntq-bench: bad input is one line and an exit code") {
 }
 
 TEST_CASE("networks that no image file is for") {
-  infer::Graph graph{.image = {32, 32, 2}};
+  infer::Graph graph;
+  graph.image = {32, 32, 2};
   const auto refused = [&] { return error_of<CheckpointError>([&] { apps::network_image(graph, "m.ntqi"); }); };
   CHECK(refused() == "m.ntqi: reads images of 32x32x2; expected for image files 1 or 3 channels");
   graph.image.channels = 1;
