@@ -27,7 +27,7 @@ class Recorder {
 
   void note(const OpInfo& op, const Tensor& output, const std::vector<Tensor>& inputs) {
     GraphNode node{.op = op.name, .inputs = {}, .attributes = op.attributes, .part = current_part};
-    for (const Tensor& input : inputs) node.inputs.push_back(input ? add(input, "constant") : -1);
+    for (const Tensor& input : inputs) node.inputs.push_back(input ? read(input) : -1);
     node.output = add(output, "");
     graph.nodes.push_back(std::move(node));
     if (observe_) observe_(graph, output);
@@ -36,6 +36,19 @@ class Recorder {
   Graph graph;
 
  private:
+  /// What is not known by its identity may be a known value's memory: detached, or with another shape.
+  int read(const Tensor& input) {
+    if (index_.contains(input.id()) || input.numel() == 0) return add(input, "constant");
+    for (size_t i = kept_.size(); i-- > 0;) {
+      const Tensor& known = kept_[i];
+      if (known.raw() != input.raw() || known.numel() != input.numel() || known.dtype() != input.dtype()) continue;
+      if (known.shape() == input.shape()) return static_cast<int>(i);
+      note({"reshape"}, input, {known});
+      return index_.at(input.id());
+    }
+    return add(input, "constant");
+  }
+
   const NodeObserver& observe_;
   std::unordered_map<const void*, int> index_;
   std::vector<Tensor> kept_;  // so that no later tensor gets the identity of one that is gone

@@ -12,7 +12,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-const Names kLibrary = {"base", "infer", "engine", "quant", "layers", "models", "optim", "data", "train"};
+const Names kLibrary = {"base", "infer", "engine", "quant", "export", "layers", "models", "optim", "data", "train"};
 
 /// Which folders a folder may include, itself aside.
 const std::map<std::string, Names> kMayInclude = {
@@ -20,11 +20,12 @@ const std::map<std::string, Names> kMayInclude = {
     {"infer", {"base"}},
     {"engine", {"base"}},
     {"quant", {"engine", "base"}},
+    {"export", {"infer", "quant", "engine", "base"}},
     {"layers", {"quant", "engine", "base"}},
     {"models", {"layers", "quant", "engine", "base"}},
     {"optim", {"engine", "base"}},
     {"data", {"engine", "base"}},
-    {"train", {"base", "engine", "quant", "layers", "models", "optim", "data"}},
+    {"train", {"base", "infer", "export", "engine", "quant", "layers", "models", "optim", "data"}},
     {"apps", kLibrary},
     {"bench", kLibrary},
     {"examples", kLibrary},
