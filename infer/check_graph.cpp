@@ -3,6 +3,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "base/ceil_div.h"
 #include "base/check.h"
 #include "base/printable.h"
 #include "infer/graph.h"
@@ -140,11 +141,13 @@ class NodeCheck {
     require(std::isfinite(c.offset), "offset ", c.offset, ", expected a finite number");
   }
 
+  /// As base/integer has them: bytes from 0 on, and channels that fill up a quad.
   void check_sum() const {
-    const int64_t most = std::max(node_.codes.high, -node_.codes.low), weight = int64_t{1} << (node_.weights.bits - 1);
-    const int64_t bound = node_.weights.taps() * most * weight;
-    require(bound <= std::numeric_limits<int32_t>::max(), "a sum of ", node_.weights.taps(), " products of ",
-            node_.codes.bits, " by ", node_.weights.bits, " bits may reach ", bound, ", more than 32 bits hold");
+    const Weights& w = node_.weights;
+    const int64_t products = w.size() / w.out / w.in * round_up(w.in, 4);
+    const int64_t bound = products * (node_.codes.high - node_.codes.low) * (int64_t{1} << (w.bits - 1));
+    require(bound <= std::numeric_limits<int32_t>::max(), "a sum of ", w.taps(), " products of ", node_.codes.bits,
+            " by ", w.bits, " bits may reach ", bound, ", more than 32 bits hold");
   }
 
   const Graph& graph_;

@@ -15,7 +15,7 @@
 
 namespace ntq::infer {
 
-class Plan;
+struct Plan;
 class Workspace;
 
 /// The caller's threads. run(tasks, task) calls task(0) ... task(tasks - 1), at most `threads` at the same time, and
@@ -48,7 +48,7 @@ class Model {
   void run(const float* images, int64_t count, float* logits, Workspace& work) const;
 
   /// What normalising does to each byte: {channels, 256}.
-  std::vector<float> normalised_bytes() const;
+  const std::vector<float>& normalised_bytes() const;
 
  private:
   friend class Workspace;

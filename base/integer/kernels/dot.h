@@ -1,0 +1,83 @@
+#pragma once
+// Ints: kInts int32 in one register; and the dot products of bytes that are exact on this instruction set:
+//   acc[i] += sum over k < 4 of x[k] * w[4 i + k], x bytes without sign, w with.
+// A way to compute them is a struct: what it makes of four bytes of x and of a vector of weights, which many products
+// share, and dot(). All names have internal linkage.
+#include <stdint.h>
+
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+namespace ntq::integer::NTQ_ISA {
+namespace {
+
+#if defined(__AVX512BW__)
+constexpr int kInts = 16;
+#elif defined(__AVX2__)
+constexpr int kInts = 8;
+#else
+constexpr int kInts = 4;
+#endif
+
+typedef int32_t Ints __attribute__((vector_size(kInts * 4)));
+
+[[maybe_unused]] inline Ints load(const void* p) {
+  Ints v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+[[maybe_unused]] inline void store(void* p, Ints v) { __builtin_memcpy(p, &v, sizeof v); }
+[[maybe_unused]] inline Ints splat(int32_t value) { return value - Ints{}; }
+[[maybe_unused]] inline int32_t word_at(const uint8_t* p) {
+  int32_t word;
+  __builtin_memcpy(&word, p, sizeof word);
+  return word;
+}
+
+#ifdef __SSE2__
+// Even bytes and odd ones, each widened to 16 bits. No sum of two such products can leave int32.
+[[maybe_unused]] inline Ints multiply_pairs(Ints a, Ints b) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<Ints>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Ints>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#else
+  return reinterpret_cast<Ints>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#endif
+}
+
+struct Widened {
+  struct Pairs {
+    Ints even, odd;
+  };
+  using X = Pairs;
+  using W = Pairs;
+  static X x(const uint8_t* p) {
+    const uint32_t four = static_cast<uint32_t>(word_at(p));
+    return {splat(static_cast<int32_t>(four & 0x00ff00ff)), splat(static_cast<int32_t>(four >> 8 & 0x00ff00ff))};
+  }
+  static W w(const int8_t* p) {
+    typedef int16_t Shorts __attribute__((vector_size(kInts * 4)));
+    const Shorts both = reinterpret_cast<Shorts>(load(p));
+    return {reinterpret_cast<Ints>(both << 8 >> 8), reinterpret_cast<Ints>(both >> 8)};
+  }
+  static Ints dot(Ints acc, const X& x, const W& w) {
+    return acc + (multiply_pairs(x.even, w.even) + multiply_pairs(x.odd, w.odd));
+  }
+};
+#else
+struct Widened {
+  using X = Ints;
+  using W = Ints;
+  static X x(const uint8_t* p) { return splat(word_at(p)); }
+  static W w(const int8_t* p) { return load(p); }
+  static Ints dot(Ints acc, X x, W w) {
+    for (int k = 0; k < 4; ++k) acc += (x >> 8 * k & 255) * (w << (24 - 8 * k) >> 24);
+    return acc;
+  }
+};
+#endif
+
+}  // namespace
+}  // namespace ntq::integer::NTQ_ISA
