@@ -1,8 +1,9 @@
-# ntq_library(folder DEPENDS targets...): one static library per folder, of all sources in it but those that match EXCLUDE.
+# ntq_library(folder DEPENDS targets...): one static library per folder, of all sources in it but those whose path
+# within the folder matches EXCLUDE.
 function(ntq_library folder)
   cmake_parse_arguments(ARG "" "EXCLUDE" "DEPENDS;PRIVATE" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
-  list(FILTER sources EXCLUDE REGEX "/kernels/")
+  file(GLOB_RECURSE sources RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS *.cpp)
+  list(FILTER sources EXCLUDE REGEX "(^|/)kernels/")
   if(ARG_EXCLUDE)
     list(FILTER sources EXCLUDE REGEX "${ARG_EXCLUDE}")
   endif()
