@@ -64,7 +64,8 @@ std::string fused_form(OnnxBuilder& b, const Node& node, const OnnxValue& x, con
   OnnxCodes codes;
   if (coded) {
     const OnnxType type = stored_type(node.weights.bits, options.weights);
-    codes = onnx_codes(node, x.shape, in.unit, type, ort && type == OnnxType::i8);
+    const bool spread = type == OnnxType::i8 && options.dialect != OnnxDialect::trt && node.is_integer();
+    codes = onnx_codes(node, x.shape, in.unit, type, spread);
   }
   const std::string weights = weights_as_floats(b, node, x.shape, in.unit, true, coded ? &codes : nullptr);
   std::string bias = ort ? bias_as_int32(b, node, in.unit, codes) : "";

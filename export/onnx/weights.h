@@ -22,8 +22,8 @@ OnnxType stored_type(int bits, OnnxWeights narrowest);
 /// Codes of the node's weights, so that (code of the input) * unit * (these weights) is its scaled sum. A negative
 /// scale goes into the codes, unless one of the channel's would leave the type's range then. Channels whose scale is no
 /// normal number have codes 0, and a scale in whose unit the bias is a round number: runtimes keep it as int32.
-/// With `spread` codes are multiplied by the largest power of two that there is room for, and scales divided: a bias
-/// in units of the scale then loses less.
+/// With `spread` codes are multiplied by the largest power of two that there is room for, and scales divided: the same
+/// products, but ONNX Runtime's biases, in units of the scale, lose less.
 OnnxCodes onnx_codes(const infer::Node& node, const infer::MapShape& input, double unit, OnnxType type,
                      bool spread = false);
 /// The values that they mean, times scale / unit with `scaled`, in the same order; of layers without integer weights
