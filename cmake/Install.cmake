@@ -13,7 +13,7 @@ install(TARGETS ntq ${libraries} EXPORT ntqTargets ARCHIVE DESTINATION ${CMAKE_I
 install(DIRECTORY ${folders} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq FILES_MATCHING
         PATTERN "*.h" PATTERN "engine/backend/cpu/*" EXCLUDE PATTERN "base/safetensors/*" EXCLUDE
         PATTERN "data/kernels/*" EXCLUDE PATTERN "infer/kernels/*" EXCLUDE PATTERN "infer/plan.h" EXCLUDE
-        PATTERN "infer/codes.h" EXCLUDE PATTERN "infer/graph_json.h" EXCLUDE PATTERN "engine/backend/module_library.h" EXCLUDE
+        PATTERN "infer/codes.h" EXCLUDE PATTERN "infer/workspace.h" EXCLUDE PATTERN "infer/graph_json.h" EXCLUDE PATTERN "engine/backend/module_library.h" EXCLUDE
         PATTERN "engine/storage.h" EXCLUDE)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/ntq)

@@ -97,7 +97,7 @@ class NodeCheck {
     vector("bias", node_.bias, out.channels);
     const bool offset = node_.codes.present() && node_.codes.levels.empty() && node_.codes.offset != 0;
     vector("offset_scale", node_.offset_scale, offset ? out.channels : 0);
-    if (node_.is_integer()) check_sum();
+    if (node_.is_integer()) check_sum(input(0));
     require(node_.inputs.size() == 1 || input(1) == out, "gives ", text(out), " and adds ",
             text(input(node_.inputs.size() - 1)));
     return out;
@@ -116,9 +116,11 @@ class NodeCheck {
       require(w.levels.empty(), "float weights with levels");
       return;
     }
-    const int low = -(1 << (w.bits - 1)), high = -low - 1;
-    require(w.bits == 8 || std::all_of(w.codes.begin(), w.codes.end(), [=](int c) { return c >= low && c <= high; }),
-            "a weight's code lies outside of ", low, " to ", high);
+    const int half = 1 << (w.bits - 1);
+    unsigned outside = 0;  // bits that no code has, of all: a loop without branches
+    for (const int8_t code : w.codes)
+      outside |= static_cast<unsigned>(code + half) & ~(2u * static_cast<unsigned>(half) - 1);
+    require(outside == 0, "a weight's code lies outside of ", -half, " to ", half - 1);
     const auto levels = static_cast<int64_t>(w.levels.size()), table = int64_t{1} << w.bits;
     require(levels == 0 || levels == table || levels == table * w.out, levels, " levels, expected ", table, " or ",
             table * w.out);
@@ -142,9 +144,9 @@ class NodeCheck {
   }
 
   /// As base/integer has them: bytes from 0 on, and channels that fill up a quad.
-  void check_sum() const {
+  void check_sum(const MapShape& x) const {
     const Weights& w = node_.weights;
-    const int64_t products = w.size() / w.out / w.in * round_up(w.in, 4);
+    const int64_t products = w.taps() / x.channels * round_up(x.channels, 4);
     const int64_t bound = products * (node_.codes.high - node_.codes.low) * (int64_t{1} << (w.bits - 1));
     require(bound <= std::numeric_limits<int32_t>::max(), "a sum of ", w.taps(), " products of ", node_.codes.bits,
             " by ", w.bits, " bits may reach ", bound, ", more than 32 bits hold");

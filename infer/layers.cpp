@@ -90,8 +90,8 @@ IntegerLayer integer_layer(const Node& node, const MapShape& in, const MapShape&
   IntegerLayer layer;
   layer.shape = shape_of(node, in, out);
   const Weights& w = node.weights;
-  int32_t top = 0;
-  for (const int8_t code : w.codes) top = std::max(top, std::abs(int32_t{code}));
+  uint8_t top = 0;  // of bytes: compilers make vectors of it
+  for (const int8_t code : w.codes) top = std::max(top, static_cast<uint8_t>(code < 0 ? -code : code));
   layer.bounds = {.zero = -node.codes.low, .x_top = node.codes.high - node.codes.low, .w_top = top};
   const bool whole = in.channels == layer.shape.in_c && w.out == layer.shape.out_c;
   layer.packed = integer::pack(layer.shape, layer.bounds, whole ? w.codes : filled_up(w, layer.shape, in.channels));

@@ -8,9 +8,6 @@
 namespace ntq::infer {
 namespace {
 
-/// Arenas of about the size of a core's own cache; more images at a time than this gain nothing.
-constexpr int64_t kCache = 1 << 20, kMostImages = 32;
-
 integer::CodeGrid grid_of(const InputCodes& c) {
   return {.step = c.step, .low = c.low, .high = c.high, .zero = -c.low};
 }
@@ -43,8 +40,7 @@ class Planner {
     for (size_t n = 0; n < graph_.nodes.size(); ++n) plan_node(static_cast<int>(n));
     plan_.logits = value(static_cast<int>(graph_.nodes.size()) - 1).floats;
     plan_.buffers[static_cast<size_t>(plan_.logits)].last = time();
-    plan_.arena = place_buffers(plan_.buffers);
-    plan_.images = std::clamp<int64_t>(kCache / plan_.arena, 1, kMostImages);
+    place_buffers(plan_);
   }
 
  private:

@@ -15,7 +15,8 @@ namespace ntq::infer {
 struct Buffer {
   int64_t bytes;            ///< of one image
   int first = 0, last = 0;  ///< steps that write it first and read it last
-  int64_t offset = 0;       ///< in the arena, per image of a pass
+  int level = 0;            ///< of the last step; its arena has the buffer
+  int64_t offset = 0;       ///< in that arena, per image
 };
 inline constexpr int kNoBuffer = -1;
 
@@ -86,39 +87,52 @@ struct Step {
   integer::CodeGrid grid = {};  ///< of codes
 };
 
+/// Steps [begin, end), run on `images` images at a time: as many as the cache holds values of, the more the smaller
+/// the maps are, so that weights are read for many pixels. The levels before it are run for parts of these images.
+struct Level {
+  int begin, end;
+  int64_t images;
+  int64_t arena = 0;  ///< bytes for each image
+};
+
 struct Plan {
   Graph graph;  ///< without the weights
   std::vector<MapShape> shapes;
   std::vector<float> byte_tables;  ///< normalised values {C,256}
   std::vector<Buffer> buffers;
   std::vector<Step> from_bytes, from_floats;  ///< the image's own; before all others
-  std::vector<Step> steps;
+  std::vector<Step> steps;                    ///< numbered from 1; those of the image are step 0
+  std::vector<Level> levels;
   int logits = kNoBuffer;
-  int64_t arena = 0;    ///< bytes for each image
   int64_t scratch = 0;  ///< bytes of each thread
-  int64_t images = 1;   ///< of a pass, so that its arena stays in the cache
 };
 
 /// Throws CheckpointError by check_graph().
 Plan make_plan(Graph graph, const std::string& name);
 
-/// Places buffers so that those of one time share no byte: sets their offsets, returns the size of all.
-int64_t place_buffers(std::vector<Buffer>& buffers);
+/// Cuts the steps into levels and places each level's buffers in its arena, so that those of one time share no byte.
+void place_buffers(Plan& plan);
 
 // Of a layer's weights, which are not needed after.
 IntegerLayer integer_layer(const Node& node, const MapShape& in, const MapShape& out);
 FloatLayer float_layer(const Node& node, const MapShape& in, const MapShape& out);
 
-/// What a step is run on.
+/// What a step is run on: images of one pass of its level.
 struct StepMemory {
-  uint8_t* arena;
-  int64_t capacity;      ///< images that the arena has room for
-  const uint8_t* bytes;  ///< the images, one of both
+  struct Arena {
+    uint8_t* bytes;
+    int64_t capacity;  ///< images that it has room for
+    int64_t first;     ///< the image of the call that stands first in it
+  };
+  const Arena* arenas;   ///< of each level
+  const uint8_t* bytes;  ///< the call's images, one of both
   const float* floats;
-  int64_t images;  ///< of this pass
+  int64_t first, images;  ///< of the call's images, those of this pass
 };
 /// The share `index` of `count` of a step's work; scratch is this thread's.
 void run_step(const Plan& plan, const Step& step, const StepMemory& memory, uint8_t* scratch, int64_t index,
               int64_t count);
+/// Where a buffer has the first image of the pass.
+uint8_t* buffer_of(const Plan& plan, const StepMemory& memory, int buffer);
 
 }  // namespace ntq::infer

@@ -105,18 +105,18 @@ class StepRun {
   void operator()(const NormaliseImage& n) const {
     const int64_t channels = n.image.channels, stored = stored_channels(channels);
     const Range pixels = share(memory_.images * n.image.height * n.image.width);
+    const uint8_t* bytes = memory_.bytes + first_value();
     for (int64_t p = pixels.begin; p < pixels.end; ++p) {
       float* to = at<float>(step_.y) + p * stored;
-      for (int64_t c = 0; c < channels; ++c)
-        to[c] = n.tables[static_cast<size_t>(c * 256 + memory_.bytes[p * channels + c])];
+      for (int64_t c = 0; c < channels; ++c) to[c] = n.tables[static_cast<size_t>(c * 256 + bytes[p * channels + c])];
       std::fill(to + channels, to + stored, 0.0f);
     }
   }
 
   void operator()(const LookUpCodes& l) const {
     const Range pixels = share(memory_.images * l.image.height * l.image.width);
-    integer::chosen_kernels().look_up(memory_.bytes + pixels.begin * l.image.channels, pixels.end - pixels.begin,
-                                      l.image.channels, l.tables.data(),
+    integer::chosen_kernels().look_up(memory_.bytes + first_value() + pixels.begin * l.image.channels,
+                                      pixels.end - pixels.begin, l.image.channels, l.tables.data(),
                                       at<uint8_t>(step_.codes) + pixels.begin * stored_channels(l.image.channels));
   }
 
@@ -125,7 +125,7 @@ class StepRun {
     const Range pixels = share(memory_.images * t.image.height * t.image.width);
     for (int64_t p = pixels.begin; p < pixels.end; ++p) {
       float* to = at<float>(step_.y) + p * stored;
-      std::copy_n(memory_.floats + p * channels, channels, to);
+      std::copy_n(memory_.floats + first_value() + p * channels, channels, to);
       std::fill(to + channels, to + stored, 0.0f);
     }
   }
@@ -138,9 +138,9 @@ class StepRun {
 
   template <class T>
   T* at(int buffer) const {
-    const int64_t offset = plan_.buffers[static_cast<size_t>(buffer)].offset * memory_.capacity;
-    return reinterpret_cast<T*>(memory_.arena + offset);
+    return reinterpret_cast<T*>(buffer_of(plan_, memory_, buffer));
   }
+  int64_t first_value() const { return memory_.first * plan_.graph.image.size(); }
 
   integer::Epilogue epilogue(const std::vector<float>& scale, const std::vector<float>& shift) const {
     return {.scale = scale.empty() ? nullptr : scale.data(),
@@ -160,6 +160,12 @@ class StepRun {
 };
 
 }  // namespace
+
+uint8_t* buffer_of(const Plan& plan, const StepMemory& memory, int buffer) {
+  const Buffer& b = plan.buffers[static_cast<size_t>(buffer)];
+  const StepMemory::Arena& arena = memory.arenas[b.level];
+  return arena.bytes + b.offset * arena.capacity + b.bytes * (memory.first - arena.first);
+}
 
 void run_step(const Plan& plan, const Step& step, const StepMemory& memory, uint8_t* scratch, int64_t index,
               int64_t count) {

@@ -1,6 +1,6 @@
 #pragma once
-// What the integer kernels compute, and on what. Activations are {images, height, width, channels}: float32, or codes of
-// one byte. Every channel count is the one in memory, a multiple of kQuad; channels that fill it up have no meaning.
+// What the integer kernels compute, and on what. Activations are {images, height, width, channels}: float32, or codes
+// of one byte. Every channel count is the one in memory, a multiple of kQuad; channels that fill it up have no meaning.
 //
 // Every result is the same to the bit on every instruction set: sums of codes are exact in int32, and float32 is single
 // operations in the order given here, each rounded to nearest even.
@@ -13,7 +13,8 @@ namespace ntq::integer {
 constexpr int64_t kPanel = 32;  ///< output channels that packed weights have together
 constexpr int64_t kQuad = 4;    ///< input channels that they have together
 
-/// How float32 x becomes a byte: clamp(round_even(x / step), low, high) + zero, and `low + zero` where x is not a number.
+/// How float32 x becomes a byte: clamp(round_even(x / step), low, high) + zero, and `low + zero` where x is not a
+/// number.
 struct CodeGrid {
   float step = 1;
   int32_t low = 0, high = 255;  ///< of the code
@@ -29,7 +30,7 @@ struct Epilogue {
   bool relu = false;
   float* y = nullptr;        ///< null: not stored
   uint8_t* codes = nullptr;  ///< null: not stored
-  CodeGrid grid;             ///< of codes
+  CodeGrid grid = {};        ///< of codes
 };
 
 struct ConvShape {
@@ -47,15 +48,16 @@ struct Conv {
   /// What is added to v where the bytes of x have a zero other than 0: -zero times the sum of the weights at the taps
   /// inside, {runs of rows, runs of columns, out_c rounded up to kPanel}. Else null. Winograd always has its own.
   const int32_t* start = nullptr;
-  int32_t zero = 0;             ///< of x
-  int32_t x_top, w_top;         ///< bounds of the bytes of x and of |w|: they decide which instructions are exact
-  bool shift_by_taps = false;   ///< epilogue.shift is {runs of rows, runs of columns, ...}: one for each set of taps inside
-  Epilogue epilogue;
+  int32_t zero = 0;      ///< of x
+  int32_t x_top, w_top;  ///< bounds of the bytes of x and of |w|: they decide which instructions are exact
+  bool shift_by_taps =
+      false;  ///< epilogue.shift is {runs of rows, runs of columns, ...}: one for each set of taps inside
+  Epilogue epilogue = {};
 };
 
 /// A share of a convolution's work: the output rows [row_begin, row_end) of the images [image_begin, image_end), and of
-/// their channels those of the panels [panel_begin, panel_end). Winograd's rows come in pairs: row_begin is even, and so
-/// is row_end or it is out_h.
+/// their channels those of the panels [panel_begin, panel_end). Winograd's rows come in pairs: row_begin is even, and
+/// so is row_end or it is out_h.
 struct Part {
   int64_t image_begin, image_end, row_begin, row_end, panel_begin, panel_end;
 };

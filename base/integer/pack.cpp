@@ -1,6 +1,8 @@
 #include "base/integer/pack.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <new>
 
 #include "base/ceil_div.h"
@@ -22,12 +24,54 @@ void check_codes(const ConvShape& s, const CodeBounds& bounds, std::span<const i
         codes.size());
   check(sums_fit(s, bounds), "sums of ", s.kernel_h * s.kernel_w * s.in_c, " products of codes up to ", bounds.x_top,
         " and ", bounds.w_top, " exceed int32");
-  check(std::all_of(codes.begin(), codes.end(), [&](int8_t w) { return std::abs(w) <= bounds.w_top; }),
-        "weights to pack exceed their bound, ", bounds.w_top);
+  uint8_t top = 0;
+  for (const int8_t w : codes) top = std::max(top, static_cast<uint8_t>(w < 0 ? -w : w));
+  check(top <= bounds.w_top, "weights to pack exceed their bound, ", bounds.w_top);
 }
 
-/// Where the weights of quad `quad` of channels of one tap are, for output channel o.
-int64_t place(int64_t o, int64_t c) { return o % kPanel * kQuad + c % kQuad; }
+constexpr int64_t kWord = kPanel * kQuad;  // bytes that a quad of channels takes for a panel
+
+/// Of each tap and output, over channels: {out_c, taps}.
+std::vector<int32_t> tap_sums(const ConvShape& s, std::span<const int8_t> codes) {
+  std::vector<int32_t> sums;
+  for (size_t first = 0; first < codes.size(); first += static_cast<size_t>(s.in_c)) {
+    int32_t sum = 0;
+    for (const int8_t w : codes.subspan(first, static_cast<size_t>(s.in_c))) sum += w;
+    sums.push_back(sum);
+  }
+  return sums;
+}
+
+constexpr int kLanes = 16;  // channels that are transformed together
+using Lanes = std::array<int16_t, kLanes>;
+
+/// (2a, a + b + c, a - b + c, -2c)
+std::array<Lanes, 4> transformed(const Lanes& a, const Lanes& b, const Lanes& c) {
+  std::array<Lanes, 4> out;
+  for (size_t k = 0; k < kLanes; ++k) {
+    out[0][k] = static_cast<int16_t>(2 * a[k]);
+    out[1][k] = static_cast<int16_t>(a[k] + c[k] + b[k]);
+    out[2][k] = static_cast<int16_t>(a[k] + c[k] - b[k]);
+    out[3][k] = static_cast<int16_t>(-2 * c[k]);
+  }
+  return out;
+}
+
+/// Rows, then columns, of kLanes filters 3x3; `step` from tap to tap.
+std::array<std::array<Lanes, 4>, 4> transformed(const int8_t* g, int64_t step) {
+  std::array<std::array<Lanes, 4>, 3> rows;
+  for (size_t b = 0; b < 3; ++b) {
+    std::array<Lanes, 3> column;
+    for (size_t a = 0; a < 3; ++a) {
+      for (size_t k = 0; k < kLanes; ++k)
+        column[a][k] = g[static_cast<int64_t>(a * 3 + b) * step + static_cast<int64_t>(k)];
+    }
+    rows[b] = transformed(column[0], column[1], column[2]);
+  }
+  std::array<std::array<Lanes, 4>, 4> out;
+  for (size_t i = 0; i < 4; ++i) out[i] = transformed(rows[0][i], rows[1][i], rows[2][i]);
+  return out;
+}
 
 }  // namespace
 
@@ -58,27 +102,24 @@ PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::spa
   const int64_t taps = s.kernel_h * s.kernel_w, width = panels(s) * kPanel;
   PackedWeights out;
   out.weights = AlignedBytes(static_cast<size_t>(width * taps * s.in_c));
-  std::vector<int32_t> sums(static_cast<size_t>(taps * width));  // over channels, of each tap
   for (int64_t o = 0; o < s.out_c; ++o) {
     for (int64_t tap = 0; tap < taps; ++tap) {
       const int8_t* w = codes.data() + (o * taps + tap) * s.in_c;
-      uint8_t* to = out.weights.data() + (o / kPanel * taps + tap) * s.in_c * kPanel;
-      for (int64_t c = 0; c < s.in_c; ++c) {
-        to[c / kQuad * kPanel * kQuad + place(o, c)] = static_cast<uint8_t>(w[c]);
-        sums[static_cast<size_t>(tap * width + o)] += w[c];
-      }
+      uint8_t* to = out.weights.data() + (o / kPanel * taps + tap) * s.in_c * kPanel + o % kPanel * kQuad;
+      for (int64_t c = 0; c < s.in_c; c += kQuad, to += kWord) std::memcpy(to, w + c, kQuad);
     }
   }
   if (bounds.zero == 0) return out;
+  const std::vector<int32_t> sums = tap_sums(s, codes);
   const Axis rows = s.rows(), columns = s.columns();
   for (int64_t i = 0; i < s.out_h; i = run_at(rows, i).end) {
     for (int64_t j = 0; j < s.out_w; j = run_at(columns, j).end) {
       const TapRun row = run_at(rows, i), column = run_at(columns, j);
       for (int64_t o = 0; o < width; ++o) {
         int32_t sum = 0;
-        for (int64_t kh = row.first; kh < row.last; ++kh) {
+        for (int64_t kh = row.first; o < s.out_c && kh < row.last; ++kh) {
           for (int64_t kw = column.first; kw < column.last; ++kw)
-            sum += sums[static_cast<size_t>((kh * s.kernel_w + kw) * width + o)];
+            sum += sums[static_cast<size_t>(o * taps + kh * s.kernel_w + kw)];
         }
         out.start.push_back(-bounds.zero * sum);
       }
@@ -87,9 +128,9 @@ PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::spa
   return out;
 }
 
-// F(2x2,3x3) with both matrices of the filter doubled, so that U = (2G) g (2G)^T is integer and the sums are 4 times the
-// direct ones. The last row of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in a
-// butterfly, and rows 0 and 3 go on from its two results.
+// F(2x2,3x3) with both matrices of the filter doubled, so that U = (2G) g (2G)^T is integer and the sums are 4 times
+// the direct ones. The last row of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in
+// a butterfly, and rows 0 and 3 go on from its two results.
 PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
   check_codes(s, bounds, codes);
   check(uses_winograd(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
@@ -101,21 +142,26 @@ PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::s
   out.winograd = true;
   out.weights = AlignedBytes(static_cast<size_t>(panels(s) * 8 * stage));
   out.start.assign(static_cast<size_t>(panels(s) * 4 * kPanel), 0);
+  const std::vector<int32_t> taps = tap_sums(s, codes);
   for (int64_t o = 0; o < s.out_c; ++o) {
+    const int32_t* const tap = taps.data() + o * 9;
     int32_t sums[4][4] = {}, direct = 0;
-    for (int64_t c = 0; c < s.in_c; ++c) {
-      const int8_t* g = codes.data() + o * 9 * s.in_c + c;
-      for (int64_t tap = 0; tap < 9; ++tap) direct += g[tap * s.in_c];
+    for (int64_t k = 0; k < 9; ++k) direct += tap[k];
+    for (int64_t i = 0; i < 4; ++i) {
+      for (int64_t j = 0; j < 4; ++j) {
+        for (int64_t k = 0; k < 9; ++k) sums[i][j] += kG[i][k / 3] * kG[j][k % 3] * tap[k];
+      }
+    }
+    for (int64_t c = 0; c < s.in_c; c += kLanes) {
+      const auto u = transformed(codes.data() + o * 9 * s.in_c + c, s.in_c);
       for (int64_t i = 0; i < 4; ++i) {
         for (int64_t j = 0; j < 4; ++j) {
-          int32_t u = 0;
-          for (int64_t a = 0; a < 3; ++a) {
-            for (int64_t b = 0; b < 3; ++b) u += kG[i][a] * kG[j][b] * g[(a * 3 + b) * s.in_c];
-          }
-          sums[i][j] += u;
           const int64_t part = o / kPanel * 8 + kRowPlace[i] * 2 + (j == 0 || j == 3), second = j >= 2;
-          out.weights.data()[part * stage + (c / kQuad * 2 + second) * kPanel * kQuad + place(o, c)] =
-              static_cast<uint8_t>(u);
+          std::array<int8_t, kLanes> bytes;
+          for (size_t k = 0; k < kLanes; ++k)
+            bytes[k] = static_cast<int8_t>(u[static_cast<size_t>(i)][static_cast<size_t>(j)][k]);
+          uint8_t* to = out.weights.data() + part * stage + (c / kQuad * 2 + second) * kWord + o % kPanel * kQuad;
+          for (size_t k = 0; k < kLanes; k += kQuad, to += 2 * kWord) std::memcpy(to, bytes.data() + k, kQuad);
         }
       }
     }
@@ -143,10 +189,15 @@ size_t winograd_scratch(const ConvShape& s) {
 
 std::vector<Part> split(const ConvShape& s, int64_t images, int64_t count) {
   const int64_t pairs = ceil_div(s.out_h, 2);
-  const auto largest_share = [count](int64_t n) { return static_cast<double>(ceil_div(n, count)) / static_cast<double>(n); };
+  const auto largest_share = [count](int64_t n) {
+    return static_cast<double>(ceil_div(n, count)) / static_cast<double>(n);
+  };
   const double of_images = largest_share(images), of_rows = largest_share(pairs), of_panels = largest_share(panels(s));
   const double least = std::min({of_images, of_rows, of_panels});
-  const int64_t whole = of_images == least ? images : of_rows == least ? pairs : panels(s), share = ceil_div(whole, count);
+  const int64_t whole = of_images == least ? images
+                        : of_rows == least ? pairs
+                                           : panels(s),
+                share = ceil_div(whole, count);
   std::vector<Part> parts;
   for (int64_t begin = 0; begin < whole; begin += share) {
     const int64_t end = std::min(begin + share, whole);

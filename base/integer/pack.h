@@ -26,9 +26,9 @@ class AlignedBytes {
 
 /// What codes a convolution has, for the choice of its kernel.
 struct CodeBounds {
-  int32_t zero = 0;      ///< the byte of x that stands for 0
-  int32_t x_top = 255;   ///< largest byte of x
-  int32_t w_top = 128;   ///< largest |w|
+  int32_t zero = 0;     ///< the byte of x that stands for 0
+  int32_t x_top = 255;  ///< largest byte of x
+  int32_t w_top = 128;  ///< largest |w|
 };
 
 /// Whether the sums of these sizes and widths go through Winograd's F(2x2,3x3): 3x3, stride 1, at least 16 channels in
@@ -41,8 +41,8 @@ bool sums_fit(const ConvShape& shape, const CodeBounds& bounds);
 
 struct PackedWeights {
   bool winograd = false;
-  /// Direct: {panel, tap, in_c / kQuad, kPanel, kQuad}. Winograd: {panel, row of the transform 1 2 0 3, columns (1, 2) or
-  /// (0, 3), in_c / kQuad, 2 columns, kPanel, kQuad}. Channels beyond out_c are 0.
+  /// Direct: {panel, tap, in_c / kQuad, kPanel, kQuad}. Winograd: {panel, row of the transform 1 2 0 3, columns (1, 2)
+  /// or (0, 3), in_c / kQuad, 2 columns, kPanel, kQuad}. Channels beyond out_c are 0.
   AlignedBytes weights;
   std::vector<int32_t> start;  ///< Conv::start; empty: null
 };

@@ -118,7 +118,7 @@ inline infer::Graph mixed_graph(uint32_t seed = 2) {
   Values values(seed);
   Graph g;
   g.image = {11, 9, 1};
-  g.preprocessing = {.mean = {0.5f}, .deviation = {0.25f}, .crop = "field"};
+  g.preprocessing = {.mean = {0.5f}, .deviation = {0.25f, 1, 1}, .crop = "field"};
   const InputCodes offset{.bits = 4, .low = 0, .high = 15, .step = 0.2f, .offset = -0.7f};
   InputCodes thresholds{.bits = 2, .low = 0, .high = 3, .step = 0.4f};
   thresholds.thresholds = {0.1f, 0.5f, 1.5f};

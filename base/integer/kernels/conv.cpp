@@ -1,5 +1,5 @@
-// Direct sums of codes. Pixels whose taps inside the input are the same go into a tile together, whatever image or row they
-// are of: no tap outside is computed, nothing is copied, and a row of taps is one run of bytes in the input.
+// Direct sums of codes. Pixels whose taps inside the input are the same go into a tile together, whatever image or row
+// they are of: no tap outside is computed, nothing is copied, and a row of taps is one run of bytes in the input.
 #include "base/integer/kernels/dot.h"
 #include "base/integer/kernels/epilogue.h"
 #include "base/integer/kernels/kernels.h"
@@ -7,49 +7,110 @@
 namespace ntq::integer::NTQ_ISA {
 namespace {
 
-constexpr int kTile = 6;                          // pixels
-constexpr int kVecs = kPanel / kInts < 2 ? 1 : 2;  // vectors of output channels
-constexpr int kStrip = kVecs * kInts;             // channels: a panel is done strip by strip
-constexpr int64_t kBlock = 256;                   // pixels that a panel of weights is used for while it is in cache
+#ifdef __AVX512BW__
+constexpr int kTile = 12;  // pixels
+#else
+constexpr int kTile = 6;
+#endif
+constexpr int kVecs = 2;            // vectors of output channels in a tile
+constexpr int kFewPixels = 3;       // so many take more vectors: sums that wait for each other leave the units idle
+constexpr int kManyVecs = 4;        //
+constexpr int kPanels = 2;          // whose weights are used together
+constexpr int kPanelVecs = kPanel / kInts;
+constexpr int64_t kBlock = 256;     // pixels that a panel of weights is used for while it is in cache
 
 /// A tile's part of the sums: rows of taps, each a run of quads in x and in the packed weights.
 struct Run {
   const uint8_t* x;
   int64_t first;  // of x: where the first row of taps begins; pixel i's is offsets[i] further
   const int8_t* w;
-  int64_t rows, x_pitch, w_pitch, quads;
+  int64_t rows, x_pitch, w_pitch, panel_pitch, quads;
+  int64_t shorts;  // how many sums of four products 16 bits hold
 };
 
-template <class Dot, int M>
+template <int M, int V>
+[[gnu::always_inline]] inline void clear(Ints (&acc)[M][V]) {
+  unrolled<M>([&](auto m) { unrolled<V>([&](auto v) { acc[m][v] = Ints{}; }); });
+}
+/// To {panel, kTile, kPanel}: stored, or added after widening.
+template <bool kShort, int M, int V>
+[[gnu::always_inline]] inline void put(const Ints (&acc)[M][V], int32_t* sums) {
+  unrolled<M>([&](auto m) {
+    unrolled<V>([&](auto v) {
+      int32_t* to = sums + (v / kPanelVecs * kTile + m) * kPanel + v % kPanelVecs * kInts;
+      if constexpr (kShort) {
+        store(to, load(to) + widen(acc[m][v]));
+      } else {
+        store(to, acc[m][v]);
+      }
+    });
+  });
+}
+
+/// Sums of M pixels and V vectors of channels, which may be of two panels: {panel, kTile, kPanel}.
+template <class Dot, int M, int V>
 void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
-  Ints acc[M][kVecs];
-  for (int m = 0; m < M; ++m) {
-    for (int v = 0; v < kVecs; ++v) acc[m][v] = Ints{};
-  }
+  Ints acc[M][V];
+  clear<M, V>(acc);
+  if constexpr (Dot::kShort) put<false, M, V>(acc, sums);
+  int64_t room = run.shorts;
   for (int64_t row = 0; row < run.rows; ++row) {
     const uint8_t* x[M];
-    for (int m = 0; m < M; ++m) x[m] = run.x + (run.first + row * run.x_pitch + offsets[m]);
+    unrolled<M>([&](auto m) { x[m] = run.x + (run.first + row * run.x_pitch + offsets[m]); });
     const int8_t* w = run.w + row * run.w_pitch;
-    for (int64_t q = 0; q < run.quads; ++q, w += kPanel * kQuad) {
-      typename Dot::W wide[kVecs];
-      for (int v = 0; v < kVecs; ++v) wide[v] = Dot::w(w + v * kInts * kQuad);
-      for (int m = 0; m < M; ++m) {
-        const typename Dot::X four = Dot::x(x[m] + q * kQuad);
-        for (int v = 0; v < kVecs; ++v) acc[m][v] = Dot::dot(acc[m][v], four, wide[v]);
+    for (int64_t q = 0; q < run.quads;) {
+      int64_t stop = run.quads;
+      if constexpr (Dot::kShort) {
+        if (room == 0) {
+          put<true, M, V>(acc, sums);
+          clear<M, V>(acc);
+          room = run.shorts;
+        }
+        if (stop - q > room) stop = q + room;
+        room -= stop - q;
+      }
+      for (; q < stop; ++q, w += kPanel * kQuad) {
+        typename Dot::W wide[V];
+        unrolled<V>([&](auto v) {
+          wide[v] = Dot::w(w + v / kPanelVecs * run.panel_pitch + v % kPanelVecs * kInts * kQuad);
+        });
+        unrolled<M>([&](auto m) {
+          const typename Dot::X four = Dot::x(x[m] + q * kQuad);
+          unrolled<V>([&](auto v) { acc[m][v] = Dot::dot(acc[m][v], four, wide[v]); });
+        });
       }
     }
   }
-  for (int m = 0; m < M; ++m) {
-    for (int v = 0; v < kVecs; ++v) store(sums + m * kPanel + v * kInts, acc[m][v]);
+  put<Dot::kShort, M, V>(acc, sums);
+}
+
+template <class Dot, int V, int M = V == kManyVecs ? kFewPixels : Dot::kPixels>
+inline void tile_of(int64_t pixels, const Run& run, const int64_t* offsets, int32_t* sums) {
+  if (pixels == M) {
+    tile<Dot, M, V>(run, offsets, sums);
+  } else if constexpr (M > 1) {
+    tile_of<Dot, V, M - 1>(pixels, run, offsets, sums);
   }
 }
 
-template <class Dot, int M = kTile>
-inline void tile_of(int64_t pixels, const Run& run, const int64_t* offsets, int32_t* sums) {
-  if (pixels == M) {
-    tile<Dot, M>(run, offsets, sums);
-  } else if constexpr (M > 1) {
-    tile_of<Dot, M - 1>(pixels, run, offsets, sums);
+/// A tile's sums for `channels` channels.
+template <class Dot>
+inline void sum_tile(int64_t pixels, int64_t channels, Run run, const int64_t* offsets, int32_t* sums) {
+  constexpr int64_t kMany = kManyVecs * kInts, kTwo = kVecs * kInts;
+  for (int64_t o = 0; o < channels;) {
+    Run strip = run;
+    strip.w += o / kPanel * run.panel_pitch + o % kPanel * kQuad;
+    int32_t* to = sums + o / kPanel * kTile * kPanel + o % kPanel;
+    if (pixels <= kFewPixels && channels - o > kMany - kTwo && o % kMany == 0) {
+      tile_of<Dot, kManyVecs>(pixels, strip, offsets, to);
+      o += kMany;
+    } else if (channels - o > kInts) {
+      tile_of<Dot, kVecs>(pixels, strip, offsets, to);
+      o += kTwo;
+    } else {
+      tile_of<Dot, 1>(pixels, strip, offsets, to);
+      o += kInts;
+    }
   }
 }
 
@@ -78,33 +139,43 @@ void list_pixels(const ConvShape& s, int64_t images, const Group& g, int64_t fir
   }
 }
 
+/// How often a pair of products, which vpmaddubsw adds, fits 16 bits.
+int64_t shorts_of(const Conv& c) {
+  const int64_t pair = 2 * int64_t{c.x_top} * c.w_top;
+  return pair == 0 ? INT16_MAX : INT16_MAX / pair;
+}
+
 template <class Dot>
-void conv_group(const Conv& c, const Block& b, const Group& g, const uint8_t* images, int64_t panel) {
+void conv_group(const Conv& c, const Block& b, const Group& g, const uint8_t* images, int64_t panel, int64_t panels) {
   const ConvShape& s = c.shape;
   const int64_t width = (s.out_c + kPanel - 1) / kPanel * kPanel, at = panel * kPanel;
-  const TileEnd end = {.e = &c.epilogue,
-                       .channels = s.out_c,
-                       .at = at,
-                       .start = c.start == nullptr ? nullptr : c.start + g.number * width + at,
-                       .scale = c.epilogue.scale + at,
-                       .shift = c.epilogue.shift + (c.shift_by_taps ? g.number * width : 0) + at,
-                       .shift_right = 0};
-  const int64_t first_tap = g.rows.first * s.kernel_w + g.columns.first;
-  Run run = {.x = images,
-             .first = ((g.rows.first - s.pad) * s.in_w + g.columns.first - s.pad) * s.in_c,
-             .w = c.weights + (panel * s.kernel_h * s.kernel_w + first_tap) * s.in_c * kPanel,
-             .rows = g.rows.last - g.rows.first,
-             .x_pitch = s.in_w * s.in_c,
-             .w_pitch = s.kernel_w * s.in_c * kPanel,
-             .quads = (g.columns.last - g.columns.first) * s.in_c / kQuad};
-  const int64_t pixels = g.end - g.begin, tiles = (pixels + kTile - 1) / kTile;
-  alignas(64) int32_t sums[kTile * kPanel];
+  const int64_t first_tap = g.rows.first * s.kernel_w + g.columns.first, taps = s.kernel_h * s.kernel_w;
+  const Run run = {.x = images,
+                   .first = ((g.rows.first - s.pad) * s.in_w + g.columns.first - s.pad) * s.in_c,
+                   .w = c.weights + (panel * taps + first_tap) * s.in_c * kPanel,
+                   .rows = g.rows.last - g.rows.first,
+                   .x_pitch = s.in_w * s.in_c,
+                   .w_pitch = s.kernel_w * s.in_c * kPanel,
+                   .panel_pitch = taps * s.in_c * kPanel,
+                   .quads = (g.columns.last - g.columns.first) * s.in_c / kQuad,
+                   .shorts = shorts_of(c)};
+  TileEnd end = {.e = &c.epilogue,
+                 .channels = s.out_c,
+                 .at = at,
+                 .start = c.start == nullptr ? nullptr : c.start + g.number * width,
+                 .scale = c.epilogue.scale,
+                 .shift = c.epilogue.shift + (c.shift_by_taps ? g.number * width : 0),
+                 .shift_right = 0};
+  const int64_t pixels = g.end - g.begin, tiles = (pixels + Dot::kPixels - 1) / Dot::kPixels;
+  const int64_t channels = s.out_c - at < panels * kPanel ? s.out_c - at : panels * kPanel;
+  alignas(64) int32_t sums[kPanels * kTile * kPanel];
   for (int64_t t = 0; t < tiles; ++t) {  // of nearly equal size
     const int64_t first = g.begin + t * pixels / tiles, count = g.begin + (t + 1) * pixels / tiles - first;
-    Run strip = run;
-    for (int64_t o = 0; o < kPanel && at + o < s.out_c; o += kStrip, strip.w += kStrip * kQuad)
-      tile_of<Dot>(count, strip, b.offsets + first, sums + o);
-    finish(end, sums, b.pixels + first, count);
+    sum_tile<Dot>(count, channels, run, b.offsets + first, sums);
+    for (int64_t k = 0; k < panels; ++k) {
+      end.at = at + k * kPanel;
+      finish(end, sums + k * kTile * kPanel, b.pixels + first, count);
+    }
   }
 }
 
@@ -138,8 +209,9 @@ void conv_block(const Conv& c, const Part& part, int64_t column_begin, int64_t c
     }
   }
   const uint8_t* images = c.x + part.image_begin * s.in_h * s.in_w * s.in_c;
-  for (int64_t panel = part.panel_begin; panel < part.panel_end; ++panel) {
-    for (int64_t k = 0; k < count; ++k) conv_group<Dot>(c, block, groups[k], images, panel);
+  for (int64_t panel = part.panel_begin; panel < part.panel_end; panel += kPanels) {
+    const int64_t panels = part.panel_end - panel < kPanels ? part.panel_end - panel : kPanels;
+    for (int64_t k = 0; k < count; ++k) conv_group<Dot>(c, block, groups[k], images, panel, panels);
   }
 }
 
@@ -164,6 +236,17 @@ void conv_by(const Conv& c, const Part& part) {
 
 }  // namespace
 
-void conv(const Conv& c, const Part& part) { conv_by<Widened>(c, part); }
+void conv(const Conv& c, const Part& part) {
+#ifdef __AVX512VNNI__
+  conv_by<Vnni>(c, part);
+#else
+#ifdef __AVX2__
+  constexpr int64_t kWorthIt = 4;  // sums in 16 bits before they are widened
+  if (shorts_of(c) >= kWorthIt) return conv_by<Shorts>(c, part);
+  if (shorts_of(c) >= 1) return conv_by<Bytes>(c, part);
+#endif
+  conv_by<Widened>(c, part);
+#endif
+}
 
 }  // namespace ntq::integer::NTQ_ISA

@@ -35,6 +35,20 @@ typedef int32_t Ints __attribute__((vector_size(kInts * 4)));
   return word;
 }
 
+/// A number as a type.
+template <int N>
+struct Count {
+  constexpr operator int() const { return N; }
+};
+/// op(Count<0>), op(Count<1>) .. op(Count<N - 1>): a loop that is unrolled, so that what it indexes may stay in registers.
+template <int N, int I = 0, class Op>
+[[gnu::always_inline]] inline void unrolled(const Op& op) {
+  if constexpr (I < N) {
+    op(Count<I>{});
+    unrolled<N, I + 1>(op);
+  }
+}
+
 #ifdef __SSE2__
 // Even bytes and odd ones, each widened to 16 bits. No sum of two such products can leave int32.
 [[maybe_unused]] inline Ints multiply_pairs(Ints a, Ints b) {
@@ -53,6 +67,8 @@ struct Widened {
   };
   using X = Pairs;
   using W = Pairs;
+  static constexpr bool kShort = false;
+  static constexpr int kPixels = kInts == 16 ? 12 : 4;
   static X x(const uint8_t* p) {
     const uint32_t four = static_cast<uint32_t>(word_at(p));
     return {splat(static_cast<int32_t>(four & 0x00ff00ff)), splat(static_cast<int32_t>(four >> 8 & 0x00ff00ff))};
@@ -70,11 +86,65 @@ struct Widened {
 struct Widened {
   using X = Ints;
   using W = Ints;
+  static constexpr bool kShort = false;
+  static constexpr int kPixels = 6;
   static X x(const uint8_t* p) { return splat(word_at(p)); }
   static W w(const int8_t* p) { return load(p); }
   static Ints dot(Ints acc, X x, W w) {
     for (int k = 0; k < 4; ++k) acc += (x >> 8 * k & 255) * (w << (24 - 8 * k) >> 24);
     return acc;
+  }
+};
+#endif
+
+#ifdef __AVX2__
+// vpmaddubsw adds pairs of products in 16 bits and saturates there.
+[[maybe_unused]] inline Ints multiply_bytes(Ints x, Ints w) {
+#ifdef __AVX512BW__
+  return reinterpret_cast<Ints>(_mm512_maddubs_epi16(reinterpret_cast<__m512i>(x), reinterpret_cast<__m512i>(w)));
+#else
+  return reinterpret_cast<Ints>(_mm256_maddubs_epi16(reinterpret_cast<__m256i>(x), reinterpret_cast<__m256i>(w)));
+#endif
+}
+[[maybe_unused]] inline Ints widen(Ints shorts) { return multiply_pairs(shorts, splat(0x00010001)); }
+
+/// Where 2 * x * w always fits 16 bits.
+struct Bytes {
+  using X = Ints;
+  using W = Ints;
+  static constexpr bool kShort = false;
+  static constexpr int kPixels = kInts == 16 ? 12 : 5;
+  static X x(const uint8_t* p) { return splat(word_at(p)); }
+  static W w(const int8_t* p) { return load(p); }
+  static Ints dot(Ints acc, X x, W w) { return acc + widen(multiply_bytes(x, w)); }
+};
+
+/// Where so do several of them: sums of 16 bits, to be widened in time.
+struct Shorts {
+  using X = Ints;
+  using W = Ints;
+  static constexpr bool kShort = true;
+  static constexpr int kPixels = kInts == 16 ? 12 : 5;
+  static X x(const uint8_t* p) { return splat(word_at(p)); }
+  static W w(const int8_t* p) { return load(p); }
+  static Ints dot(Ints acc, X x, W w) {
+    typedef int16_t Lanes __attribute__((vector_size(kInts * 4)));
+    return reinterpret_cast<Ints>(reinterpret_cast<Lanes>(acc) + reinterpret_cast<Lanes>(multiply_bytes(x, w)));
+  }
+};
+#endif
+
+#ifdef __AVX512VNNI__
+struct Vnni {
+  using X = Ints;
+  using W = Ints;
+  static constexpr bool kShort = false;
+  static constexpr int kPixels = 12;
+  static X x(const uint8_t* p) { return splat(word_at(p)); }
+  static W w(const int8_t* p) { return load(p); }
+  static Ints dot(Ints acc, X x, W w) {
+    return reinterpret_cast<Ints>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(acc), reinterpret_cast<__m512i>(x),
+                                                      reinterpret_cast<__m512i>(w)));
   }
 };
 #endif

@@ -1,66 +1,126 @@
-// The float32 end of every sum: single operations in the order of Epilogue, whose bits no instruction set may change.
+// The float32 end of every sum: single operations in the order of Epilogue.
 #include "base/integer/kernels/epilogue.h"
 
+#include "base/integer/kernels/floats.h"
 #include "base/integer/kernels/kernels.h"
 
 namespace ntq::integer::NTQ_ISA {
 namespace {
 
-/// Nearest integer, ties to even; exact for |v| < 2^22.
-inline float round_even(float v) { return (v + 12582912.0f) - 12582912.0f; }
+/// An epilogue with what it needs of its grid. Clamping y is as good as clamping y / step: the quotient of fl(code * step)
+/// and step rounds to that code.
+template <bool kSkip, bool kFloats, bool kCodes>
+struct End {
+  const float* skip;
+  float* y;
+  uint8_t* codes;
+  bool relu;
+  Floats step, low, high;
+  Ints zero;
 
-/// The code's byte of v. Clamping v itself is as good as clamping v / step, and one of them is enough: the quotient of
-/// fl(code * step) and step rounds to that code.
-inline uint8_t byte_of(float v, const CodeGrid& g, float low, float high) {
-  v = v > low ? v : low;
-  v = v < high ? v : high;
-  return static_cast<uint8_t>(static_cast<int32_t>(round_even(v / g.step)) + g.zero);
+  explicit End(const Epilogue& e)
+      : skip(e.skip),
+        y(e.y),
+        codes(e.codes),
+        relu(e.relu),
+        step(splat_float(e.grid.step)),
+        low(splat_float(static_cast<float>(e.grid.low) * e.grid.step)),
+        high(splat_float(static_cast<float>(e.grid.high) * e.grid.step)),
+        zero(splat(e.grid.zero)) {}
+
+  /// v at element `at` of the output.
+  [[gnu::always_inline]] void whole(Floats v, int64_t at) const {
+    if constexpr (kSkip) v += load_floats(skip + at);
+    if (relu) v = larger(v, Floats{});
+    if constexpr (kFloats) store_floats(y + at, v);
+    if constexpr (kCodes) store_bytes(codes + at, bytes(v));
+  }
+  /// Its first n lanes.
+  [[gnu::always_inline]] void part(Floats v, int64_t at, int64_t n) const {
+    if constexpr (kSkip) {
+      for (int64_t i = 0; i < n; ++i) v[i] += skip[at + i];
+    }
+    if (relu) v = larger(v, Floats{});
+    if constexpr (kFloats) {
+      for (int64_t i = 0; i < n; ++i) y[at + i] = v[i];
+    }
+    if constexpr (kCodes) store_bytes(codes + at, bytes(v), n);
+  }
+
+ private:
+  Ints bytes(Floats v) const { return rounded(smaller(larger(v, low), high) / step) + zero; }
+};
+
+/// op(End) for what `e` stores.
+template <bool... kFlags, class Op>
+[[gnu::always_inline]] inline void with_end(const Epilogue& e, const Op& op) {
+  if constexpr (sizeof...(kFlags) == 3) {
+    op(End<kFlags...>(e));
+  } else {
+    const void* const wanted[] = {e.skip, e.y, e.codes};
+    if (wanted[sizeof...(kFlags)] != nullptr) {
+      with_end<kFlags..., true>(e, op);
+    } else {
+      with_end<kFlags..., false>(e, op);
+    }
+  }
 }
 
-/// y {n} from `at` of the output on.
-inline void store_end(const Epilogue& e, float* y, int64_t at, int64_t n) {
-  if (e.skip != nullptr) {
-    for (int64_t c = 0; c < n; ++c) y[c] += e.skip[at + c];
-  }
-  if (e.relu) {
-    for (int64_t c = 0; c < n; ++c) y[c] = y[c] > 0 ? y[c] : 0;
-  }
-  if (e.y != nullptr) {
-    for (int64_t c = 0; c < n; ++c) e.y[at + c] = y[c];
-  }
-  if (e.codes != nullptr) {
-    const float low = static_cast<float>(e.grid.low) * e.grid.step, high = static_cast<float>(e.grid.high) * e.grid.step;
-    for (int64_t c = 0; c < n; ++c) e.codes[at + c] = byte_of(y[c], e.grid, low, high);
+/// One vector of channels of all pixels: the first n lanes, if not all. Everything is by value, as bytes that are stored
+/// might else be any of it.
+template <int kShiftRight, class AnEnd>
+void finish_vector(const AnEnd end, Ints start, Floats scale, Floats shift, const int32_t* sums, const int64_t* pixels,
+                   int64_t count, int64_t pitch, int64_t at, int64_t n) {
+  const auto value = [=](int64_t i) {
+    return to_floats((load(sums + i * kPanel) + start) >> kShiftRight) * scale + shift;
+  };
+  if (n >= kInts) {
+    for (int64_t i = 0; i < count; ++i) {
+      if (pixels[i] >= 0) end.whole(value(i), pixels[i] * pitch + at);
+    }
+  } else {
+    for (int64_t i = 0; i < count; ++i) {
+      if (pixels[i] >= 0) end.part(value(i), pixels[i] * pitch + at, n);
+    }
   }
 }
 
 }  // namespace
 
-void finish(const TileEnd& end, const int32_t* sums, const int64_t* pixels, int64_t count) {
-  const int64_t left = end.channels - end.at, n = left < kPanel ? left : kPanel;
-  for (int64_t i = 0; i < count; ++i, sums += kPanel) {
-    if (pixels[i] < 0) continue;
-    float y[kPanel];
-    for (int64_t c = 0; c < n; ++c) {
-      const int32_t sum = (sums[c] + (end.start != nullptr ? end.start[c] : 0)) >> end.shift_right;
-      y[c] = static_cast<float>(sum) * end.scale[c] + end.shift[c];
+void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int64_t count) {
+  const int64_t left = tile.channels - tile.at, n = left < kPanel ? left : kPanel;
+  with_end(*tile.e, [&](const auto& end) {
+    for (int64_t c = 0; c < n; c += kInts) {
+      const int64_t at = tile.at + c;
+      const Ints start = tile.start == nullptr ? Ints{} : load(tile.start + at);
+      const Floats scale = load_floats(tile.scale + at), shift = load_floats(tile.shift + at);
+      if (tile.shift_right == 0) {
+        finish_vector<0>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at, n - c);
+      } else {
+        finish_vector<2>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at, n - c);
+      }
     }
-    store_end(*end.e, y, pixels[i] * end.channels + end.at, n);
-  }
+  });
 }
 
 void pointwise(const float* x, int64_t pixels, int64_t channels, const Epilogue& e) {
-  for (int64_t i = 0; i < pixels; ++i) {
-    for (int64_t at = 0; at < channels; at += kPanel) {
-      const int64_t n = channels - at < kPanel ? channels - at : kPanel;
-      float y[kPanel];
-      for (int64_t c = 0; c < n; ++c) y[c] = x[i * channels + at + c];
-      if (e.scale != nullptr) {
-        for (int64_t c = 0; c < n; ++c) y[c] = y[c] * e.scale[at + c] + e.shift[at + c];
+  if (e.scale == nullptr) channels *= pixels, pixels = 1;  // nothing differs from channel to channel
+  const auto value = [&](const float* v, const float* scale, const float* shift) {
+    return e.scale == nullptr ? load_floats(v) : load_floats(v) * load_floats(scale) + load_floats(shift);
+  };
+  with_end(e, [&](const auto& end) {
+    for (int64_t i = 0; i < pixels; ++i) {
+      int64_t at = i * channels, c = 0;
+      for (; c + kInts <= channels; c += kInts, at += kInts) end.whole(value(x + at, e.scale + c, e.shift + c), at);
+      if (c == channels) continue;
+      float rest[3][kInts] = {};
+      for (int64_t k = c; k < channels; ++k) {
+        rest[0][k - c] = x[i * channels + k];
+        if (e.scale != nullptr) rest[1][k - c] = e.scale[k], rest[2][k - c] = e.shift[k];
       }
-      store_end(e, y, i * channels + at, n);
+      end.part(value(rest[0], rest[1], rest[2]), at, channels - c);
     }
-  }
+  });
 }
 
 }  // namespace ntq::integer::NTQ_ISA

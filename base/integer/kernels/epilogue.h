@@ -8,10 +8,9 @@ namespace ntq::integer::NTQ_ISA {
 struct TileEnd {
   const Epilogue* e;
   int64_t channels;      ///< of a pixel of the output
-  int64_t at;            ///< the panel's first channel
-  const int32_t* start;  ///< of the panel; null: 0
-  const float* scale;    ///< of the panel, as shift
-  const float* shift;
+  int64_t at;            ///< the first channel, of a panel
+  const int32_t* start;  ///< of channel 0, as scale and shift; null: 0
+  const float *scale, *shift;
   int shift_right;  ///< of the sums, exact: 2 for Winograd's
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// The integer kernels of one instruction set. Serial, without state, and they allocate nothing: a caller splits the work
-// and lends each thread its scratch.
+// The integer kernels of one instruction set. Serial, without state, and they allocate nothing: a caller splits the
+// work and lends each thread its scratch.
 #include <string>
 
 #include "base/integer/args.h"
@@ -19,8 +19,8 @@ struct Kernels {
   void (*pointwise)(const float* x, int64_t pixels, int64_t channels, const Epilogue& e);
   /// Bytes of images {pixels, channels} to codes {pixels, channels rounded up to kQuad} by tables {channels, 256}.
   void (*look_up)(const uint8_t* image, int64_t pixels, int64_t channels, const uint8_t* tables, uint8_t* codes);
-  /// The largest value of each window inside the input, for the output rows [row_begin, row_end) of images in one: row r
-  /// is row r % out_h of image r / out_h. Every window meets the input; a value that is no number loses.
+  /// The largest value of each window inside the input, for the output rows [row_begin, row_end) of images in one: row
+  /// r is row r % out_h of image r / out_h. Every window meets the input; a value that is no number loses.
   void (*max_pool)(const Pool& p, const float* x, int64_t row_begin, int64_t row_end, float* y);
   /// y[c] = fl(1 / pixels) times the float32 sum over an image {pixels, channels} in the pixels' order.
   void (*average)(const float* x, int64_t pixels, int64_t channels, float* y);

@@ -1,23 +1,24 @@
 // F(2x2,3x3) on codes, exact. V = B^T d B of each 4x4 tile has coefficients 0 and +-1: bytes, with an offset of 64 that
-// `start` takes back. M = sum over channels of V * U is never stored: columns 1 and 2 of a row are summed, their sum and
-// difference go on as sums for columns 0 and 3, which are A's two columns then; rows 1 and 2 wait in cache for rows 0 and
-// 3, which end as the four outputs, times 4. See pack_winograd() for U.
+// `start` takes back. M = sum over channels of V * U is never stored: columns 1 and 2 of a row are summed, their sum
+// and difference go on as sums for columns 0 and 3, which are A's two columns then; rows 1 and 2 wait in cache for rows
+// 0 and 3, which end as the four outputs, times 4. See pack_winograd() for U.
 //
 // V {group of kTiles, row 1 2 0 3, in_c / kDepth, kTiles, 4 columns, kDepth}: one walk through it for each strip of
 // output channels.
+#include "base/integer/winograd.h"
 #include "base/integer/kernels/dot.h"
 #include "base/integer/kernels/epilogue.h"
 #include "base/integer/kernels/kernels.h"
-#include "base/integer/winograd.h"
 
 namespace ntq::integer::NTQ_ISA {
 namespace {
 
-constexpr int kVecs = 2;
-constexpr int kStrip = kVecs * kInts;
+#ifdef __AVX512BW__
+constexpr int kTiles = 6;
+#else
 constexpr int kTiles = 3;
-static_assert(kWinogradGroup % kTiles == 0 && kPanel % kStrip == 0);
-constexpr int64_t kDepth = 16;
+#endif
+static_assert(kWinogradGroup % kTiles == 0);
 
 /// The four outputs of one tile: numbers in the output, -1 outside; and the top left pixel of its input, which may lie
 /// outside.
@@ -29,7 +30,31 @@ struct Tile {
 /// Bytes that add kWinogradOffset to all of the transform: 64 q q^T, q = (2, 0, 1, -1), in wrapping bytes.
 constexpr uint8_t kOffsets[4][4] = {{0, 0, 128, 128}, {0, 0, 0, 0}, {128, 0, 64, 192}, {128, 0, 192, 64}};
 
+/// kDepth channels of 16 pixels, d[row][column] + at, transformed: rows 1, 2, 0, 3 of the result.
+template <int kDepth>
+inline void transform_channels(const uint8_t* const d[4][4], int64_t at, uint8_t* v, int64_t row_pitch) {
+  typedef uint8_t Row __attribute__((vector_size(kDepth)));
+  Row half[4][4];
+  unrolled<4>([&](auto j) {
+    Row x[4];
+    unrolled<4>([&](auto i) {
+      __builtin_memcpy(&x[i], d[i][j] + at, kDepth);
+      if constexpr (kOffsets[i][j] != 0) x[i] += kOffsets[i][j];
+    });
+    half[0][j] = x[1] + x[2];
+    half[1][j] = x[2] - x[1];
+    half[2][j] = x[0] - x[2];
+    half[3][j] = x[1] - x[3];
+  });
+  unrolled<4>([&](auto i) {
+    const Row* h = half[i];
+    const Row columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
+    __builtin_memcpy(v + i * row_pitch, columns, sizeof columns);
+  });
+}
+
 /// A tile into place m of its group.
+template <int kDepth>
 void transform_input(const Conv& c, const Tile& t, const uint8_t* outside, int64_t m, uint8_t* group) {
   const ConvShape& s = c.shape;
   const uint8_t* d[4][4];
@@ -40,87 +65,70 @@ void transform_input(const Conv& c, const Tile& t, const uint8_t* outside, int64
       d[i][j] = inside ? c.x + ((t.image * s.in_h + h) * s.in_w + w) * s.in_c : outside;
     }
   }
-  for (int64_t at = 0; at < s.in_c; at += kDepth) {
-    uint8_t half[4][4][kDepth];  // rows 1, 2, 0, 3
-    for (int64_t j = 0; j < 4; ++j) {
-      for (int64_t k = 0; k < kDepth; ++k) {
-        const int a = d[0][j][at + k] + kOffsets[0][j], b = d[1][j][at + k] + kOffsets[1][j],
-                  e = d[2][j][at + k] + kOffsets[2][j], f = d[3][j][at + k] + kOffsets[3][j];
-        half[0][j][k] = static_cast<uint8_t>(b + e);
-        half[1][j][k] = static_cast<uint8_t>(e - b);
-        half[2][j][k] = static_cast<uint8_t>(a - e);
-        half[3][j][k] = static_cast<uint8_t>(b - f);
-      }
-    }
-    for (int64_t i = 0; i < 4; ++i) {
-      uint8_t* to = group + i * kTiles * 4 * s.in_c + (at * kTiles + m * kDepth) * 4;
-      const auto& h = half[i];
-      for (int64_t k = 0; k < kDepth; ++k) {
-        to[k] = static_cast<uint8_t>(h[0][k] - h[2][k]);
-        to[kDepth + k] = static_cast<uint8_t>(h[1][k] + h[2][k]);
-        to[2 * kDepth + k] = static_cast<uint8_t>(h[2][k] - h[1][k]);
-        to[3 * kDepth + k] = static_cast<uint8_t>(h[1][k] - h[3][k]);
-      }
-    }
-  }
+  for (int64_t at = 0; at < s.in_c; at += kDepth)
+    transform_channels<kDepth>(d, at, group + (at * kTiles + m * kDepth) * 4, kTiles * 4 * s.in_c);
 }
 
+/// Of two columns of a row of the transform, by V vectors of output channels.
+template <int V>
 struct Sums {
-  Ints of[2][kTiles][kVecs];
+  Ints of[2][kTiles][V];
 };
 
 /// Two columns of a row of the transform, all channels; moves u on.
-template <class Dot, int kFirst, int kSecond>
-inline void add_columns(const uint8_t* v, const int8_t*& u, int64_t in_c, Sums& sums) {
+template <class Dot, int kDepth, int kFirst, int kSecond, int V>
+inline void add_columns(const uint8_t* v, const int8_t*& u, int64_t in_c, Sums<V>& sums) {
   for (int64_t at = 0; at < in_c; at += kDepth, v += kTiles * 4 * kDepth) {
     for (int64_t c = 0; c < kDepth; c += kQuad, u += 2 * kPanel * kQuad) {
-      for (int h = 0; h < 2; ++h) {
-        typename Dot::W wide[kVecs];
-        for (int k = 0; k < kVecs; ++k) wide[k] = Dot::w(u + (h * kPanel + k * kInts) * kQuad);
-        for (int m = 0; m < kTiles; ++m) {
+      unrolled<2>([&](auto h) {
+        typename Dot::W wide[V];
+        unrolled<V>([&](auto k) { wide[k] = Dot::w(u + (h * kPanel + k * kInts) * kQuad); });
+        unrolled<kTiles>([&](auto m) {
           const typename Dot::X four = Dot::x(v + (m * 4 + (h == 0 ? kFirst : kSecond)) * kDepth + c);
-          for (int k = 0; k < kVecs; ++k) sums.of[h][m][k] = Dot::dot(sums.of[h][m][k], four, wide[k]);
-        }
-      }
+          unrolled<V>([&](auto k) { sums.of[h][m][k] = Dot::dot(sums.of[h][m][k], four, wide[k]); });
+        });
+      });
     }
   }
 }
 
+/// op(h, m, k) for both columns, tiles and vectors.
+template <int V, class Op>
+[[gnu::always_inline]] inline void each_sum(const Op& op) {
+  unrolled<2>([&](auto h) { unrolled<kTiles>([&](auto m) { unrolled<V>([&](auto k) { op(h, m, k); }); }); });
+}
+
 /// A group of tiles and a strip of output channels: outputs {row, column, kTiles, kPanel}.
-template <class Dot>
+template <class Dot, int kDepth, int V>
 void multiply(const uint8_t* v, const int8_t* u, const int32_t* start, int64_t in_c, int32_t* outputs) {
-  Sums waiting[2];
+  Sums<V> waiting[2];
   for (int row = 0; row < 4; ++row, v += kTiles * 4 * in_c) {
-    Sums sums;
-    for (int h = 0; h < 2; ++h) {
-      for (int m = 0; m < kTiles; ++m) {
-        for (int k = 0; k < kVecs; ++k)
-          sums.of[h][m][k] = row < 2 ? Ints{} : load(start + ((row - 2) * 2 + h) * kPanel + k * kInts);
-      }
+    Sums<V> sums;
+    if (row < 2) {
+      each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] = Ints{}; });
+    } else {
+      const int32_t* first = start + (row - 2) * 2 * kPanel;
+      each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] = load(first + h * kPanel + k * kInts); });
     }
-    add_columns<Dot, 1, 2>(v, u, in_c, sums);
-    for (int m = 0; m < kTiles; ++m) {
-      for (int k = 0; k < kVecs; ++k) {
+    add_columns<Dot, kDepth, 1, 2>(v, u, in_c, sums);
+    unrolled<kTiles>([&](auto m) {
+      unrolled<V>([&](auto k) {
         const Ints a = sums.of[0][m][k], b = sums.of[1][m][k];
         sums.of[0][m][k] = a + b;
         sums.of[1][m][k] = a - b;
-        if (row < 2) continue;
-        for (int h = 0; h < 2; ++h) {
-          const Ints one = waiting[0].of[h][m][k], two = waiting[1].of[h][m][k];
-          sums.of[h][m][k] += row == 2 ? one + two : one - two;
-        }
-      }
+      });
+    });
+    if (row == 2) {
+      each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] + waiting[1].of[h][m][k]; });
+    } else if (row == 3) {
+      each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] - waiting[1].of[h][m][k]; });
     }
-    add_columns<Dot, 0, 3>(v, u, in_c, sums);
+    add_columns<Dot, kDepth, 0, 3>(v, u, in_c, sums);
     if (row < 2) {
-      waiting[row] = sums;
-      continue;
-    }
-    for (int h = 0; h < 2; ++h) {
-      for (int m = 0; m < kTiles; ++m) {
-        for (int k = 0; k < kVecs; ++k)
-          store(outputs + (((row - 2) * 2 + h) * kTiles + m) * kPanel + k * kInts, sums.of[h][m][k]);
-      }
+      each_sum<V>([&](auto h, auto m, auto k) { waiting[row].of[h][m][k] = sums.of[h][m][k]; });
+    } else {
+      int32_t* to = outputs + (row - 2) * 2 * kTiles * kPanel;
+      each_sum<V>([&](auto h, auto m, auto k) { store(to + (h * kTiles + m) * kPanel + k * kInts, sums.of[h][m][k]); });
     }
   }
 }
@@ -153,7 +161,7 @@ void finish_group(const Conv& c, TileEnd end, const int32_t* outputs, const Tile
   }
 }
 
-template <class Dot>
+template <class Dot, int kDepth>
 void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Tile* tiles, int64_t count) {
   const ConvShape& s = c.shape;
   alignas(64) int32_t outputs[4 * kTiles * kPanel];
@@ -164,18 +172,21 @@ void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Til
                          .channels = s.out_c,
                          .at = at,
                          .start = nullptr,
-                         .scale = c.epilogue.scale + at,
-                         .shift = c.epilogue.shift + at,
+                         .scale = c.epilogue.scale,
+                         .shift = c.epilogue.shift,
                          .shift_right = 2};
     for (int64_t first = 0; first < count; first += kTiles) {
-      for (int64_t o = 0; o < kPanel && at + o < s.out_c; o += kStrip)
-        multiply<Dot>(v + first * 16 * s.in_c, u + o * kQuad, c.start + 4 * at + o, s.in_c, outputs + o);
+      const uint8_t* group = v + first * 16 * s.in_c;
+      for (int64_t o = 0; o < kPanel && at + o < s.out_c; o += 2 * kInts) {
+        const auto strip = s.out_c - at - o > kInts ? multiply<Dot, kDepth, 2> : multiply<Dot, kDepth, 1>;
+        strip(group, u + o * kQuad, c.start + 4 * at + o, s.in_c, outputs + o);
+      }
       finish_group(c, end, outputs, tiles + first, count - first < kTiles ? count - first : kTiles);
     }
   }
 }
 
-template <class Dot>
+template <class Dot, int kDepth>
 void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
   const ConvShape& s = c.shape;
   uint8_t *const outside = scratch, *const v = scratch + (s.in_c + 63) / 64 * 64;
@@ -184,7 +195,7 @@ void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
   const int64_t block = winograd_block(s.in_c);
   int64_t count = 0;
   const auto run = [&] {
-    multiply_block<Dot>(c, part, v, tiles, count);
+    multiply_block<Dot, kDepth>(c, part, v, tiles, count);
     count = 0;
   };
   for (int64_t n = part.image_begin; n < part.image_end; ++n) {
@@ -197,7 +208,7 @@ void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
              n,
              i - s.pad,
              j - s.pad};
-        transform_input(c, t, outside, count % kTiles, v + count / kTiles * kTiles * 16 * s.in_c);
+        transform_input<kDepth>(c, t, outside, count % kTiles, v + count / kTiles * kTiles * 16 * s.in_c);
         if (++count == block) run();
       }
     }
@@ -205,8 +216,23 @@ void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
   if (count > 0) run();
 }
 
+template <class Dot>
+void winograd_at(const Conv& c, const Part& part, uint8_t* scratch) {
+  if (c.shape.in_c % 64 == 0) return winograd_by<Dot, 64>(c, part, scratch);
+  if (c.shape.in_c % 32 == 0) return winograd_by<Dot, 32>(c, part, scratch);
+  winograd_by<Dot, 16>(c, part, scratch);
+}
+
 }  // namespace
 
-void winograd(const Conv& c, const Part& part, uint8_t* scratch) { winograd_by<Widened>(c, part, scratch); }
+void winograd(const Conv& c, const Part& part, uint8_t* scratch) {
+#ifdef __AVX512VNNI__
+  winograd_at<Vnni>(c, part, scratch);
+#elif defined(__AVX2__)
+  winograd_at<Bytes>(c, part, scratch);  // 2 * 188 * 72 fits 16 bits
+#else
+  winograd_at<Widened>(c, part, scratch);
+#endif
+}
 
 }  // namespace ntq::integer::NTQ_ISA
