@@ -1,6 +1,6 @@
 #pragma once
-// What this machine can do at most with bytes: a loop of independent dot products in registers, in the instruction set of
-// the kernels that are held against it, on one thread.
+// What this machine can do at most with bytes: a loop of independent dot products in registers, in the instruction set
+// of the kernels that are held against it, on one thread.
 #include <chrono>
 #include <cstdint>
 #include <string>

@@ -1,6 +1,6 @@
 // Convolutions of codes, direct and by the integer Winograd: billions of operations per second by the direct count, and
-// the share of what the machine's dot products of bytes can do, measured in the same run. One thread; the fastest of many
-// runs, since the machine may be shared.
+// the share of what the machine's dot products of bytes can do, measured in the same run. One thread; the fastest of
+// many runs, since the machine may be shared.
 //   taskset -c 0 int_conv_bench [--filter 64@] [--act-bits 4 --weight-bits 4] [--seconds 0.2]    NTQ_CPU_ISA applies
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -22,13 +22,13 @@ struct Shape {
 
 // CIFAR ResNet-18 and ResNet-20, ImageNet ResNet-18 and ResNet-50, at batches 1 and more.
 constexpr Shape kShapes[] = {
-    {32, 64, 64, 3, 1, 16},   {32, 64, 64, 3, 1, 1},    {16, 128, 128, 3, 1, 16}, {16, 128, 128, 3, 1, 1},
-    {8, 256, 256, 3, 1, 16},  {8, 256, 256, 3, 1, 1},   {4, 512, 512, 3, 1, 16},  {4, 512, 512, 3, 1, 1},
-    {32, 16, 16, 3, 1, 32},   {16, 32, 32, 3, 1, 32},   {8, 64, 64, 3, 1, 32},    {56, 64, 64, 3, 1, 8},
-    {28, 128, 128, 3, 1, 8},  {14, 256, 256, 3, 1, 8},  {7, 512, 512, 3, 1, 8},   {7, 512, 512, 3, 1, 1},
-    {32, 64, 128, 3, 2, 16},  {8, 256, 512, 3, 2, 16},  {32, 64, 128, 1, 2, 16},  {56, 64, 64, 1, 1, 8},
-    {56, 64, 256, 1, 1, 8},   {56, 256, 64, 1, 1, 8},   {28, 512, 128, 1, 1, 8},  {14, 256, 1024, 1, 1, 8},
-    {14, 1024, 256, 1, 1, 8}, {7, 512, 2048, 1, 1, 8},  {7, 2048, 512, 1, 1, 1},  {1, 2048, 1000, 1, 1, 8},
+    {32, 64, 64, 3, 1, 16},   {32, 64, 64, 3, 1, 1},   {16, 128, 128, 3, 1, 16}, {16, 128, 128, 3, 1, 1},
+    {8, 256, 256, 3, 1, 16},  {8, 256, 256, 3, 1, 1},  {4, 512, 512, 3, 1, 16},  {4, 512, 512, 3, 1, 1},
+    {32, 16, 16, 3, 1, 32},   {16, 32, 32, 3, 1, 32},  {8, 64, 64, 3, 1, 32},    {56, 64, 64, 3, 1, 8},
+    {28, 128, 128, 3, 1, 8},  {14, 256, 256, 3, 1, 8}, {7, 512, 512, 3, 1, 8},   {7, 512, 512, 3, 1, 1},
+    {32, 64, 128, 3, 2, 16},  {8, 256, 512, 3, 2, 16}, {32, 64, 128, 1, 2, 16},  {56, 64, 64, 1, 1, 8},
+    {56, 64, 256, 1, 1, 8},   {56, 256, 64, 1, 1, 8},  {28, 512, 128, 1, 1, 8},  {14, 256, 1024, 1, 1, 8},
+    {14, 1024, 256, 1, 1, 8}, {7, 512, 2048, 1, 1, 8}, {7, 2048, 512, 1, 1, 1},  {1, 2048, 1000, 1, 1, 8},
     {32, 4, 64, 3, 1, 16},    {224, 4, 64, 7, 2, 1},
 };
 
@@ -76,7 +76,8 @@ void measure(const Shape& shape, const Options& o, double limit) {
   const auto taps = shape.kernel * shape.kernel * shape.in, outputs = shape.images * out * out * shape.out;
   std::vector<int8_t> w(static_cast<size_t>(shape.out * taps));
   std::vector<uint8_t> x(static_cast<size_t>(shape.images * shape.size * shape.size * shape.in));
-  for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<int8_t>(static_cast<int>(i * 7 % (2 * bounds.w_top)) - bounds.w_top);
+  for (size_t i = 0; i < w.size(); ++i)
+    w[i] = static_cast<int8_t>(static_cast<int>(i * 7 % (2 * bounds.w_top)) - bounds.w_top);
   for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(i * 5 % (bounds.x_top + 1));
   const std::vector<float> scale(static_cast<size_t>(shape.out + integer::kPanel), 0.01f), shift(scale.size(), 0.3f);
   std::vector<float> skip(static_cast<size_t>(o.skip ? outputs : 0), 0.5f), y(skip.size());
@@ -124,8 +125,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   const std::string isa = ntq::cpu::chosen_isa(ntq::cpu::IsaList::integers);
   const double limit = dot_limit_gops(isa);
-  std::printf("%s, A%d W%d; limit of dot products %.0f GOP/s\n%-22s %7s %6s %9s %5s\n", isa.c_str(), o.act_bits, o.weight_bits,
-              limit, "shape, images", "direct", "share", "Winograd", "ratio");
+  std::printf("%s, A%d W%d; limit of dot products %.0f GOP/s\n%-22s %7s %6s %9s %5s\n", isa.c_str(), o.act_bits,
+              o.weight_bits, limit, "shape, images", "direct", "share", "Winograd", "ratio");
   for (const Shape& s : kShapes) {
     if (name_of(s).find(o.filter) != std::string::npos) measure(s, o, limit);
   }

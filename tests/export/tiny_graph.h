@@ -78,4 +78,14 @@ inline infer::Graph tiny_graph(int bits = 4) {
   return graph;
 }
 
+/// Normalised images {8,8,8,3}, as scripts/check-onnx makes them.
+inline constexpr int64_t kTinyImages = 8;
+inline std::vector<float> tiny_images() {
+  std::vector<float> images;
+  for (int64_t i = 0; i < kTinyImages * 8 * 8 * 3; ++i) {
+    images.push_back(static_cast<float>(static_cast<double>(i * 37 % 101 - 50) / 25.0));
+  }
+  return images;
+}
+
 }  // namespace ntq::test

@@ -12,12 +12,12 @@ constexpr int kTile = 12;  // pixels
 #else
 constexpr int kTile = 6;
 #endif
-constexpr int kVecs = 2;            // vectors of output channels in a tile
-constexpr int kFewPixels = 3;       // so many take more vectors: sums that wait for each other leave the units idle
-constexpr int kManyVecs = 4;        //
-constexpr int kPanels = 2;          // whose weights are used together
+constexpr int kVecs = 2;       // vectors of output channels in a tile
+constexpr int kFewPixels = 3;  // so many take more vectors: sums that wait for each other leave the units idle
+constexpr int kManyVecs = 4;   //
+constexpr int kPanels = 2;     // whose weights are used together
 constexpr int kPanelVecs = kPanel / kInts;
-constexpr int64_t kBlock = 256;     // pixels that a panel of weights is used for while it is in cache
+constexpr int64_t kBlock = 256;  // pixels that a panel of weights is used for while it is in cache
 
 /// A tile's part of the sums: rows of taps, each a run of quads in x and in the packed weights.
 struct Run {
@@ -71,9 +71,8 @@ void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
       }
       for (; q < stop; ++q, w += kPanel * kQuad) {
         typename Dot::W wide[V];
-        unrolled<V>([&](auto v) {
-          wide[v] = Dot::w(w + v / kPanelVecs * run.panel_pitch + v % kPanelVecs * kInts * kQuad);
-        });
+        unrolled<V>(
+            [&](auto v) { wide[v] = Dot::w(w + v / kPanelVecs * run.panel_pitch + v % kPanelVecs * kInts * kQuad); });
         unrolled<M>([&](auto m) {
           const typename Dot::X four = Dot::x(x[m] + q * kQuad);
           unrolled<V>([&](auto v) { acc[m][v] = Dot::dot(acc[m][v], four, wide[v]); });

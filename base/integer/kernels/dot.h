@@ -40,7 +40,8 @@ template <int N>
 struct Count {
   constexpr operator int() const { return N; }
 };
-/// op(Count<0>), op(Count<1>) .. op(Count<N - 1>): a loop that is unrolled, so that what it indexes may stay in registers.
+/// op(Count<0>), op(Count<1>) .. op(Count<N - 1>): a loop that is unrolled, so that what it indexes may stay in
+/// registers.
 template <int N, int I = 0, class Op>
 [[gnu::always_inline]] inline void unrolled(const Op& op) {
   if constexpr (I < N) {

@@ -7,8 +7,8 @@
 namespace ntq::integer::NTQ_ISA {
 namespace {
 
-/// An epilogue with what it needs of its grid. Clamping y is as good as clamping y / step: the quotient of fl(code * step)
-/// and step rounds to that code.
+/// An epilogue with what it needs of its grid. Clamping y is as good as clamping y / step: the quotient of fl(code *
+/// step) and step rounds to that code.
 template <bool kSkip, bool kFloats, bool kCodes>
 struct End {
   const float* skip;
@@ -66,8 +66,8 @@ template <bool... kFlags, class Op>
   }
 }
 
-/// One vector of channels of all pixels: the first n lanes, if not all. Everything is by value, as bytes that are stored
-/// might else be any of it.
+/// One vector of channels of all pixels: the first n lanes, if not all. Everything is by value, as bytes that are
+/// stored might else be any of it.
 template <int kShiftRight, class AnEnd>
 void finish_vector(const AnEnd end, Ints start, Floats scale, Floats shift, const int32_t* sums, const int64_t* pixels,
                    int64_t count, int64_t pitch, int64_t at, int64_t n) {
