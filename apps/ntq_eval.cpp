@@ -115,6 +115,7 @@ void run(const EvalOptions& o) {
   for (const std::string& bad : loader.bad_images()) console.warn("left out: " + bad);
   console.headline(concat("top-1 ", fixed(scores.top1_percent(), 2), "%  top-5 ", fixed(scores.top5_percent(), 2),
                           "%  loss ", fixed(scores.loss(), 4)));
+  console.line("arithmetic: " + scores.arithmetic);
   console.line(concat(scores.images, " images in ", duration(seconds), ", ", fixed(speed, 0), " images/s"));
   if (!o.json) return;
   const QuantMeans means = quant_means(layers);
@@ -125,6 +126,7 @@ void run(const EvalOptions& o) {
               {"top1", scores.top1_percent()},
               {"top5", scores.top5_percent()},
               {"loss", scores.loss()},
+              {"arithmetic", scores.arithmetic},
               {"mean_step", means.step},
               {"mean_error", means.error},
               {"images_per_s", speed},

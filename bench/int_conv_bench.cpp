@@ -87,7 +87,7 @@ void measure(const Shape& shape, const Options& o, double limit) {
   const double giga = 2e-9 * static_cast<double>(outputs * taps);
   double gops[2] = {};
   for (const bool winograd : {false, true}) {
-    if (winograd && !integer::uses_winograd(s, bounds)) continue;
+    if (winograd && !integer::winograd_fits(s, bounds)) continue;
     const integer::PackedWeights packed =
         winograd ? integer::pack_winograd(s, bounds, w) : integer::pack_direct(s, bounds, w);
     integer::Conv c{.shape = s,

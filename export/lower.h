@@ -33,7 +33,9 @@ struct Lowered {
 /// is in; the model stays as it is. Throws CannotDeploy; std::invalid_argument while a quantizer is not ready.
 Lowered lower(Module& model, const infer::MapShape& image);
 
-/// "20 layers in integers"; with float layers "18 of 20 layers in integers; in floats: conv1 (why), fc (why)".
+/// "20 layers in integers", "18 of 20 layers in integers", "20 layers in floats".
+std::string arithmetic_text(const infer::Graph& graph);
+/// With the first float layers "18 of 20 layers in integers; in floats: conv1 (why), fc (why)".
 std::string lowering_text(const Lowered& lowered);
 
 }  // namespace ntq

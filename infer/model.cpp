@@ -9,8 +9,8 @@ namespace ntq::infer {
 
 Model Model::load(const std::string& path) { return Model(read_ntqi(path), path); }
 Model Model::parse(std::string_view bytes, const std::string& name) { return Model(parse_ntqi(bytes, name), name); }
-Model::Model(Graph graph, const std::string& name)
-    : plan_(std::make_shared<const Plan>(make_plan(std::move(graph), name))) {}
+Model::Model(Graph graph, const std::string& name, const std::string& isa)
+    : plan_(std::make_shared<const Plan>(make_plan(std::move(graph), name, isa))) {}
 
 MapShape Model::image() const { return plan_->graph.image; }
 int64_t Model::classes() const { return plan_->shapes.back().channels; }

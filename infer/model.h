@@ -31,8 +31,9 @@ class Model {
   /// Of a `.ntqi` file. Throws CheckpointError in one line.
   static Model load(const std::string& path);
   static Model parse(std::string_view bytes, const std::string& name);
-  /// Checks the graph (check_graph); `name` stands for a file in errors.
-  explicit Model(Graph graph, const std::string& name = "graph");
+  /// Checks the graph (check_graph); `name` stands for a file in errors. `isa`: of base/isa.h, for integers; empty: the
+  /// one for this process. Throws DeviceError for one that this processor lacks.
+  explicit Model(Graph graph, const std::string& name = "graph", const std::string& isa = "");
 
   MapShape image() const;
   int64_t classes() const;

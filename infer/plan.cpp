@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/integer/kernels/kernels.h"
 #include "infer/codes.h"
+#include "infer/kernels/kernels.h"
 
 namespace ntq::infer {
 namespace {
@@ -219,8 +221,10 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(Graph graph, const std::string& name) {
+Plan make_plan(Graph graph, const std::string& name, const std::string& isa) {
   Plan plan;
+  plan.integers = isa.empty() ? &integer::chosen_kernels() : &integer::kernels_of(isa);
+  plan.floats = isa.empty() ? &chosen_kernels() : &kernels_of(isa);
   plan.shapes = check_graph(graph, name);
   plan.graph = std::move(graph);
   Planner(plan).plan();

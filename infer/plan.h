@@ -9,7 +9,13 @@
 #include "base/integer/pack.h"
 #include "infer/graph.h"
 
+namespace ntq::integer {
+struct Kernels;
+}
+
 namespace ntq::infer {
+
+struct Kernels;
 
 /// Bytes of a run's memory for each image: float32 or codes {H,W,channels in memory}.
 struct Buffer {
@@ -96,6 +102,8 @@ struct Level {
 };
 
 struct Plan {
+  const integer::Kernels* integers;
+  const Kernels* floats;
   Graph graph;  ///< without the weights
   std::vector<MapShape> shapes;
   std::vector<float> byte_tables;  ///< normalised values {C,256}
@@ -107,8 +115,8 @@ struct Plan {
   int64_t scratch = 0;  ///< bytes of each thread
 };
 
-/// Throws CheckpointError by check_graph().
-Plan make_plan(Graph graph, const std::string& name);
+/// Throws CheckpointError by check_graph(), DeviceError for `isa`; an empty one is that of the process.
+Plan make_plan(Graph graph, const std::string& name, const std::string& isa);
 
 /// Cuts the steps into levels and places each level's buffers in its arena, so that those of one time share no byte.
 void place_buffers(Plan& plan);

@@ -28,11 +28,10 @@ class StepRun {
     const auto parts = integer::split(l.shape, memory_.images, count_);
     if (index_ >= static_cast<int64_t>(parts.size())) return;
     const integer::Part& part = parts[static_cast<size_t>(index_)];
-    const integer::Kernels& kernels = integer::chosen_kernels();
     if (w.winograd) {
-      kernels.winograd(conv, part, scratch_);
+      plan_.integers->winograd(conv, part, scratch_);
     } else {
-      kernels.conv(conv, part);
+      plan_.integers->conv(conv, part);
     }
   }
 
@@ -46,7 +45,7 @@ class StepRun {
                             .by_taps = l.shift_by_taps,
                             .y = at<float>(step_.y)};
     const Range rows = share(memory_.images * l.shape.out_h);
-    chosen_kernels().float_conv(conv, rows.begin, rows.end);
+    plan_.floats->float_conv(conv, rows.begin, rows.end);
   }
 
   void operator()(const Pointwise& p) const {
@@ -57,12 +56,12 @@ class StepRun {
     if (e.y != nullptr) e.y += first;
     if (e.codes != nullptr) e.codes += first;
     if (pixels.begin < pixels.end)
-      integer::chosen_kernels().pointwise(at<float>(step_.x) + first, pixels.end - pixels.begin, p.channels, e);
+      plan_.integers->pointwise(at<float>(step_.x) + first, pixels.end - pixels.begin, p.channels, e);
   }
 
   void operator()(const MaxPool& p) const {
     const Range rows = share(memory_.images * p.pool.out_h);
-    integer::chosen_kernels().max_pool(p.pool, at<float>(step_.x), rows.begin, rows.end, at<float>(step_.y));
+    plan_.integers->max_pool(p.pool, at<float>(step_.x), rows.begin, rows.end, at<float>(step_.y));
   }
 
   void operator()(const Subsample& s) const {
@@ -84,8 +83,8 @@ class StepRun {
     const int64_t pixels = a.in.height * a.in.width, channels = stored_channels(a.in.channels);
     const Range images = share(memory_.images);
     for (int64_t i = images.begin; i < images.end; ++i) {
-      integer::chosen_kernels().average(at<float>(step_.x) + i * pixels * channels, pixels, channels,
-                                        at<float>(step_.y) + i * channels);
+      plan_.integers->average(at<float>(step_.x) + i * pixels * channels, pixels, channels,
+                              at<float>(step_.y) + i * channels);
     }
   }
 
@@ -115,9 +114,9 @@ class StepRun {
 
   void operator()(const LookUpCodes& l) const {
     const Range pixels = share(memory_.images * l.image.height * l.image.width);
-    integer::chosen_kernels().look_up(memory_.bytes + first_value() + pixels.begin * l.image.channels,
-                                      pixels.end - pixels.begin, l.image.channels, l.tables.data(),
-                                      at<uint8_t>(step_.codes) + pixels.begin * stored_channels(l.image.channels));
+    plan_.integers->look_up(memory_.bytes + first_value() + pixels.begin * l.image.channels, pixels.end - pixels.begin,
+                            l.image.channels, l.tables.data(),
+                            at<uint8_t>(step_.codes) + pixels.begin * stored_channels(l.image.channels));
   }
 
   void operator()(const TakeFloats& t) const {

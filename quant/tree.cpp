@@ -1,11 +1,33 @@
 #include "quant/tree.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "engine/ops/binary.h"
 
 namespace ntq {
+namespace {
+
+std::string without_last(const std::string& name) { return name.substr(0, name.rfind('.')); }
+std::string layer_of(const Quantizer& q) { return without_last(q.spec().name); }
+
+/// Parameters follow the layer that they belong to or stand behind.
+void hold_layers(Module& model, const std::vector<Quantizer*>& quantizers) {
+  std::map<std::string, bool> trained;  // by layer
+  for (const Quantizer* q : quantizers) {
+    if (const auto wish = q->trains_layer()) trained[layer_of(*q)] = *wish;
+  }
+  if (trained.empty()) return;
+  std::optional<bool> now;
+  for (Parameter& parameter : model.parameters()) {  // a layer's own come first
+    const auto layer = trained.find(without_last(parameter.name));
+    if (layer != trained.end()) now = layer->second;
+    if (now) parameter.value.set_requires_grad(*now);
+  }
+}
+
+}  // namespace
 
 std::vector<Quantizer*> quantizers_of(Module& model) {
   std::vector<Quantizer*> out;
@@ -20,16 +42,16 @@ std::vector<Quantizer*> quantizers_of(Module& model) {
 void set_progress(Module& model, double fraction) {
   check(fraction >= 0 && fraction <= 1, "set_progress: expected a fraction in [0, 1], found ", fraction);
   const auto quantizers = quantizers_of(model);
-  const auto layer_of = [](const Quantizer* q) { return q->spec().name.substr(0, q->spec().name.rfind('.')); };
   std::vector<int64_t> layers;  // of each quantizer; those of one layer are neighbours
   for (size_t i = 0; i < quantizers.size(); ++i) {
-    const bool first = i == 0 || layer_of(quantizers[i]) != layer_of(quantizers[i - 1]);
+    const bool first = i == 0 || layer_of(*quantizers[i]) != layer_of(*quantizers[i - 1]);
     layers.push_back(i == 0 ? 0 : layers.back() + (first ? 1 : 0));
   }
   for (size_t i = 0; i < quantizers.size(); ++i) {
     quantizers[i]->set_place({layers[i], layers.back() + 1});
     quantizers[i]->on_progress(fraction);
   }
+  hold_layers(model, quantizers);
 }
 
 void set_rate(Module& model, const LearningRate& rate) {

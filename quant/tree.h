@@ -13,7 +13,7 @@ std::vector<Quantizer*> quantizers_of(Module& model);
 // A training step calls, in this order: set_progress, set_rate, the forward pass, loss + quant_penalty, backward, the
 // optimizer, count_optimizer_step.
 /// Tells each quantizer the place of its layer ("<layer>.weight_quant" and "<layer>.input_quant" share one) and how
-/// much of the training is done, in [0, 1].
+/// much of the training is done, in [0, 1]. Parameters that a method holds still need no gradient until it lets go.
 void set_progress(Module& model, double fraction);
 /// Throws std::invalid_argument for a rate that is negative and for a share out of [0, 1].
 void set_rate(Module& model, const LearningRate& rate);

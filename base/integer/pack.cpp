@@ -1,8 +1,8 @@
 #include "base/integer/pack.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+#include <numeric>
 #include <new>
 
 #include "base/ceil_div.h"
@@ -24,53 +24,9 @@ void check_codes(const ConvShape& s, const CodeBounds& bounds, std::span<const i
         codes.size());
   check(sums_fit(s, bounds), "sums of ", s.kernel_h * s.kernel_w * s.in_c, " products of codes up to ", bounds.x_top,
         " and ", bounds.w_top, " exceed int32");
-  uint8_t top = 0;
-  for (const int8_t w : codes) top = std::max(top, static_cast<uint8_t>(w < 0 ? -w : w));
+  int32_t top = 0;
+  for (const int8_t w : codes) top = std::max(top, std::abs(int32_t{w}));
   check(top <= bounds.w_top, "weights to pack exceed their bound, ", bounds.w_top);
-}
-
-constexpr int64_t kWord = kPanel * kQuad;  // bytes that a quad of channels takes for a panel
-
-/// Of each tap and output, over channels: {out_c, taps}.
-std::vector<int32_t> tap_sums(const ConvShape& s, std::span<const int8_t> codes) {
-  std::vector<int32_t> sums;
-  for (size_t first = 0; first < codes.size(); first += static_cast<size_t>(s.in_c)) {
-    int32_t sum = 0;
-    for (const int8_t w : codes.subspan(first, static_cast<size_t>(s.in_c))) sum += w;
-    sums.push_back(sum);
-  }
-  return sums;
-}
-
-constexpr int kLanes = 16;  // channels that are transformed together
-using Lanes = std::array<int16_t, kLanes>;
-
-/// (2a, a + b + c, a - b + c, -2c)
-std::array<Lanes, 4> transformed(const Lanes& a, const Lanes& b, const Lanes& c) {
-  std::array<Lanes, 4> out;
-  for (size_t k = 0; k < kLanes; ++k) {
-    out[0][k] = static_cast<int16_t>(2 * a[k]);
-    out[1][k] = static_cast<int16_t>(a[k] + c[k] + b[k]);
-    out[2][k] = static_cast<int16_t>(a[k] + c[k] - b[k]);
-    out[3][k] = static_cast<int16_t>(-2 * c[k]);
-  }
-  return out;
-}
-
-/// Rows, then columns, of kLanes filters 3x3; `step` from tap to tap.
-std::array<std::array<Lanes, 4>, 4> transformed(const int8_t* g, int64_t step) {
-  std::array<std::array<Lanes, 4>, 3> rows;
-  for (size_t b = 0; b < 3; ++b) {
-    std::array<Lanes, 3> column;
-    for (size_t a = 0; a < 3; ++a) {
-      for (size_t k = 0; k < kLanes; ++k)
-        column[a][k] = g[static_cast<int64_t>(a * 3 + b) * step + static_cast<int64_t>(k)];
-    }
-    rows[b] = transformed(column[0], column[1], column[2]);
-  }
-  std::array<std::array<Lanes, 4>, 4> out;
-  for (size_t i = 0; i < 4; ++i) out[i] = transformed(rows[0][i], rows[1][i], rows[2][i]);
-  return out;
 }
 
 }  // namespace
@@ -81,11 +37,15 @@ AlignedBytes::AlignedBytes(size_t size)
 }
 void AlignedBytes::Free::operator()(uint8_t* bytes) const { operator delete(bytes, kLine); }
 
-bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
-  // The longest sum of its own, of transformed bytes and weights, is 188 * 72 * in_c.
+bool winograd_fits(const ConvShape& s, const CodeBounds& bounds) {
+  // The longest sum of its own, of transformed bytes and weights, is 186 * 72 * in_c.
   constexpr int64_t kMostChannels = 16384;
   return s.kernel_h == 3 && s.kernel_w == 3 && s.stride == 1 && s.pad <= 1 && s.in_c >= 16 && s.in_c % 16 == 0 &&
          s.in_c <= kMostChannels && bounds.x_top <= 31 && bounds.w_top <= 8;
+}
+
+bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
+  return winograd_fits(s, bounds) && s.in_c >= 32 && s.out_c >= 32;
 }
 
 bool sums_fit(const ConvShape& s, const CodeBounds& bounds) {
@@ -103,23 +63,27 @@ PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::spa
   PackedWeights out;
   out.weights = AlignedBytes(static_cast<size_t>(width * taps * s.in_c));
   for (int64_t o = 0; o < s.out_c; ++o) {
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      const int8_t* w = codes.data() + (o * taps + tap) * s.in_c;
-      uint8_t* to = out.weights.data() + (o / kPanel * taps + tap) * s.in_c * kPanel + o % kPanel * kQuad;
-      for (int64_t c = 0; c < s.in_c; c += kQuad, to += kWord) std::memcpy(to, w + c, kQuad);
-    }
+    const int8_t* w = codes.data() + o * taps * s.in_c;
+    uint8_t* to = out.weights.data() + o / kPanel * taps * s.in_c * kPanel + o % kPanel * kQuad;
+    for (int64_t k = 0; k < taps * s.in_c; k += kQuad) std::memcpy(to + k * kPanel, w + k, kQuad);
   }
   if (bounds.zero == 0) return out;
-  const std::vector<int32_t> sums = tap_sums(s, codes);
+  std::vector<int32_t> sums(static_cast<size_t>(taps * width));  // over channels, of each tap
+  for (int64_t o = 0; o < s.out_c; ++o) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const int8_t* w = codes.data() + (o * taps + tap) * s.in_c;
+      sums[static_cast<size_t>(tap * width + o)] = std::accumulate(w, w + s.in_c, 0);
+    }
+  }
   const Axis rows = s.rows(), columns = s.columns();
   for (int64_t i = 0; i < s.out_h; i = run_at(rows, i).end) {
     for (int64_t j = 0; j < s.out_w; j = run_at(columns, j).end) {
       const TapRun row = run_at(rows, i), column = run_at(columns, j);
       for (int64_t o = 0; o < width; ++o) {
         int32_t sum = 0;
-        for (int64_t kh = row.first; o < s.out_c && kh < row.last; ++kh) {
+        for (int64_t kh = row.first; kh < row.last; ++kh) {
           for (int64_t kw = column.first; kw < column.last; ++kw)
-            sum += sums[static_cast<size_t>(o * taps + kh * s.kernel_w + kw)];
+            sum += sums[static_cast<size_t>((kh * s.kernel_w + kw) * width + o)];
         }
         out.start.push_back(-bounds.zero * sum);
       }
@@ -128,49 +92,73 @@ PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::spa
   return out;
 }
 
-// F(2x2,3x3) with both matrices of the filter doubled, so that U = (2G) g (2G)^T is integer and the sums are 4 times
-// the direct ones. The last row of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in
-// a butterfly, and rows 0 and 3 go on from its two results.
+namespace {
+
+/// kDepth channels of a filter g, at distances of `pitch` from tap to tap: U = (2G) g (2G)^T, whose last row and column
+/// are negated. All of it fits bytes.
+constexpr int64_t kDepth = 16;
+struct Transformed {
+  int8_t u[4][4][kDepth];
+};
+void transform_filter(const int8_t* g, int64_t pitch, Transformed& t) {
+  const auto rows = [](const auto& a, const auto& b, const auto& c, const auto& put) {
+    for (int64_t k = 0; k < kDepth; ++k) {
+      put(0, k, 2 * a[k]);
+      put(1, k, a[k] + b[k] + c[k]);
+      put(2, k, a[k] - b[k] + c[k]);
+      put(3, k, -2 * c[k]);
+    }
+  };
+  int8_t half[4][3][kDepth];
+  for (int64_t j = 0; j < 3; ++j) {
+    rows(g + j * pitch, g + (3 + j) * pitch, g + (6 + j) * pitch,
+         [&](int i, int64_t k, int value) { half[i][j][k] = static_cast<int8_t>(value); });
+  }
+  for (int64_t i = 0; i < 4; ++i) {
+    rows(half[i][0], half[i][1], half[i][2],
+         [&](int j, int64_t k, int value) { t.u[i][j][k] = static_cast<int8_t>(value); });
+  }
+}
+
+}  // namespace
+
+// F(2x2,3x3) with both matrices of the filter doubled: U is integer and the sums are 4 times the direct ones. The last row
+// of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in a butterfly, and rows 0 and 3 go
+// on from its two results.
 PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
   check_codes(s, bounds, codes);
-  check(uses_winograd(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
-  constexpr int32_t kG[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, -2}};
+  check(winograd_fits(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
   constexpr int32_t kA[2][4] = {{1, 1, 1, 0}, {0, 1, -1, 1}};
   constexpr int64_t kRowPlace[4] = {2, 0, 1, 3};  // rows are summed in the order 1, 2, 0, 3
-  const int64_t quads = s.in_c / kQuad, stage = quads * 2 * kPanel * kQuad;
+  const int64_t stage = s.in_c * 2 * kPanel;
   PackedWeights out;
   out.winograd = true;
   out.weights = AlignedBytes(static_cast<size_t>(panels(s) * 8 * stage));
   out.start.assign(static_cast<size_t>(panels(s) * 4 * kPanel), 0);
-  const std::vector<int32_t> taps = tap_sums(s, codes);
   for (int64_t o = 0; o < s.out_c; ++o) {
-    const int32_t* const tap = taps.data() + o * 9;
-    int32_t sums[4][4] = {}, direct = 0;
-    for (int64_t k = 0; k < 9; ++k) direct += tap[k];
-    for (int64_t i = 0; i < 4; ++i) {
-      for (int64_t j = 0; j < 4; ++j) {
-        for (int64_t k = 0; k < 9; ++k) sums[i][j] += kG[i][k / 3] * kG[j][k % 3] * tap[k];
-      }
-    }
-    for (int64_t c = 0; c < s.in_c; c += kLanes) {
-      const auto u = transformed(codes.data() + o * 9 * s.in_c + c, s.in_c);
+    const int8_t* g = codes.data() + o * 9 * s.in_c;
+    uint8_t* panel = out.weights.data() + o / kPanel * 8 * stage + o % kPanel * kQuad;
+    int32_t sums[4][4] = {};
+    for (int64_t c = 0; c < s.in_c; c += kDepth) {
+      Transformed t;
+      transform_filter(g + c, s.in_c, t);
       for (int64_t i = 0; i < 4; ++i) {
         for (int64_t j = 0; j < 4; ++j) {
-          const int64_t part = o / kPanel * 8 + kRowPlace[i] * 2 + (j == 0 || j == 3), second = j >= 2;
-          std::array<int8_t, kLanes> bytes;
-          for (size_t k = 0; k < kLanes; ++k)
-            bytes[k] = static_cast<int8_t>(u[static_cast<size_t>(i)][static_cast<size_t>(j)][k]);
-          uint8_t* to = out.weights.data() + part * stage + (c / kQuad * 2 + second) * kWord + o % kPanel * kQuad;
-          for (size_t k = 0; k < kLanes; k += kQuad, to += 2 * kWord) std::memcpy(to, bytes.data() + k, kQuad);
+          const int8_t* u = t.u[i][j];
+          sums[i][j] += std::accumulate(u, u + kDepth, 0);
+          const int64_t part = kRowPlace[i] * 2 + (j == 0 || j == 3), second = j >= 2;
+          uint8_t* to = panel + part * stage + second * kPanel * kQuad + c * 2 * kPanel;
+          for (int64_t k = 0; k < kDepth; k += kQuad) std::memcpy(to + k * 2 * kPanel, u + k, kQuad);
         }
       }
     }
+    const int32_t direct = std::accumulate(g, g + 9 * s.in_c, 0);
     for (int64_t r = 0; r < 2; ++r) {
       // What outputs (r, 0) and (r, 1) have too much; halves of their sum and difference, as they enter a butterfly.
       int32_t extra[2] = {};
       for (int64_t q = 0; q < 2; ++q) {
         for (int64_t i = 0; i < 4; ++i) {
-          for (int64_t j = 0; j < 4; ++j) extra[q] += kWinogradOffset * kA[r][i] * kA[q][j] * sums[i][j];
+          for (int64_t j = 0; j < 4; ++j) extra[q] += winograd_offset(bounds.x_top) * kA[r][i] * kA[q][j] * sums[i][j];
         }
         extra[q] += 4 * bounds.zero * direct;
       }

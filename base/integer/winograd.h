@@ -4,8 +4,8 @@
 
 namespace ntq::integer {
 
-/// Added to the transformed input, [-62, 124] for bytes up to 31, so that it fits bytes without sign.
-constexpr int32_t kWinogradOffset = 64;
+/// Added to the transformed input, [-2 x_top, 4 x_top], so that it is not negative.
+static constexpr int32_t winograd_offset(int32_t x_top) { return 2 * x_top; }
 /// Tiles that an instruction set takes together, or a divisor of them.
 constexpr int64_t kWinogradGroup = 6;
 

@@ -51,7 +51,7 @@ TEST_CASE("defaults are the paper's recipe") {
   CHECK(q.two_stages());
   CHECK(run_name(q) == "cifar10-resnet20-w4a4-ntq");
   // The first stage is the run that `ntq-train cifar10 resnet20` makes.
-  CHECK(config_to_json(pretrain_config(q), JsonPart::all) == config_to_json(fp, JsonPart::all));
+  CHECK(config_to_json(stages_of(q).front(), JsonPart::all) == config_to_json(fp, JsonPart::all));
 }
 
 TEST_CASE("the command line wins over the config file, and that over the defaults") {

@@ -91,8 +91,8 @@ TEST_CASE("equal exceptions have equal JSON, which is read back as the same") {
   apply_json(again, config_to_json(c, JsonPart::recipe), "file");
   CHECK(resolve(again).bits_of == expected);
   CHECK(run_name(c) == "synthetic-resnet20-w4a4-mixed-ntq");
-  CHECK(pretrain_config(c).bits_of.empty());
-  CHECK_FALSE(pretrain_config(c).quantized());
+  CHECK(stages_of(c).front().bits_of.empty());
+  CHECK_FALSE(stages_of(c).front().quantized());
 }
 
 TEST_CASE("wrong bits and layers are usage errors in one line") {
@@ -108,7 +108,8 @@ TEST_CASE("wrong bits and layers are usage errors in one line") {
   CHECK(contains(bits_refusal({"--bits-of", "fc=8", "--bits-of", "fc=4"}), "layer \"fc\" is named twice"));
   const auto unknown = run("ntq-train" + kTiny + "--bits 4 --bits-of layer1.0.conv3=8 --output /nonexistent");
   CHECK(unknown.code == 2);
-  CHECK(contains(unknown.err, "resnet20 has no layer \"layer1.0.conv3\"; did you mean layer1.0.conv1?"));
+  CHECK(contains(unknown.err,
+                 "--bits-of, --bits-file: resnet20 has no layer \"layer1.0.conv3\"; did you mean layer1.0.conv1?"));
   CHECK(ntq::test::lines_of(unknown.err) == 1);
   const auto listed = run("ntq-train" + kTiny + "--bits 4 --bits-of something=8 --output /nonexistent");
   CHECK(listed.code == 2);

@@ -119,6 +119,17 @@ TEST_CASE("wrong settings are usage errors that name those of the method") {
   CHECK(contains(refusal({"--step-init", "best"}), "--step-init: expected lsq or mse, found \"best\"; settings of"));
 }
 
+TEST_CASE("methods of weights alone want to know what activations get") {
+  const std::string advice =
+      ": quantizes weights alone; give activations another method (--act-method NAME), or --act-bits 32";
+  CHECK(refusal({"--method", "diffq"}) == "--method diffq" + advice);
+  CHECK(refusal({"--act-method", "diffq"}) == "--act-method diffq" + advice);
+  CHECK(refusal({"--quant", "act.method=diffq"}) == "--act-method diffq" + advice);
+  CHECK(refusal({"--method", "diffq", "--act-bits", "32", "--bits-of", "fc=a4"}) == "--method diffq" + advice);
+  CHECK(refusal({"--method", "diffq", "--act-bits", "32"}) == "");
+  CHECK(refusal({"--method", "diffq", "--act-method", "lsq"}) == "");
+}
+
 TEST_CASE("the last word wins: command line over file, the short form over the settings of a file and back") {
   const TempFolder folder;
   const std::string file = folder / "c.json";
@@ -200,6 +211,8 @@ TEST_CASE("--help-method prints what the method declares; settings without effec
   CHECK(contains(idle({"--weight-bits", "32", "--act-bits", "4", "--quant", "noise=0.1"}),
                  "--quant noise has no effect"));
   CHECK(contains(idle({"--weight-bits", "32", "--act-bits", "4", "--per-channel"}), "--per-channel has no effect"));
+  CHECK(idle({"--bits", "4", "--quant", "noise=0", "--quant", "noise_k=9"}) ==
+        "--quant noise_k has no effect with noise 0");
   CHECK(idle({"--bits", "4", "--quant", "noise=0.1", "--quant", "act.step_init=mse", "--per-channel"}) == "0");
 }
 

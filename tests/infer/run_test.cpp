@@ -4,6 +4,8 @@
 #include <cstring>
 #include <thread>
 
+#include "base/check.h"
+#include "base/isa.h"
 #include "infer/model.h"
 #include "tests/infer/graphs.h"
 #include "tests/support/deploy_oracle.h"
@@ -80,7 +82,10 @@ TEST_CASE("run: residual nets of all widths give what plain loops give") {
       const auto images = some_images(graph, 2);
       const auto wanted = expected(graph, images);
       CHECK(varied(wanted));
-      CHECK(same_bits(run(Model(graph), images, 2), wanted));
+      for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+        CAPTURE(isa);
+        CHECK(same_bits(run(Model(graph, "graph", isa), images, 2), wanted));
+      }
     }
   }
 }
@@ -91,7 +96,10 @@ TEST_CASE("run: floats, levels, offsets, thresholds and pooling give what plain 
     const auto images = some_images(graph, 3, seed);
     const auto wanted = expected(graph, images);
     CHECK(varied(wanted));
-    CHECK(same_bits(run(Model(graph), images, 3), wanted));
+    for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+      CAPTURE(isa);
+      CHECK(same_bits(run(Model(graph, "graph", isa), images, 3), wanted));
+    }
   }
 }
 
@@ -168,6 +176,10 @@ TEST_CASE("run: a convolution by hand") {
   conv.relu = true;
   g.nodes.push_back({.op = Op::global_average, .name = "pool", .inputs = {0}});
   CHECK(run(Model(g), {0, 255, 51, 102}, 1) == std::vector{26.5f / 4});
+}
+
+TEST_CASE("run: an instruction set that is not there is refused") {
+  CHECK_THROWS_AS(Model(residual_graph(), "graph", "mmx"), DeviceError);
 }
 
 TEST_CASE("run: a workspace of another model is refused") {

@@ -21,6 +21,9 @@ TEST_CASE("the layer report measures and changes nothing") {
   REQUIRE(layers.size() == 3);
   CHECK(layers[0].name == "first");
   CHECK(layers[0].weight_bits == 2);
+  CHECK(layers[0].method == "ntq");
+  CHECK(layers[0].input_method == "ntq");
+  CHECK(layers[2].input_method == "");
   CHECK(layers[0].weight_step == 1.0);
   CHECK(layers[0].weight_error == doctest::Approx(0.3));
   CHECK(layers[0].weight_max == doctest::Approx(0.3));

@@ -14,7 +14,7 @@ struct End {
   const float* skip;
   float* y;
   uint8_t* codes;
-  bool relu;
+  bool relu, has_zero;
   Floats step, low, high;
   Ints zero;
 
@@ -22,9 +22,10 @@ struct End {
       : skip(e.skip),
         y(e.y),
         codes(e.codes),
-        relu(e.relu),
+        relu(e.relu && kFloats),
+        has_zero(e.grid.zero != 0),
         step(splat_float(e.grid.step)),
-        low(splat_float(static_cast<float>(e.grid.low) * e.grid.step)),
+        low(splat_float(lowest(e))),
         high(splat_float(static_cast<float>(e.grid.high) * e.grid.step)),
         zero(splat(e.grid.zero)) {}
 
@@ -48,7 +49,15 @@ struct End {
   }
 
  private:
-  Ints bytes(Floats v) const { return rounded(smaller(larger(v, low), high) / step) + zero; }
+  /// Where only codes are stored, this is the ReLU too.
+  static float lowest(const Epilogue& e) {
+    const float code = static_cast<float>(e.grid.low) * e.grid.step;
+    return e.relu && code < 0 ? 0 : code;
+  }
+  [[gnu::always_inline]] Ints bytes(Floats v) const {
+    const Ints codes_of = rounded(smaller(larger(v, low), high) / step);
+    return has_zero ? codes_of + zero : codes_of;
+  }
 };
 
 /// op(End) for what `e` stores.
@@ -68,11 +77,13 @@ template <bool... kFlags, class Op>
 
 /// One vector of channels of all pixels: the first n lanes, if not all. Everything is by value, as bytes that are
 /// stored might else be any of it.
-template <int kShiftRight, class AnEnd>
-void finish_vector(const AnEnd end, Ints start, Floats scale, Floats shift, const int32_t* sums, const int64_t* pixels,
-                   int64_t count, int64_t pitch, int64_t at, int64_t n) {
+template <int kShiftRight, int kStart, class AnEnd>
+[[gnu::always_inline]] inline void finish_vector(const AnEnd end, Ints start, Floats scale, Floats shift,
+                                                 const int32_t* sums, const int64_t* pixels, int64_t count,
+                                                 int64_t pitch, int64_t at, int64_t n) {
   const auto value = [=](int64_t i) {
-    return to_floats((load(sums + i * kPanel) + start) >> kShiftRight) * scale + shift;
+    const Ints sum = load(sums + i * kPanel);
+    return to_floats((kStart == 1 ? sum + start : sum) >> kShiftRight) * scale + shift;
   };
   if (n >= kInts) {
     for (int64_t i = 0; i < count; ++i) {
@@ -94,10 +105,16 @@ void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int
       const int64_t at = tile.at + c;
       const Ints start = tile.start == nullptr ? Ints{} : load(tile.start + at);
       const Floats scale = load_floats(tile.scale + at), shift = load_floats(tile.shift + at);
-      if (tile.shift_right == 0) {
-        finish_vector<0>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at, n - c);
+      const auto vector = [&](auto shift_right, auto has_start) {
+        finish_vector<shift_right, has_start>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at,
+                                              n - c);
+      };
+      if (tile.shift_right == 2) {
+        vector(Count<2>{}, Count<0>{});
+      } else if (tile.start == nullptr) {
+        vector(Count<0>{}, Count<0>{});
       } else {
-        finish_vector<2>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at, n - c);
+        vector(Count<0>{}, Count<1>{});
       }
     }
   });

@@ -1,4 +1,4 @@
-// F(2x2,3x3) on codes, exact. V = B^T d B of each 4x4 tile has coefficients 0 and +-1: bytes, with an offset of 64 that
+// F(2x2,3x3) on codes, exact. V = B^T d B of each 4x4 tile has coefficients 0 and +-1: bytes, with an offset that
 // `start` takes back. M = sum over channels of V * U is never stored: columns 1 and 2 of a row are summed, their sum
 // and difference go on as sums for columns 0 and 3, which are A's two columns then; rows 1 and 2 wait in cache for rows
 // 0 and 3, which end as the four outputs, times 4. See pack_winograd() for U.
@@ -20,53 +20,82 @@ constexpr int kTiles = 3;
 #endif
 static_assert(kWinogradGroup % kTiles == 0);
 
-/// The four outputs of one tile: numbers in the output, -1 outside; and the top left pixel of its input, which may lie
-/// outside.
-struct Tile {
-  int64_t pixels[4];
-  int64_t image, row, column;
+#ifdef __AVX2__
+/// Two quads of channels, added in 16 bits: 4 products, of bytes up to 6 x_top and weights up to 9 w_top.
+struct Pairs {
+  struct Two {
+    Ints a, b;
+  };
+  using X = Two;
+  using W = Two;
+  static X x(const uint8_t* p) { return {splat(word_at(p)), splat(word_at(p + kQuad))}; }
+  static W w(const int8_t* p) { return {load(p), load(p + 2 * kPanel * kQuad)}; }
+  static Ints dot(Ints acc, const X& x, const W& w) {
+    return acc + widen(Shorts::dot(multiply_bytes(x.a, w.a), x.b, w.b));
+  }
+};
+template <class Dot>
+constexpr int64_t kQuads = 1;
+template <>
+constexpr int64_t kQuads<Pairs> = 2;
+#else
+template <class Dot>
+constexpr int64_t kQuads = 1;
+#endif
+
+/// Outputs {row, column, tile} of a group: numbers in the output, -1 where there is none.
+struct Group {
+  int64_t pixels[4 * kTiles];
 };
 
-/// Bytes that add kWinogradOffset to all of the transform: 64 q q^T, q = (2, 0, 1, -1), in wrapping bytes.
-constexpr uint8_t kOffsets[4][4] = {{0, 0, 128, 128}, {0, 0, 0, 0}, {128, 0, 64, 192}, {128, 0, 192, 64}};
+/// What adds the offset to all of the transform, in offsets: q q^T, q = (2, 0, 1, -1). Wrapping bytes do.
+constexpr int kOffsets[4][4] = {{4, 0, 2, -2}, {0, 0, 0, 0}, {2, 0, 1, -1}, {-2, 0, -1, 1}};
 
-/// kDepth channels of 16 pixels, d[row][column] + at, transformed: rows 1, 2, 0, 3 of the result.
-template <int kDepth>
-inline void transform_channels(const uint8_t* const d[4][4], int64_t at, uint8_t* v, int64_t row_pitch) {
+/// All channels of 16 pixels, at pixel(row, column), transformed: rows 1, 2, 0, 3 of the result.
+template <int kDepth, class Pixel>
+inline void transform(const Pixel& pixel, int offset, int64_t in_c, uint8_t* v) {
   typedef uint8_t Row __attribute__((vector_size(kDepth)));
-  Row half[4][4];
-  unrolled<4>([&](auto j) {
-    Row x[4];
-    unrolled<4>([&](auto i) {
-      __builtin_memcpy(&x[i], d[i][j] + at, kDepth);
-      if constexpr (kOffsets[i][j] != 0) x[i] += kOffsets[i][j];
+  for (int64_t at = 0; at < in_c; at += kDepth, v += kTiles * 4 * kDepth) {
+    Row half[4][4];
+    unrolled<4>([&](auto j) {
+      Row x[4];
+      unrolled<4>([&](auto i) {
+        __builtin_memcpy(&x[i], pixel(i, j) + at, kDepth);
+        if constexpr (kOffsets[i][j] != 0) x[i] += static_cast<uint8_t>(kOffsets[i][j] * offset);
+      });
+      half[0][j] = x[1] + x[2];
+      half[1][j] = x[2] - x[1];
+      half[2][j] = x[0] - x[2];
+      half[3][j] = x[1] - x[3];
     });
-    half[0][j] = x[1] + x[2];
-    half[1][j] = x[2] - x[1];
-    half[2][j] = x[0] - x[2];
-    half[3][j] = x[1] - x[3];
-  });
-  unrolled<4>([&](auto i) {
-    const Row* h = half[i];
-    const Row columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
-    __builtin_memcpy(v + i * row_pitch, columns, sizeof columns);
-  });
+    unrolled<4>([&](auto i) {
+      const Row* h = half[i];
+      const Row columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
+      __builtin_memcpy(v + i * kTiles * 4 * in_c, columns, sizeof columns);
+    });
+  }
 }
 
-/// A tile into place m of its group.
+/// The tile whose first input pixel is (row, column), which may lie outside, to v.
 template <int kDepth>
-void transform_input(const Conv& c, const Tile& t, const uint8_t* outside, int64_t m, uint8_t* group) {
+inline void transform_tile(const Conv& c, int64_t image, int64_t row, int64_t column, const uint8_t* outside,
+                           uint8_t* v) {
   const ConvShape& s = c.shape;
-  const uint8_t* d[4][4];
-  for (int64_t i = 0; i < 4; ++i) {
-    for (int64_t j = 0; j < 4; ++j) {
-      const int64_t h = t.row + i, w = t.column + j;
-      const bool inside = h >= 0 && h < s.in_h && w >= 0 && w < s.in_w;
-      d[i][j] = inside ? c.x + ((t.image * s.in_h + h) * s.in_w + w) * s.in_c : outside;
-    }
+  const int64_t in_c = s.in_c, pitch = s.in_w * in_c;
+  const int offset = winograd_offset(c.x_top);
+  const int64_t first = (image * s.in_h + row) * pitch + column * in_c;
+  if (row >= 0 && row + 4 <= s.in_h && column >= 0 && column + 4 <= s.in_w) {
+    const uint8_t* x = c.x + first;
+    return transform<kDepth>([&](auto i, auto j) { return x + (i * pitch + j * in_c); }, offset, in_c, v);
   }
-  for (int64_t at = 0; at < s.in_c; at += kDepth)
-    transform_channels<kDepth>(d, at, group + (at * kTiles + m * kDepth) * 4, kTiles * 4 * s.in_c);
+  const uint8_t* d[4][4];
+  unrolled<4>([&](auto j) {
+    const bool inside = column + j >= 0 && column + j < s.in_w;
+    unrolled<4>([&](auto i) {
+      d[i][j] = inside && row + i >= 0 && row + i < s.in_h ? c.x + (first + i * pitch + j * in_c) : outside;
+    });
+  });
+  transform<kDepth>([&](auto i, auto j) { return d[i][j]; }, offset, in_c, v);
 }
 
 /// Of two columns of a row of the transform, by V vectors of output channels.
@@ -79,7 +108,7 @@ struct Sums {
 template <class Dot, int kDepth, int kFirst, int kSecond, int V>
 inline void add_columns(const uint8_t* v, const int8_t*& u, int64_t in_c, Sums<V>& sums) {
   for (int64_t at = 0; at < in_c; at += kDepth, v += kTiles * 4 * kDepth) {
-    for (int64_t c = 0; c < kDepth; c += kQuad, u += 2 * kPanel * kQuad) {
+    for (int64_t c = 0; c < kDepth; c += kQuads<Dot> * kQuad, u += kQuads<Dot> * 2 * kPanel * kQuad) {
       unrolled<2>([&](auto h) {
         typename Dot::W wide[V];
         unrolled<V>([&](auto k) { wide[k] = Dot::w(u + (h * kPanel + k * kInts) * kQuad); });
@@ -140,29 +169,21 @@ int64_t number_of_run(const Axis& a, int64_t at) {
 }
 
 /// The epilogue of a group's outputs: all at once, or pixel by pixel where each has its own shift.
-void finish_group(const Conv& c, TileEnd end, const int32_t* outputs, const Tile* tiles, int64_t count) {
+void finish_group(const Conv& c, const TileEnd& end, const int32_t* outputs, const Group& group) {
+  if (!c.shift_by_taps) return finish(end, outputs, group.pixels, 4 * kTiles);
   const ConvShape& s = c.shape;
   const int64_t width = (s.out_c + kPanel - 1) / kPanel * kPanel;
-  for (int64_t p = 0; p < 4; ++p, outputs += kTiles * kPanel) {
-    int64_t pixels[kTiles];
-    for (int64_t m = 0; m < count; ++m) pixels[m] = tiles[m].pixels[p];
-    if (!c.shift_by_taps) {
-      finish(end, outputs, pixels, count);
-      continue;
-    }
-    for (int64_t m = 0; m < count; ++m) {
-      const int64_t i = tiles[m].row + s.pad + p / 2, j = tiles[m].column + s.pad + p % 2;
-      if (pixels[m] < 0) continue;
-      const int64_t number = number_of_run(s.rows(), i) * run_count(s.columns()) + number_of_run(s.columns(), j);
-      TileEnd one = end;
-      one.shift += number * width;
-      finish(one, outputs + m * kPanel, pixels + m, 1);
-    }
+  for (int64_t k = 0; k < 4 * kTiles; ++k) {
+    if (group.pixels[k] < 0) continue;
+    const int64_t i = group.pixels[k] / s.out_w % s.out_h, j = group.pixels[k] % s.out_w;
+    TileEnd one = end;
+    one.shift += (number_of_run(s.rows(), i) * run_count(s.columns()) + number_of_run(s.columns(), j)) * width;
+    finish(one, outputs + k * kPanel, group.pixels + k, 1);
   }
 }
 
 template <class Dot, int kDepth>
-void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Tile* tiles, int64_t count) {
+void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Group* groups, int64_t count) {
   const ConvShape& s = c.shape;
   alignas(64) int32_t outputs[4 * kTiles * kPanel];
   for (int64_t panel = part.panel_begin; panel < part.panel_end; ++panel) {
@@ -175,13 +196,13 @@ void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Til
                          .scale = c.epilogue.scale,
                          .shift = c.epilogue.shift,
                          .shift_right = 2};
-    for (int64_t first = 0; first < count; first += kTiles) {
-      const uint8_t* group = v + first * 16 * s.in_c;
+    for (int64_t k = 0; k < count; ++k) {
+      const uint8_t* group = v + k * kTiles * 16 * s.in_c;
       for (int64_t o = 0; o < kPanel && at + o < s.out_c; o += 2 * kInts) {
         const auto strip = s.out_c - at - o > kInts ? multiply<Dot, kDepth, 2> : multiply<Dot, kDepth, 1>;
         strip(group, u + o * kQuad, c.start + 4 * at + o, s.in_c, outputs + o);
       }
-      finish_group(c, end, outputs, tiles + first, count - first < kTiles ? count - first : kTiles);
+      finish_group(c, end, outputs, groups[k]);
     }
   }
 }
@@ -191,29 +212,32 @@ void winograd_by(const Conv& c, const Part& part, uint8_t* scratch) {
   const ConvShape& s = c.shape;
   uint8_t *const outside = scratch, *const v = scratch + (s.in_c + 63) / 64 * 64;
   for (int64_t k = 0; k < s.in_c; ++k) outside[k] = static_cast<uint8_t>(c.zero);
-  Tile tiles[winograd_block(16)];  // no fewer channels
-  const int64_t block = winograd_block(s.in_c);
-  int64_t count = 0;
-  const auto run = [&] {
-    multiply_block<Dot, kDepth>(c, part, v, tiles, count);
-    count = 0;
-  };
+  Group groups[winograd_block(16) / kTiles];  // no fewer channels
+  const int64_t block = winograd_block(s.in_c) / kTiles;
+  int64_t group = 0, m = 0;  // where the next tile goes
   for (int64_t n = part.image_begin; n < part.image_end; ++n) {
     for (int64_t i = part.row_begin; i < part.row_end; i += 2) {
       for (int64_t j = 0; j < s.out_w; j += 2) {
+        int64_t* pixels = groups[group].pixels;
+        if (m == 0) {
+          for (int64_t k = 0; k < 4 * kTiles; ++k) pixels[k] = -1;
+        }
         const int64_t pixel = (n * s.out_h + i) * s.out_w + j;
         const bool down = i + 1 < part.row_end, right = j + 1 < s.out_w;
-        Tile& t = tiles[count];
-        t = {{pixel, right ? pixel + 1 : -1, down ? pixel + s.out_w : -1, down && right ? pixel + s.out_w + 1 : -1},
-             n,
-             i - s.pad,
-             j - s.pad};
-        transform_input<kDepth>(c, t, outside, count % kTiles, v + count / kTiles * kTiles * 16 * s.in_c);
-        if (++count == block) run();
+        pixels[m] = pixel;
+        if (right) pixels[kTiles + m] = pixel + 1;
+        if (down) pixels[2 * kTiles + m] = pixel + s.out_w;
+        if (down && right) pixels[3 * kTiles + m] = pixel + s.out_w + 1;
+        transform_tile<kDepth>(c, n, i - s.pad, j - s.pad, outside, v + group * kTiles * 16 * s.in_c + m * 4 * kDepth);
+        if (++m < kTiles) continue;
+        m = 0;
+        if (++group < block) continue;
+        multiply_block<Dot, kDepth>(c, part, v, groups, group);
+        group = 0;
       }
     }
   }
-  if (count > 0) run();
+  multiply_block<Dot, kDepth>(c, part, v, groups, group + (m > 0));
 }
 
 template <class Dot>
@@ -229,7 +253,9 @@ void winograd(const Conv& c, const Part& part, uint8_t* scratch) {
 #ifdef __AVX512VNNI__
   winograd_at<Vnni>(c, part, scratch);
 #elif defined(__AVX2__)
-  winograd_at<Bytes>(c, part, scratch);  // 2 * 188 * 72 fits 16 bits
+  // Two pairs of products in 16 bits where they fit; one always does (2 * 186 * 72).
+  return 4 * 6 * c.x_top * 9 * c.w_top <= INT16_MAX ? winograd_at<Pairs>(c, part, scratch)
+                                                    : winograd_at<Bytes>(c, part, scratch);
 #else
   winograd_at<Widened>(c, part, scratch);
 #endif

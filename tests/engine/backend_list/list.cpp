@@ -241,6 +241,12 @@ std::string name_of(Primitive primitive) {
     case Primitive::quantize_grad: return "quantize_grad";
     case Primitive::quantize_codes: return "quantize_codes";
     case Primitive::quantize_error: return "quantize_error";
+    case Primitive::look_up: return "look_up";
+    case Primitive::look_up_grad: return "look_up_grad";
+    case Primitive::basis_levels: return "basis_levels";
+    case Primitive::basis_fit: return "basis_fit";
+    case Primitive::companding: return "companding";
+    case Primitive::companding_grad: return "companding_grad";
     case Primitive::sgd_step: return "sgd_step";
     case Primitive::adam_step: return "adam_step";
   }

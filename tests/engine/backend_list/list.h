@@ -65,6 +65,7 @@ BackendCases norm_cases();
 BackendCases pool_cases();
 BackendCases loss_cases();
 BackendCases quantize_cases();
+BackendCases look_up_cases();
 BackendCases optimizer_cases();
 
 struct Family {

@@ -48,6 +48,7 @@ BackendCases reduction_cases() {
                                  {2, 3, 16},
                                  {2, 9, 33},
                                  {3, 50000, 1},
+                                 {1, 100001, 1},
                                  {1, 3, 50000},
                                  {70, 2, 1000}}) {
     const std::string sizes = concat("{", split.outer, ",", split.axis, ",", split.inner, "}");
