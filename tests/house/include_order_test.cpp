@@ -42,6 +42,8 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
     {"jpeglib.h", {"data/", "bench/"}},
     {"webp/", {"data/"}},
     {"nlohmann/", {"base/safetensors/", "infer/", "apps/", "bench/", "tests/"}},
+    {"onnx/onnx_pb.h", {"export/onnx/serialize", "tests/export/onnx/"}},
+    {"google/protobuf/", {"export/onnx/serialize"}},
     {"CLI/", {"apps/", "bench/"}},
     {"doctest/", {"tests/"}},
     {"benchmark/", {"bench/"}},
