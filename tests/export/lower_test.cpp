@@ -239,4 +239,10 @@ TEST_CASE("what has no form is refused in a line") {
         return m.fc->forward(global_avg_pool(m.conv->input_quantizer()->forward(m.conv->forward(x))));
       },
       "a quantized value that no convolution or linear layer reads cannot be deployed");
+  const auto huge = settled("resnet20", bits(4, 4), 8);
+  for (auto [name, tensor] : huge->named_parameters()) {
+    if (name == "layer1.0.bn2.bias") tensor.fill(3e38f);
+  }
+  CHECK_THROWS_WITH_AS(lower(*huge, {8, 8, 3}), doctest::Contains("layer1.0.conv2, whose values may reach 3e+38"),
+                       CannotDeploy);
 }
