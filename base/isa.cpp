@@ -7,26 +7,30 @@
 
 namespace ntq::cpu {
 
-std::vector<std::string> available_isas() {
+std::vector<std::string> available_isas(IsaList list) {
   std::vector<std::string> names;
-  for (const Isa& isa : all_isas()) {
+  for (const Isa& isa : all_isas(list)) {
     if (isa.supported) names.push_back(isa.name);
   }
   return names;
 }
 
-size_t isa_index(const std::string& name) {
-  for (size_t i = 0; i < all_isas().size(); ++i) {
-    const Isa& isa = all_isas()[i];
-    if (isa.supported && isa.name == name) return i;
+size_t isa_index(const std::string& name, IsaList list) {
+  const std::vector<Isa>& isas = all_isas(list);
+  for (size_t i = 0; i < isas.size(); ++i) {
+    if (isas[i].supported && isas[i].name == name) return i;
   }
   throw DeviceError(concat("instruction set '", name,
-                           "' is unknown or this processor lacks it; it can run: ", join(available_isas())));
+                           "' is unknown or this processor lacks it; it can run: ", join(available_isas(list))));
 }
 
-std::string chosen_isa() {
+std::string chosen_isa(IsaList list) {
   const char* wish = std::getenv("NTQ_CPU_ISA");
-  return wish != nullptr && *wish != '\0' ? wish : available_isas().back();
+  if (wish == nullptr || *wish == '\0') return available_isas(list).back();
+  for (const Isa& isa : all_isas(IsaList::integers)) {
+    if (list == IsaList::common && isa.supported && isa.name == wish && !isa.extends.empty()) return isa.extends;
+  }
+  return wish;
 }
 
 }  // namespace ntq::cpu

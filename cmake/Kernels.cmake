@@ -1,33 +1,49 @@
 # Kernels: sources that are compiled once per instruction set, each time into a namespace of its own.
 
-# ntq_isa(name NEEDS features... OPTIONS options...): the features as __builtin_cpu_supports() calls them.
+# ntq_isa(name NEEDS features... OPTIONS options... [EXTENDS common]): the features as __builtin_cpu_supports() calls them.
+# One that extends a common set is for kernels of integers alone.
 function(ntq_isa name)
-  cmake_parse_arguments(ARG "" "" "NEEDS;OPTIONS" ${ARGN})
-  set_property(GLOBAL APPEND PROPERTY NTQ_ISAS ${name})
+  cmake_parse_arguments(ARG "" "EXTENDS" "NEEDS;OPTIONS" ${ARGN})
   set_property(GLOBAL PROPERTY NTQ_ISA_OPTIONS_${name} ${ARG_OPTIONS})
   list(TRANSFORM ARG_NEEDS REPLACE "(.+)" "__builtin_cpu_supports(\"\\1\") != 0")
   list(JOIN ARG_NEEDS " && " supported)
   if(NOT ARG_NEEDS)
     set(supported true)
   endif()
-  set_property(GLOBAL APPEND_STRING PROPERTY NTQ_ISA_ENTRIES "      {\"${name}\", ${supported}},\n")
+  set(lists integers)
+  if(NOT ARG_EXTENDS)
+    list(APPEND lists common)
+  endif()
+  foreach(list ${lists})
+    set_property(GLOBAL APPEND PROPERTY NTQ_ISAS_${list} ${name})
+    set_property(GLOBAL APPEND_STRING PROPERTY NTQ_ISA_ENTRIES_${list}
+                                               "      {\"${name}\", ${supported}, \"${ARG_EXTENDS}\"},\n")
+  endforeach()
 endfunction()
 
 # The instruction sets, best last. A new one is a line here.
 ntq_isa(portable)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  ntq_isa(avx2 NEEDS avx2 fma OPTIONS -mavx2 -mfma)
-  ntq_isa(avx512 NEEDS avx512f avx512bw avx512dq avx512vl
-          OPTIONS -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
-                  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # a false alarm in g++ 12's own header (PR 105593)
+  set(avx2_options -mavx2 -mfma)
+  set(avx512_options -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+                     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # a false alarm in g++ 12's own header (PR 105593)
+  ntq_isa(avx2 NEEDS avx2 fma OPTIONS ${avx2_options})
+  ntq_isa(avx512 NEEDS avx512f avx512bw avx512dq avx512vl OPTIONS ${avx512_options})
+  ntq_isa(avx512vnni EXTENDS avx512 NEEDS avx512f avx512bw avx512dq avx512vl avx512vnni
+          OPTIONS ${avx512_options} -mavx512vnni)
 endif()
 
-# ntq_kernels(library folder namespace): to ntq_<library> the sources of <library>/<folder>, whose kernels.h declares in
-# `namespace` a struct Kernels, kernels_of(isa) and chosen_kernels(), which are written here, and in the namespace
-# NTQ_ISA within it `const Kernels& kernels()`, which a source defines for each instruction set.
+# ntq_kernels(library folder namespace [ISAS integers]): to ntq_<library> the sources of <library>/<folder>, whose
+# kernels.h declares in `namespace` a struct Kernels, kernels_of(isa) and chosen_kernels(), which are written here, and in
+# the namespace NTQ_ISA within it `const Kernels& kernels()`, which a source defines for each instruction set.
 function(ntq_kernels library folder namespace)
+  cmake_parse_arguments(ARG "" "ISAS" "" ${ARGN})
+  set(list common)
+  if(ARG_ISAS)
+    set(list ${ARG_ISAS})
+  endif()
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${library}/${folder}/*.cpp)
-  get_property(isas GLOBAL PROPERTY NTQ_ISAS)
+  get_property(isas GLOBAL PROPERTY NTQ_ISAS_${list})
   foreach(isa ${isas})
     set(target ntq_${library}_kernels_${isa})
     get_property(options GLOBAL PROPERTY NTQ_ISA_OPTIONS_${isa})

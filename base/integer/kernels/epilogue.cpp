@@ -1,0 +1,143 @@
+// The float32 end of every sum: single operations in the order of Epilogue.
+#include "base/integer/kernels/epilogue.h"
+
+#include "base/integer/kernels/floats.h"
+#include "base/integer/kernels/kernels.h"
+
+namespace ntq::integer::NTQ_ISA {
+namespace {
+
+/// An epilogue with what it needs of its grid. Clamping y is as good as clamping y / step: the quotient of fl(code *
+/// step) and step rounds to that code.
+template <bool kSkip, bool kFloats, bool kCodes>
+struct End {
+  const float* skip;
+  float* y;
+  uint8_t* codes;
+  bool relu, has_zero;
+  Floats step, low, high;
+  Ints zero;
+
+  explicit End(const Epilogue& e)
+      : skip(e.skip),
+        y(e.y),
+        codes(e.codes),
+        relu(e.relu && kFloats),
+        has_zero(e.grid.zero != 0),
+        step(splat_float(e.grid.step)),
+        low(splat_float(lowest(e))),
+        high(splat_float(static_cast<float>(e.grid.high) * e.grid.step)),
+        zero(splat(e.grid.zero)) {}
+
+  /// v at element `at` of the output.
+  [[gnu::always_inline]] void whole(Floats v, int64_t at) const {
+    if constexpr (kSkip) v += load_floats(skip + at);
+    if (relu) v = larger(v, Floats{});
+    if constexpr (kFloats) store_floats(y + at, v);
+    if constexpr (kCodes) store_bytes(codes + at, bytes(v));
+  }
+  /// Its first n lanes.
+  [[gnu::always_inline]] void part(Floats v, int64_t at, int64_t n) const {
+    if constexpr (kSkip) {
+      for (int64_t i = 0; i < n; ++i) v[i] += skip[at + i];
+    }
+    if (relu) v = larger(v, Floats{});
+    if constexpr (kFloats) {
+      for (int64_t i = 0; i < n; ++i) y[at + i] = v[i];
+    }
+    if constexpr (kCodes) store_bytes(codes + at, bytes(v), n);
+  }
+
+ private:
+  /// Where only codes are stored, this is the ReLU too.
+  static float lowest(const Epilogue& e) {
+    const float code = static_cast<float>(e.grid.low) * e.grid.step;
+    return e.relu && code < 0 ? 0 : code;
+  }
+  [[gnu::always_inline]] Ints bytes(Floats v) const {
+    const Ints codes_of = rounded(smaller(larger(v, low), high) / step);
+    return has_zero ? codes_of + zero : codes_of;
+  }
+};
+
+/// op(End) for what `e` stores.
+template <bool... kFlags, class Op>
+[[gnu::always_inline]] inline void with_end(const Epilogue& e, const Op& op) {
+  if constexpr (sizeof...(kFlags) == 3) {
+    op(End<kFlags...>(e));
+  } else {
+    const void* const wanted[] = {e.skip, e.y, e.codes};
+    if (wanted[sizeof...(kFlags)] != nullptr) {
+      with_end<kFlags..., true>(e, op);
+    } else {
+      with_end<kFlags..., false>(e, op);
+    }
+  }
+}
+
+/// One vector of channels of all pixels: the first n lanes, if not all. Everything is by value, as bytes that are
+/// stored might else be any of it.
+template <int kShiftRight, int kStart, class AnEnd>
+[[gnu::always_inline]] inline void finish_vector(const AnEnd end, Ints start, Floats scale, Floats shift,
+                                                 const int32_t* sums, const int64_t* pixels, int64_t count,
+                                                 int64_t pitch, int64_t at, int64_t n) {
+  const auto value = [=](int64_t i) {
+    const Ints sum = load(sums + i * kPanel);
+    return to_floats((kStart == 1 ? sum + start : sum) >> kShiftRight) * scale + shift;
+  };
+  if (n >= kInts) {
+    for (int64_t i = 0; i < count; ++i) {
+      if (pixels[i] >= 0) end.whole(value(i), pixels[i] * pitch + at);
+    }
+  } else {
+    for (int64_t i = 0; i < count; ++i) {
+      if (pixels[i] >= 0) end.part(value(i), pixels[i] * pitch + at, n);
+    }
+  }
+}
+
+}  // namespace
+
+void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int64_t count) {
+  const int64_t left = tile.channels - tile.at, n = left < kPanel ? left : kPanel;
+  with_end(*tile.e, [&](const auto& end) {
+    for (int64_t c = 0; c < n; c += kInts) {
+      const int64_t at = tile.at + c;
+      const Ints start = tile.start == nullptr ? Ints{} : load(tile.start + at);
+      const Floats scale = load_floats(tile.scale + at), shift = load_floats(tile.shift + at);
+      const auto vector = [&](auto shift_right, auto has_start) {
+        finish_vector<shift_right, has_start>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at,
+                                              n - c);
+      };
+      if (tile.shift_right == 2) {
+        vector(Count<2>{}, Count<0>{});
+      } else if (tile.start == nullptr) {
+        vector(Count<0>{}, Count<0>{});
+      } else {
+        vector(Count<0>{}, Count<1>{});
+      }
+    }
+  });
+}
+
+void pointwise(const float* x, int64_t pixels, int64_t channels, const Epilogue& e) {
+  if (e.scale == nullptr) channels *= pixels, pixels = 1;  // nothing differs from channel to channel
+  const auto value = [&](const float* v, const float* scale, const float* shift) {
+    return e.scale == nullptr ? load_floats(v) : load_floats(v) * load_floats(scale) + load_floats(shift);
+  };
+  with_end(e, [&](const auto& end) {
+    for (int64_t i = 0; i < pixels; ++i) {
+      int64_t at = i * channels, c = 0;
+      for (; c + kInts <= channels; c += kInts, at += kInts) end.whole(value(x + at, e.scale + c, e.shift + c), at);
+      if (c == channels) continue;
+      float rest[3][kInts] = {};
+      for (int64_t k = c; k < channels; ++k) {
+        rest[0][k - c] = x[i * channels + k];
+        if (e.scale != nullptr) rest[1][k - c] = e.scale[k], rest[2][k - c] = e.shift[k];
+      }
+      end.part(value(rest[0], rest[1], rest[2]), at, channels - c);
+    }
+  });
+}
+
+}  // namespace ntq::integer::NTQ_ISA

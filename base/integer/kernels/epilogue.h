@@ -1,0 +1,20 @@
+#pragma once
+// From sums of codes to what is stored.
+#include "base/integer/args.h"
+
+namespace ntq::integer::NTQ_ISA {
+
+/// What a tile of pixels has in common.
+struct TileEnd {
+  const Epilogue* e;
+  int64_t channels;      ///< of a pixel of the output
+  int64_t at;            ///< the first channel, of a panel
+  const int32_t* start;  ///< of channel 0, as scale and shift; null: 0
+  const float *scale, *shift;
+  int shift_right;  ///< of the sums, exact: 2 for Winograd's
+};
+
+/// Sums {count, kPanel} of pixels number pixels[i]; those below 0 are left out.
+void finish(const TileEnd& end, const int32_t* sums, const int64_t* pixels, int64_t count);
+
+}  // namespace ntq::integer::NTQ_ISA

@@ -1,0 +1,10 @@
+#include "base/integer/kernels/kernels.h"
+
+namespace ntq::integer::NTQ_ISA {
+
+const Kernels& kernels() {
+  static constexpr Kernels table = {NTQ_ISA_NAME, conv, winograd, pointwise, look_up, max_pool, average};
+  return table;
+}
+
+}  // namespace ntq::integer::NTQ_ISA

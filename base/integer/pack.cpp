@@ -1,0 +1,201 @@
+#include "base/integer/pack.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <numeric>
+
+#include "base/ceil_div.h"
+#include "base/check.h"
+#include "base/integer/winograd.h"
+
+namespace ntq::integer {
+namespace {
+
+constexpr std::align_val_t kLine{64};
+
+int64_t panels(const ConvShape& s) { return ceil_div(s.out_c, kPanel); }
+
+void check_codes(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
+  const int64_t count = s.out_c * s.kernel_h * s.kernel_w * s.in_c;
+  check(s.in_c % kQuad == 0 && s.out_c % kQuad == 0, "packed weights have whole quads of channels; found ", s.in_c,
+        " to ", s.out_c);
+  check(static_cast<int64_t>(codes.size()) == count, "weights to pack: expected ", count, " codes, found ",
+        codes.size());
+  check(sums_fit(s, bounds), "sums of ", s.kernel_h * s.kernel_w * s.in_c, " products of codes up to ", bounds.x_top,
+        " and ", bounds.w_top, " exceed int32");
+  int32_t top = 0;
+  for (const int8_t w : codes) top = std::max(top, std::abs(int32_t{w}));
+  check(top <= bounds.w_top, "weights to pack exceed their bound, ", bounds.w_top);
+}
+
+}  // namespace
+
+AlignedBytes::AlignedBytes(size_t size)
+    : bytes_(size == 0 ? nullptr : static_cast<uint8_t*>(operator new(size, kLine))), size_(size) {
+  std::fill_n(bytes_.get(), size, uint8_t{0});
+}
+void AlignedBytes::Free::operator()(uint8_t* bytes) const { operator delete(bytes, kLine); }
+
+bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
+  // The longest sum of its own, of transformed bytes and weights, is 186 * 72 * in_c.
+  constexpr int64_t kMostChannels = 16384;
+  return s.kernel_h == 3 && s.kernel_w == 3 && s.stride == 1 && s.pad <= 1 && s.in_c >= 16 && s.in_c % 16 == 0 &&
+         s.in_c <= kMostChannels && s.out_c >= 16 && bounds.x_top <= 31 && bounds.w_top <= 8;
+}
+
+bool sums_fit(const ConvShape& s, const CodeBounds& bounds) {
+  const int64_t largest = int64_t{bounds.x_top} * bounds.w_top;
+  return s.kernel_h * s.kernel_w * s.in_c <= INT32_MAX / std::max<int64_t>(largest, 1);
+}
+
+PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes) {
+  return uses_winograd(shape, bounds) ? pack_winograd(shape, bounds, codes) : pack_direct(shape, bounds, codes);
+}
+
+PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
+  check_codes(s, bounds, codes);
+  const int64_t taps = s.kernel_h * s.kernel_w, width = panels(s) * kPanel;
+  PackedWeights out;
+  out.weights = AlignedBytes(static_cast<size_t>(width * taps * s.in_c));
+  for (int64_t o = 0; o < s.out_c; ++o) {
+    const int8_t* w = codes.data() + o * taps * s.in_c;
+    uint8_t* to = out.weights.data() + o / kPanel * taps * s.in_c * kPanel + o % kPanel * kQuad;
+    for (int64_t k = 0; k < taps * s.in_c; k += kQuad) std::memcpy(to + k * kPanel, w + k, kQuad);
+  }
+  if (bounds.zero == 0) return out;
+  std::vector<int32_t> sums(static_cast<size_t>(taps * width));  // over channels, of each tap
+  for (int64_t o = 0; o < s.out_c; ++o) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const int8_t* w = codes.data() + (o * taps + tap) * s.in_c;
+      sums[static_cast<size_t>(tap * width + o)] = std::accumulate(w, w + s.in_c, 0);
+    }
+  }
+  const Axis rows = s.rows(), columns = s.columns();
+  for (int64_t i = 0; i < s.out_h; i = run_at(rows, i).end) {
+    for (int64_t j = 0; j < s.out_w; j = run_at(columns, j).end) {
+      const TapRun row = run_at(rows, i), column = run_at(columns, j);
+      for (int64_t o = 0; o < width; ++o) {
+        int32_t sum = 0;
+        for (int64_t kh = row.first; kh < row.last; ++kh) {
+          for (int64_t kw = column.first; kw < column.last; ++kw)
+            sum += sums[static_cast<size_t>((kh * s.kernel_w + kw) * width + o)];
+        }
+        out.start.push_back(-bounds.zero * sum);
+      }
+    }
+  }
+  return out;
+}
+
+namespace {
+
+/// kDepth channels of a filter g, at distances of `pitch` from tap to tap: U = (2G) g (2G)^T, whose last row and column
+/// are negated. All of it fits bytes.
+constexpr int64_t kDepth = 16;
+struct Transformed {
+  int8_t u[4][4][kDepth];
+};
+void transform_filter(const int8_t* g, int64_t pitch, Transformed& t) {
+  const auto rows = [](const auto& a, const auto& b, const auto& c, const auto& put) {
+    for (int64_t k = 0; k < kDepth; ++k) {
+      put(0, k, 2 * a[k]);
+      put(1, k, a[k] + b[k] + c[k]);
+      put(2, k, a[k] - b[k] + c[k]);
+      put(3, k, -2 * c[k]);
+    }
+  };
+  int8_t half[4][3][kDepth];
+  for (int64_t j = 0; j < 3; ++j) {
+    rows(g + j * pitch, g + (3 + j) * pitch, g + (6 + j) * pitch,
+         [&](int i, int64_t k, int value) { half[i][j][k] = static_cast<int8_t>(value); });
+  }
+  for (int64_t i = 0; i < 4; ++i) {
+    rows(half[i][0], half[i][1], half[i][2],
+         [&](int j, int64_t k, int value) { t.u[i][j][k] = static_cast<int8_t>(value); });
+  }
+}
+
+}  // namespace
+
+// F(2x2,3x3) with both matrices of the filter doubled: U is integer and the sums are 4 times the direct ones. The last
+// row of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in a butterfly, and rows 0
+// and 3 go on from its two results.
+PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
+  check_codes(s, bounds, codes);
+  check(uses_winograd(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
+  constexpr int32_t kA[2][4] = {{1, 1, 1, 0}, {0, 1, -1, 1}};
+  constexpr int64_t kRowPlace[4] = {2, 0, 1, 3};  // rows are summed in the order 1, 2, 0, 3
+  const int64_t stage = s.in_c * 2 * kPanel;
+  PackedWeights out;
+  out.winograd = true;
+  out.weights = AlignedBytes(static_cast<size_t>(panels(s) * 8 * stage));
+  out.start.assign(static_cast<size_t>(panels(s) * 4 * kPanel), 0);
+  for (int64_t o = 0; o < s.out_c; ++o) {
+    const int8_t* g = codes.data() + o * 9 * s.in_c;
+    uint8_t* panel = out.weights.data() + o / kPanel * 8 * stage + o % kPanel * kQuad;
+    int32_t sums[4][4] = {};
+    for (int64_t c = 0; c < s.in_c; c += kDepth) {
+      Transformed t;
+      transform_filter(g + c, s.in_c, t);
+      for (int64_t i = 0; i < 4; ++i) {
+        for (int64_t j = 0; j < 4; ++j) {
+          const int8_t* u = t.u[i][j];
+          sums[i][j] += std::accumulate(u, u + kDepth, 0);
+          const int64_t part = kRowPlace[i] * 2 + (j == 0 || j == 3), second = j >= 2;
+          uint8_t* to = panel + part * stage + second * kPanel * kQuad + c * 2 * kPanel;
+          for (int64_t k = 0; k < kDepth; k += kQuad) std::memcpy(to + k * 2 * kPanel, u + k, kQuad);
+        }
+      }
+    }
+    const int32_t direct = std::accumulate(g, g + 9 * s.in_c, 0);
+    for (int64_t r = 0; r < 2; ++r) {
+      // What outputs (r, 0) and (r, 1) have too much; halves of their sum and difference, as they enter a butterfly.
+      int32_t extra[2] = {};
+      for (int64_t q = 0; q < 2; ++q) {
+        for (int64_t i = 0; i < 4; ++i) {
+          for (int64_t j = 0; j < 4; ++j) extra[q] += winograd_offset(bounds.x_top) * kA[r][i] * kA[q][j] * sums[i][j];
+        }
+        extra[q] += 4 * bounds.zero * direct;
+      }
+      int32_t* to = out.start.data() + (o / kPanel * 4 + r * 2) * kPanel + o % kPanel;
+      to[0] = -(extra[0] + extra[1]) / 2;
+      to[kPanel] = -(extra[0] - extra[1]) / 2;
+    }
+  }
+  return out;
+}
+
+size_t winograd_scratch(const ConvShape& s) {
+  const int64_t rows = winograd_block(s.in_c) * 16;
+  return static_cast<size_t>(round_up(s.in_c, 64) + rows * s.in_c);
+}
+
+std::vector<Part> split(const ConvShape& s, int64_t images, int64_t count) {
+  const int64_t pairs = ceil_div(s.out_h, 2);
+  const auto largest_share = [count](int64_t n) {
+    return static_cast<double>(ceil_div(n, count)) / static_cast<double>(n);
+  };
+  const double of_images = largest_share(images), of_rows = largest_share(pairs), of_panels = largest_share(panels(s));
+  const double least = std::min({of_images, of_rows, of_panels});
+  const int64_t whole = of_images == least ? images
+                        : of_rows == least ? pairs
+                                           : panels(s),
+                share = ceil_div(whole, count);
+  std::vector<Part> parts;
+  for (int64_t begin = 0; begin < whole; begin += share) {
+    const int64_t end = std::min(begin + share, whole);
+    Part part{0, images, 0, s.out_h, 0, panels(s)};
+    if (of_images == least) {
+      part.image_begin = begin, part.image_end = end;
+    } else if (of_rows == least) {
+      part.row_begin = 2 * begin, part.row_end = std::min(2 * end, s.out_h);
+    } else {
+      part.panel_begin = begin, part.panel_end = end;
+    }
+    parts.push_back(part);
+  }
+  return parts;
+}
+
+}  // namespace ntq::integer

@@ -1,0 +1,62 @@
+#pragma once
+// Weights as the integer kernels read them, packed once when a network is loaded.
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/integer/args.h"
+
+namespace ntq::integer {
+
+/// Bytes from a 64-byte boundary on, zeros at first.
+class AlignedBytes {
+ public:
+  explicit AlignedBytes(size_t size = 0);
+  uint8_t* data() const { return bytes_.get(); }
+  size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(uint8_t* bytes) const;
+  };
+  std::unique_ptr<uint8_t, Free> bytes_;
+  size_t size_ = 0;
+};
+
+/// What codes a convolution has, for the choice of its kernel.
+struct CodeBounds {
+  int32_t zero = 0;     ///< the byte of x that stands for 0
+  int32_t x_top = 255;  ///< largest byte of x
+  int32_t w_top = 128;  ///< largest |w|
+};
+
+/// Whether Winograd's F(2x2,3x3) has these sums, which it then has faster: 3x3, stride 1, from 16 channels to 16 on and
+/// in whole sixteens, bytes up to 31 and weights in [-8, 8]. Both kernels give the same bits.
+bool uses_winograd(const ConvShape& shape, const CodeBounds& bounds);
+
+/// Whether int32 holds every sum: kernel_h * kernel_w * in_c * max(x_top - zero, zero) * w_top < 2^31, and so what is
+/// between (bytes, not codes: x_top; Winograd's 4 times the sum).
+bool sums_fit(const ConvShape& shape, const CodeBounds& bounds);
+
+struct PackedWeights {
+  bool winograd = false;
+  /// Direct: {panel, tap, in_c / kQuad, kPanel, kQuad}. Winograd: {panel, row of the transform 1 2 0 3, columns (1, 2)
+  /// or (0, 3), in_c / kQuad, 2 columns, kPanel, kQuad}. Channels beyond out_c are 0.
+  AlignedBytes weights;
+  std::vector<int32_t> start;  ///< Conv::start; empty: null
+};
+
+/// From codes {out_c, kernel_h, kernel_w, in_c}, by uses_winograd().
+PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
+PackedWeights pack_direct(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
+PackedWeights pack_winograd(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
+
+/// Bytes of scratch that Kernels::winograd needs for this shape; 64 more where the caller aligns them.
+size_t winograd_scratch(const ConvShape& shape);
+
+/// The work of `images` images in at most `count` parts of nearly equal size, along what divides best: images, rows or
+/// panels.
+std::vector<Part> split(const ConvShape& shape, int64_t images, int64_t count);
+
+}  // namespace ntq::integer
