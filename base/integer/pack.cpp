@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <new>
+#include <numeric>
 
 #include "base/ceil_div.h"
 #include "base/check.h"
@@ -122,9 +122,9 @@ void transform_filter(const int8_t* g, int64_t pitch, Transformed& t) {
 
 }  // namespace
 
-// F(2x2,3x3) with both matrices of the filter doubled: U is integer and the sums are 4 times the direct ones. The last row
-// of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in a butterfly, and rows 0 and 3 go
-// on from its two results.
+// F(2x2,3x3) with both matrices of the filter doubled: U is integer and the sums are 4 times the direct ones. The last
+// row of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in a butterfly, and rows 0
+// and 3 go on from its two results.
 PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
   check_codes(s, bounds, codes);
   check(winograd_fits(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
