@@ -83,7 +83,7 @@ TEST_CASE("wrong options end in 2, damaged files in 4, other images in 3, each i
     CHECK_MESSAGE(lines_of(outcome.err) == 1, outcome.err);
     CHECK_MESSAGE(contains(outcome.err, why), outcome.err);
   };
-  ends("ntq-export " + checkpoint + " " + folder / "x --format tflite", 2, "expected weights or packed");
+  ends("ntq-export " + checkpoint + " " + folder / "x --format tflite", 2, "expected weights, packed or onnx");
   ends("ntq-export " + checkpoint + " " + folder / "x.ntqi --int8", 2, "only of --format weights");
   ends("ntq-eval " + file + " --raw", 2, "not for a .ntqi file");
   ends("ntq-eval " + file + " --dataset fashion-mnist --data-dir " NTQ_SOURCE_DIR "/tests/data", 3, "");
