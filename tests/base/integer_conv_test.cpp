@@ -68,7 +68,7 @@ TEST_CASE("integer convolution: filters, strides and taps outside") {
 TEST_CASE("integer convolution: all widths of codes, random and extreme") {
   for (int a = 2; a <= 8; ++a) {
     for (int w = 2; w <= 8; ++w) {
-      for (const Fill fill : {Fill::random, Fill::extremes})
+      for (const Fill fill : {Fill::random, Fill::extremes, Fill::longest})
         check_conv({.in_h = 3, .in_w = 3, .in_c = 72, .out_c = 32, .bounds = bits(a, w), .fill = fill});
     }
   }
@@ -77,7 +77,7 @@ TEST_CASE("integer convolution: all widths of codes, random and extreme") {
 TEST_CASE("integer convolution: the longest sum that int32 holds") {
   Case c{.in_h = 1, .in_w = 1, .in_c = 65792, .out_c = 4, .kernel = 1, .pad = 0};
   CHECK(sums_fit(c.shape(), c.bounds));
-  for (const Fill fill : {Fill::random, Fill::extremes}) {
+  for (const Fill fill : {Fill::random, Fill::extremes, Fill::longest}) {
     c.fill = fill;
     check_conv(c);
   }
@@ -121,7 +121,7 @@ TEST_CASE("integer Winograd: sizes") {
 TEST_CASE("integer Winograd: widths, extremes, and the epilogue") {
   for (int a = 2; a <= 5; ++a) {
     for (int w = 2; w <= 4; ++w) {
-      for (const Fill fill : {Fill::random, Fill::extremes})
+      for (const Fill fill : {Fill::random, Fill::extremes, Fill::longest})
         check_conv({.in_h = 4, .in_w = 4, .in_c = 64, .out_c = 32, .bounds = bits(a, w), .fill = fill}, true);
     }
   }
