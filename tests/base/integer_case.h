@@ -21,6 +21,7 @@ struct Case {
   CodeBounds bounds = {.zero = 0, .x_top = 255, .w_top = 128};
   Fill fill = Fill::random;
   bool skip = false, relu = false, shift_by_taps = false;
+  bool floats = true, codes = true;  ///< stored
   CodeGrid grid = {};
 
   int64_t out_h() const { return (in_h + 2 * pad - kernel) / stride + 1; }
@@ -116,8 +117,8 @@ class Problem {
                      .shift = shift_.data(),
                      .skip = c.skip ? skip_.data() : nullptr,
                      .relu = c.relu,
-                     .y = out.y.data(),
-                     .codes = out.codes.data(),
+                     .y = c.floats ? out.y.data() : nullptr,
+                     .codes = c.codes ? out.codes.data() : nullptr,
                      .grid = c.grid};
     const AlignedBytes scratch(winograd ? winograd_scratch(s) : 0);
     for (const Part& part : split(s, c.images, parts)) {
