@@ -66,7 +66,7 @@ class Advice {
     }
     if (!c_.quantized()) {
       no_effect({"method", "act_method", "quant", "per_channel", "noise", "noise_k", "first_last_bits", "bits_of",
-                 "step_init", "calibrate", "no_start_eval", "pretrain_epochs", "pretrain_lr"},
+                 "step_init", "calibrate", "no_start_eval", "pretrain_epochs", "pretrain_lr", "bits_before"},
                 "in full precision; --bits N quantizes");
       return;
     }
@@ -83,9 +83,11 @@ class Advice {
       if (!used(key)) no_effect({key}, weights ? "on --method " + c_.method : "on weights in full precision");
     });
     const auto noise = c_.quant.find("noise");
-    if (noise != c_.quant.end() && noise->second == SettingValue(0.0)) no_effect({"noise_k"}, "with --noise 0");
+    const bool silent = noise != c_.quant.end() && noise->second == SettingValue(0.0);
+    if (silent) no_effect({"noise_k"}, "with --noise 0");
     if (!wished(given_, "quant")) return;
     for (const auto& entry : given_["quant"].items()) {
+      if (silent && entry.key() == "noise_k") lines_.push_back("--quant noise_k has no effect with noise 0");
       if (entry.key().starts_with("act.") ? c_.quantizes(Side::inputs) : used(entry.key())) continue;
       lines_.push_back(concat("--quant ", entry.key(), " has no effect on what is in full precision"));
     }
@@ -95,12 +97,13 @@ class Advice {
     if (c_.init) {
       no_effect({"zero_init_residual"}, "with --init, whose file holds the batch norms");
       no_effect({"pretrain_epochs", "pretrain_lr"}, "with --init, which stands for the full-precision stage");
-    } else if (!c_.two_stages() || c_.model_ema == 0) {
+    } else if (stages_of(c_).size() == 1 || c_.model_ema == 0) {
       no_effect({"raw"}, "without --init or a first stage with --model-ema");
     }
     if (!c_.quantized() || c_.init) return;
     if (!c_.two_stages()) {
       no_effect({"pretrain_lr"}, "with --pretrain-epochs 0");
+      if (c_.bits_before) return;
       no_effect({"calibrate", "no_start_eval"}, "with --pretrain-epochs 0: the first batch sets the steps");
     }
   }

@@ -40,10 +40,10 @@ RunCheckpoint read_run_checkpoint(TensorFile file, const std::string& path) {
     const std::string where = "metadata 'ntq.config'";  // the path comes in front below
     apply_json(out.config, without_sentinels(parse_json(metadata_text(metadata, "ntq.config", path), where)), where);
     validate(out.config);
+    out.config = resolve(out.config);
   } catch (const std::invalid_argument& e) {
     throw CheckpointError(concat(path, ": ", e.what()));
   }
-  out.config = resolve(out.config);
   out.classes = metadata_integer(metadata, "ntq.classes", path, 1, 1 << 20);
   out.channels = metadata_integer(metadata, "ntq.channels", path, 1, 1 << 12);
   return out;
@@ -116,7 +116,7 @@ std::shared_ptr<Module> model_of(const RunCheckpoint& checkpoint, const std::str
   std::shared_ptr<Module> model;
   try {
     model = build_model(checkpoint.config, checkpoint.classes, checkpoint.channels);
-  } catch (const UsageError& e) {
+  } catch (const std::invalid_argument& e) {  // bits or layers that no training had
     throw CheckpointError(concat(path, ": ", e.what()));
   }
   load_model(*model, checkpoint, path, average);

@@ -127,6 +127,7 @@ void validate(const TrainConfig& c) {
   one_of("--method", c.method, quantizer_names());
   validate_quant(c);
   in_range<int64_t>("--pretrain-epochs", c.pretrain_epochs, 0, kMany, "0 (none) or more");
+  parse_widths("--bits-before", c.bits_before);
   in_range("--pretrain-lr", c.pretrain_lr, 1e-12, kMaxRate, "more than 0, to 1000");
   in_range<int64_t>("--epochs", c.epochs, 1, kMany, "1 or more");
   in_range<int64_t>("--batch-size", c.batch_size, 1, 1 << 20, "1 to 1048576");
@@ -184,12 +185,16 @@ TrainConfig resolve(TrainConfig c) {
   c.weight_bits = c.bits_of_weights();
   c.act_bits = c.bits_of_activations();
   c.bits_of = resolved_layer_bits(c.bits_of, *c.weight_bits < 32, *c.act_bits < 32);
+  if (c.bits_before) {
+    c.bits_before = resolved_widths(*c.bits_before, static_cast<int>(*c.weight_bits), static_cast<int>(*c.act_bits));
+  }
   c.lr = rate_of(c);
   if (!c.quantized()) {
     c.bits = 32;
     c.method = defaults.method;
     c.first_last_bits.reset();
     c.bits_of.clear();
+    c.bits_before.reset();
     c.calibrate = defaults.calibrate;
     c.pretrain_epochs.reset();
   } else if (c.init) {
@@ -206,6 +211,9 @@ TrainConfig resolve(TrainConfig c) {
   return c;
 }
 
+namespace {
+
+/// The first stage: full precision.
 TrainConfig pretrain_config(const TrainConfig& config) {
   TrainConfig fp = config;
   fp.bits = 32;
@@ -215,6 +223,25 @@ TrainConfig pretrain_config(const TrainConfig& config) {
   fp.lr = config.pretrain_lr;
   fp.warmup_epochs = std::min(config.warmup_epochs, fp.epochs);
   return resolve(fp);
+}
+
+}  // namespace
+
+std::vector<TrainConfig> stages_of(const TrainConfig& config) {
+  std::vector<TrainConfig> stages;
+  if (config.two_stages()) stages.push_back(pretrain_config(config));
+  std::vector<std::string> before;
+  for (const LayerBits& bits : parse_widths("--bits-before", config.bits_before)) {
+    TrainConfig stage = config;
+    stage.weight_bits = bits.weight, stage.act_bits = bits.activation;
+    stage.bits = bits.weight == bits.activation ? *bits.weight : 32;  // as a run of its own would be asked for
+    stage.bits_before.reset();
+    if (!before.empty()) stage.bits_before = join(before, ",");
+    stages.push_back(resolve(stage));
+    before.push_back(layer_bits_text(bits));
+  }
+  stages.push_back(config);
+  return stages;
 }
 
 std::string run_name(const TrainConfig& c) {

@@ -56,6 +56,7 @@ struct TrainConfig {
   bool no_start_eval = false;
   std::optional<int64_t> pretrain_epochs;  // epochs
   double pretrain_lr = 0.1;
+  std::optional<std::string> bits_before;  // none
 
   int64_t epochs = 100, batch_size = 128;
   std::optional<double> lr;  // 0.1 in full precision, 0.01 quantized
@@ -86,7 +87,7 @@ struct TrainConfig {
 /// options (paths, threads, logging) change nothing in it.
 enum class Scope { recipe, run };
 
-/// The group of options that --help leaves out.
+/// The group of options without a line of their own in --help.
 inline constexpr const char* kHidden = "";
 
 struct Option {
@@ -118,10 +119,11 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"fast-decode", "Data", recipe, "decode large JPEGs at a fraction of their size"}, c.fast_decode);
   visit(Option{"max-bad-images", "Data", run, "images that cannot be read and may be left out [10]"}, c.max_bad_images);
   visit(Option{"val-labels", "Data", run, "labels of a val folder without class folders"}, c.val_labels);
-  visit(Option{"mean", "Data", recipe, "of each channel, as R,G,B in [0, 1] [the data set's]"}, c.mean);
-  visit(Option{"std", "Data", recipe, "deviation of each channel, likewise"}, c.std);
-  visit(Option{"limit-train", "Data", recipe, "use only the first N training images"}, c.limit_train);
-  visit(Option{"limit-val", "Data", recipe, "use only the first N validation images"}, c.limit_val);
+  visit(Option{"mean", "Data", recipe, "of each channel, in [0, 1]; --std R,G,B: deviation [the data set's]"}, c.mean);
+  visit(Option{"std", kHidden, recipe, "deviation of each channel, in (0, 1] [the data set's]"}, c.std);
+  visit(Option{"limit-train", "Data", recipe, "only the first N training images; --limit-val N: of validation"},
+        c.limit_train);
+  visit(Option{"limit-val", kHidden, recipe, "only the first N validation images"}, c.limit_val);
 
   visit(Option{"bits", "Quantization", recipe, "weights and activations, 2..8, or 32: full precision [32]"}, c.bits);
   visit(Option{"weight-bits", "Quantization", recipe, "weights alone [--bits]"}, c.weight_bits);
@@ -153,6 +155,8 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"no-start-eval", "Start", run, "no accuracy before and after quantization"}, c.no_start_eval);
   visit(Option{"pretrain-epochs", "Start", recipe, "full-precision stage; 0: none [--epochs]"}, c.pretrain_epochs);
   visit(Option{"pretrain-lr", "Start", recipe, "its learning rate [0.1]"}, c.pretrain_lr);
+  visit(Option{"bits-before", "Start", recipe, "widths to train at first, each from the last one's weights: 8,5"},
+        c.bits_before);
 
   visit(Option{"epochs", "Optimizer", recipe, "passes over the training images [100]"}, c.epochs);
   visit(Option{"batch-size", "Optimizer", recipe, "images per step [128]"}, c.batch_size);
@@ -201,8 +205,9 @@ int64_t loader_workers(const TrainConfig& config);
 /// Fills in what depends on other options and sets to the defaults what has no effect, so that equal recipes have equal
 /// JSON. Idempotent.
 TrainConfig resolve(TrainConfig config);
-/// The full-precision stage of a two-stage run.
-TrainConfig pretrain_config(const TrainConfig& config);
+/// The runs of which each starts from the weights of the one before: full precision unless --init or --pretrain-epochs
+/// 0 stands for it, the widths of --bits-before, and last `config` itself, which is resolved.
+std::vector<TrainConfig> stages_of(const TrainConfig& config);
 /// "cifar10-resnet20-w4a4-ntq", "cifar10-resnet20-fp".
 std::string run_name(const TrainConfig& config);
 

@@ -101,6 +101,23 @@ void check_given(const TrainConfig& c, Side side) {
   }
 }
 
+void check_sides(const TrainConfig& c) {
+  const auto option = [&](Side side) {
+    if (side == Side::weights || method_of(c, side) == c.method) return "--method " + c.method;
+    return "--act-method " + method_of(c, side);
+  };
+  for (const Side side : {Side::weights, Side::inputs}) {
+    const QuantScope& scope = quant_method(method_of(c, side)).scope;
+    const bool takes = side == Side::weights ? scope.weights : scope.signed_inputs || scope.unsigned_inputs;
+    if (takes || !c.quantizes(side)) continue;
+    throw UsageError(concat(option(side), side == Side::weights
+                                              ? ": quantizes activations alone; give weights another --method, or "
+                                                "--weight-bits 32"
+                                              : ": quantizes weights alone; give activations another method "
+                                                "(--act-method NAME), or --act-bits 32"));
+  }
+}
+
 }  // namespace
 
 std::string method_of(const TrainConfig& c, Side side) {
@@ -128,6 +145,7 @@ void validate_quant(const TrainConfig& c) {
   check_given(c, Side::weights);
   check_given(c, Side::inputs);
   check_short_forms(c);
+  check_sides(c);
 }
 
 void resolve_quant(TrainConfig& c) {

@@ -50,6 +50,23 @@ void add_lines(const std::string& path, std::string_view text, Json& out) {
   }
 }
 
+/// The parts between commas.
+std::vector<std::string> between_commas(std::string_view text) {
+  std::vector<std::string> parts;
+  for (size_t comma = 0; comma != std::string_view::npos; text.remove_prefix(std::min(comma + 1, text.size()))) {
+    comma = text.find(',');
+    parts.emplace_back(trimmed(text.substr(0, comma)));
+  }
+  return parts;
+}
+
+/// The same bits; of a plain number only those of the side that the model quantizes, where it quantizes only one.
+LayerBits of_quantized_sides(const std::string& text, LayerBits bits, bool weights, bool activations) {
+  const auto plain = one_number(text);
+  if (plain && *plain != 32 && weights != activations) (weights ? bits.activation : bits.weight).reset();
+  return bits;
+}
+
 std::string text_of_json(const Json& value) { return value.is_string() ? value.get<std::string>() : dump_json(value); }
 
 Json read_bits_file(const std::string& path) {
@@ -97,12 +114,7 @@ std::string layer_bits_text(const LayerBits& bits) {
 }
 
 void add_layer_bits(const std::string& where, std::string_view text, Json& out) {
-  while (true) {
-    const size_t comma = text.find(',');
-    add_one(where, text.substr(0, comma), out);
-    if (comma == std::string_view::npos) return;
-    text.remove_prefix(comma + 1);
-  }
+  for (const std::string& one : between_commas(text)) add_one(where, one, out);
 }
 
 void take_bits_file(Json& options, const std::string& where) {
@@ -134,12 +146,36 @@ void validate_layer_bits(const BitsByLayer& layers) {
 BitsByLayer resolved_layer_bits(const BitsByLayer& layers, bool weights, bool activations) {
   BitsByLayer out;
   for (const auto& [name, text] : layers) {
-    LayerBits bits = parse_layer_bits("--bits-of " + name, text);
-    const auto plain = one_number(text);
-    if (plain && *plain != 32 && weights != activations) (weights ? bits.activation : bits.weight).reset();
-    out[name] = layer_bits_text(bits);
+    const LayerBits bits = parse_layer_bits("--bits-of " + name, text);
+    out[name] = layer_bits_text(of_quantized_sides(text, bits, weights, activations));
   }
   return out;
+}
+
+std::vector<LayerBits> parse_widths(const std::string& where, const std::optional<std::string>& text) {
+  std::vector<LayerBits> out;
+  if (!text) return out;
+  for (const std::string& one : between_commas(*text)) {
+    out.push_back(parse_layer_bits(where, one));
+    if (out.back().weight == 32 && out.back().activation == 32) {
+      throw UsageError(concat(where, ": expected bits 2 to 8, found ", in_quotes(one),
+                              "; full precision comes first by itself (--pretrain-epochs)"));
+    }
+  }
+  return out;
+}
+
+std::string resolved_widths(const std::string& text, int weight_bits, int activation_bits) {
+  const std::vector<LayerBits> widths = parse_widths("--bits-before", text);
+  const std::vector<std::string> words = between_commas(text);
+  std::vector<std::string> out;
+  for (size_t i = 0; i < widths.size(); ++i) {
+    const LayerBits bits = of_quantized_sides(words[i], widths[i], weight_bits < 32, activation_bits < 32);
+    out.push_back(layer_bits_text({bits.weight.value_or(weight_bits), bits.activation.value_or(activation_bits)}));
+  }
+  const std::string resolved = join(out, ",");
+  parse_widths("--bits-before", resolved);  // no stage is in full precision
+  return resolved;
 }
 
 std::string layers_text(const BitsByLayer& layers) {
@@ -156,7 +192,7 @@ void check_layer_names(const BitsByLayer& layers, const std::string& model, Modu
   for (const auto& entry : layers) {
     if (std::find(names.begin(), names.end(), entry.first) != names.end()) continue;
     const std::string guess = nearest(entry.first, names);
-    throw UsageError(concat("--bits-of: ", model, " has no layer ", in_quotes(entry.first),
+    throw UsageError(concat("--bits-of, --bits-file: ", model, " has no layer ", in_quotes(entry.first),
                             guess.empty()
                                 ? "; its layers: " + join_first(names, kNamed, [](const auto& n) { return n; })
                                 : "; did you mean " + guess + "?"));

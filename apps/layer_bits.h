@@ -1,8 +1,10 @@
 #pragma once
 // Bits of single layers: --bits-of, --bits-file, and "bits_of" in a config.
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 #include "models/model.h"
@@ -23,6 +25,13 @@ void add_layer_bits(const std::string& where, std::string_view text, nlohmann::o
 /// object of layers and bits, as HAWQ's bit configurations, or lines NAME=BITS with # before remarks. Throws UsageError
 /// for a file that cannot be read and for two values of a layer; `where` stands for `options` in it.
 void take_bits_file(nlohmann::ordered_json& options, const std::string& where);
+
+/// --bits-before, "8,w5a4": each as parse_layer_bits() reads it; none of nothing. Throws UsageError for full precision
+/// too.
+std::vector<LayerBits> parse_widths(const std::string& where, const std::optional<std::string>& text);
+/// "w8a8,w5a4": what is left open as in the run itself, whose bits these are. A plain number means the sides that it
+/// quantizes, where it quantizes only one of them.
+std::string resolved_widths(const std::string& text, int weight_bits, int activation_bits);
 
 /// Throws UsageError for a value that parse_layer_bits() does not take.
 void validate_layer_bits(const BitsByLayer& layers);

@@ -10,6 +10,15 @@ namespace {
 
 std::string bits_text(int bits) { return bits == 32 ? "fp" : std::to_string(bits); }
 
+/// "lsq", or "dorefa, pact" of weights and inputs; "" in full precision.
+std::string methods_text(const LayerReport& layer) {
+  const auto &of_weights = layer.method, &of_inputs = layer.input_method;
+  if (of_weights.empty() || of_inputs.empty() || of_weights == of_inputs) {
+    return of_weights.empty() ? of_inputs : of_weights;
+  }
+  return of_weights + ", " + of_inputs;
+}
+
 }  // namespace
 
 std::string layer_table(const std::vector<LayerReport>& layers) {
@@ -17,7 +26,7 @@ std::string layer_table(const std::vector<LayerReport>& layers) {
       {"layer", "weights", "method", "w bits", "w step", "|Q(w)-w|", "w min", "w max", "x bits", "x step"}};
   for (const auto& l : layers) {
     const bool w = l.weight_bits != 32, x = l.input_bits != 32;
-    rows.push_back({l.name, l.shape, l.method.empty() ? "-" : l.method,
+    rows.push_back({l.name, l.shape, l.method.empty() && l.input_method.empty() ? "-" : methods_text(l),
                     l.learned_bits ? fixed(*l.learned_bits, 2) : bits_text(l.weight_bits),
                     w ? general(l.weight_step, 4) : "-", w ? general(l.weight_error, 4) : "-", fixed(l.weight_min, 4),
                     fixed(l.weight_max, 4), bits_text(l.input_bits), x ? general(l.input_step, 4) : "-"});
@@ -31,6 +40,7 @@ nlohmann::ordered_json layers_to_json(const std::vector<LayerReport>& layers) {
     out.push_back({{"name", l.name},
                    {"shape", l.shape},
                    {"method", l.method},
+                   {"input_method", l.input_method},
                    {"weight_bits", l.weight_bits},
                    {"weight_step", l.weight_step},
                    {"weight_steps", l.weight_steps},
@@ -76,7 +86,7 @@ nlohmann::ordered_json quantization_json(Module& model) {
 
 std::string bits_summary(const std::vector<LayerReport>& layers) {
   const auto same = [](const LayerReport& a, const LayerReport& b) {
-    return a.weight_bits == b.weight_bits && a.input_bits == b.input_bits && a.method == b.method;
+    return a.weight_bits == b.weight_bits && a.input_bits == b.input_bits && methods_text(a) == methods_text(b);
   };
   std::string out;
   for (size_t i = 0, next; i < layers.size(); i = next) {
@@ -86,9 +96,10 @@ std::string bits_summary(const std::vector<LayerReport>& layers) {
     const std::string who =
         next - i == 1 ? l.name : std::to_string(next - i) + (i == 0 && next == layers.size() ? " layers" : " between");
     if (!out.empty()) out += "; ";
-    out += who + (l.method.empty() ? ": full precision"
-                                   : ": weights " + bits_text(l.weight_bits) + ", inputs " + bits_text(l.input_bits) +
-                                         " bits (" + l.method + ")");
+    const std::string methods = methods_text(l);
+    out += who + (methods.empty() ? ": full precision"
+                                  : ": weights " + bits_text(l.weight_bits) + ", inputs " + bits_text(l.input_bits) +
+                                        " bits (" + methods + ")");
   }
   return out;
 }

@@ -1,4 +1,5 @@
-// ntq-export: a checkpoint's weights as a safetensors file with torchvision's and timm's names and layouts.
+// ntq-export: a checkpoint's weights as a safetensors file with torchvision's and timm's names and layouts, or its
+// network as a deploy graph.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -6,12 +7,15 @@
 #include "apps/command.h"
 #include "apps/console.h"
 #include "apps/data_record.h"
+#include "apps/deploy.h"
 #include "apps/json.h"
 #include "apps/layer_text.h"
+#include "apps/ntq_export_onnx.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
 #include "base/atomic_file.h"
 #include "base/check.h"
+#include "infer/ntqi.h"
 #include "train/weights.h"
 
 using namespace ntq;
@@ -21,16 +25,35 @@ namespace {
 
 struct ExportOptions {
   std::string checkpoint, out;
+  std::optional<std::string> format, data_dir, dialect, weight_type;
+  std::optional<int64_t> calibrate, limit_val;
   bool quantized = false, int8 = false, average = false, raw = false, overwrite = false, json = false;
 };
 
 bool parse(int argc, char** argv, ExportOptions& o) {
   CLI::App app(
       "Write a checkpoint's weights as a safetensors file for PyTorch: torchvision's and timm's names, filters as\n"
-      "{out, in, height, width}. Full-precision weights, or with --quantized the values that the network computes "
-      "with.");
+      "{out, in, height, width}. Full-precision weights, or with --quantized the values that the network computes\n"
+      "with. Or the network itself, in integers: with --format packed for ntq::infer (OUT.ntqi), with --format onnx "
+      "for\n"
+      "ONNX Runtime, OpenVINO and others (OUT.onnx).");
   app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin")->required()->type_name("");
   app.add_option("OUT", o.out, "the file to write")->required()->type_name("");
+  app.add_option("--format", o.format, "weights, packed or onnx [as OUT ends: .ntqi, .onnx, else weights]")
+      ->type_name("NAME");
+  app.add_option("--dialect", o.dialect,
+                 "of ONNX: plain (OpenVINO), ort (ONNX Runtime's int8: 8-bit sums), exact (to check a runtime, slow),\n"
+                 "trt (TensorRT's form; untested on TensorRT) [plain]")
+      ->type_name("NAME");
+  app.add_option("--weight-type", o.weight_type, "of ONNX: int8, or int4 or int2 where layers have as few bits [int8]")
+      ->type_name("NAME");
+  app.add_option("--calibrate", o.calibrate, "ort, trt: training batches that ranges of sums are taken from [4]")
+      ->type_name("N");
+  app.add_option("--limit-val", o.limit_val, "ort, trt: count changed predictions on the first N images only")
+      ->type_name("N");
+  app.add_option("--data-dir", o.data_dir,
+                 "data set: of ort and trt, and of a checkpoint that does not say how images were prepared")
+      ->type_name("DIR");
   app.add_flag("--quantized", o.quantized, "quantized weights, and the steps of weights and inputs");
   app.add_flag("--int8", o.int8, "the same, weights as int8 codes: value = code * step");
   app.add_flag("--ema", o.average, "the averaged weights: the default where there are any (--model-ema)");
@@ -40,8 +63,61 @@ bool parse(int argc, char** argv, ExportOptions& o) {
   return parse_or_answer(app, argc, argv);
 }
 
+enum class Format { weights, packed, onnx };
+
+Format format_of(const ExportOptions& o) {
+  const auto ending = std::filesystem::path(o.out).extension();
+  if (!o.format) return ending == ".ntqi" ? Format::packed : ending == ".onnx" ? Format::onnx : Format::weights;
+  if (*o.format == "weights") return Format::weights;
+  if (*o.format == "packed") return Format::packed;
+  if (*o.format == "onnx") return Format::onnx;
+  throw UsageError("--format: expected weights, packed or onnx, found '" + *o.format + "'");
+}
+
+OnnxRequest onnx_request(const ExportOptions& o) {
+  return {o.checkpoint, o.out, o.dialect, o.weight_type, o.data_dir, o.calibrate, o.limit_val, o.json};
+}
+
+int64_t float_bytes(const infer::Graph& graph) {
+  int64_t values = 0;
+  for (const infer::Node& node : graph.nodes) values += node.weights.size() + static_cast<int64_t>(node.bias.size());
+  return 4 * values;
+}
+
+void export_packed(const ExportOptions& o, RunCheckpoint checkpoint, Module& model, Console& console) {
+  checkpoint.config.data_dir = o.data_dir;
+  const ImageRecord record = image_record(checkpoint, o.checkpoint, console);
+  const Lowered lowered = deploy(checkpoint, model, record);
+  infer::write_ntqi(o.out, lowered.graph);
+  const auto bytes = std::filesystem::file_size(o.out);
+  const int64_t as_floats = float_bytes(lowered.graph);
+  console.line(lowering_text(lowered));
+  console.line(concat(o.out, ": ", lowered.graph.nodes.size(), " nodes of ", checkpoint.config.model, ", ",
+                      bytes_text(static_cast<double>(bytes)), ", ",
+                      fixed(static_cast<double>(as_floats) / static_cast<double>(bytes), 1), " times smaller than the ",
+                      bytes_text(static_cast<double>(as_floats)), " of float32"));
+  if (!o.json) return;
+  Json floats = Json::object();
+  for (const FloatLayer& layer : lowered.float_layers) floats[layer.name] = layer.why;
+  print_json({{"checkpoint", o.checkpoint},
+              {"file", o.out},
+              {"format", "packed"},
+              {"model", checkpoint.config.model},
+              {"nodes", lowered.graph.nodes.size()},
+              {"integer_layers", lowered.integer_layers()},
+              {"float_layers", floats},
+              {"bytes", bytes},
+              {"float32_bytes", as_floats}});
+}
+
 void run(const ExportOptions& o) {
   Console console(false, o.json);
+  const Format format = format_of(o);
+  if (format != Format::weights && (o.quantized || o.int8))
+    throw UsageError("--quantized, --int8: only of --format weights; the other formats have codes");
+  if (format != Format::onnx && (o.dialect || o.weight_type || o.calibrate || o.limit_val))
+    throw UsageError("--dialect, --weight-type, --calibrate, --limit-val: only of --format onnx");
+  if (format == Format::onnx) check_request(onnx_request(o));
   std::error_code none;
   if (std::filesystem::equivalent(o.checkpoint, o.out, none)) {
     throw UsageError(o.out + ": is the checkpoint itself; name another file");
@@ -59,6 +135,11 @@ void run(const ExportOptions& o) {
   }
   const bool average = takes_average(checkpoint, o.checkpoint, parse_weighting(o.average, o.raw));
   const auto model = model_of(checkpoint, o.checkpoint, average);
+  if (format != Format::weights) {
+    if (checkpoint.has_ema()) console.line(weighting_text(checkpoint, average));
+    if (format == Format::onnx) return export_onnx(onnx_request(o), checkpoint, *model, console);
+    return export_packed(o, checkpoint, *model, console);
+  }
   TensorFile file;
   file.tensors = public_weights(*model, o.int8 ? Export::codes : o.quantized ? Export::quantized : Export::weights);
   file.metadata = {{"format", "pt"},

@@ -1,10 +1,12 @@
 // ntq-info: what a checkpoint holds, without data; or how this program was built.
+#include <filesystem>
 #include <iostream>
 
 #include "apps/checkpoint.h"
 #include "apps/command.h"
 #include "apps/data_record.h"
 #include "apps/data_text.h"
+#include "apps/deploy.h"
 #include "apps/graph_report.h"
 #include "apps/json.h"
 #include "apps/layer_text.h"
@@ -15,6 +17,7 @@
 #include "data/image_file.h"
 #include "engine/backend/cpu_settings.h"
 #include "engine/backend/registry.h"
+#include "infer/ntqi.h"
 
 using namespace ntq;
 using namespace ntq::apps;
@@ -30,7 +33,8 @@ struct InfoOptions {
 
 bool parse(int argc, char** argv, InfoOptions& o) {
   CLI::App app("Show what a checkpoint holds: model, settings, progress, layers, sizes. Needs no data.");
-  app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin, or any safetensors file")->type_name("");
+  app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin, a .ntqi file, or any safetensors file")
+      ->type_name("");
   app.add_flag("--tensors", o.tensors, "list every tensor");
   app.add_flag("--graph", o.graph, "list what the network computes, op by op");
   app.add_flag("--build", o.build, "show compiler, instruction set and backends of this program instead");
@@ -80,8 +84,12 @@ std::string tensor_list(const safetensors::Header& header) {
 }
 
 void print_lines(const std::vector<std::pair<std::string, std::string>>& lines) {
-  for (const auto& [name, value] : lines)
-    std::cout << name << std::string(11 - name.size(), ' ') << printable(value) << '\n';
+  constexpr size_t kWidth = 11;
+  for (const auto& [name, value] : lines) {
+    const std::string shown = printable(name, kLongestName);
+    std::cout << shown << std::string(shown.size() < kWidth ? kWidth - shown.size() : 1, ' ') << printable(value)
+              << '\n';
+  }
 }
 
 bool says_data(const safetensors::Header& header) {
@@ -134,7 +142,27 @@ void show_file_of_others(const InfoOptions& o, const safetensors::Header& header
   std::cout << tensor_list(header);
 }
 
+void show_packed(const InfoOptions& o) {
+  const infer::Graph graph = infer::read_ntqi(o.checkpoint);
+  const auto bytes = std::filesystem::file_size(o.checkpoint);
+  if (o.json) {
+    Json out = {{"checkpoint", o.checkpoint}, {"bytes", bytes}, {"notes", graph.notes}};
+    out["image"] = {graph.image.height, graph.image.width, graph.image.channels};
+    out["classes"] = graph.classes;
+    out["nodes"] = nodes_to_json(graph);
+    if (o.tensors) out["tensors"] = tensors_to_json(load_header(o.checkpoint));
+    print_json(out);
+    return;
+  }
+  auto lines = describe_graph(graph);
+  lines.emplace_back("file", bytes_text(static_cast<double>(bytes)));
+  print_lines(lines);
+  std::cout << '\n' << node_table(graph);
+  if (o.tensors) std::cout << '\n' << tensor_list(load_header(o.checkpoint));
+}
+
 void show_checkpoint(const InfoOptions& o) {
+  if (infer::is_ntqi(o.checkpoint)) return show_packed(o);
   const TensorFile file = load_tensors(o.checkpoint);
   const safetensors::Header header = load_header(o.checkpoint);
   if (!is_of_run(file)) return show_file_of_others(o, header);

@@ -34,6 +34,7 @@ std::string help_of(const Option& option) {
 const char* value_name(const std::string& key) {
   if (key == "init" || key == "val_labels") return "FILE";
   if (key == "mean" || key == "std") return "R,G,B";
+  if (key == "bits_before") return "N,N";
   return key == "data_dir" || key == "output" ? "DIR" : "NAME";
 }
 

@@ -74,6 +74,10 @@ void ProgressReport::fill_times(EpochRow& row) const {
 
 void ProgressReport::epoch(const EpochRow& row) {
   validation_seconds_ = row.seconds - train_seconds_;
+  if (s_.config.quantized() && row.val.arithmetic != arithmetic_) {
+    arithmetic_ = row.val.arithmetic;
+    console_.line("validation: " + arithmetic_);
+  }
   std::string text =
       concat("epoch ", row.epoch, "/", s_.config.epochs, "  train loss ", fixed(row.train_loss, 4), "  top-1 ",
              fixed(row.train_top1, 2), "%  |  val loss ", fixed(row.val.loss(), 4), "  top-1 ",

@@ -33,6 +33,7 @@ class ProgressReport {
   const Session& s_;
   Console& console_;
   Clock::time_point epoch_start_;
+  std::string arithmetic_;                       // of validation, as told
   size_t warned_ = 0, warned_validation_ = 0;    // bad images
   int64_t epoch_images_ = 0;                     // of this epoch, in this process
   int64_t steps_ = 0;                            // of this process

@@ -76,6 +76,17 @@ std::optional<TrainConfig> config_or_nothing(const RunFolder& run) {
   }
 }
 
+/// Whether `other` has not started, as it waits for the stage `run`.
+bool waits(const RunFolder& other, const RunFolder& run) {
+  if (other.finished() || other.has("last.bin") || !other.has("pretrain.json")) return false;
+  try {
+    const auto stage = stage_before(other);
+    return stage && stage->name() == run.name();
+  } catch (const CheckpointError&) {
+    return false;  // somebody else's damaged folder is not what was asked for
+  }
+}
+
 }  // namespace
 
 bool RunFolder::has(const std::string& name) const {
@@ -100,7 +111,7 @@ RunFolder create_stage(const TrainConfig& config, const RunFolder& run) {
   const std::string base = (fs::path(parent(run)) / run_name(config)).string();
   for (;;) {
     const RunFolder stage = free_name(base);
-    set_pretrain_run(run, stage);
+    set_stage_before(run, stage);
     if (make_run(stage, config)) return stage;
   }
 }
@@ -119,10 +130,11 @@ TrainConfig read_run_config(const RunFolder& run) {
     apply_json(config, without_sentinels(json), path);
     reset_impossible_run_options(config);
     validate(config);
+    return resolve(config);
   } catch (const std::invalid_argument& e) {
-    throw CheckpointError(e.what());
+    const std::string what = e.what();
+    throw CheckpointError(what.starts_with(path) ? what : path + ": " + what);
   }
-  return resolve(config);
 }
 
 std::vector<RunFolder> list_runs(const std::string& output) {
@@ -143,6 +155,7 @@ std::vector<RunFolder> list_runs(const std::string& output) {
 FinishedRun find_finished(const TrainConfig& config, const DataRecord& data) {
   const Json recipe = config_to_json(config, JsonPart::recipe);
   FinishedRun found;
+  if (config.init) return found;
   for (const auto& run : list_runs(config.output)) {
     if (!run.finished() || !run.has("last.bin")) continue;
     // A run that started from a file of the user's is another recipe.
@@ -188,20 +201,17 @@ std::optional<RunFolder> find_unfinished(const std::string& output, const Json& 
   return std::nullopt;
 }
 
-RunFolder waiting_for(const RunFolder& run) {
-  for (const auto& other : list_runs(parent(run))) {
-    if (other.finished() || other.has("last.bin") || !other.has("pretrain.json")) continue;
-    try {
-      const auto stage = pretrain_run(other);
-      if (stage && stage->name() == run.name()) return other;
-    } catch (const CheckpointError&) {
-      // Somebody else's damaged folder is not what was asked for.
-    }
+RunFolder waiting_for(RunFolder run) {
+  const std::vector<RunFolder> all = list_runs(parent(run));
+  for (size_t links = 0; links < all.size(); ++links) {  // a circle has no end
+    const auto next = std::find_if(all.begin(), all.end(), [&](const RunFolder& other) { return waits(other, run); });
+    if (next == all.end()) break;
+    run = *next;
   }
   return run;
 }
 
-std::optional<RunFolder> pretrain_run(const RunFolder& run) {
+std::optional<RunFolder> stage_before(const RunFolder& run) {
   const std::string path = run.file("pretrain.json");
   if (!run.has("pretrain.json")) return std::nullopt;
   const Json json = read_json(path);
@@ -216,7 +226,7 @@ std::optional<RunFolder> pretrain_run(const RunFolder& run) {
   return RunFolder{(fs::path(parent(run)) / name).string()};
 }
 
-void set_pretrain_run(const RunFolder& run, const RunFolder& stage) {
+void set_stage_before(const RunFolder& run, const RunFolder& stage) {
   write_file_atomically(run.file("pretrain.json"), Json{{"run", stage.name()}}.dump() + "\n");
 }
 

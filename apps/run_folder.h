@@ -1,6 +1,6 @@
 #pragma once
 // Run folders: runs/<dataset>-<model>-w4a4-ntq[-N]/ with config.json, metrics.*, last.bin, best.bin, log.txt, and
-// result.json once the run is done. A run that starts from a full-precision stage names that run in pretrain.json.
+// result.json once the run is done. A run that starts from another one's weights names that run in pretrain.json.
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,7 +21,7 @@ struct RunFolder {
 /// Makes output/run_name(config), or that with -2, -3, ...: never one that is there already. Writes config.json.
 /// Throws CheckpointError when the place is not writable.
 RunFolder create_run(const TrainConfig& config);
-/// The same for the first stage of `run`, whose pretrain.json names it before it is made: whenever the program is
+/// The same for the stage before `run`, whose pretrain.json names it before it is made: whenever the program is
 /// killed, no stage is left that nobody waits for.
 RunFolder create_stage(const TrainConfig& config, const RunFolder& run);
 /// Writes config.json anew where the options that the run goes on with are others (another --data-dir): the next
@@ -33,7 +33,8 @@ TrainConfig read_run_config(const RunFolder& run);
 /// Folders below `output` that hold a config.json, newest first.
 std::vector<RunFolder> list_runs(const std::string& output);
 
-/// A finished run of the same recipe and the same training data, and why others of the recipe were passed over.
+/// A finished run of the same recipe and the same training data, and why others of the recipe were passed over. None
+/// where the recipe starts from a file of the user's (--init).
 struct FinishedRun {
   std::optional<RunFolder> run;
   std::vector<std::string> passed_over;
@@ -43,12 +44,12 @@ FinishedRun find_finished(const TrainConfig& config, const DataRecord& data);
 bool agrees(const TrainConfig& config, const nlohmann::ordered_json& given);
 /// The newest unfinished run whose config agrees with `given`.
 std::optional<RunFolder> find_unfinished(const std::string& output, const nlohmann::ordered_json& given);
-/// The unfinished run that waits for the full-precision stage `run`, else `run` itself.
-RunFolder waiting_for(const RunFolder& run);
+/// The unfinished run that waits for the stage `run`, that which waits for this one, and so on; else `run` itself.
+RunFolder waiting_for(RunFolder run);
 /// The run named in pretrain.json, beside `run`; nothing when there is none. Throws CheckpointError for a name that
 /// leads elsewhere.
-std::optional<RunFolder> pretrain_run(const RunFolder& run);
-void set_pretrain_run(const RunFolder& run, const RunFolder& stage);
+std::optional<RunFolder> stage_before(const RunFolder& run);
+void set_stage_before(const RunFolder& run, const RunFolder& stage);
 
 /// Held while a run is being written; the system drops it when the process ends. Throws CheckpointError when another
 /// process holds it.

@@ -43,7 +43,8 @@ Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
               {"best_epoch", p.best_epoch},
               {"last", last_row(run)}};
   if (!c.bits_of.empty()) out["bits_of"] = c.bits_of;
-  if (const auto stage = pretrain_run(run)) out["pretrain_run"] = stage->name();
+  if (c.bits_before) out["bits_before"] = *c.bits_before;
+  if (const auto stage = stage_before(run)) out["pretrain_run"] = stage->name();
   if (run.has("start.json")) {
     out["start"] = parse_json_or_null(read_text_file(run.file("start.json")));
   }
@@ -62,29 +63,34 @@ Json report_end(const RunFolder& run, Json summary, Console& console) {
   for (const char* name : {"config.json", "metrics.csv", "metrics.jsonl", "last.bin", "best.bin", "log.txt"}) {
     if (run.has(name)) list(name, run.file(name));
   }
-  if (const auto stage = pretrain_run(run)) list("pretrain", stage->file("last.bin"));
+  if (const auto stage = stage_before(run)) list("pretrain", stage->file("last.bin"));
   return summary;
 }
+
+struct Stage {
+  TrainConfig config;
+  std::optional<Session> session = {};
+  std::optional<LoadReport> init = {};       ///< of the weights that the session has been given
+  std::optional<FinishedRun> finished = {};  ///< who has been looked for
+};
 
 /// What the stages are made of, each built once and used by whoever needs it first.
 struct Parts {
   DatasetPair data;
   bool may_differ = false;  ///< the data may be others than before
-  std::optional<Session> pretrain = {}, main = {};
-  std::optional<LoadReport> init = {};         ///< of the weights that `main` has been given
-  std::optional<FinishedRun> pretrained = {};  ///< who has been looked for
+  std::vector<Stage> stages = {};
 
-  Session& build(std::optional<Session>& session, const TrainConfig& config) const {
-    if (!session) session = make_session(config, data);
-    return *session;
+  Session& build(Stage& stage) const {
+    if (!stage.session) stage.session = make_session(stage.config, data);
+    return *stage.session;
   }
-  const FinishedRun& find_pretrained(const TrainConfig& fp) {
-    if (!pretrained) pretrained = find_finished(fp, record_of(data));
-    return *pretrained;
+  const FinishedRun& find(Stage& stage) const {
+    if (!stage.finished) stage.finished = find_finished(stage.config, record_of(data));
+    return *stage.finished;
   }
 };
 
-RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, Parts& parts, Console& console);
+RunFolder finish_stage_before(const RunFolder& run, Parts& parts, size_t index, Console& console);
 
 void warn_if(Console& console, const std::string& text) {
   if (!text.empty()) console.warn(text);
@@ -99,10 +105,10 @@ void prepare_start(Session& session, const RunFolder& run, Console& console) try
   throw Error("interrupted before the first step. Go on with: ntq-train --resume " + run.path, 128 + stop_signal());
 }
 
-/// Trains one run from where its folder stands: from nothing, from step 0, or from the middle. `session` is ready for
-/// it, or made here.
-Json go_on(const RunFolder& run, const TrainConfig& config, Parts& parts, std::optional<Session>& built,
-           Console& console) {
+/// Trains the run of one stage from where its folder stands: from nothing, from step 0, or from the middle.
+Json go_on(const RunFolder& run, Parts& parts, size_t index, Console& console) {
+  Stage& stage = parts.stages[index];
+  const TrainConfig& config = stage.config;
   const RunLock lock(run);
   if (!lock.missing().empty()) {
     console.warn(
@@ -112,15 +118,15 @@ Json go_on(const RunFolder& run, const TrainConfig& config, Parts& parts, std::o
   keep_options(run, config);
   const bool resumed = run.has("last.bin");
   std::optional<std::string> init = config.init;
-  if (!resumed && config.two_stages()) init = finish_pretraining(run, config, parts, console).file("last.bin");
+  if (!resumed && index > 0) init = finish_stage_before(run, parts, index, console).file("last.bin");
   console.log_to(run.file("log.txt"));
-  Session& session = parts.build(built, config);
+  Session& session = parts.build(stage);
   if (resumed) warn_if(console, restore_run(session, run.file("last.bin"), parts.may_differ));
   print_start(console, session, run.path);
   if (!resumed) {
     if (init) {
-      if (!parts.init) parts.init = init_from(session, *init);
-      print_init(console, *parts.init, *init);
+      if (!stage.init) stage.init = init_from(session, *init);
+      print_init(console, *stage.init, *init);
       prepare_start(session, run, console);
     }
     save_run(run.file("last.bin"), session);
@@ -128,79 +134,92 @@ Json go_on(const RunFolder& run, const TrainConfig& config, Parts& parts, std::o
   train_run(session, run, console);
   const Json summary = summarize(config, session.progress, run);
   write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
-  built.reset();
+  stage.session.reset();
   return report_end(run, summary, console);
 }
 
-/// The finished full-precision run that `run` starts from; found, resumed or trained anew.
-RunFolder finish_pretraining(const RunFolder& run, const TrainConfig& config, Parts& parts, Console& console) {
-  const TrainConfig fp = pretrain_config(config);
-  auto stage = pretrain_run(run);
-  if (!stage || !stage->has("config.json")) {
-    stage = parts.find_pretrained(fp).run;
-    if (stage) {
-      set_pretrain_run(run, *stage);
+/// The finished run that `run`, of stage `index`, starts from; found, resumed or trained anew.
+RunFolder finish_stage_before(const RunFolder& run, Parts& parts, size_t index, Console& console) {
+  Stage& before = parts.stages[index - 1];
+  auto found = stage_before(run);
+  if (!found || !found->has("config.json")) {
+    found = parts.find(before).run;
+    if (found) {
+      set_stage_before(run, *found);
     } else {
-      stage = create_stage(fp, run);
+      found = create_stage(before.config, run);
     }
   }
-  if (config_to_json(read_run_config(*stage), JsonPart::recipe) != config_to_json(fp, JsonPart::recipe)) {
-    throw CheckpointError(concat(run.file("pretrain.json"), ": names ", stage->path,
-                                 ", which is no full-precision stage of this run; remove the file to train one"));
+  if (config_to_json(read_run_config(*found), JsonPart::recipe) != config_to_json(before.config, JsonPart::recipe)) {
+    throw CheckpointError(concat(run.file("pretrain.json"), ": names ", found->path,
+                                 ", which is no stage of this run (", precision_text(before.config),
+                                 "); remove the file to train one"));
   }
-  if (!stage->finished()) {
-    go_on(*stage, fp, parts, parts.pretrain, console);
+  if (!found->finished()) {
+    go_on(*found, parts, index - 1, console);
   } else {
-    const std::string path = stage->file("last.bin");
+    const std::string path = found->file("last.bin");
     warn_if(console, check_same_data(load_header(path).metadata, path, record_of(parts.data), parts.may_differ, true));
   }
-  return *stage;
+  return *found;
 }
 
 void set_threads(const TrainConfig& config) {
   if (config.threads) set_cpu_threads(static_cast<int>(*config.threads));
 }
 
+/// The last stage that is finished already, or the first one: those before are not needed.
+size_t first_needed(Parts& parts, Console& console) {
+  for (size_t i = parts.stages.size() - 1; i > 0; --i) {
+    const FinishedRun& found = parts.find(parts.stages[i - 1]);
+    for (const auto& why : found.passed_over) console.line("Note: " + why);
+    if (found.run) return i - 1;
+  }
+  return 0;
+}
+
 /// Says what the stages are and how long they take; gives the estimates.
-Json announce_stages(const TrainConfig& config, Parts& parts, Console& console) {
+Json announce_stages(Parts& parts, Console& console) {
   Json stages = Json::array();
   std::vector<std::string> lines;
   double total = 0;
-  const auto add = [&](const TrainConfig& stage, std::optional<Session>& session,
-                       const std::optional<RunFolder>& reused) {
-    Json json = {{"stage", precision_text(stage)}};
-    std::string line = concat("  ", stages.size() + 1, ". ", precision_text(stage), ": ");
-    if (reused) {
-      json["reused"] = reused->path;
-      line += "already there, " + reused->path;
+  const size_t first = first_needed(parts, console), last = parts.stages.size() - 1;
+  for (size_t i = first; i <= last; ++i) {
+    Stage& stage = parts.stages[i];
+    Json json = {{"stage", precision_text(stage.config)}};
+    std::string line = concat("  ", stages.size() + 1, ". ", precision_text(stage.config), ": ");
+    if (stage.finished && stage.finished->run) {
+      json["reused"] = stage.finished->run->path;
+      line += "already there, " + stage.finished->run->path;
     } else {
-      const Estimate estimate = estimate_stage(parts.build(session, stage));
+      const Estimate estimate = estimate_stage(parts.build(stage));
       json.update(estimate.json());
       total += estimate.total_seconds();
       line += "about " + estimate.str();
+      if (i > first && i < last) stage.session.reset();  // its memory, until it is its turn
     }
     stages.push_back(json);
     lines.push_back(line);
-  };
-  if (config.two_stages()) {
-    const TrainConfig fp = pretrain_config(config);
-    const FinishedRun& found = parts.find_pretrained(fp);
-    add(fp, parts.pretrain, found.run);
-    for (const auto& why : found.passed_over) console.line("Note: " + why);
   }
-  add(config, parts.main, std::nullopt);
   console.line(
       concat(stages.size(), stages.size() == 1 ? " stage" : " stages", ", about ", duration(total), " in all:"));
   for (const auto& line : lines) console.line(line);
   return {{"stages", stages}, {"seconds", total}};
 }
 
+Parts open_parts(const TrainConfig& config, Console& console) {
+  Parts parts{open_data(config, console)};
+  for (const TrainConfig& stage : stages_of(config)) parts.stages.push_back({stage});
+  return parts;
+}
+
 /// Everything that can fail before there is a run folder.
 Parts build_parts(const TrainConfig& config, Console& console) {
   set_threads(config);
-  Parts parts{open_data(config, console)};
-  Session& session = parts.build(parts.main, config);
-  if (config.init) parts.init = init_from(session, *config.init);
+  Parts parts = open_parts(config, console);
+  parts.build(parts.stages.back());
+  Stage& first = parts.stages.front();
+  if (config.init) first.init = init_from(parts.build(first), *config.init);
   return parts;
 }
 
@@ -208,14 +227,15 @@ Parts build_parts(const TrainConfig& config, Console& console) {
 
 Json start_run(const TrainConfig& config, Console& console) {
   Parts parts = build_parts(config, console);
-  if (config.two_stages()) announce_stages(config, parts, console);
-  return go_on(create_run(config), config, parts, parts.main, console);
+  const size_t last = parts.stages.size() - 1;
+  if (last > 0) announce_stages(parts, console);
+  return go_on(create_run(config), parts, last, console);
 }
 
 Json dry_run(const TrainConfig& config, Console& console) {
   Parts parts = build_parts(config, console);
-  print_start(console, *parts.main, "none (--dry-run)");
-  Json out = announce_stages(config, parts, console);
+  print_start(console, *parts.stages.back().session, "none (--dry-run)");
+  Json out = announce_stages(parts, console);
   const double step = out["stages"].back().value("seconds_per_step", 0.0);
   const DataRate rate = measure_data_rate(config, parts.data);
   const double model_rate = step > 0 ? static_cast<double>(config.batch_size) / step : 0;
@@ -234,8 +254,9 @@ Json resume_run(const TrainCommand& command, Console& console) {
     return report_end(run, summary, console);
   }
   set_threads(config);
-  Parts parts{open_data(config, console), command.allow_data_change};
-  return go_on(run, config, parts, parts.main, console);
+  Parts parts = open_parts(config, console);
+  parts.may_differ = command.allow_data_change;
+  return go_on(run, parts, parts.stages.size() - 1, console);
 }
 
 }  // namespace ntq::apps

@@ -1,5 +1,5 @@
 #pragma once
-// From a command to its runs: a new one, a resumed one, a dry run; one stage or two.
+// From a command to its runs: a new one, a resumed one, a dry run; one stage or several.
 #include <utility>
 
 #include "apps/console.h"

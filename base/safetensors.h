@@ -46,6 +46,7 @@ class Reader {
 
   /// Without the checksums.
   const Header& header() const { return header_; }
+  bool has_checksums() const { return checksums_.has_value(); }
   /// Reads the values, in the order of the file: `place` says where the bytes of header().entries[i] go, null to pass
   /// over them; then holds all of them and the header against the checksums, where the file has some. Once at most.
   /// Throws CheckpointError.

@@ -1,8 +1,12 @@
-# ntq_library(folder DEPENDS targets...): one static library per folder, of all sources in it.
+# ntq_library(folder DEPENDS targets...): one static library per folder, of all sources in it but those whose path
+# within the folder matches EXCLUDE.
 function(ntq_library folder)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;PRIVATE" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
-  list(FILTER sources EXCLUDE REGEX "/kernels/")
+  cmake_parse_arguments(ARG "" "EXCLUDE" "DEPENDS;PRIVATE" ${ARGN})
+  file(GLOB_RECURSE sources RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS *.cpp)
+  list(FILTER sources EXCLUDE REGEX "(^|/)kernels/")
+  if(ARG_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${ARG_EXCLUDE}")
+  endif()
   add_library(ntq_${folder} STATIC ${sources})
   add_library(ntq::${folder} ALIAS ntq_${folder})
   target_compile_features(ntq_${folder} PUBLIC cxx_std_20)

@@ -4,6 +4,7 @@
 
 #include "base/input_file.h"
 #include "data/fingerprint.h"
+#include "data/network_image.h"
 #include "data/transforms.h"
 
 namespace ntq {
@@ -111,14 +112,8 @@ int32_t ImageFolder::label(int64_t index) const {
 
 Dataset::Sample ImageFolder::get(int64_t index) const {
   thread_local std::vector<uint8_t> pixels;
-  const int64_t side = info_.height;
-  pixels.resize(static_cast<size_t>(side * side * 3));
-  read_crop(
-      path(index), false, [&](ImageSize size) { return center_crop(options_.protocol, size, side); },
-      [&](int64_t row, const uint8_t* rgbx) {
-        uint8_t* out = pixels.data() + row * side * 3;
-        for (int64_t x = 0; x < side; ++x) std::copy_n(rgbx + 4 * x, 3, out + 3 * x);
-      });
+  const std::string crop = options_.protocol == Protocol::paper ? "paper" : "field";
+  pixels = read_network_image(path(index), {.height = info_.height, .width = info_.width, .crop = crop});
   return {pixels, label(index)};
 }
 

@@ -12,7 +12,8 @@ namespace ntq {
 
 struct GraphValue {
   Shape shape;
-  std::string name;  ///< of a parameter or buffer, "input", "constant", or "" for what an op made
+  std::string name;   ///< of a parameter or buffer, "input", "constant", or "" for what an op made
+  Tensor value = {};  ///< of a parameter, buffer or constant; else undefined
 };
 
 struct GraphNode {
@@ -20,12 +21,25 @@ struct GraphNode {
   std::vector<int> inputs;  ///< indices of values; -1: none
   int output = -1;
   Attributes attributes;
+  const Module* part = nullptr;  ///< the module that says its ops are its own (GraphPart), while the model lives
 };
 
 struct Graph {
   std::vector<GraphValue> values;
   std::vector<GraphNode> nodes;  ///< in the order of computation
   int input = -1, output = -1;
+};
+
+/// While it lives, the ops of this thread belong to `part`: a quantizer's, whatever ops it is made of.
+class GraphPart {
+ public:
+  explicit GraphPart(const Module& part);
+  ~GraphPart();
+  GraphPart(const GraphPart&) = delete;
+  GraphPart& operator=(const GraphPart&) = delete;
+
+ private:
+  const Module* before_;
 };
 
 /// Runs `model` on `example` in evaluation mode, without gradients, and gives what it did.

@@ -25,10 +25,15 @@ Tensor WeightedLayer::forward(const Codes& x) {
   return output(x);
 }
 
+Tensor WeightedLayer::quantized_bias() const {
+  if (!bias_ || !weight_quant_ || !weight_quant_->enabled()) return bias_;
+  return weight_quant_->bias(bias_, input_quant_ ? input_quant_->step() : Tensor());
+}
+
 // The gradients use these same tensors: the noisy weight for dx, the quantized input for dw.
 Tensor WeightedLayer::output(const LayerInput& input) const {
   const Tensor y = product(input, apply_quantizer(weight_quant_, weight_));
-  return bias_ ? add(y, bias_) : y;
+  return bias_ ? add(y, quantized_bias()) : y;
 }
 
 }  // namespace ntq

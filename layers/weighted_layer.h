@@ -18,6 +18,8 @@ class WeightedLayer : public Module {
   const Tensor& weight() const { return weight_; }
   /// Undefined without one.
   const Tensor& bias() const { return bias_; }
+  /// The bias to compute with: as the weight's method has it.
+  Tensor quantized_bias() const;
   /// Null in full precision.
   const std::shared_ptr<Quantizer>& weight_quantizer() const { return weight_quant_; }
   const std::shared_ptr<Quantizer>& input_quantizer() const { return input_quant_; }

@@ -47,7 +47,8 @@ void check_scope(const QuantSpec& spec, const QuantMethod& method) {
         : spec.is_signed ? "inputs that may be negative"
                          : "inputs without negative values",
         "; give them another method, or bits 32");
-  check(!spec.per_channel || scope.per_channel, method.name, " has no steps per channel");
+  check(!spec.per_channel || scope.per_channel, method.name,
+        " has no steps per channel; one step for the layer, or another method");
   check(!spec.per_channel || (spec.is_weight && spec.shape.rank() >= 1),
         "steps per channel are for weights of a known shape");
 }

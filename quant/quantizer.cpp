@@ -1,5 +1,6 @@
 #include "quant/quantizer.h"
 
+#include "engine/graph.h"
 #include "engine/ops/reduce.h"
 
 namespace ntq {
@@ -23,6 +24,7 @@ QuantRange Quantizer::range() const {
 Tensor Quantizer::forward(const Tensor& x) {
   check(x.defined() && x.dtype() == DType::f32 && x.shape().rank() >= 1 && x.numel() > 0, spec_.name,
         ": needs a float32 tensor with elements, found ", x.defined() ? x.shape().str() : "none");
+  const GraphPart part(*this);
   return quantized(transform(x));
 }
 

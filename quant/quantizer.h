@@ -77,6 +77,15 @@ class Quantizer : public Module {
   virtual void start_pass(int pass) { static_cast<void>(pass); }
   virtual void end_pass(int pass) { static_cast<void>(pass); }
 
+  /// Of a weight: what its layer computes with in place of the bias. `input_step`: of the quantizer of the layer's
+  /// input; undefined without one.
+  virtual Tensor bias(const Tensor& own, const Tensor& input_step) const {
+    static_cast<void>(input_step);
+    return own;
+  }
+  /// Whether the layer's parameters, and those behind it up to the next layer with quantizers, are trained now;
+  /// nothing: not for this method to say. Asked after on_progress().
+  virtual std::optional<bool> trains_layer() const { return std::nullopt; }
   /// An addition to the loss, {1}; undefined: none.
   virtual Tensor penalty() const { return {}; }
   /// How much of the training is done, in [0, 1]; told before each step.

@@ -27,4 +27,4 @@ ensure_packages() {
 
 # What building and testing the library and its commands takes.
 build_packages=(g++ cmake ninja-build zlib1g-dev libstb-dev libjpeg62-turbo-dev libwebp-dev
-  nlohmann-json3-dev libcli11-dev doctest-dev)
+  nlohmann-json3-dev libcli11-dev doctest-dev libonnx-dev libprotobuf-dev)

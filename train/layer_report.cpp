@@ -46,7 +46,7 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
     if (q->ready()) out.weight_error = mean_error(*q, weight);
   }
   if (const auto& q = layer.input_quantizer()) {
-    if (out.method.empty()) out.method = q->spec().method;
+    out.input_method = q->spec().method;
     out.input_bits = q->spec().bits;
     out.input_step = mean_step(*q);
   }

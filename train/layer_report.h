@@ -13,7 +13,7 @@ namespace ntq {
 struct LayerReport {
   std::string name, shape;
   int64_t weights = 0;
-  std::string method;  ///< of the weights, else of the input; "" in full precision
+  std::string method, input_method;  ///< of the weights, of the input; "" in full precision
   int weight_bits = 32, input_bits = 32;
   double weight_step = 0, input_step = 0;   ///< of several steps, the mean
   std::optional<double> learned_bits = {};  ///< of the weights, where the method learns them: the mean

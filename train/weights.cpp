@@ -157,6 +157,7 @@ NamedTensors public_weights(Module& model, Export what) {
     const auto& q = layer->weight_quantizer();
     if (!q || !quantized) return;
     values[name + ".weight"] = what == Export::codes ? q->encode(layer->weight()).values : q->forward(layer->weight());
+    if (layer->bias()) values[name + ".bias"] = layer->quantized_bias();
   });
   NamedTensors out;
   for (const auto& [name, tensor] : model.state_dict()) {

@@ -27,7 +27,8 @@ Weights weights_of(const Checkpoint& checkpoint, const std::string& path, bool a
 Weights read_weights(const TensorFile& file, const std::string& path);
 
 /// What others get of the layers with a weight quantizer: w, Q(w) in float32, or the codes of Q(w) as int8 (uint8
-/// where the grid has an offset); with the latter two the steps and offsets of both quantizers under their names.
+/// where the grid has an offset); with the latter two the steps and offsets of both quantizers under their names, and
+/// biases as the network computes with them.
 enum class Export { weights, quantized, codes };
 
 /// The tensors of a model in evaluation mode, for others: filters as {Cout,Cin,Kh,Kw}, no other quantizer entries.

@@ -94,6 +94,43 @@ struct QuantizeArgs {
   QuantNoise noise = {};    ///< c = 0: none
 };
 
+/// Tables of n entries, each with its own run of the input: entry i is for what is above i of the n - 1 rising
+/// thresholds {tables,n-1}; entries {tables,n}, n at most kMostEntries.
+struct LookUpTable {
+  ConstView thresholds, entries;
+  int64_t tables() const { return entries.size - thresholds.size; }
+  int64_t count() const { return entries.size / tables(); }
+};
+constexpr int64_t kMostEntries = 1024;
+
+/// LQ-Nets' levels v.e for all codes e of `bits` values, each -1 or 1 where both_signs, else 0 or 1.
+struct BasisArgs {
+  int bits = 1;
+  bool both_signs = false;
+};
+/// One step of its fit: v += share * (argmin |x - B v|^2 + ridge |v - v_before|^2 - v); the ridge only where the rest
+/// does not determine v, unless `always`.
+struct BasisFit {
+  BasisArgs basis;
+  double share = 1, ridge = 0;
+  bool always = false;
+};
+
+/// LCQ's quantizer (arXiv 2103.07156): sign(x) alpha g(round(S f(|x| / alpha)) / S), S = steps; f piecewise linear over
+/// K equal intervals with slopes K softmax(theta), g its inverse; alpha from there on, and 0 below 0 unless both_signs.
+struct CompandingArgs {
+  int64_t steps = 1, pieces = 1;  ///< S and K; no theta: K = 1
+  bool both_signs = false;
+  bool unit_slopes = false;  ///< gradients as if f's slope and g's were reciprocal
+  bool byte_levels = false;  ///< g rounded to a multiple of 1/127, 1/255 without signs
+  /// Entries of its table: f's pieces and the codes, together.
+  int64_t entries() const { return both_signs ? 2 * (steps + pieces) + 2 : steps + pieces + 2; }
+};
+/// Its table: what x becomes, the slope of its gradient, and its code, a whole number.
+struct CompandingTable {
+  View thresholds, values, slopes, codes;
+};
+
 /// One update of one tensor: g += weight_decay * w; m = momentum * m + g; w -= lr * (nesterov ? g + momentum * m : m).
 /// Afterwards w = max(w, floor), except where w is not finite: a divergence stays visible where it begins.
 struct SgdUpdate {

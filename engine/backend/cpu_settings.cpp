@@ -11,6 +11,8 @@ void set_cpu_threads(int threads) {
   cpu::set_threads(threads);
 }
 int cpu_threads() { return cpu::threads(); }
+
+void on_cpu_threads(int64_t tasks, const std::function<void(int64_t)>& task) { cpu::parallel_for(tasks, task); }
 std::string cpu_isa() { return cpu::cpu_backend().isa(); }
 MemoryUse cpu_memory() { return cpu::cpu_backend().memory(); }
 

@@ -43,6 +43,12 @@ enum class Primitive {
   quantize_grad,
   quantize_codes,
   quantize_error,
+  look_up,
+  look_up_grad,
+  basis_levels,
+  basis_fit,
+  companding,
+  companding_grad,
   sgd_step,
   adam_step,
 };
@@ -98,6 +104,23 @@ class Primitives : public DeviceMemory {
                              View dstep) = 0;
   /// Integer codes, int8 or uint8 as the view says.
   virtual void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) = 0;
+
+  // Quantization to the entries of tables. `sums` {2,tables,n}, float32 or float64, is written in float64; or none.
+  /// y = x's entry; not a number where x is not finite. sums: how many x an entry has, and their sum.
+  virtual void look_up(const LookUpTable& table, ConstView x, View y, View sums) = 0;
+  /// dx = dy times x's entry. sums: of dy, and of dy x, over the x of an entry.
+  virtual void look_up_grad(const LookUpTable& table, ConstView x, ConstView dy, View dx, View sums) = 0;
+  /// levels and codes {C,2^bits}, rising, of basis {C,bits}, and the midpoints {C,2^bits-1}; of equal levels the lower
+  /// code is first. Codes as whole numbers, bit i set for basis value i (plus that value, where signed).
+  virtual void basis_levels(const BasisArgs& args, ConstView basis, View levels, View midpoints, View codes) = 0;
+  /// Fits the basis to inputs of which `sums` {2,C,2^bits}, float64, are what look_up() gives.
+  virtual void basis_fit(const BasisFit& args, ConstView codes, ConstView sums, View basis) = 0;
+  /// theta {K} or none, alpha {1}.
+  virtual void companding(const CompandingArgs& args, ConstView theta, ConstView alpha,
+                          const CompandingTable& table) = 0;
+  /// `sums`, float64, as look_up_grad() gives them for its thresholds; dtheta as theta.
+  virtual void companding_grad(const CompandingArgs& args, ConstView theta, ConstView alpha, ConstView sums,
+                               View dalpha, View dtheta) = 0;
 };
 
 /// Memory of a device for the length of a call; false where there was none, and allocate() has left the error.

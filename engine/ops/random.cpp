@@ -7,11 +7,11 @@
 
 namespace ntq {
 
-// Of an error e = 1/4 and without tempering, the noise c sqrt(e) eps of c = 1/2 is eps / 4, exactly.
+// Of an error e = 1/4 and without tempering, the noise c sqrt(e) eps of c = 2 is eps, exactly.
 Tensor standard_normal(const Shape& shape, const RandomKey& key, Device device) {
   const NoGrad no_grad;
-  const QuantizeArgs args{.range = {-1, 1}, .noise = {.c = 0.5f, .k = 0.0f, .key = key}};
-  return scale(quantize(Tensor::full(shape, 0.25f, device), Tensor::full({1}, 1.0f, device), args), 4.0f);
+  const QuantizeArgs args{.range = {-1, 1}, .noise = {.c = 2.0f, .k = 0.0f, .key = key}};
+  return quantize(Tensor::full(shape, 0.25f, device), Tensor::full({1}, 1.0f, device), args);
 }
 
 // exp(-(a^2 + b^2) / 2) of two independent standard normal numbers (Box-Muller, read backwards).

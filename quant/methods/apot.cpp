@@ -8,9 +8,8 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
+#include "engine/ops/look_up.h"
 #include "engine/ops/reduce.h"
-#include "engine/ops/unary.h"
-#include "quant/level_table.h"
 #include "quant/method.h"
 #include "quant/weight_norm.h"
 
@@ -49,20 +48,42 @@ std::vector<double> magnitudes(int bits) {
   return sums;
 }
 
-/// The levels for alpha = 1, rising; both signs where signed.
-Tensor unit_levels(const QuantSpec& spec) {
-  const std::vector<double> positive = magnitudes(spec.is_signed ? spec.bits - 1 : spec.bits);
-  std::vector<float> levels;
-  for (size_t i = positive.size() - 1; spec.is_signed && i > 0; --i) levels.push_back(static_cast<float>(-positive[i]));
-  for (const double level : positive) levels.push_back(static_cast<float>(level));
-  return Tensor::from({static_cast<int64_t>(levels.size())}, std::span<const float>(levels));
+Tensor tensor_of(const std::vector<float>& values) {
+  return Tensor::from({static_cast<int64_t>(values.size())}, std::span<const float>(values));
 }
+
+/// For alpha = 1: the levels, rising, both signs where signed; the midpoints between them. For gradients also where x
+/// is clipped: inside is 1 between the two ends.
+struct Units {
+  Tensor levels, midpoints;
+  Tensor ends, cells, inside;  // thresholds; the level and whether it is inside, between them
+
+  explicit Units(const QuantSpec& spec) {
+    const std::vector<double> positive = magnitudes(spec.is_signed ? spec.bits - 1 : spec.bits);
+    std::vector<float> all, middles;
+    for (size_t i = positive.size() - 1; spec.is_signed && i > 0; --i) all.push_back(static_cast<float>(-positive[i]));
+    for (const double level : positive) all.push_back(static_cast<float>(level));
+    for (size_t i = 1; i < all.size(); ++i) middles.push_back((all[i - 1] + all[i]) / 2);
+    levels = tensor_of(all), midpoints = tensor_of(middles);
+    // The ends themselves are inside.
+    middles.insert(middles.begin(), spec.is_signed ? std::nextafter(-1.0f, -2.0f) : -1e-30f);
+    middles.push_back(1);
+    all.insert(all.begin(), all.front());
+    all.push_back(all.back());
+    std::vector<float> between(all.size(), 1.0f);
+    between.front() = between.back() = 0;
+    ends = tensor_of(middles), cells = tensor_of(all), inside = tensor_of(between);
+  }
+  void move_to(Device device) {
+    for (Tensor* t : {&levels, &midpoints, &ends, &cells, &inside}) *t = t->to(device);
+  }
+};
 
 class ApotQuantizer : public Quantizer {
  public:
   explicit ApotQuantizer(const QuantSpec& spec)
       : Quantizer(spec),
-        units_(unit_levels(spec)),
+        units_(spec),
         alpha_(register_parameter("alpha", Tensor::full({1}, spec.setting(alpha_name()).f32()), {.floor = 1e-3f})) {
     if (spec.is_weight) norm_.emplace(spec.setting("detach_norm").flag());
     if (spec.is_weight) clip_gradient_ = spec.setting("clip_gradient").flag();
@@ -72,23 +93,23 @@ class ApotQuantizer : public Quantizer {
   }
 
   QuantRange range() const override {
-    const auto count = static_cast<float>(units_.numel());
+    const auto count = static_cast<float>(units_.levels.numel());
     return spec().is_signed ? QuantRange{(1 - count) / 2, (count - 1) / 2} : QuantRange{0, count - 1};
   }
   CodeGrid grid() const override {
     const NoGrad no_grad;
-    const Tensor table = levels();
+    units_.move_to(alpha_.device());
+    const Tensor table = mul(units_.levels, alpha_);
     return {.range = range(), .levels = deviation_ ? mul(table, deviation_) : table};
   }
   QuantTraits traits() const override {
-    return {.levels = static_cast<int>(units_.numel()), .idempotent = !spec().is_weight};
+    return {.levels = static_cast<int>(units_.levels.numel()), .idempotent = !spec().is_weight};
   }
   /// Of a weight: less its mean.
   Tensor transform(const Tensor& x) const override { return norm_ ? norm_->centered(x) : x; }
 
  private:
   const char* alpha_name() const { return spec().is_weight ? "weight_alpha" : "input_alpha"; }
-  Tensor levels() const { return mul(units_.to(alpha_.device()), alpha_.detach()); }
 
   Tensor quantized(const Tensor& x) override {
     if (!norm_) return nearest(x);
@@ -100,30 +121,32 @@ class ApotQuantizer : public Quantizer {
   }
   Tensor codes(const Tensor& x) const override {
     const NoGrad no_grad;
-    const LevelTable table(levels());
-    if (!norm_) return table.codes(x, range());
+    units_.move_to(alpha_.device());
+    const Tensor midpoints = mul(units_.midpoints, alpha_);
+    if (!norm_) return look_up_places(x, midpoints, range());
     const Tensor deviation = norm_->deviation(x);
     if (deviation_) deviation_.copy_from(deviation);
-    return table.codes(div(x, deviation), range());
+    return look_up_places(div(x, deviation), midpoints, range());
   }
 
   // With u = x / alpha, straight through the rounding: dx = dy where u is not clipped; dalpha = sum dy (q - u) there,
   // the sign of u where it is.
-  Tensor nearest(const Tensor& x) const {
-    const Tensor y = LevelTable(levels()).values(x);
+  Tensor nearest(const Tensor& x) {
+    units_.move_to(alpha_.device());
     const bool clip = clip_gradient_ || !spec().is_weight;
-    const float low = spec().is_signed ? -1.0f : 0.0f;
+    const auto values = [&] { return look_up(x, mul(units_.midpoints, alpha_), mul(units_.levels, alpha_)); };
     return custom_grad(
-        {"apot"}, {x, alpha_}, [&] { return y; },
-        [x = x.detach(), alpha = alpha_, y, clip, low](const Tensor& dy) {
-          const Tensor u = div(x, alpha.detach());
-          const Tensor inside = mul(less_equal(u, 1.0f), less_equal(low, u));
-          const Tensor d = div(sub(y, mul(x, inside)), alpha.detach());
-          return std::vector{clip ? mul(dy, inside) : dy, sum(mul(dy, d))};
+        {"apot"}, {x, alpha_}, values,
+        [x = x.detach(), alpha = alpha_.clone().detach(), units = units_, clip](const Tensor& dy) {
+          const auto [dx, sums] = look_up_grad(x, mul(units.ends, alpha), units.inside, dy, DType::f32);
+          const auto row = [&sums = sums](int64_t i) { return sums.rows(i, i + 1).view({sums.size(2)}); };
+          const Tensor of_levels = sum(mul(row(0), units.cells)), of_inside = sum(mul(row(1), units.inside));
+          return std::vector{clip ? dx : dy, sub(of_levels, div(of_inside, alpha))};
         });
   }
 
-  Tensor units_, alpha_;
+  mutable Units units_;  // on the device last seen
+  Tensor alpha_;
   std::optional<WeightNorm> norm_;
   bool clip_gradient_ = true;
   mutable Tensor deviation_;  // of the weights last seen, which the levels are in units of

@@ -7,7 +7,8 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
-#include "engine/ops/cast.h"
+#include "engine/ops/look_up.h"
+#include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "quant/first_input.h"
 
@@ -30,9 +31,7 @@ class EwgsQuantizer : public FirstInputQuantizer {
 
   CodeGrid grid() const override {
     const NoGrad no_grad;
-    const Tensor all = Tensor::empty({static_cast<int64_t>(steps_) + 1});
-    for (int64_t i = 0; i < all.numel(); ++i) all.f32()[i] = static_cast<float>(i) / steps_;
-    return {.range = range(), .levels = values(all.to(scale_.device()))};
+    return {.range = range(), .levels = mul(units(places()), scale())};
   }
   QuantTraits traits() const override {
     return {.levels = 1 << spec().bits, .zero_on_grid = false, .idempotent = false};
@@ -53,34 +52,42 @@ class EwgsQuantizer : public FirstInputQuantizer {
     scale_.fill(static_cast<float>(end - (spec().is_signed ? 0 : begin)));
   }
 
-  /// x in [0, 1]: 0 at the lower end of the range, 1 at the upper one.
-  Tensor placed(const Tensor& x) const {
-    const Tensor width = add(relu(sub(sub(upper_, lower_), 1e-6f)), 1e-6f);
-    return clamp(div(sub(x, lower_), width), 0, 1);
+  Tensor width() const { return add(relu(sub(sub(upper_, lower_), 1e-6f)), 1e-6f); }
+  /// The rounded x_n: 0 at the lower end of the range, 1 at the upper one.
+  Tensor places() const {
+    const Tensor all = Tensor::empty({static_cast<int64_t>(steps_) + 1});
+    for (int64_t i = 0; i < all.numel(); ++i) all.f32()[i] = static_cast<float>(i) / steps_;
+    return all.to(scale_.device());
   }
-  /// Of rounded places: in [-1, 1] where signed, else [0, 1]; times the scale.
-  Tensor values(const Tensor& place) const {
-    const Tensor unit = spec().is_signed ? mul(sub(place, 0.5f), 2.0f) : place;
-    return mul(unit, spec().is_weight ? abs(scale_) : scale_);
+  Tensor thresholds() const {
+    const NoGrad no_grad;
+    const Tensor middles = places().rows(0, static_cast<int64_t>(steps_));
+    return add(mul(add(middles, 0.5f / steps_), width()), lower_);
   }
-  Tensor rounded(const Tensor& place) const {
-    const Tensor nearest = div(round(mul(place.detach(), steps_)), steps_);
-    return custom_grad(
-        {"ewgs"}, {place}, [&] { return nearest; },
-        [place = place.detach(), nearest, delta = delta_](const Tensor& dy) {
-          const Tensor pull = mul(sign(dy), sub(place, nearest));
-          return std::vector{mul(dy, add(mul(pull, delta), 1.0f))};
-        });
-  }
+  /// Of places: in [-1, 1] where signed, else [0, 1].
+  Tensor units(const Tensor& place) const { return spec().is_signed ? mul(sub(place, 0.5f), 2.0f) : place; }
+  Tensor scale() const { return spec().is_weight ? abs(scale_) : scale_; }
+
   Tensor quantized(const Tensor& x) override {
     prepare(x);
-    return with_bad_values_of(x, values(rounded(placed(x))));
+    const Tensor lower = lower_.clone().detach(), width = this->width(), scale = this->scale(), middles = thresholds();
+    return custom_grad(
+        {"ewgs"}, {x, lower_, width, scale}, [&] { return look_up(x, middles, mul(units(places()), scale)); },
+        [this, x = x.detach(), lower, w = width.detach(), scale = scale.clone().detach(), middles](const Tensor& dy) {
+          Tensor pulled = dy;
+          if (delta_ > 0) {
+            const Tensor rounded = look_up(x, middles, mul(add(div(lower, w), places()), delta_));
+            const Tensor error = sub(mul(x, div(Tensor::full({1}, delta_, x.device()), w)), rounded);
+            pulled = add(dy, mul(abs(dy), error));
+          }
+          const Tensor slope = div(spec().is_signed ? mul(scale, 2.0f) : scale, w);
+          const LinearGrad g = linear_grad(x, {lower, add(lower, w), slope}, pulled);
+          std::vector<Tensor> out{g.dx, neg(g.sum), neg(div(sub(g.sum_x, mul(lower, g.sum)), w)), {}};
+          if (spec().is_weight) out.back() = sum(mul(dy, look_up(x, middles, units(places()))));
+          return out;
+        });
   }
-  Tensor codes(const Tensor& x) const override {
-    const NoGrad no_grad;
-    const Tensor whole = round(mul(placed(x), steps_));
-    return spec().is_signed ? cast_i8(add(whole, range().low)) : cast_u8(whole);
-  }
+  Tensor codes(const Tensor& x) const override { return look_up_places(x, thresholds(), range()); }
 
   Tensor lower_, upper_, scale_;
   float delta_, steps_;

@@ -58,9 +58,10 @@ class Staged : public Quantizer {
  protected:
   explicit Staged(const QuantSpec& spec) : Quantizer(spec), until_(spec.setting("stages_until").number()) {}
   enum class Turn { later, now, done };
+  bool stages_are_over() const { return fraction_ >= until_; }
   /// Stage t is that of layer t; after the last one all are done.
   Turn turn() const {
-    if (!training() || fraction_ >= until_) return Turn::done;
+    if (!training() || stages_are_over()) return Turn::done;
     const auto stage = static_cast<int64_t>(fraction_ / until_ * static_cast<double>(place().count));
     return place().index > stage ? Turn::later : place().index == stage ? Turn::now : Turn::done;
   }
@@ -92,8 +93,10 @@ class NiceWeights : public Staged {
       : Staged(spec),
         sigmas_(spec.setting("clamp_sigmas").number()),
         share_(spec.setting("noise_share").f32()),
-        noise_(draw_stream("noise")),
-        mask_(draw_stream("mask")) {
+        bias_bits_(static_cast<int>(spec.setting("bias_bits").number())),
+        freezes_(spec.setting("freeze_stages").flag()),
+        noise_{draw_stream("noise"), draw_stream("mask")},
+        bias_noise_{draw_stream("bias_noise"), draw_stream("bias_mask")} {
     bound_ = register_buffer("step", Tensor::zeros({1}));
   }
   QuantRange range() const override {
@@ -102,19 +105,38 @@ class NiceWeights : public Staged {
   }
   CodeGrid grid() const override { return {.range = range(), .step = bound_}; }
   QuantTraits traits() const override { return {.levels = (1 << spec().bits) - 1, .symmetric = true}; }
+  /// Its step is that of weight times input.
+  Tensor bias(const Tensor& own, const Tensor& input_step) const override {
+    if (bias_bits_ == 32 || !input_step) return own;
+    const Tensor step = mul(input_step.detach(), bound_);
+    const float most = std::exp2f(static_cast<float>(bias_bits_ - 1)) - 1;  // more than a byte holds
+    const auto whole = [&] { return clamp(round(div(own.detach(), step)), -most, most); };
+    return staged(
+        own, [&] { return mul(whole(), step); }, step, most, bias_noise_);
+  }
+  std::optional<bool> trains_layer() const override {
+    if (!freezes_) return std::nullopt;
+    return stages_are_over() || turn() != Turn::done;
+  }
 
  private:
+  struct Streams {
+    uint32_t noise, mask;
+  };
   Tensor quantized(const Tensor& w) override {
     if (first_values_due()) set_step(w);
+    const auto hard = [&] { return quantize(w.detach(), bound_, {.range = range()}); };
+    return staged(w, hard, bound_, range().high, noise_);
+  }
+  /// What this stage makes of w, of which hard() is the quantized value: levels -most .. most of `step`.
+  template <class Hard>
+  Tensor staged(const Tensor& w, Hard hard, const Tensor& step, float most, const Streams& streams) const {
     const Turn now = turn();
     if (now == Turn::later) return w;
-    const Tensor q = quantize(w.detach(), bound_, {.range = range()});
-    if (now == Turn::done)
-      return custom_grad(
-          {"nice"}, {w}, [&] { return q; }, [](const Tensor& dy) { return std::vector{dy}; });
-    const Tensor u = uniform(w.shape(), draw_key(noise_), w.device());
-    const Tensor mask = less_equal(uniform(w.shape(), draw_key(mask_), w.device()), share_);
-    return nice_noised(w, q, bound_, range().high, u, mask);
+    if (now == Turn::done) return custom_grad({"nice"}, {w}, hard, [](const Tensor& dy) { return std::vector{dy}; });
+    const Tensor u = uniform(w.shape(), draw_key(streams.noise), w.device());
+    const Tensor mask = less_equal(uniform(w.shape(), draw_key(streams.mask), w.device()), share_);
+    return nice_noised(w, hard(), step, most, u, mask);
   }
   Tensor codes(const Tensor& w) const override { return quantize_codes(w, bound_, range()); }
   void set_step(const Tensor& w) {
@@ -124,7 +146,9 @@ class NiceWeights : public Staged {
 
   double sigmas_;
   float share_;
-  uint32_t noise_, mask_;
+  int bias_bits_;
+  bool freezes_;
+  Streams noise_, bias_noise_;
 };
 
 /// Parameter: clamp {1}; values in [0, clamp], on 2^b levels from this layer's stage on.
@@ -158,7 +182,7 @@ QuantMethod nice_method() {
           .help =
               "layers quantized one after the other, noise on some weights of the current one, learned clamps of "
               "inputs (Baskin et al., arXiv 1810.00162); inputs that may be negative stay in full precision, "
-              "batch norm and biases too",
+              "batch norm too",
           .settings = {{.name = "stages_until",
                         .standard = 0.5,
                         .within = {.low = 0, .high = 1, .open_low = true},
@@ -174,6 +198,18 @@ QuantMethod nice_method() {
                         .within = {.low = 0, .high = 1},
                         .side = Side::weights,
                         .help = "share of the current layer's weights with uniform noise; the others are quantized"},
+                       {.name = "bias_bits",
+                        .standard = 16,
+                        .within = {.low = 2, .high = 32},
+                        .whole = true,
+                        .side = Side::weights,
+                        .help = "of biases, whose step is that of weight times input, with noise as the weights; 32, "
+                                "and where inputs have no step: full precision"},
+                       {.name = "freeze_stages",
+                        .standard = false,
+                        .side = Side::weights,
+                        .help = "layers whose stage has passed, their batch norm too, stand still until the last stage "
+                                "is over; false: they keep training (the code's default)"},
                        {.name = "act_sigmas",
                         .standard = 5.0,
                         .within = {.low = 0, .high = 100, .open_low = true},

@@ -6,6 +6,7 @@
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
+#include "engine/ops/look_up.h"
 #include "engine/ops/unary.h"
 #include "quant/first_input.h"
 
@@ -52,26 +53,52 @@ class QilQuantizer : public FirstInputQuantizer {
     step_.fill((spec().setting("rescale").flag() ? end : 1.0f) / range().high);
   }
 
-  /// q times the transformed x, with its gradients.
+  /// The interval begins at 0 or above.
+  Tensor center() const { return add(center_, relu(sub(width_, center_))); }
+
+  // Behind a ReLU: no sign and no power, so steps between the interval's ends, and one slope for the gradient.
+  Tensor thresholds() const {
+    const NoGrad no_grad;
+    const auto steps = static_cast<int64_t>(range().high);
+    const Tensor middles = Tensor::empty({steps});  // in units of half a width from the center
+    for (int64_t k = 0; k < steps; ++k)
+      middles.f32()[k] = static_cast<float>(2 * k + 1) / static_cast<float>(steps) - 1;
+    return add(mul(middles.to(width_.device()), width_), center());
+  }
+  Tensor stepped(const Tensor& x) const {
+    const Tensor center = this->center(), width = width_;
+    const auto values = [&] {
+      const Tensor codes = Tensor::empty({static_cast<int64_t>(range().high) + 1});
+      for (int64_t k = 0; k < codes.numel(); ++k) codes.f32()[k] = static_cast<float>(k);
+      return look_up(x, thresholds(), mul(codes.to(step_.device()), step_));
+    };
+    const Tensor slope = div(mul(step_, range().high / 2), width.detach());
+    return custom_grad({"qil"}, {x, center, width}, values,
+                       [x = x.detach(), c = center.detach(), d = width.clone().detach(), slope](const Tensor& dy) {
+                         const LinearGrad g = linear_grad(x, {sub(c, d), add(c, d), slope}, dy);
+                         return std::vector{g.dx, neg(g.sum), neg(div(sub(g.sum_x, mul(c, g.sum)), d))};
+                       });
+  }
+
+  /// With a sign: q times the transformed x, with its gradients.
   Tensor scaled(const Tensor& x) const {
-    const Tensor center = add(center_, relu(sub(width_, center_)));  // the interval begins at 0 or above
-    const Tensor a = spec().is_signed ? abs(x) : x;
-    const Tensor place = add(div(mul(sub(a, center), 0.5f), width_), 0.5f);
+    const Tensor place = add(div(mul(sub(abs(x), center()), 0.5f), width_), 0.5f);
     Tensor u = clamp(place, 0, 1);
     if (gamma_) {
       const Tensor inside = less(kLeast, u.detach());
       u = mul(exp(mul(gamma_, log(clamp(place, kLeast, 1)))), inside);
     }
-    return mul(spec().is_signed ? mul(sign(x), u) : u, range().high);
+    return mul(mul(sign(x), u), range().high);
   }
   Tensor quantized(const Tensor& x) override {
     prepare(x);
+    if (!spec().is_signed) return stepped(x);
     return with_bad_values_of(x, mul(round_straight_through(scaled(x)), step_));
   }
   Tensor codes(const Tensor& x) const override {
     const NoGrad no_grad;
-    const Tensor whole = round(scaled(x));
-    return spec().is_signed ? cast_i8(whole) : cast_u8(whole);
+    if (!spec().is_signed) return look_up_places(x, thresholds(), range());
+    return cast_i8(round(scaled(x)));
   }
 
   Tensor center_, width_, step_, gamma_;
@@ -82,8 +109,8 @@ class QilQuantizer : public FirstInputQuantizer {
 QuantMethod qil_method() {
   return {.name = "qil",
           .help =
-              "learned intervals (Jung et al. 2019, arXiv 1808.05779), best one width after the other: --init of the "
-              "run with a bit more; signed inputs, which the paper does not define, as weights without gamma",
+              "learned intervals (Jung et al. 2019, arXiv 1808.05779), best one width after the other "
+              "(--bits-before 8,5); signed inputs, which the paper does not define, as weights without gamma",
           .settings = {{.name = "train_gamma",
                         .standard = true,
                         .side = Side::weights,

@@ -6,7 +6,7 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
-#include "engine/ops/cast.h"
+#include "engine/ops/look_up.h"
 #include "engine/ops/quantize.h"
 #include "engine/ops/random.h"
 #include "engine/ops/reduce.h"
@@ -82,15 +82,23 @@ class MinMaxNoise : public Quantizer {
   }
 
   Tensor codes(const Tensor& x) const override {
-    return spec().per_channel ? quantize_codes(x, step_, range()) : cast_u8(whole(x.detach()));
+    return spec().per_channel ? quantize_codes(x, step_, range()) : look_up_places(x.detach(), thresholds(), range());
   }
   Tensor on_grid(const Tensor& x) const {
-    return spec().per_channel ? quantize(x, step_, {.range = range()}) : add(mul(whole(x), step_), offset_);
+    if (spec().per_channel) return quantize(x, step_, {.range = range()});
+    return look_up(x, thresholds(), add(mul(counted(0, 1 << spec().bits), step_), offset_));
   }
-  // round(w / s + z): z is whole, -offset / step only nearly so.
-  Tensor whole(const Tensor& x) const {
+  /// first, first + 1, ...: n of them.
+  Tensor counted(float first, int64_t n) const {
+    const Tensor out = Tensor::empty({n});
+    for (int64_t i = 0; i < n; ++i) out.f32()[i] = first + static_cast<float>(i);
+    return out.to(step_.device());
+  }
+  // Of round(w / s + z): z is whole, -offset / step only nearly so.
+  Tensor thresholds() const {
+    const NoGrad no_grad;
     const Tensor zero = round(neg(div(offset_, step_)));
-    return clamp(round(add(div(x, step_), zero)), 0, range().high);
+    return mul(sub(counted(0.5f, (1 << spec().bits) - 1), zero), step_);
   }
 
   /// Smallest and largest value of x, or of all inputs of a calibration pass.

@@ -46,6 +46,7 @@ TEST_CASE("options of photographs have no effect on sets of small images") {
 TEST_CASE("options of quantization have no effect in full precision, NTQ's none on LSQ") {
   CHECK(idle({{"method", "lsq"}, {"noise", 0.1}, {"step_init", "mse"}, {"calibrate", 4}, {"first_last_bits", 8}}) ==
         Names{"--method", "--noise", "--first-last-bits", "--step-init", "--calibrate"});
+  CHECK(idle({{"bits_before", "8,5"}}) == Names{"--bits-before"});
   CHECK(idle({{"pretrain_epochs", 3}, {"pretrain_lr", 0.1}, {"no_start_eval", true}}) ==
         Names{"--no-start-eval", "--pretrain-epochs", "--pretrain-lr"});
   CHECK(idle({{"bits", 4}, {"method", "ntq"}, {"noise", 0.1}, {"noise_k", 5}, {"pretrain_lr", 0.2}}).empty());
@@ -65,6 +66,10 @@ TEST_CASE("options that another one overrides have no effect") {
   CHECK(idle({{"no_decay_vectors", true}, {"weight_decay", 0}}) == Names{"--no-decay-vectors"});
   CHECK(idle({{"raw", true}}) == Names{"--raw"});
   CHECK(idle({{"raw", true}, {"model_ema", 0.5}, {"bits", 4}}).empty());
+  // A width before is a first stage, too.
+  CHECK(idle({{"raw", true}, {"model_ema", 0.5}, {"bits", 4}, {"pretrain_epochs", 0}}) == Names{"--raw"});
+  CHECK(idle({{"raw", true}, {"model_ema", 0.5}, {"bits", 4}, {"pretrain_epochs", 0}, {"bits_before", "8"}}).empty());
+  CHECK(idle({{"bits", 4}, {"pretrain_epochs", 0}, {"calibrate", 2}, {"bits_before", "8"}}).empty());
 }
 
 TEST_CASE("a file of all options is no list of wishes") {

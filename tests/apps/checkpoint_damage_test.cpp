@@ -137,6 +137,27 @@ TEST_CASE("checkpoint damage: every option in it with values of other kinds") {
   CHECK(times_refused > 300);
 }
 
+TEST_CASE("checkpoint damage: layers, bits and widths that no training had, in every command that reads it") {
+  const TempFolder folder;
+  const auto refused = [&](const char* key, const Json& value, const char* expected) {
+    Json changed = parse_json(whole().metadata.at("ntq.config"), "");
+    changed[key] = value;
+    const std::string file = folder / "x.bin";
+    save_tensors(file, with_metadata("ntq.config", dump_json(changed)));
+    for (const std::string& command : {"ntq-info " + file, "ntq-export " + file + " " + folder / "out"}) {
+      const auto outcome = test::run(command);
+      CHECK(outcome.code == 4);
+      CHECK_MESSAGE(outcome.err.find(file + ": " + expected) != std::string::npos, outcome.err);
+      CHECK(test::lines_of(outcome.err) == 1);
+    }
+  };
+  refused("bits_of", Json::object({{"layer1.0.conv9", "w4a4"}}),
+          "--bits-of, --bits-file: resnet20 has no layer \"layer1.0.conv9\"; did you mean layer1.0.conv1?");
+  refused("bits_of", Json::object({{"fc", "w9"}}), "--bits-of fc: expected bits 2 to 8");
+  refused("method", "quant", "--method: expected one of ");
+  refused("bits_before", "w4,w", "--bits-before: expected bits 2 to 8");
+}
+
 TEST_CASE("checkpoint damage: tensors that are missing, renamed, of another shape, type or value") {
   times_read = times_refused = 0;
   const size_t count = whole().tensors.size();

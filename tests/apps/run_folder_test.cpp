@@ -109,7 +109,7 @@ TEST_CASE("the first stage is named before it is made") {
   const RunFolder four = create_run(config(folder.str(), 4));
   const RunFolder stage = create_stage(config(folder.str(), 32), four);
   CHECK(stage.name() == "synthetic-resnet20-fp");
-  CHECK(pretrain_run(four)->path == stage.path);
+  CHECK(stage_before(four)->path == stage.path);
   CHECK(stage.has("config.json"));
   const RunFolder other = create_run(config(folder.str(), 4));
   CHECK(create_stage(config(folder.str(), 32), other).name() == "synthetic-resnet20-fp-2");
@@ -120,7 +120,7 @@ TEST_CASE("pretrain.json names a folder beside its own and leads nowhere else") 
   const RunFolder four = create_run(config(folder.str(), 4));
   for (const char* name : {"../victim", "/etc", "..", ".", "", "a/b", "./a"}) {
     write_file(four.file("pretrain.json"), nlohmann::json{{"run", name}}.dump());
-    CHECK_THROWS_AS(pretrain_run(four), ntq::CheckpointError);
+    CHECK_THROWS_AS(stage_before(four), ntq::CheckpointError);
   }
 }
 
@@ -176,14 +176,44 @@ TEST_CASE("the run that waits for a full-precision stage stands for it") {
   const TempFolder folder;
   const RunFolder fp = create_run(config(folder.str(), 32)), four = create_run(config(folder.str(), 4));
   CHECK(waiting_for(fp).path == fp.path);
-  CHECK_FALSE(pretrain_run(four));
-  set_pretrain_run(four, fp);
-  CHECK(pretrain_run(four)->path == fp.path);
+  CHECK_FALSE(stage_before(four));
+  set_stage_before(four, fp);
+  CHECK(stage_before(four)->path == fp.path);
   CHECK(waiting_for(fp).path == four.path);
   write_file(four.file("last.bin"), "x");
   CHECK(waiting_for(fp).path == fp.path);
   write_file(four.file("pretrain.json"), "[]");
-  CHECK_THROWS_AS(pretrain_run(four), ntq::CheckpointError);
+  CHECK_THROWS_AS(stage_before(four), ntq::CheckpointError);
+}
+
+TEST_CASE("a config.json with settings that its method lacks is named") {
+  const TempFolder folder;
+  const RunFolder run = create_run(config(folder.str(), 4));
+  auto json = nlohmann::ordered_json::parse(read_file(run.file("config.json")));
+  json["method"] = "qil";
+  write_file(run.file("config.json"), json.dump());
+  CHECK_THROWS_WITH_AS(read_run_config(run),
+                       doctest::Contains((run.file("config.json") + ": --quant border: method qil has no").c_str()),
+                       ntq::CheckpointError);
+}
+
+TEST_CASE("the run that waits at the end of a chain stands for all of its stages; a circle has no end") {
+  const TempFolder folder;
+  const RunFolder fp = create_run(config(folder.str(), 32)), eight = create_run(config(folder.str(), 8)),
+                  four = create_run(config(folder.str(), 4));
+  set_stage_before(eight, fp);
+  set_stage_before(four, eight);
+  CHECK(waiting_for(fp).path == four.path);
+  CHECK(waiting_for(eight).path == four.path);
+  set_stage_before(fp, four);
+  waiting_for(fp);
+  TrainConfig from_file = config(folder.str(), 8);
+  from_file.init = "/x.bin";
+  write_file(eight.file("result.json"), "{}");
+  const DataRecord data{{"cat", "dog"}, {8, "list:00000001"}, {4, "list:00000002"}};
+  write_checkpoint_of(eight, data);
+  CHECK(find_finished(config(folder.str(), 8), data).run);
+  CHECK_FALSE(find_finished(from_file, data).run);
 }
 
 TEST_CASE("folders that are no runs are refused, or passed over in a search") {

@@ -89,6 +89,23 @@ TEST_CASE("whole vectors, types and groups that kernels lack") {
                        std::invalid_argument);
 }
 
+TEST_CASE("parts of Winograd's tiles: whole passes, as the kernels' rows divide them, but for the last") {
+  for (const std::pair<int, int>& size : {std::pair{32, 16}, {16, 32}, {8, 64}, {32, 64}, {4, 512}}) {
+    const int side = size.first, channels = size.second;
+    const ConvGeometry g = conv_geometry(128, side, channels, channels, 3, 1, 1);
+    const int64_t tiles = g.batch * ceil_div(g.in_h, 4) * ceil_div(g.in_w, 4);
+    for (const ConvPass pass : {ConvPass::forward, ConvPass::grad_weight}) {
+      const cpu::TileSchedule plan = cpu::plan_conv(g, pass, {}, 16).tiles;
+      CAPTURE(channels);
+      CHECK(plan.begin(0, tiles) == 0);
+      CHECK(plan.begin(plan.parts, tiles) == tiles);
+      for (int64_t part = 0; part < plan.parts; ++part) CHECK(plan.begin(part, tiles) < plan.begin(part + 1, tiles));
+      if (pass == ConvPass::forward && plan.parts > 1)
+        for (int64_t part = 0; part < plan.parts; ++part) CHECK(plan.begin(part, tiles) == part * plan.pass);
+    }
+  }
+}
+
 TEST_CASE("the list of convolutions takes every algorithm, Winograd's at the channels whose errors are stated") {
   std::map<ConvAlgorithm, int> taken;
   const auto algorithm = [](const ConvGeometry& g) { return cpu::plan_conv(g, ConvPass::forward, {}, 16).algorithm; };

@@ -158,3 +158,27 @@ TEST_CASE("an error in the forward pass ends the recording; recordings do not ne
       doctest::Contains("already"), std::invalid_argument);
   CHECK_FALSE(graph_is_recorded());
 }
+
+TEST_CASE("a graph has the values of parameters and constants, and says whose ops are a part's") {
+  Body module([&](const Tensor& x) {
+    const Tensor one = add(x, 3.0f);
+    const GraphPart part(module);
+    return neg(one);
+  });
+  const Graph g = record_graph(module, Tensor::full({2}, 1));
+  CHECK(g.nodes.at(0).part == nullptr);
+  CHECK(g.nodes.at(1).part == &module);
+  CHECK(g.values.at(static_cast<size_t>(g.nodes[0].inputs[1])).value.item() == 3.0f);
+  CHECK(g.values.at(0).value.id() == module.weight.id());
+  CHECK_FALSE(g.values.at(static_cast<size_t>(g.input)).value.defined());
+  CHECK_FALSE(g.values.at(static_cast<size_t>(g.output)).value.defined());
+}
+
+TEST_CASE("detached and seen in another shape, a value is what it was") {
+  const Graph g = graph_of({2, 3}, [](const Tensor& x) { return add(neg(x.detach()).view({6}), 1.0f); });
+  REQUIRE(g.nodes.size() == 3);
+  CHECK(g.nodes[0].inputs[0] == g.input);
+  CHECK(g.nodes[1].op == "reshape");
+  CHECK(g.nodes[1].inputs[0] == g.nodes[0].output);
+  CHECK(g.nodes[2].inputs[0] == g.nodes[1].output);
+}

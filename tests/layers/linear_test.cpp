@@ -47,11 +47,7 @@ TEST_CASE("Linear: numeric gradients") {
   Linear linear({.in_features = 4, .out_features = 3});
   const Tensor x = test::some_values({5, 4});
   const auto loss = [&] { return test::probe_loss(linear(x)); };
-  CHECK(test::numeric_grad_error(loss, x) < 1e-3);
-  for (const auto& entry : linear.named_parameters()) {
-    CAPTURE(entry.first);
-    CHECK(test::numeric_grad_error(loss, entry.second) < 1e-3);
-  }
+  test::check_gradients(loss, x, linear, 1e-3);
 }
 
 TEST_CASE("Linear: errors name the layer") {
@@ -60,4 +56,25 @@ TEST_CASE("Linear: errors name the layer") {
     CHECK_THROWS_WITH_AS(linear(x), Contains("Linear fc: input must be {N,4}"), std::invalid_argument);
   for (const LinearOptions& bad : {LinearOptions{.in_features = 0, .name = "fc"}, {.out_features = 0, .name = "fc"}})
     CHECK_THROWS_WITH_AS(Linear{bad}, Contains("Linear fc: features must be >= 1"), std::invalid_argument);
+}
+
+TEST_CASE("Linear: the bias as the weight's method has it, NICE's in steps of weight times input") {
+  Linear linear({.in_features = 2,
+                 .out_features = 1,
+                 .weight_quant = {.method = "nice", .bits = 2},
+                 .input_quant = {.method = "nice", .bits = 2, .is_signed = false},
+                 .name = "fc"});
+  linear.eval();
+  const Tensor x = Tensor::from({1, 2}, {1, 2});
+  linear(x);
+  linear.weight_quantizer()->step().fill(0.5f);
+  linear.input_quantizer()->parameters()[0].value.fill(3.0f);  // steps of 1
+  Tensor weight = linear.weight(), bias = linear.bias();
+  weight.copy_from(Tensor::from({1, 2}, {0.6f, 0.1f}));
+  bias.fill(0.7f);
+  CHECK(linear.quantized_bias().item() == 0.5f);
+  check_close(linear(x), {1.0});
+  linear.weight_quantizer()->enable(false);
+  linear.input_quantizer()->enable(false);
+  check_close(linear(x), {0.6 + 0.2 + 0.7});
 }

@@ -15,13 +15,14 @@ using ntq::test::same_values;
 
 namespace {
 
-std::shared_ptr<Quantizer> nice(bool is_weight, const std::string& layer, int bits = 3) {
+std::shared_ptr<Quantizer> nice(bool is_weight, const std::string& layer, int bits = 3, Settings settings = {}) {
   return make_quantizer({.method = "nice",
                          .bits = bits,
                          .is_signed = is_weight,
                          .is_weight = is_weight,
                          .seed = 3,
-                         .name = layer + (is_weight ? ".weight_quant" : ".input_quant")});
+                         .name = layer + (is_weight ? ".weight_quant" : ".input_quant"),
+                         .settings = std::move(settings)});
 }
 
 Tensor vector_weights() { return Tensor::from({6}, {-1.3f, -.52f, .08f, .27f, .61f, 1.05f}); }
@@ -145,4 +146,41 @@ TEST_CASE("nice: the first clamp is mean + 5 deviations, averaged over batches w
   CHECK_THROWS_WITH_AS(make_quantizer({.method = "nice", .bits = 4, .is_weight = false, .name = "conv1"}),
                        doctest::Contains("conv1: nice does not quantize inputs that may be negative"),
                        std::invalid_argument);
+}
+
+TEST_CASE("nice: biases of 16 bits, of the step of a product; noise on some of them in their layer's stage") {
+  const Tensor step = Tensor::full({1}, .5f);  // of the input
+  const auto q = nice(true, "fc");
+  q->eval();
+  q->forward(vector_weights());
+  q->step().fill(.3f);
+  Tensor b = Tensor::from({4}, {.1f, -.2f, .38f, 1e5f}).set_requires_grad(true);
+  const Tensor y = q->bias(b, step);
+  check_close(y, {.15, -.15, .45, 32767 * .15}, 1e-3);
+  sum(y).backward();
+  CHECK(same_values(b.grad(), Tensor::full({4}, 1)));
+  CHECK(same_values(q->bias(b, Tensor()), b));  // the input is in full precision
+  CHECK(same_values(nice(true, "fc", 3, {{"bias_bits", 32}})->bias(b, step), b));
+  const auto few = nice(true, "fc", 3, {{"bias_bits", 3}});
+  few->step().fill(.3f);
+  few->eval();
+  check_close(few->bias(b, step), {.15, -.15, .45, .45});
+
+  q->train();
+  q->set_place({.index = 1, .count = 4});
+  q->on_progress(0.1);  // not yet
+  CHECK(same_values(q->bias(b, step), b));
+  q->on_progress(0.3);  // passed
+  CHECK(same_values(q->bias(b, step), y));
+  q->on_progress(0.2);
+  const Tensor many = test::some_values({4000}), noised = q->bias(many, step);
+  q->eval();
+  const Tensor quantized = q->bias(many, step);
+  int64_t changed = 0;
+  for (int64_t i = 0; i < many.numel(); ++i) {
+    if (noised.f32()[i] == quantized.f32()[i]) continue;
+    ++changed;
+    CHECK(std::abs(noised.f32()[i] - many.f32()[i]) <= .0751f);
+  }
+  CHECK(changed == doctest::Approx(200).epsilon(0.2));  // 5%
 }

@@ -8,8 +8,11 @@
 
 #include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
+#include "engine/ops/reshape.h"
+#include "engine/ops/unary.h"
 #include "engine/serialize.h"
 #include "quant/method.h"
+#include "quant/methods/diffq.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
@@ -64,5 +67,48 @@ TEST_CASE("public quantizers: LSQ as diffq's and as Brevitas' learned scale") {
       const auto n = static_cast<double>(recorded().at(name + "/x").numel());
       check_case(name, *q, q->step(), std::sqrt(n * double{q->range().high}));  // Brevitas has no g
     }
+  }
+}
+
+TEST_CASE("public quantizers: PACT, with the scale's part of the gradient, as Brevitas' learned clipping level") {
+  for (const int bits : {2, 3, 4, 8}) {
+    const auto q = make_quantizer({.method = "pact",
+                                   .bits = bits,
+                                   .is_signed = false,
+                                   .is_weight = false,
+                                   .name = "conv1",
+                                   .settings = {{"alpha_grad", "lsq"}}});
+    check_case(concat("pact/brevitas/", bits, "u"), *q, q->parameters()[0].value, 1);
+  }
+}
+
+TEST_CASE("public quantizers: DiffQ's weights in evaluation and in training, and its size, as diffq's") {
+  for (const int bits : {3, 5, 8}) {
+    CAPTURE(bits);
+    const auto part = [&](const char* what) { return recorded().at(concat("diffq/diffq/", bits, "/", what)); };
+    Tensor x = part("x").clone();
+    const auto q = make_quantizer({.method = "diffq",
+                                   .bits = bits,
+                                   .shape = x.shape(),
+                                   .name = "fc",
+                                   .settings = {{"group_size", 8}, {"min_size", 0}, {"penalty", 1}}});
+    Tensor logit = q->parameters()[0].value;
+    check_close(logit.detach(), doubles(part("logit")), 1e-6);
+    q->eval();
+    check_close(q->forward(x), doubles(part("y")), 1e-6);
+
+    const Tensor size = q->penalty();
+    CHECK(size.item() == doctest::Approx(part("size").item()).epsilon(1e-6));
+    size.backward();
+    check_close(logit.grad(), doubles(part("dsize")), 1e-11);
+
+    logit.zero_grad();
+    x.set_requires_grad(true);
+    const Tensor b = add(scale(reshape(sigmoid(logit), {logit.numel(), 1}), 13), 2.0f);
+    const Tensor noised = diffq_noised(x, b, part("noise"));
+    check_close(noised.detach(), doubles(part("noised")), 1e-6);
+    sum(mul(noised, part("g"))).backward();
+    check_close(x.grad(), doubles(part("dx")), 1e-5);
+    check_close(logit.grad(), doubles(part("dlogit")), 1e-5);
   }
 }

@@ -1,6 +1,8 @@
 #pragma once
 // How a convolution is computed on the CPU: a pure function of sizes, types and the width of vectors, so that it can be
 // read and tested as a table. Threads never come into it, and instruction sets of up to 16 floats get the same plan.
+#include <algorithm>
+
 #include "engine/backend/args.h"
 
 namespace ntq::cpu {
@@ -16,6 +18,11 @@ enum class ConvAlgorithm {
 /// while they stay in its cache; or one part, whose phases all threads share: few tiles, many channels.
 struct TileSchedule {
   int64_t parts = 1, pass = 1;
+  /// Of `tiles`, where a part begins; parts of one pass have all `pass` tiles but the last, as the kernels like it,
+  /// longer ones share evenly.
+  int64_t begin(int64_t part, int64_t tiles) const {
+    return parts * pass >= tiles ? std::min(part * pass, tiles) : tiles * part / parts;
+  }
 };
 
 struct ConvPlan {

@@ -66,6 +66,14 @@ class CpuBackend : public Backend {
   void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) override;
   void quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) override;
 
+  void look_up(const LookUpTable& table, ConstView x, View y, View sums) override;
+  void look_up_grad(const LookUpTable& table, ConstView x, ConstView dy, View dx, View sums) override;
+  void basis_levels(const BasisArgs& args, ConstView basis, View levels, View midpoints, View codes) override;
+  void basis_fit(const BasisFit& args, ConstView codes, ConstView sums, View basis) override;
+  void companding(const CompandingArgs& args, ConstView theta, ConstView alpha, const CompandingTable& table) override;
+  void companding_grad(const CompandingArgs& args, ConstView theta, ConstView alpha, ConstView sums, View dalpha,
+                       View dtheta) override;
+
   void sgd_step(const SgdUpdate& update, View w, ConstView g, View m) override;
   void adam_step(const AdamUpdate& update, View w, ConstView g, View m, View v) override;
 

@@ -76,6 +76,15 @@ void CpuBackend::binary_along(const AlongArgs& args, ConstView a, ConstView b, V
 void CpuBackend::fold(Fold op, const AxisSplit& split, ConstView x, View y) {
   const float* const in = values(x, split.numel());
   float* const out = values(y, split.outer * split.inner);
+  if (const int64_t parts = split.axis / kGrain; op != Fold::sum && y.size == 1 && parts > 1) {
+    // Of all values: of parts first, in any order.
+    const Scratch extremes(*this, parts);
+    parallel_for(parts, kGrain, [&](int64_t i) {
+      const int64_t begin = i * kGrain, end = i + 1 == parts ? split.axis : begin + kGrain;
+      k_.fold(op, in + begin, end - begin, 1, 0, 1, extremes.data() + i);
+    });
+    return k_.fold(op, extremes.data(), parts, 1, 0, 1, out);
+  }
   parallel_ranges(split.outer * split.inner, rows_of_task(split.axis),
                   [=, this](int64_t begin, int64_t end) { k_.fold(op, in, split.axis, split.inner, begin, end, out); });
 }

@@ -21,8 +21,8 @@ void each_tile(Backend& backend, const TileSchedule& schedule, int64_t tiles, in
       range(0, n);
     };
     Scratch v(backend, kTransformed * pass * in), m(backend, kTransformed * pass * out);
-    const int64_t end = tiles * (part + 1) / parts;
-    for (int64_t first = tiles * part / parts; first < end; first += pass) {
+    const int64_t end = schedule.begin(part + 1, tiles);
+    for (int64_t first = schedule.begin(part, tiles); first < end; first += pass) {
       const int64_t count = std::min(end - first, pass);
       share(count, 8,
             [&](int64_t b, int64_t e) { prepare(first + b, first + e, v.data() + b * in, m.data() + b * out); });

@@ -58,6 +58,14 @@ class Emulated : public Backend {
   void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx, View dstep) override;
   void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) override;
 
+  void look_up(const LookUpTable& table, ConstView x, View y, View sums) override;
+  void look_up_grad(const LookUpTable& table, ConstView x, ConstView dy, View dx, View sums) override;
+  void basis_levels(const BasisArgs& args, ConstView basis, View levels, View midpoints, View codes) override;
+  void basis_fit(const BasisFit& args, ConstView codes, ConstView sums, View basis) override;
+  void companding(const CompandingArgs& args, ConstView theta, ConstView alpha, const CompandingTable& table) override;
+  void companding_grad(const CompandingArgs& args, ConstView theta, ConstView alpha, ConstView sums, View dalpha,
+                       View dtheta) override;
+
  private:
   /// Queues work. Nothing more is done after an error until it has been taken.
   void later(std::function<void()> work);

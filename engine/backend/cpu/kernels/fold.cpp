@@ -19,7 +19,7 @@ void sum_columns(const float* x, int64_t axis, int64_t inner, int64_t count, flo
   for (int64_t c = 0; c < count; ++c) y[c] = static_cast<float>(sums[c]);
 }
 
-void pick_columns(bool largest, const float* x, int64_t axis, int64_t inner, int64_t count, float* y) {
+inline void pick_columns(bool largest, const float* x, int64_t axis, int64_t inner, int64_t count, float* y) {
   float best[kColumns] = {};
   for (int64_t c = 0; c < count; ++c) best[c] = x[c];
   for (int64_t a = 1; a < axis; ++a) {
@@ -29,6 +29,17 @@ void pick_columns(bool largest, const float* x, int64_t axis, int64_t inner, int
   for (int64_t c = 0; c < count; ++c) y[c] = best[c];
 }
 
+/// One column alone: sixteen of its values side by side.
+float pick_run(bool largest, const float* x, int64_t n) {
+  float best[kColumns];
+  const int64_t rows = n / kColumns;
+  if (rows > 0) pick_columns(largest, x, rows, kColumns, kColumns, best);
+  float y = rows > 0 ? best[0] : x[0];
+  for (int64_t c = 1; rows > 0 && c < kColumns; ++c) y = pick(largest ? best[c] > y : best[c] < y, y, best[c]);
+  for (int64_t i = rows * kColumns; i < n; ++i) y = pick(largest ? x[i] > y : x[i] < y, y, x[i]);
+  return y;
+}
+
 /// Columns [begin, end) of {outer, axis, inner}, counted over outer and inner.
 void fold(Fold op, const float* x, int64_t axis, int64_t inner, int64_t begin, int64_t end, float* y) {
   for (int64_t column = begin; column < end;) {
@@ -36,7 +47,9 @@ void fold(Fold op, const float* x, int64_t axis, int64_t inner, int64_t begin, i
     int64_t count = inner - first < kColumns ? inner - first : kColumns;
     if (count > end - column) count = end - column;
     const float* from = x + outer * axis * inner + first;
-    if (op == Fold::sum) {
+    if (op != Fold::sum && inner == 1) {
+      y[column] = pick_run(op == Fold::max, from, axis);
+    } else if (op == Fold::sum) {
       sum_columns(from, axis, inner, count, y + column);
     } else {
       pick_columns(op == Fold::max, from, axis, inner, count, y + column);

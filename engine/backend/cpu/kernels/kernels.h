@@ -55,6 +55,20 @@ struct NormInputs {
   int64_t channels;
 };
 
+/// One table of Backend::look_up().
+struct Entries {
+  const float *thresholds, *values;
+  int64_t count;
+};
+
+/// What LCQ's curve is made of; null theta: one piece.
+struct Companded {
+  const float *theta, *alpha;
+};
+struct CompandedTable {
+  float *thresholds, *values, *slopes, *codes;
+};
+
 struct Kernels {
   const char* name;
   int width;      // floats of a vector
@@ -117,6 +131,16 @@ struct Kernels {
   double (*quantize_grad)(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n);
   void (*quantize_codes)(const float* x, float step, QuantRange range, uint8_t* codes, int64_t n);
   double (*quantize_error)(const float* x, float step, QuantRange range, int64_t n);
+
+  // Tables; `sums` {2,count} or null.
+  void (*look_up)(const Entries& table, const float* x, float* y, int64_t n, double* sums);
+  void (*look_up_grad)(const Entries& table, const float* x, const float* dy, float* dx, int64_t n, double* sums);
+  // Of one basis; sizes and sums of the inputs at each level.
+  void (*basis_levels)(const BasisArgs& args, const float* basis, float* levels, float* midpoints, float* codes);
+  void (*basis_fit)(const BasisFit& args, const float* codes, const double* sizes, const double* sums, float* basis);
+  void (*companding)(const CompandingArgs& args, const Companded& of, const CompandedTable& table);
+  void (*companding_grad)(const CompandingArgs& args, const Companded& of, const double* sums, float* dalpha,
+                          float* dtheta);
 };
 
 /// Those of an instruction set by its name; throws DeviceError as isa_index() does (base/isa.h).
@@ -137,5 +161,8 @@ void fill_conv_grad(Kernels& table);
 void fill_winograd(Kernels& table);
 void fill_norm(Kernels& table);
 void fill_quantize(Kernels& table);
+void fill_look_up(Kernels& table);
+void fill_basis(Kernels& table);
+void fill_companding(Kernels& table);
 }  // namespace ntq::cpu::NTQ_ISA
 #endif

@@ -14,6 +14,9 @@ const Kernels& kernels() {
     fill_winograd(t);
     fill_norm(t);
     fill_quantize(t);
+    fill_look_up(t);
+    fill_basis(t);
+    fill_companding(t);
     return t;
   }();
   return table;

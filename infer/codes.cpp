@@ -1,0 +1,38 @@
+#include "infer/codes.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ntq::infer {
+
+uint8_t byte_of(const InputCodes& c, float x) {
+  if (!c.thresholds.empty()) {
+    if (std::isnan(x)) return 0;
+    return static_cast<uint8_t>(std::upper_bound(c.thresholds.begin(), c.thresholds.end(), x) - c.thresholds.begin());
+  }
+  const float shifted = c.offset != 0 ? x - c.offset : x;
+  const float code = std::nearbyint(shifted / c.step);  // the mode is to nearest even, as everywhere
+  const auto low = static_cast<float>(c.low), high = static_cast<float>(c.high);
+  const float clamped = code > low ? std::min(code, high) : low;
+  return static_cast<uint8_t>(static_cast<int>(clamped) - c.low);
+}
+
+void bytes_of(const InputCodes& codes, const float* x, int64_t n, uint8_t* bytes) {
+  for (int64_t i = 0; i < n; ++i) bytes[i] = byte_of(codes, x[i]);
+}
+
+std::vector<float> decoded(const InputCodes& codes) {
+  std::vector<float> out(256, 0.0f);
+  for (int code = codes.low; code <= codes.high; ++code) {
+    const auto byte = static_cast<size_t>(code - codes.low);
+    out[byte] = codes.levels.empty() ? static_cast<float>(code) : codes.levels[byte];
+  }
+  return out;
+}
+
+bool same_bytes(const InputCodes& a, const InputCodes& b) {
+  return a.low == b.low && a.high == b.high && a.thresholds == b.thresholds &&
+         (!a.thresholds.empty() || (a.step == b.step && a.offset == b.offset));
+}
+
+}  // namespace ntq::infer

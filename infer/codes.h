@@ -1,0 +1,21 @@
+#pragma once
+// Codes of inputs in the general form: what base/integer's grids have no field for. Internal to infer.
+#include <cstdint>
+#include <vector>
+
+#include "infer/graph.h"
+
+namespace ntq::infer {
+
+/// The byte that stands for a code is code - low.
+uint8_t byte_of(const InputCodes& codes, float x);
+/// Of n values.
+void bytes_of(const InputCodes& codes, const float* x, int64_t n, uint8_t* bytes);
+/// What a float layer reads for each byte: its code, or its level; {256}.
+std::vector<float> decoded(const InputCodes& codes);
+/// Whether step, low and high are all there is.
+inline bool is_plain(const InputCodes& codes) { return codes.thresholds.empty() && codes.offset == 0; }
+/// Whether the same bytes come of the same values.
+bool same_bytes(const InputCodes& a, const InputCodes& b);
+
+}  // namespace ntq::infer

@@ -1,0 +1,95 @@
+// --bits-before: one width after the other, each from the last one's weights.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/apps/tools.h"
+#include "tests/apps/words.h"
+
+using namespace ntq::apps;
+using namespace ntq::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// "cifar10-resnet20-w8a8-ntq cifar10-..."
+std::string names_of_stages(const Words& words) {
+  std::string out;
+  for (const TrainConfig& stage : stages_of(config_of(words))) out += (out.empty() ? "" : " ") + run_name(stage);
+  return out;
+}
+
+std::string refusal_of(const std::string& widths) { return refusal({"--bits", "4", "--bits-before", widths}); }
+
+const std::string kShort =
+    kTiny + "--method qil --epochs 1 --pretrain-epochs 0 --limit-train 48 --no-start-eval --output ";
+
+}  // namespace
+
+TEST_CASE("--bits-before: full precision, its widths, the run; each as a run of its own would be") {
+  const std::string fp = "cifar10-resnet20-fp ", w8 = "cifar10-resnet20-w8a8-ntq ", w4 = "cifar10-resnet20-w4a4-ntq";
+  CHECK(names_of_stages({"--bits", "4", "--bits-before", "8"}) == fp + w8 + w4);
+  CHECK(names_of_stages({"--bits", "4", "--bits-before", "8", "--pretrain-epochs", "0"}) == w8 + w4);
+  CHECK(names_of_stages({"--bits", "4", "--bits-before", "8", "--init", "x"}) == w8 + w4);
+  CHECK(names_of_stages({"--bits-before", "8"}) == "cifar10-resnet20-fp");  // nothing is quantized
+  CHECK(
+      names_of_stages({"--bits", "4", "--act-bits", "32", "--bits-before", "8, w5a8,a3"}) ==
+      fp + "cifar10-resnet20-w8a32-ntq cifar10-resnet20-w5a8-ntq cifar10-resnet20-w4a3-ntq cifar10-resnet20-w4a32-ntq");
+
+  const TrainConfig c = config_of({"--bits", "4", "--quant", "noise=0.1", "--bits-before", "8,5"});
+  CHECK(c.bits_before == "w8a8,w5a5");
+  CHECK(config_to_json(resolve(c), JsonPart::all) == config_to_json(c, JsonPart::all));
+  const auto stages = stages_of(c);
+  REQUIRE(stages.size() == 4);
+  CHECK(config_to_json(stages[0], JsonPart::all) == config_to_json(config_of({}), JsonPart::all));
+  CHECK(config_to_json(stages[1], JsonPart::all) ==
+        config_to_json(config_of({"--bits", "8", "--quant", "noise=0.1"}), JsonPart::all));
+  CHECK(config_to_json(stages[2], JsonPart::all) ==
+        config_to_json(config_of({"--bits", "5", "--quant", "noise=0.1", "--bits-before", "8"}), JsonPart::all));
+}
+
+TEST_CASE("--bits-before: wrong widths are usage errors in one line") {
+  for (const char* text : {"9", "8,,5", "8,", "w", "8;5", "1"}) {
+    CHECK_MESSAGE(contains(refusal_of(text), "--bits-before: expected bits 2 to 8, 32 or fp, or those of"), text);
+  }
+  for (const char* text : {"8,fp", "32", "w32a32"}) {
+    CHECK_MESSAGE(contains(refusal_of(text), "full precision comes first by itself (--pretrain-epochs)"), text);
+  }
+}
+
+TEST_CASE("--bits-before: each width is a run from the last one's weights; killed and resumed, the same bytes") {
+  const TempFolder whole, killed;
+  const std::string chain = " --bits 4 --bits-before 8,5";
+  const auto stages =
+      nlohmann::json::parse(run("ntq-train --dry-run --json" + kShort + whole.str() + chain).out)["stages"];
+  REQUIRE(stages.size() == 3);
+  CHECK(stages[1]["stage"] == "weights 5, activations 5 bits (qil), after w8a8");
+  const Outcome outcome = run("ntq-train" + kShort + whole.str() + chain);
+  REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+  CHECK(contains(outcome.out, "weights 4, activations 4 bits (qil), after w8a8,w5a5"));
+  const std::string prefix = "/synthetic-resnet20-";
+  CHECK(contains(read_file(whole.str() + prefix + "w5a5-qil/log.txt"),
+                 "Starting from " + whole.str() + prefix + "w8a8-qil/last.bin"));
+  CHECK(contains(read_file(whole.str() + prefix + "w4a4-qil/log.txt"),
+                 "Starting from " + whole.str() + prefix + "w5a5-qil/last.bin"));
+
+  const pid_t child = start("ntq-train" + kShort + killed.str() + chain + " --save-every 1");
+  for (int wait = 0; wait < 20000 && !fs::exists(killed.str() + prefix + "w5a5-qil/last.bin"); ++wait) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  kill(child, SIGKILL);
+  CHECK(finish(child) == 128 + SIGKILL);
+  const Outcome resumed = run("ntq-train --quiet --output " + killed.str() + " --resume");
+  REQUIRE_MESSAGE(resumed.code == 0, resumed.err);
+  for (const char* stage : {"w8a8-qil", "w5a5-qil", "w4a4-qil"}) {
+    const std::string file = prefix + stage + "/last.bin";
+    CHECK_MESSAGE(read_file(killed.str() + file) == read_file(whole.str() + file), stage);
+  }
+  // One width more: what is there is not trained again.
+  const std::string more = whole.str() + " --bits 3 --bits-before 8,5,4";
+  const auto left = nlohmann::json::parse(run("ntq-train --dry-run --json" + kShort + more).out)["stages"];
+  REQUIRE(left.size() == 2);
+  CHECK(left[0]["reused"] == whole.str() + prefix + "w4a4-qil");
+}

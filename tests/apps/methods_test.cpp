@@ -1,0 +1,128 @@
+// Every registered method from its options to its files: it trains, resumes to the same bits, evaluates, is shown and
+// is exported. A suite of its own, which ctest runs beside the others.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/checkpoint.h"
+#include "layers/weighted_layer.h"
+#include "quant/method.h"
+#include "quant/tree.h"
+#include "tests/apps/tools.h"
+#include "tests/apps/words.h"
+#include "tests/support/values.h"
+#include "train/loop.h"
+
+using namespace ntq;
+using namespace ntq::apps;
+using namespace ntq::test;
+
+namespace {
+
+/// Three steps an epoch, two epochs; steps from the first batch.
+Session session_of_method(const std::string& method, const Words& more = {}) {
+  Words words = {"synthetic",     "resnet20", "--method",    method, "--pretrain-epochs", "0", "--epochs", "2",
+                 "--limit-train", "6",        "--limit-val", "4",    "--batch-size",      "2", "--lr",     "0.05",
+                 "--workers",     "0",        "--bits",      "4"};
+  const QuantScope& scope = quant_method(method).scope;
+  if (!scope.weights) words.insert(words.end(), {"--weight-bits", "32"});
+  if (!scope.unsigned_inputs) words.insert(words.end(), {"--act-bits", "32"});
+  words.insert(words.end(), more.begin(), more.end());
+  const TrainConfig config = train_command(words)->config;
+  Console quiet(true, false);
+  return make_session(config, open_data(config, quiet));
+}
+
+/// Trains until so many steps are done in all, and saves.
+void train_until(Session& session, int64_t steps, const std::string& file) {
+  const LoopOptions options{.loss = session.loss,
+                            .save = [&] { save_run(file, session); },
+                            .stop = [&] { return session.global_step() >= steps; }};
+  CHECK_THROWS_AS(train(session, options), TrainingStopped);
+}
+void train_to_end(Session& session, const std::string& file) {
+  train(session, {.loss = session.loss, .save = [&] { save_run(file, session); }});
+}
+
+bool has_codes(Module& model) {
+  for (const Quantizer* q : Quantizers(model)) {
+    if (q->spec().is_weight && !q->traits().codes) return false;
+  }
+  return true;
+}
+
+NamedTensors model_of_file(const std::string& file) { return load_run_checkpoint(file).model; }
+
+bool same_models(const std::string& a, const std::string& b) {
+  const NamedTensors left = model_of_file(a), right = model_of_file(b);
+  REQUIRE(left.size() == right.size());
+  for (size_t i = 0; i < left.size(); ++i) {
+    if (left[i].second.dtype() == DType::f32 && !same_values(left[i].second, right[i].second)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("methods");
+
+TEST_CASE(
+    "every method: stopped within an epoch and resumed it ends with the same bytes; all commands take its files") {
+  for (const std::string& name : quantizer_names()) {
+    CAPTURE(name);
+    const TempFolder folder;
+    const std::string whole = folder / "whole.bin", stopped = folder / "stopped.bin", resumed = folder / "resumed.bin";
+    Session session = session_of_method(name);
+    train_to_end(session, whole);
+    Session first = session_of_method(name);
+    train_until(first, 4, stopped);
+    Session second = session_of_method(name);
+    restore_run(second, stopped);
+    CHECK(second.global_step() == 4);
+    train_to_end(second, resumed);
+    CHECK(read_file(resumed) == read_file(whole));
+
+    const Outcome eval = run("ntq-eval --json --limit-val 4 " + whole);
+    REQUIRE_MESSAGE(eval.code == 0, eval.err);
+    const Outcome info = run("ntq-info --json " + whole);
+    REQUIRE_MESSAGE(info.code == 0, info.err);
+    const auto layer = nlohmann::json::parse(info.out)["layers"][1];
+    const QuantScope& scope = quant_method(name).scope;
+    CHECK(layer["method"] == (scope.weights ? name : ""));
+    CHECK(layer["input_method"] == (scope.unsigned_inputs ? name : ""));
+    const Outcome values = run("ntq-export --quantized " + whole + " " + folder / "out");
+    CHECK_MESSAGE(values.code == 0, values.err);
+    const Outcome codes = run("ntq-export --overwrite --int8 " + whole + " " + folder / "out");
+    CHECK_MESSAGE(codes.code == (has_codes(*session.model) ? 0 : 2), codes.err);
+    if (codes.code == 0) continue;
+    CHECK_MESSAGE(contains(codes.err, "have no codes of one byte; export them as floats (--quantized)"), codes.err);
+    CHECK(lines_of(codes.err) == 1);
+  }
+}
+
+TEST_CASE("noise_lr: the loop tells the rate, across a resume too") {
+  const TempFolder folder;
+  const auto trained = [&](const std::string& file, const std::vector<std::string>& words) {
+    Session session = session_of_method("ntq", words);
+    train_to_end(session, folder / file);
+  };
+  const std::vector<std::string> share = {"--quant", "noise_lr=share"}, constant = {"--sched", "constant"};
+  trained("none", {});
+  trained("share", share);
+  CHECK_FALSE(same_models(folder / "none", folder / "share"));
+  // A constant rate is at its highest all the time.
+  trained("none constant", constant);
+  trained("share constant", {"--quant", "noise_lr=share", "--sched", "constant"});
+  CHECK(same_models(folder / "none constant", folder / "share constant"));
+  trained("rate constant", {"--quant", "noise_lr=rate", "--sched", "constant"});
+  CHECK_FALSE(same_models(folder / "none constant", folder / "rate constant"));
+  // Within the second epoch, where the rate is low.
+  Session first = session_of_method("ntq", share);
+  train_until(first, 4, folder / "stopped");
+  Session second = session_of_method("ntq", share);
+  restore_run(second, folder / "stopped");
+  train_to_end(second, folder / "resumed");
+  CHECK(read_file(folder / "resumed") == read_file(folder / "share"));
+}
+
+TEST_SUITE_END();

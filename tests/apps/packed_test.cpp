@@ -1,0 +1,99 @@
+// Networks as they are shipped: exported, listed, evaluated; and files that are none.
+#include <doctest/doctest.h>
+
+#include "apps/json.h"
+#include "engine/serialize.h"
+#include "tests/apps/tools.h"
+#include "tests/support/text.h"
+
+using namespace ntq;
+using namespace ntq::test;
+using ntq::apps::Json;
+
+namespace {
+
+/// Trained for a moment; the path of its last.bin.
+std::string trained(const TempFolder& folder, const std::string& options) {
+  const Outcome run_of =
+      run("ntq-train" + kTiny + "--epochs 1 --quiet --output " + folder.str() + " --json " + options);
+  REQUIRE_MESSAGE(run_of.code == 0, run_of.err);
+  return Json::parse(run_of.out)["run"].get<std::string>() + "/last.bin";
+}
+
+}  // namespace
+
+TEST_CASE("a packed network is small, the same each time, and gives its checkpoint's logits") {
+  const TempFolder folder;
+  const std::string checkpoint = trained(folder, "--bits 4 --first-last-bits 8");
+  const std::string file = folder / "m.ntqi", again = folder / "again.ntqi";
+  const Outcome exported = run("ntq-export " + checkpoint + " " + file + " --json");
+  REQUIRE_MESSAGE(exported.code == 0, exported.err);
+  const Json json = Json::parse(exported.out);
+  CHECK(json["format"] == "packed");
+  CHECK(json["integer_layers"] == 20);
+  CHECK(json["float_layers"].empty());
+  CHECK(json["bytes"].get<int64_t>() * 6 < json["float32_bytes"].get<int64_t>());
+  CHECK(contains(exported.err, "20 layers in integers"));
+  REQUIRE(run("ntq-export " + checkpoint + " " + again + " --format packed").code == 0);
+  CHECK(read_file(file) == read_file(again));
+
+  const std::string eval = " --limit-val 16 --json --logits ";
+  const Outcome of_file = run("ntq-eval " + file + eval + folder / "a");
+  REQUIRE_MESSAGE(of_file.code == 0, of_file.err);
+  const Outcome of_checkpoint = run("ntq-eval " + checkpoint + eval + folder / "b" + " --threads 2 --batch-size 5");
+  REQUIRE_MESSAGE(of_checkpoint.code == 0, of_checkpoint.err);
+  CHECK(read_file(folder / "a") == read_file(folder / "b"));
+  for (const char* key : {"top1", "top5", "model", "dataset", "images", "arithmetic"})
+    CHECK_MESSAGE(Json::parse(of_file.out)[key] == Json::parse(of_checkpoint.out)[key], key);
+  CHECK(Json::parse(of_file.out)["loss"].get<double>() ==
+        doctest::Approx(Json::parse(of_checkpoint.out)["loss"].get<double>()).epsilon(1e-6));
+  CHECK(Json::parse(of_file.out)["arithmetic"] == "20 layers in integers");
+
+  const Outcome info = run("ntq-info " + file);
+  CHECK(contains(info.out, "weights 4, activations 4 bits (ntq)"));
+  CHECK(contains(info.out, "layer1.0.conv2"));
+  const Json listed = Json::parse(run("ntq-info --json --tensors " + file).out);
+  CHECK(listed["nodes"].size() == 23);
+  CHECK(listed["nodes"][0]["codes"]["low"] == -128);
+  CHECK(listed["tensors"].size() == 80);
+}
+
+TEST_CASE("weights alone, and full precision, are packed with float layers") {
+  const TempFolder folder;
+  const std::string checkpoint = trained(folder, "--bits 2 --act-bits 32");
+  const Outcome exported = run("ntq-export " + checkpoint + " " + folder / "m.ntqi" + " --json");
+  REQUIRE_MESSAGE(exported.code == 0, exported.err);
+  const Json json = Json::parse(exported.out);
+  CHECK(json["float_layers"]["conv1"] == "its input is not quantized");
+  CHECK(json["bytes"].get<int64_t>() * 8 < json["float32_bytes"].get<int64_t>());
+  const std::string eval = " --limit-val 16 --json";
+  const Json of_file = Json::parse(run("ntq-eval " + folder / "m.ntqi" + eval).out);
+  const Json of_checkpoint = Json::parse(run("ntq-eval " + checkpoint + eval).out);
+  CHECK(of_file["loss"].get<double>() == doctest::Approx(of_checkpoint["loss"].get<double>()).epsilon(1e-4));
+  CHECK(contains(of_checkpoint["arithmetic"].get<std::string>(), "float32"));
+}
+
+TEST_CASE("wrong options end in 2, damaged files in 4, other images in 3, each in one line") {
+  const TempFolder folder;
+  const std::string checkpoint = trained(folder, "--bits 4"), file = folder / "m.ntqi";
+  REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
+  const auto ends = [&](const std::string& command, int code, const std::string& why) {
+    const Outcome outcome = run(command);
+    CHECK_MESSAGE(outcome.code == code, command, outcome.err);
+    CHECK_MESSAGE(lines_of(outcome.err) == 1, outcome.err);
+    CHECK_MESSAGE(contains(outcome.err, why), outcome.err);
+  };
+  ends("ntq-export " + checkpoint + " " + folder / "x --format tflite", 2, "expected weights or packed");
+  ends("ntq-export " + checkpoint + " " + folder / "x.ntqi --int8", 2, "only of --format weights");
+  ends("ntq-eval " + file + " --raw", 2, "not for a .ntqi file");
+  ends("ntq-eval " + file + " --dataset fashion-mnist --data-dir " NTQ_SOURCE_DIR "/tests/data", 3, "");
+  CHECK_FALSE(std::filesystem::exists(folder / "x"));
+  const std::string bytes = read_file(file), bad = folder / "bad.ntqi";
+  std::string flipped = bytes;
+  flipped[bytes.size() - 100] = static_cast<char>(flipped[bytes.size() - 100] ^ 1);
+  for (const std::string& text : {flipped, bytes.substr(0, bytes.size() / 2), std::string("no file")}) {
+    write_file(bad, text);
+    ends("ntq-eval " + bad, 4, "bad.ntqi");
+    ends("ntq-info " + bad, 4, "bad.ntqi");
+  }
+}

@@ -1,0 +1,105 @@
+// 8-bit quantizers on residual sums.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "export/onnx/skips.h"
+#include "export/onnx/writer.h"
+#include "infer/model.h"
+#include "tests/export/tiny_graph.h"
+
+namespace ntq::test {
+namespace {
+
+std::vector<float> tiny_logits(const infer::Graph& graph) {
+  const infer::Model model(graph);
+  infer::Workspace work(model, kTinyImages);
+  std::vector<float> logits(static_cast<size_t>(kTinyImages * model.classes()));
+  model.run(tiny_images().data(), kTinyImages, logits.data(), work);
+  return logits;
+}
+float largest_of_tiny(const infer::Graph& graph) {
+  const auto logits = tiny_logits(graph);
+  return *std::max_element(logits.begin(), logits.end());
+}
+
+std::vector<std::string> quantizers_of(const infer::Graph& graph) {
+  std::vector<std::string> names;
+  for (const auto& node : graph.nodes) {
+    if (is_quantizer(node)) names.push_back(node.name);
+  }
+  return names;
+}
+
+const infer::Node& find(const infer::Graph& graph, const std::string& name) {
+  return *std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const auto& node) { return node.name == name; });
+}
+
+TEST_CASE("skips ort: both inputs of each sum and what floats read") {
+  const auto graph = quantize_skips(tiny_graph(4), OnnxDialect::ort, largest_of_tiny);
+  using Names = std::vector<std::string>;
+  CHECK(quantizers_of(graph) == Names{"conv1.int8", "layer1.0.conv2.int8", "layer1.0.conv2.sum.int8",
+                                      "layer2.0.shortcut.int8", "layer2.0.conv2.int8", "layer2.0.conv2.sum.int8"});
+  CHECK(find(graph, "layer1.0.conv2.int8").codes.low == -128);  // no relu before it
+  const auto& sum = find(graph, "layer1.0.conv2.sum.int8").codes;
+  CHECK(sum.low == 0);
+  CHECK(sum.high == 255);
+  // What only picks values keeps their steps.
+  CHECK(find(graph, "layer2.0.shortcut.int8").codes.step == sum.step);
+}
+
+TEST_CASE("skips: a step is the largest value of the images by the largest code") {
+  auto graph = tiny_graph(4);
+  graph.nodes.resize(3);  // conv1 and a block
+  graph.nodes.push_back({.op = infer::Op::global_average, .name = "average", .inputs = {2}});
+  graph.classes.clear();
+  // The largest of conv1's outputs on all images, by hand: a pooling over all pixels.
+  auto pooled = graph;
+  pooled.nodes.resize(1);
+  pooled.nodes.push_back({.op = infer::Op::max_pool, .name = "largest", .inputs = {0}, .kernel = 8});
+  const float largest = largest_of_tiny(pooled);
+  const auto quantized = quantize_skips(graph, OnnxDialect::ort, largest_of_tiny);
+  CHECK(find(quantized, "conv1.int8").codes.step == largest / 255);
+}
+
+TEST_CASE("skips trt: the shortcut alone, with a sign") {
+  const auto graph = quantize_skips(tiny_graph(4), OnnxDialect::trt, largest_of_tiny);
+  CHECK(quantizers_of(graph) == std::vector<std::string>{"conv1.int8", "layer2.0.shortcut.int8"});
+  CHECK(find(graph, "conv1.int8").codes.low == -128);
+  // Only the sum reads it: the convolution has conv1's own values.
+  CHECK(graph.nodes[static_cast<size_t>(find(graph, "layer1.0.conv1").inputs[0])].name == "conv1");
+}
+
+TEST_CASE("skips: fine steps change next to nothing") {
+  const auto plain = tiny_logits(tiny_graph(8)),
+             quantized = tiny_logits(quantize_skips(tiny_graph(8), OnnxDialect::ort, largest_of_tiny));
+  float off = 0, most = 0;
+  for (size_t i = 0; i < plain.size(); ++i) {
+    off = std::max(off, std::abs(plain[i] - quantized[i]));
+    most = std::max(most, std::abs(plain[i]));
+  }
+  CHECK(off > 0);
+  CHECK(off < 0.03f * most);
+}
+
+TEST_CASE("skips: QuantizeLinear and DequantizeLinear in the file, no convolution") {
+  const auto file =
+      onnx_file(quantize_skips(tiny_graph(4), OnnxDialect::ort, largest_of_tiny), {.dialect = OnnxDialect::ort});
+  const auto count = [&](const std::string& op) {
+    return std::count_if(file.nodes.begin(), file.nodes.end(), [&](const OnnxNode& node) { return node.op == op; });
+  };
+  CHECK(count("Conv") == 5);
+  CHECK(count("Add") == 2);
+  CHECK(count("QuantizeLinear") == 6 + 6);
+}
+
+TEST_CASE("skips: layers in floats and other dialects are refused") {
+  auto floats = tiny_graph(4);
+  floats.nodes[0].codes = {};
+  CHECK_THROWS_WITH(quantize_skips(floats, OnnxDialect::ort, largest_of_tiny),
+                    "--dialect ort: conv1 computes with floats; use --dialect plain");
+  CHECK_THROWS_AS(quantize_skips(tiny_graph(4), OnnxDialect::plain, largest_of_tiny), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace ntq::test

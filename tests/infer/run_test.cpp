@@ -1,0 +1,192 @@
+// A model gives what the graph says, to the bit: for any batch, threads and form of the images.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <thread>
+
+#include "base/check.h"
+#include "base/isa.h"
+#include "infer/model.h"
+#include "tests/infer/graphs.h"
+#include "tests/support/deploy_oracle.h"
+
+using namespace ntq;
+using namespace ntq::infer;
+using namespace ntq::test;
+
+namespace {
+
+std::vector<float> run(const Model& model, const std::vector<uint8_t>& images, int64_t batch, int threads = 1) {
+  ParallelFor parallel;
+  if (threads > 1) {
+    parallel = {threads, [](int tasks, const std::function<void(int)>& task) {
+                  std::vector<std::thread> pool;
+                  for (int t = 0; t < tasks; ++t) pool.emplace_back([&task, t] { task(t); });
+                  for (std::thread& t : pool) t.join();
+                }};
+  }
+  Workspace work(model, batch, parallel);
+  const int64_t size = model.image().size(), count = static_cast<int64_t>(images.size()) / size;
+  std::vector<float> logits(static_cast<size_t>(count * model.classes()));
+  for (int64_t i = 0; i < count; i += batch) {
+    model.run(images.data() + i * size, std::min(batch, count - i), logits.data() + i * model.classes(), work);
+  }
+  return logits;
+}
+
+/// What the images are normalised to, {N,H,W,C}.
+std::vector<float> normalised(const Model& model, const std::vector<uint8_t>& images) {
+  std::vector<float> out;
+  for (size_t i = 0; i < images.size(); ++i) {
+    const auto channel = i % static_cast<size_t>(model.image().channels);
+    out.push_back(model.normalised_bytes()[channel * 256 + images[i]]);
+  }
+  return out;
+}
+
+/// By plain loops.
+std::vector<float> expected(const Graph& graph, const std::vector<uint8_t>& images) {
+  const std::vector<float> all = normalised(Model(graph), images);
+  std::vector<float> out;
+  for (auto image = all.begin(); image != all.end(); image += graph.image.size()) {
+    const auto logits = oracle_run(graph, {image, image + graph.image.size()}).outputs.back().values;
+    out.insert(out.end(), logits.begin(), logits.end());
+  }
+  return out;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+/// Not all the same, and of many values: else nothing is tested.
+bool varied(const std::vector<float>& logits) {
+  std::vector<float> sorted = logits;
+  std::sort(sorted.begin(), sorted.end());
+  const auto different = std::unique(sorted.begin(), sorted.end()) - sorted.begin();
+  return different > static_cast<std::ptrdiff_t>(logits.size() / 2) && std::isfinite(sorted.front() + sorted.back());
+}
+
+}  // namespace
+
+TEST_CASE("run: residual nets of all widths give what plain loops give") {
+  for (const int bits : {2, 3, 4, 5, 6, 8}) {
+    for (const bool is_signed : {false, true}) {
+      CAPTURE(bits);
+      CAPTURE(is_signed);
+      NetOptions o{.side = 9, .width = 16, .weight_bits = bits, .seed = static_cast<uint32_t>(bits)};
+      const int half = 1 << (bits - 1);
+      o.codes = {.bits = bits, .low = is_signed ? -half : 0, .high = is_signed ? half - 1 : 2 * half - 1};
+      o.codes.step = 2.0f / static_cast<float>(o.codes.high);
+      const Graph graph = residual_graph(o);
+      const auto images = some_images(graph, 2);
+      const auto wanted = expected(graph, images);
+      CHECK(varied(wanted));
+      for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+        CAPTURE(isa);
+        CHECK(same_bits(run(Model(graph, "graph", isa), images, 2), wanted));
+      }
+    }
+  }
+}
+
+TEST_CASE("run: floats, levels, offsets, thresholds and pooling give what plain loops give") {
+  for (const uint32_t seed : {2u, 3u, 4u}) {
+    const Graph graph = mixed_graph(seed);
+    const auto images = some_images(graph, 3, seed);
+    const auto wanted = expected(graph, images);
+    CHECK(varied(wanted));
+    for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+      CAPTURE(isa);
+      CHECK(same_bits(run(Model(graph, "graph", isa), images, 3), wanted));
+    }
+  }
+}
+
+TEST_CASE("run: batch and threads change no bit") {
+  for (const Graph& graph : {residual_graph({.side = 12}), mixed_graph()}) {
+    const Model model(graph);
+    const auto images = some_images(graph, 13);
+    const auto wanted = run(model, images, 1);
+    for (const int64_t batch : {1, 2, 7, 13, 64}) {
+      for (const int threads : {1, 2, 3}) {
+        CAPTURE(batch);
+        CAPTURE(threads);
+        CHECK(same_bits(run(model, images, batch, threads), wanted));
+      }
+    }
+  }
+}
+
+TEST_CASE("run: normalised floats give what bytes give") {
+  for (const Graph& graph : {residual_graph(), mixed_graph()}) {
+    const Model model(graph);
+    const auto images = some_images(graph, 3);
+    const std::vector<float> floats = normalised(model, images);
+    Workspace work(model, 3);
+    std::vector<float> logits(static_cast<size_t>(3 * model.classes()));
+    model.run(floats.data(), 3, logits.data(), work);
+    CHECK(same_bits(logits, run(model, images, 3)));
+  }
+}
+
+TEST_CASE("run: models are shared by threads, each with its own workspace") {
+  const Graph graph = residual_graph();
+  const Model model(graph);
+  const auto images = some_images(graph, 9);
+  const auto wanted = run(model, images, 4);
+  std::vector<std::vector<float>> found(4);
+  std::vector<std::thread> threads;
+  for (auto& logits : found) threads.emplace_back([&] { logits = run(Model(model), images, 4); });
+  for (std::thread& t : threads) t.join();
+  for (const auto& logits : found) CHECK(same_bits(logits, wanted));
+}
+
+TEST_CASE("run: bytes are normalised as data sets are, photographs as their rows are") {
+  Graph g = residual_graph();
+  const Preprocessing& p = g.preprocessing;
+  for (const char* crop : {"whole", "paper", "field"}) {
+    g.preprocessing.crop = crop;
+    const Model model(g);
+    for (size_t c = 0; c < 3; ++c) {
+      const float scale = 1 / (255 * p.deviation[c]), shift = -p.mean[c] / p.deviation[c];
+      for (size_t byte = 0; byte < 256; ++byte) {
+        const auto v = static_cast<float>(byte);
+        const float product = v * scale;
+        const bool whole = g.preprocessing.crop == "whole";
+        CHECK(model.normalised_bytes()[c * 256 + byte] ==
+              (whole ? (v / 255.0f - p.mean[c]) / p.deviation[c] : product + shift));
+      }
+    }
+  }
+}
+
+TEST_CASE("run: a convolution by hand") {
+  // Image 2x2: bytes 0, 255, 51, 102 -> 0, 1, 0.2, 0.4; codes of step 0.1, at most 7: 0, 7, 2, 4.
+  Graph g;
+  g.image = {2, 2, 1};
+  g.nodes.push_back({.op = Op::conv, .name = "conv", .inputs = {kImage}, .pad = 1});
+  Node& conv = g.nodes[0];
+  conv.weights = {.out = 1, .kernel_h = 3, .kernel_w = 3, .in = 1, .bits = 4, .codes = {1, 2, 3, 4, -5, 6, 7, -8, -1}};
+  conv.codes = {.bits = 3, .low = 0, .high = 7, .step = 0.1f};
+  conv.scale = {0.5f};
+  conv.bias = {-1};
+  // Top left: -5*0 + 6*7 - 8*2 - 1*4 = 22 -> 10; top right: 4*0 - 5*7 + 7*2 - 8*4 = -53 -> 0; below: 2*0 + 3*7 - 5*2 +
+  // 6*4 = 35 -> 16.5; 1*0 + 2*7 + 4*2 - 5*4 = 2 -> 0.
+  conv.relu = true;
+  g.nodes.push_back({.op = Op::global_average, .name = "pool", .inputs = {0}});
+  CHECK(run(Model(g), {0, 255, 51, 102}, 1) == std::vector{26.5f / 4});
+}
+
+TEST_CASE("run: an instruction set that is not there is refused") {
+  CHECK_THROWS_AS(Model(residual_graph(), "graph", "mmx"), DeviceError);
+}
+
+TEST_CASE("run: a workspace of another model is refused") {
+  const Model a(residual_graph()), b(residual_graph());
+  Workspace work(a);
+  float logits[10];
+  const auto images = some_images(residual_graph(), 1);
+  CHECK_THROWS_AS(b.run(images.data(), 1, logits, work), std::invalid_argument);
+  CHECK_THROWS_AS(a.run(static_cast<const uint8_t*>(nullptr), 1, logits, work), std::invalid_argument);
+}
