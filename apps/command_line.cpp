@@ -1,5 +1,6 @@
 #include "apps/command_line.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -148,8 +149,10 @@ class Scan {
   void check_positionals() const {
     std::string names;
     for (const auto* place : places_) names += (names.empty() ? "" : " ") + place->get_name();
-    for (size_t i = 0; i < positionals_.size() && i < places_.size(); ++i) {
-      if (positionals_[i].empty()) throw UsageError(places_[i]->get_name() + ": expected a name, found nothing");
+    const bool many = !places_.empty() && places_.back()->get_items_expected_max() > 1;  // the last takes all others
+    for (size_t i = 0; i < positionals_.size() && (many || i < places_.size()); ++i) {
+      const std::string name = places_[std::min(i, places_.size() - 1)]->get_name();
+      if (positionals_[i].empty()) throw UsageError(name + ": expected a name, found nothing");
     }
     for (size_t i = positionals_.size(); i < places_.size(); ++i) {
       if (places_[i]->get_required()) {
@@ -157,7 +160,7 @@ class Scan {
             concat("expected ", app_.get_name(), " ", names, ": ", places_[i]->get_name(), " is missing", kHelp));
       }
     }
-    if (positionals_.size() <= places_.size()) return;
+    if (many || positionals_.size() <= places_.size()) return;
     const std::string extra = join(std::span(positionals_).subspan(places_.size()), ", ", shown);
     const std::string& first = positionals_[places_.size()];
     const std::string hint = first.size() < 3 ? "" : meant(app_, first.substr(0, first.find('=')));

@@ -6,6 +6,7 @@
 #include "apps/json.h"
 #include "apps/text.h"
 #include "base/check.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "base/text.h"
 
@@ -25,10 +26,8 @@ Json channels_to_json(const std::array<float, 3>& values, int64_t channels) {
   Json out = Json::array();
   for (size_t i = 0; i < static_cast<size_t>(channels) && i < values.size(); ++i) {
     char text[32];
-    const auto end = std::to_chars(text, text + sizeof text, values[i]).ptr;
-    double value = 0;
-    std::from_chars(text, end, value);
-    out.push_back(value);
+    const char* const end = std::to_chars(text, text + sizeof text, values[i]).ptr;
+    out.push_back(*to_number<double>({text, end}));
   }
   return out;
 }

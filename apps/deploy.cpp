@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/printable.h"
 #include "base/text.h"
+#include "infer/ntqi.h"
 
 namespace ntq::apps {
 namespace {
@@ -60,6 +61,28 @@ Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord
   const auto data = data_record(checkpoint.file.metadata, "");
   if (data && data->val.images > 0) notes["images"] = std::to_string(data->val.images);
   return out;
+}
+
+Network open_network(const std::string& path, Images images, const std::optional<std::string>& data_dir,
+                     Console& console) {
+  if (infer::is_ntqi(path)) return {infer::read_ntqi(path)};
+  RunCheckpoint checkpoint = load_run_checkpoint(path);
+  const bool average = takes_average(checkpoint, path, Weighting::automatic);
+  const auto model = model_of(checkpoint, path, average);
+  if (checkpoint.has_ema()) console.line(weighting_text(checkpoint, average));
+  ImageRecord record;
+  if (images == Images::as_trained) {
+    checkpoint.config.data_dir = data_dir;
+    record = image_record(checkpoint, path, console);
+  } else if (const auto pixels = preprocessing_record(checkpoint.file.metadata, path)) {
+    record.preprocessing = *pixels;
+  } else {
+    record.preprocessing.deviation = {1, 1, 1};
+    record.preprocessing.image_size = checkpoint.config.photographs() ? checkpoint.config.image_size : 32;
+    record.preprocessing.channels = checkpoint.channels;
+    record.preprocessing.crop = "whole";
+  }
+  return {deploy(checkpoint, *model, record).graph, model};
 }
 
 std::vector<std::pair<std::string, std::string>> describe_graph(const infer::Graph& graph) {

@@ -19,6 +19,18 @@ ImageRecord image_record(const RunCheckpoint& checkpoint, const std::string& pat
 /// `model` (of the checkpoint) lowered, with all that a file of it says. Throws CannotDeploy.
 Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord& record);
 
+/// A file that can be run.
+struct Network {
+  infer::Graph graph;
+  std::shared_ptr<Module> trained = {};  ///< of a checkpoint: what it was lowered from
+};
+/// What the file's images have to look like, for open_network().
+enum class Images { as_trained, of_that_size };
+/// A `.ntqi`, or a checkpoint (its average where there is one) lowered. Images::as_trained: the graph says how images
+/// are prepared, by image_record() with `data_dir`; of_that_size: their size is all that is needed.
+Network open_network(const std::string& path, Images images, const std::optional<std::string>& data_dir,
+                     Console& console);
+
 /// "model", "image", "classes", ... and the notes, as (name, value).
 std::vector<std::pair<std::string, std::string>> describe_graph(const infer::Graph& graph);
 /// A line for each node: what it gives, its weights, its input's codes, what it adds.

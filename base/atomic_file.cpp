@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "base/check.h"
+#include "base/number.h"
 
 namespace ntq {
 namespace {
@@ -42,12 +43,10 @@ pid_t writer_of(const std::string& name) {
   const std::string here = host() + "-";
   if (rest.starts_with(here)) rest.remove_prefix(here.size());
   pid_t pid = 0;
-  unsigned long number = 0;
   const char* end = rest.data() + rest.size();
   const auto [dash, no_pid] = std::from_chars(rest.data(), end, pid);
   if (no_pid != std::errc() || pid <= 0 || dash == end || *dash != '-') return 0;
-  const auto [stop, no_number] = std::from_chars(dash + 1, end, number);
-  return no_number == std::errc() && stop == end ? pid : 0;
+  return to_number<unsigned long>({dash + 1, end}) ? pid : 0;
 }
 
 /// Writers hold a lock, which also tells of those that this process cannot see (in another container), and of earlier

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "base/integer/dot_limit.h"
 #include "base/integer/kernels/kernels.h"
 #include "base/integer/pack.h"
 #include "base/isa.h"
-#include "bench/dot_limit.h"
 
 namespace ntq::bench {
 namespace {
@@ -87,7 +87,7 @@ void measure(const Shape& shape, const Options& o, double limit) {
   const double giga = 2e-9 * static_cast<double>(outputs * taps);
   double gops[2] = {};
   for (const bool winograd : {false, true}) {
-    if (winograd && !integer::winograd_fits(s, bounds)) continue;
+    if (winograd && !integer::uses_winograd(s, bounds)) continue;
     const integer::PackedWeights packed =
         winograd ? integer::pack_winograd(s, bounds, w) : integer::pack_direct(s, bounds, w);
     integer::Conv c{.shape = s,
@@ -124,7 +124,7 @@ int main(int argc, char** argv) {
   app.add_flag("--skip", o.skip, "with a skip, and float32 stored too");
   CLI11_PARSE(app, argc, argv);
   const std::string isa = ntq::cpu::chosen_isa(ntq::cpu::IsaList::integers);
-  const double limit = dot_limit_gops(isa);
+  const double limit = ntq::integer::dot_limit_gops(isa);
   std::printf("%s, A%d W%d; limit of dot products %.0f GOP/s\n%-22s %7s %6s %9s %5s\n", isa.c_str(), o.act_bits,
               o.weight_bits, limit, "shape, images", "direct", "share", "Winograd", "ratio");
   for (const Shape& s : kShapes) {

@@ -1,9 +1,9 @@
 #include "data/label_names.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/check.h"
+#include "base/number.h"
 
 namespace ntq {
 namespace {
@@ -11,10 +11,8 @@ namespace {
 constexpr int32_t kMostClasses = 1 << 20;
 
 std::optional<int32_t> as_number(const std::string& text) {
-  int32_t value = -1;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || stop != text.data() + text.size() || value < 0) return {};
-  return value;
+  const auto value = to_number<int32_t>(text);
+  return value && *value >= 0 ? value : std::nullopt;
 }
 
 std::string first_word(const std::string& text) { return text.substr(0, text.find_first_of(kSpaces)); }

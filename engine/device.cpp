@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <mutex>
+#include <ostream>
 #include <string_view>
 
 #include "base/check.h"
@@ -58,6 +59,8 @@ const std::string& Device::str() const {
   const std::lock_guard lock(names.mutex);
   return names.list[id_];
 }
+
+std::ostream& operator<<(std::ostream& out, const Device& device) { return out << device.str(); }
 
 std::string Device::family() const { return str().substr(0, str().find(':')); }
 

@@ -1,5 +1,6 @@
 #pragma once
 // Where a tensor lives.
+#include <iosfwd>
 #include <string>
 
 namespace ntq {
@@ -26,5 +27,8 @@ class Device {
  private:
   size_t id_ = 0;
 };
+
+/// Its name; so that messages need none where nothing is wrong.
+std::ostream& operator<<(std::ostream& out, const Device& device);
 
 }  // namespace ntq

@@ -146,9 +146,9 @@ Tensor Tensor::grad() const { return body("grad").grad; }
 void Tensor::set_grad(const Tensor& grad) {
   body("set_grad");
   check(!grad || grad.shape() == shape(), "set_grad: expected shape ", shape(), ", found ",
-        grad ? grad.shape().str() : "");
-  check(!grad || grad.device() == device(), "set_grad: the tensor is on ", device().str(), ", the gradient on ",
-        grad ? grad.device().str() : "");
+        grad ? grad.shape() : Shape());
+  check(!grad || grad.device() == device(), "set_grad: the tensor is on ", device(), ", the gradient on ",
+        grad ? grad.device() : Device());
   body_->grad = grad;
 }
 

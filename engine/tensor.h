@@ -57,7 +57,7 @@ class Tensor {
   T* data() const {
     check(dtype() == DTypeOf<T>::value, "Tensor::data: tensor holds ", dtype_name(dtype()), ", asked for ",
           dtype_name(DTypeOf<T>::value));
-    check(on_host(), "Tensor::data: the values are on ", device().str(), "; bring them to the host by to(Device())");
+    check(on_host(), "Tensor::data: the values are on ", device(), "; bring them to the host by to(Device())");
     return static_cast<T*>(raw());
   }
   float* f32() const { return data<float>(); }

@@ -115,7 +115,7 @@ std::string of_method(const Quantizer& q, const char* what) {
   return concat("the ", what, " of method ", q.spec().method, " are not evenly spaced");
 }
 
-Device device_of(const Quantizer& q) {
+Device device_of_state(const Quantizer& q) {
   for (const auto& [name, tensor] : q.state_dict()) {
     if (tensor.dtype() == DType::f32) return tensor.device();
   }
@@ -125,14 +125,17 @@ Device device_of(const Quantizer& q) {
 /// The codes of `x`, asked of the quantizer.
 std::vector<int> ask(const Quantizer& q, const Floats& x) {
   const Shape shape{static_cast<int64_t>(x.size())};
-  return bytes_of(q.encode(Tensor::from(shape, std::span<const float>(x), device_of(q))).values);
+  return bytes_of(q.encode(Tensor::from(shape, std::span<const float>(x), device_of_state(q))).values);
 }
 
-/// Whether a code is the nearest to (x - offset) / step: just beside each border, and far outside.
+/// Whether a code is the nearest to (x - offset) / step: just beside each border, far outside, and at 0, which many
+/// values are and which may lie on a border.
 bool rounds_to_nearest(const Quantizer& q, Range range, double step, double offset) {
   constexpr double kBeside = 1e-4;
-  Floats x = {-1e30f, 1e30f};
-  std::vector<int> expected = {range.low, range.high};
+  const float zero = std::nearbyint((0 - static_cast<float>(offset)) / static_cast<float>(step));
+  const int at_zero = static_cast<int>(std::clamp(zero, static_cast<float>(range.low), static_cast<float>(range.high)));
+  Floats x = {-1e30f, 1e30f, 0};
+  std::vector<int> expected = {range.low, range.high, at_zero};
   for (int code = range.low; code < range.high; ++code) {
     const double border = offset + (code + 0.5) * step;
     x.push_back(static_cast<float>(border - kBeside * step));

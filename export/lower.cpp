@@ -1,5 +1,6 @@
 #include "export/lower.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <set>
@@ -34,14 +35,14 @@ using Form = std::variant<std::monostate, Closed, Open, Quantized>;
 
 std::vector<float> rounded(const Numbers& values) { return {values.begin(), values.end()}; }
 
-int64_t integer(const GraphNode& op, const char* name) {
+int64_t integer_attribute(const GraphNode& op, const char* name) {
   for (const auto& [key, value] : op.attributes) {
     if (key == name) return std::get<int64_t>(value);
   }
   throw CannotDeploy(concat(op.op, ": does not say its ", name));
 }
 
-double real(const GraphNode& op, const char* name) {
+double real_attribute(const GraphNode& op, const char* name) {
   for (const auto& [key, value] : op.attributes) {
     if (key == name) return std::get<double>(value);
   }
@@ -106,18 +107,20 @@ class Lowering {
     if (op.op == "add")
       return is_constant(op.inputs[1]) || is_constant(x()) ? with_constant(op) : added(take(x()), take(op.inputs[1]));
     if (op.op == "sub" || op.op == "mul" || op.op == "div") return with_constant(op);
-    if (op.op == "scale") return affine(x(), {real(op, "alpha")}, {0.0});
+    if (op.op == "scale") return affine(x(), {real_attribute(op, "alpha")}, {0.0});
     if (op.op == "neg") return affine(x(), {-1.0}, {0.0});
     if (op.op == "relu") return rectified(take(x()));
     if (op.op == "max_pool2d") {
       return simple({.op = infer::Op::max_pool,
-                     .kernel = integer(op, "kernel"),
-                     .stride = integer(op, "stride"),
-                     .pad = integer(op, "padding")},
+                     .kernel = integer_attribute(op, "kernel"),
+                     .stride = integer_attribute(op, "stride"),
+                     .pad = integer_attribute(op, "padding")},
                     x());
     }
     if (op.op == "subsample_pad_channels") {
-      return simple({.op = infer::Op::subsample_pad, .stride = integer(op, "stride"), .extra = integer(op, "extra")},
+      return simple({.op = infer::Op::subsample_pad,
+                     .stride = integer_attribute(op, "stride"),
+                     .extra = integer_attribute(op, "extra")},
                     x());
     }
     if (op.op == "global_avg_pool" || (op.op == "avg_pool2d" && covers_all(op)))
@@ -130,7 +133,8 @@ class Lowering {
 
   bool covers_all(const GraphNode& op) const {
     const Shape& x = shape(op.inputs[0]);
-    return integer(op, "padding") == 0 && x[1] == integer(op, "kernel") && x[2] == integer(op, "kernel");
+    return integer_attribute(op, "padding") == 0 && x[1] == integer_attribute(op, "kernel") &&
+           x[2] == integer_attribute(op, "kernel");
   }
 
   /// What is known of a value; a node that only this reader has is its to go on with.
@@ -163,8 +167,22 @@ class Lowering {
       node.bias = rounded(open.shift);
     }
     node.name = unique(node.name);
+    if (node.is_integer()) check_size(node);
     out_.graph.nodes.push_back(std::move(node));
     return static_cast<Closed>(out_.graph.nodes.size()) - 1;
+  }
+
+  /// Codes of values beyond float32 would pass for codes of large ones: a damaged network must not look like a sound
+  /// one.
+  void check_size(const infer::Node& node) const {
+    constexpr double kMost = 1e30;
+    const double sum = static_cast<double>(node.weights.taps()) * std::max(node.codes.high, -node.codes.low) *
+                       (1 << (node.weights.bits - 1));
+    for (size_t c = 0; c < node.scale.size(); ++c) {
+      const double most =
+          sum * std::abs(static_cast<double>(node.scale[c])) + std::abs(static_cast<double>(node.bias[c]));
+      if (!(most <= kMost)) refuse(concat(node.name, ", whose values may reach ", most, ","));
+    }
   }
 
   Form simple(infer::Node node, int x) {
@@ -181,7 +199,7 @@ class Lowering {
     Open open;
     open.node.op = conv ? infer::Op::conv : infer::Op::linear;
     open.node.name = last_named_.empty() ? op.op : last_named_;
-    if (conv) open.node.stride = integer(op, "stride"), open.node.pad = integer(op, "padding");
+    if (conv) open.node.stride = integer_attribute(op, "stride"), open.node.pad = integer_attribute(op, "padding");
 
     const auto* quantized = std::get_if<Quantized>(&forms_[at(x)]);
     InputForm input;
@@ -226,12 +244,12 @@ class Lowering {
     const Numbers gamma = values(1), beta = values(2), mean = values(4), variance = values(5);
     Numbers gain, shift;
     for (size_t c = 0; c < gamma.size(); ++c) {
-      gain.push_back(gamma[c] / std::sqrt(variance[c] + real(op, "eps")));
+      gain.push_back(gamma[c] / std::sqrt(variance[c] + real_attribute(op, "eps")));
       shift.push_back(beta[c] - mean[c] * gain[c]);
     }
     Form y = affine(op.inputs[0], gain, shift);
     if (op.inputs[3] >= 0) y = added(std::move(y), take(op.inputs[3]));
-    return integer(op, "relu") != 0 ? rectified(std::move(y)) : std::move(y);
+    return integer_attribute(op, "relu") != 0 ? rectified(std::move(y)) : std::move(y);
   }
 
   Numbers constant(const GraphNode& op, int value) const {

@@ -7,8 +7,18 @@ namespace ntq::infer {
 namespace {
 
 constexpr int64_t kLine = 64, kMostImages = 32;
-/// Values that a core's own cache holds beside the weights that pass through it.
-constexpr int64_t kCache = 1 << 19;
+/// A core's own cache, about: what values may take while weights pass through it.
+constexpr int64_t kCache = 1 << 20;
+
+/// Bytes of values that a step may have: as many as it reads of weights, so that neither is the larger traffic.
+int64_t room_of(const Step& step) {
+  int64_t weights = 0;
+  if (const auto* layer = std::get_if<IntegerLayer>(&step.work))
+    weights = static_cast<int64_t>(layer->packed.weights.size());
+  if (const auto* layer = std::get_if<FloatLayer>(&step.work))
+    weights = static_cast<int64_t>(layer->weights.size() * sizeof(float));
+  return std::max(kCache, weights);
+}
 
 /// Bytes of an image that are alive at each step.
 std::vector<int64_t> alive(const Plan& plan) {
@@ -25,7 +35,8 @@ std::vector<Level> levels_of(const Plan& plan) {
   std::vector<Level> levels;  // last first
   int64_t images = kMostImages;
   for (int t = static_cast<int>(plan.steps.size()); t >= 0; --t) {
-    while (images > 1 && images * bytes[static_cast<size_t>(t)] > kCache) images /= 2;
+    const int64_t room = t == 0 ? kCache : room_of(plan.steps[static_cast<size_t>(t - 1)]);
+    while (images > 1 && images * bytes[static_cast<size_t>(t)] > room) images /= 2;
     if (levels.empty() || levels.back().images != images) levels.push_back({t, t + 1, images});
     levels.back().begin = t;
   }

@@ -18,6 +18,20 @@ const Graph& Model::graph() const { return plan_->graph; }
 const std::vector<MapShape>& Model::shapes() const { return plan_->shapes; }
 const std::vector<float>& Model::normalised_bytes() const { return plan_->byte_tables; }
 
+// Layers are steps in the order of their nodes.
+std::vector<Sums> Model::sums() const {
+  std::vector<Sums> layers;
+  for (const Step& step : plan_->steps) {
+    if (const auto* layer = std::get_if<IntegerLayer>(&step.work))
+      layers.push_back(layer->packed.winograd ? Sums::winograd : Sums::direct);
+    if (std::holds_alternative<FloatLayer>(step.work)) layers.push_back(Sums::floats);
+  }
+  std::vector<Sums> out;
+  auto next = layers.begin();
+  for (const Node& node : plan_->graph.nodes) out.push_back(node.has_weights() ? *next++ : Sums::none);
+  return out;
+}
+
 void Model::run(const uint8_t* images, int64_t count, float* logits, Workspace& work) const {
   check(work.memory_->plan == plan_, "run: the workspace is of another model");
   work.memory_->run({images, nullptr, count}, logits);

@@ -25,6 +25,9 @@ struct ParallelFor {
   std::function<void(int tasks, const std::function<void(int)>& task)> run = {};  ///< empty: one after the other
 };
 
+/// What a node's sums are computed by.
+enum class Sums { none, floats, direct, winograd };
+
 /// Immutable; may be run by any number of threads, each with its own workspace. Copies share all.
 class Model {
  public:
@@ -41,6 +44,8 @@ class Model {
   const Graph& graph() const;
   /// Of each node's output.
   const std::vector<MapShape>& shapes() const;
+  /// Of each node.
+  std::vector<Sums> sums() const;
 
   /// Logits {count, classes} of images NHWC: bytes, normalised inside as graph().preprocessing says, or floats,
   /// normalised. The same bits for any count, batch, threads and instruction set. The workspace has to be of this

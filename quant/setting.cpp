@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/number.h"
 
 namespace ntq {
 namespace {
@@ -37,12 +38,8 @@ SettingValue converted(const SettingValue& standard, const SettingValue& given) 
   if (!given.is_word()) return given;
   const std::string& text = given.word();
   if (standard.is_flag() && (text == "true" || text == "false")) return text == "true";
-  if (!standard.is_number()) return given;
-  double number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stop != end) return given;
-  return number;
+  const auto number = standard.is_number() ? to_number<double>(text) : std::nullopt;
+  return number ? SettingValue(*number) : given;
 }
 
 }  // namespace

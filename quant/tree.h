@@ -7,23 +7,38 @@
 
 namespace ntq {
 
-/// Each once, in the model's order.
-std::vector<Quantizer*> quantizers_of(Module& model);
+/// Each once, in the model's order. Gathered once for many steps: valid while no module comes or goes.
+class Quantizers {
+ public:
+  /// Implicit, so that what is asked once may be asked of the model.
+  Quantizers(Module& model);
+  auto begin() const { return list_.begin(); }
+  auto end() const { return list_.end(); }
+  size_t size() const { return list_.size(); }
+  /// Of quantizer i: "<layer>.weight_quant" and "<layer>.input_quant" share one.
+  LayerPlace place(size_t i) const { return {layers_[i], layers_.back() + 1}; }
+  Module& model() const { return *model_; }
+
+ private:
+  Module* model_;
+  std::vector<Quantizer*> list_;
+  std::vector<int64_t> layers_;
+};
 
 // A training step calls, in this order: set_progress, set_rate, the forward pass, loss + quant_penalty, backward, the
 // optimizer, count_optimizer_step.
-/// Tells each quantizer the place of its layer ("<layer>.weight_quant" and "<layer>.input_quant" share one) and how
-/// much of the training is done, in [0, 1]. Parameters that a method holds still need no gradient until it lets go.
-void set_progress(Module& model, double fraction);
+/// Tells each quantizer the place of its layer, and how much of the training is done, in [0, 1]. Parameters that a
+/// method holds still need no gradient until it lets go.
+void set_progress(const Quantizers& quantizers, double fraction);
 /// Throws std::invalid_argument for a rate that is negative and for a share out of [0, 1].
-void set_rate(Module& model, const LearningRate& rate);
+void set_rate(const Quantizers& quantizers, const LearningRate& rate);
 /// The sum of all penalties, {1}, to be added to the loss; undefined without any.
-Tensor quant_penalty(Module& model);
+Tensor quant_penalty(const Quantizers& quantizers);
 /// The next draws are new ones. Without it every forward pass gets the same noise; so do the passes between two calls.
-void count_optimizer_step(Module& model);
+void count_optimizer_step(const Quantizers& quantizers);
 
 /// Sets the first values of the quantizers that are not ready: run_batches() runs some batches through the model in
 /// evaluation mode, as often as the method with the most passes needs.
-void calibrate(Module& model, const std::function<void()>& run_batches);
+void calibrate(const Quantizers& quantizers, const std::function<void()>& run_batches);
 
 }  // namespace ntq

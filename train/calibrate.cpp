@@ -76,7 +76,7 @@ void recalibrate_norms(Module& model, DataLoader& loader, int64_t batches) {
 }
 
 void enable_quantizers(Module& model, bool on) {
-  for (Quantizer* q : quantizers_of(model)) q->enable(on);
+  for (Quantizer* q : Quantizers(model)) q->enable(on);
 }
 
 }  // namespace ntq

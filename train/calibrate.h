@@ -8,7 +8,7 @@ namespace ntq {
 /// Sets the steps of the quantizers that have none yet from the first `batches` batches of epoch 0, each normalised by
 /// its own statistics, as in the first training step; the running statistics stay as they are. Throws DivergedError,
 /// naming the layer, for activations that are not finite.
-void calibrate_steps(Module& model, DataLoader& loader, int64_t batches);
+void calibrate_steps(Module& model, DataLoader& loader, int64_t batches = 1);
 
 /// Batch-norm statistics anew: the mean over the first `batches` batches of epoch 0 of the statistics of each, with the
 /// quantizers as in evaluation. Changes nothing that training depends on.

@@ -1,10 +1,11 @@
 #include "train/checkpoint.h"
 
 #include <bit>
-#include <charconv>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/check.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "train/check_values.h"
 
@@ -23,19 +24,12 @@ std::string to_bits(double value) {
   throw CheckpointError(concat(path, ": metadata '", key, "': expected ", expected, ", found ", printable(found, 80)));
 }
 
-/// All of `text` as a number.
-template <class T>
-bool parse_number(const std::string& text, T& number, int base) {
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  return error == std::errc() && stop == text.data() + text.size();
-}
-
 /// The way back from to_bits().
 double metadata_bits(const Metadata& metadata, const std::string& key, const std::string& path) {
   const std::string& value = metadata_text(metadata, key, path);
-  uint64_t number = 0;
-  if (!parse_number(value, number, 16) || value.size() != 16) bad_entry(path, key, "16 hex digits", value);
-  return std::bit_cast<double>(number);
+  const auto number = to_number<uint64_t>(value, 16);
+  if (!number || value.size() != 16) bad_entry(path, key, "16 hex digits", value);
+  return std::bit_cast<double>(*number);
 }
 
 void append(NamedTensors& out, const char* prefix, const NamedTensors& tensors) {
@@ -90,11 +84,11 @@ const std::string& metadata_text(const Metadata& metadata, const std::string& ke
 int64_t metadata_integer(const Metadata& metadata, const std::string& key, const std::string& path, int64_t low,
                          int64_t high) {
   const std::string& value = metadata_text(metadata, key, path);
-  int64_t number = 0;
-  if (!parse_number(value, number, 10) || number < low || number > high) {
+  const auto number = to_number<int64_t>(value);
+  if (!number || *number < low || *number > high) {
     bad_entry(path, key, concat("an integer from ", low, " to ", high), value);
   }
-  return number;
+  return *number;
 }
 
 bool is_checkpoint(const TensorFile& file) { return file.metadata.contains("ntq.format"); }
@@ -154,6 +148,13 @@ void restore(Training& t, const Checkpoint& checkpoint, const std::string& path)
                                  t.schedule.steps_per_epoch, ", found ", p.epoch, " and ", p.step,
                                  "; is the data set another one now?"));
   }
+}
+
+bool resume(Training& training, const std::string& path) {
+  std::error_code unknown;  // whatever else is wrong with it, reading tells
+  if (std::filesystem::status(path, unknown).type() == std::filesystem::file_type::not_found) return false;
+  restore(training, load_checkpoint(path), path);
+  return true;
 }
 
 void load_model(Module& model, const Checkpoint& checkpoint, const std::string& path, bool average) {

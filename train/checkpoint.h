@@ -36,6 +36,9 @@ Checkpoint read_checkpoint(TensorFile file, const std::string& path);
 /// Puts a training back to where the checkpoint was written. Throws CheckpointError, naming the first difference, when
 /// it is of another model or optimizer, or holds values that no training leaves; the training is unusable then.
 void restore(Training& training, const Checkpoint& checkpoint, const std::string& path);
+/// Goes on from the checkpoint at `path`; false, and nothing is changed, where there is no such file. Errors as
+/// load_checkpoint() and restore().
+bool resume(Training& training, const std::string& path);
 /// Only the model's tensors, or their average.
 void load_model(Module& model, const Checkpoint& checkpoint, const std::string& path, bool average = false);
 

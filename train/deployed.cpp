@@ -9,6 +9,13 @@
 
 namespace ntq {
 
+infer::ParallelFor cpu_parallel() {
+  const auto run = [](int tasks, const std::function<void(int)>& task) {
+    on_cpu_threads(tasks, [&](int64_t i) { task(static_cast<int>(i)); });
+  };
+  return {.threads = cpu_threads(), .run = run};
+}
+
 Tensor Deployed::forward(const Tensor& images) {
   const infer::MapShape s = model_.image();
   check(images.defined() && images.shape().rank() == 4 &&
@@ -18,10 +25,7 @@ Tensor Deployed::forward(const Tensor& images) {
   const int64_t count = images.size(0);
   if (!work_ || count > batch_ || threads_ != cpu_threads()) {
     batch_ = std::max<int64_t>(count, 1), threads_ = cpu_threads();
-    const auto run = [](int tasks, const std::function<void(int)>& task) {
-      on_cpu_threads(tasks, [&](int64_t i) { task(static_cast<int>(i)); });
-    };
-    work_.emplace(model_, batch_, infer::ParallelFor{.threads = threads_, .run = run});
+    work_.emplace(model_, batch_, cpu_parallel());
   }
   const Tensor here = images.to(Device());
   Tensor logits = Tensor::empty({count, model_.classes()});
@@ -32,7 +36,7 @@ Tensor Deployed::forward(const Tensor& images) {
 AsDeployed as_deployed(Module& model, const Shape& images) {
   if (const auto* deployed = dynamic_cast<const Deployed*>(&model))
     return {nullptr, arithmetic_text(deployed->model().graph())};
-  const std::vector<Quantizer*> quantizers = quantizers_of(model);
+  const Quantizers quantizers(model);
   if (std::none_of(quantizers.begin(), quantizers.end(), [](const Quantizer* q) { return q->enabled(); }))
     return {nullptr, "float32 (full precision)"};
   const NamedTensors parameters = model.named_parameters();

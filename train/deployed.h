@@ -9,6 +9,9 @@
 
 namespace ntq {
 
+/// The CPU backend's threads, for a workspace.
+infer::ParallelFor cpu_parallel();
+
 /// A deploy graph as a module, so that it is evaluated as any network is. Images {N,H,W,C} in, normalised; logits
 /// {N,classes} out as infer::Model computes them, on the CPU backend's threads. Has no parameters and no gradient.
 class Deployed : public Module {

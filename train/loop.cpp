@@ -111,8 +111,9 @@ class Loop {
     t_.train_loader->start(p_.epoch, p_.step);
     tell(events_.start);
     const int64_t before = p_.step;
+    const Quantizers quantizers(*t_.model);
     while (const auto batch = next_batch()) {
-      step(*batch);
+      step(*batch, quantizers);
       if (asked_to_stop()) stop();
       if (o_.save_every > 0 && t_.global_step() % o_.save_every == 0) save();
     }
@@ -121,12 +122,12 @@ class Loop {
     tell(events_.trained);
   }
 
-  void step(const Batch& batch) {
+  void step(const Batch& batch, const Quantizers& quantizers) {
     StepResult result;
-    set_progress(*t_.model, static_cast<double>(t_.global_step()) /
-                                static_cast<double>(t_.schedule.epochs * t_.schedule.steps_per_epoch));
+    set_progress(quantizers, static_cast<double>(t_.global_step()) /
+                                 static_cast<double>(t_.schedule.epochs * t_.schedule.steps_per_epoch));
     const float rate = t_.schedule.at(t_.global_step()), highest = t_.schedule.lr;
-    set_rate(*t_.model, {.value = rate, .share = highest > 0 ? std::min(rate / highest, 1.0f) : 1.0f});
+    set_rate(quantizers, {.value = rate, .share = highest > 0 ? std::min(rate / highest, 1.0f) : 1.0f});
     try {
       // Without a single good image there is nothing to learn from; the step counts all the same.
       result = train_step(*t_.model, *t_.optimizer, batch, o_.loss, rate);

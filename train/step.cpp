@@ -29,10 +29,11 @@ StepResult train_step(Module& model, Optimizer& optimizer, const Batch& given, c
   const int64_t images = given.labels.numel();
   if (images == 0) return {};
   const Batch batch = on_device_of(model, given);
+  const Quantizers quantizers(model);
   optimizer.zero_grad();
   Tensor logits = model.forward(batch.images);
   Tensor value = loss(logits, batch);
-  if (const Tensor penalty = quant_penalty(model); penalty && value) value = add(value, penalty);
+  if (const Tensor penalty = quant_penalty(quantizers); penalty && value) value = add(value, penalty);
   check(value.defined() && value.numel() == 1, "train_step: the loss must give one number, found ",
         value.defined() ? value.shape().str() : "none");
   if (value.on_host() && !std::isfinite(value.item())) {
@@ -44,7 +45,7 @@ StepResult train_step(Module& model, Optimizer& optimizer, const Batch& given, c
   }
   value.backward();
   optimizer.step(lr);
-  count_optimizer_step(model);
+  count_optimizer_step(quantizers);
   return {value.detach(), count_correct(logits, batch.labels), images};
 }
 

@@ -37,15 +37,11 @@ AlignedBytes::AlignedBytes(size_t size)
 }
 void AlignedBytes::Free::operator()(uint8_t* bytes) const { operator delete(bytes, kLine); }
 
-bool winograd_fits(const ConvShape& s, const CodeBounds& bounds) {
+bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
   // The longest sum of its own, of transformed bytes and weights, is 186 * 72 * in_c.
   constexpr int64_t kMostChannels = 16384;
   return s.kernel_h == 3 && s.kernel_w == 3 && s.stride == 1 && s.pad <= 1 && s.in_c >= 16 && s.in_c % 16 == 0 &&
-         s.in_c <= kMostChannels && bounds.x_top <= 31 && bounds.w_top <= 8;
-}
-
-bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
-  return winograd_fits(s, bounds) && s.in_c >= 32 && s.out_c >= 32;
+         s.in_c <= kMostChannels && s.out_c >= 16 && bounds.x_top <= 31 && bounds.w_top <= 8;
 }
 
 bool sums_fit(const ConvShape& s, const CodeBounds& bounds) {
@@ -127,7 +123,7 @@ void transform_filter(const int8_t* g, int64_t pitch, Transformed& t) {
 // and 3 go on from its two results.
 PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
   check_codes(s, bounds, codes);
-  check(winograd_fits(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
+  check(uses_winograd(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
   constexpr int32_t kA[2][4] = {{1, 1, 1, 0}, {0, 1, -1, 1}};
   constexpr int64_t kRowPlace[4] = {2, 0, 1, 3};  // rows are summed in the order 1, 2, 0, 3
   const int64_t stage = s.in_c * 2 * kPanel;

@@ -31,10 +31,8 @@ struct CodeBounds {
   int32_t w_top = 128;  ///< largest |w|
 };
 
-/// Whether Winograd's F(2x2,3x3) can have these sums: 3x3, stride 1, channels in whole sixteens, bytes up to 31 and
-/// weights in [-8, 8]. Both kernels give the same bits.
-bool winograd_fits(const ConvShape& shape, const CodeBounds& bounds);
-/// Whether it has them: where it is the faster one, from 32 channels to 32 on.
+/// Whether Winograd's F(2x2,3x3) has these sums, which it then has faster: 3x3, stride 1, from 16 channels to 16 on and
+/// in whole sixteens, bytes up to 31 and weights in [-8, 8]. Both kernels give the same bits.
 bool uses_winograd(const ConvShape& shape, const CodeBounds& bounds);
 
 /// Whether int32 holds every sum: kernel_h * kernel_w * in_c * max(x_top - zero, zero) * w_top < 2^31, and so what is

@@ -22,7 +22,7 @@ float from_bfloat16(uint16_t bits) { return std::bit_cast<float>(static_cast<uin
 template <class T, class Convert>
 Tensor convert(const Tensor& x, Convert&& one) {
   Tensor y = Tensor::empty(x.shape());
-  check(x.on_host(), "cast_f32: the values are on ", x.device().str(), "; bring them to the host by to(Device())");
+  check(x.on_host(), "cast_f32: the values are on ", x.device(), "; bring them to the host by to(Device())");
   const auto* in = static_cast<const T*>(x.raw());
   float* out = y.f32();
   for (int64_t i = 0; i < x.numel(); ++i) out[i] = one(in[i]);

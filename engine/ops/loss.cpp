@@ -11,8 +11,7 @@ void check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
   const int64_t rows = logits.size(0), classes = logits.size(1);
   check(labels.shape() == Shape{rows} && labels.dtype() == DType::i32, op, ": logits ", logits.shape(),
         " need int32 labels of shape {", rows, "}, found ", dtype_name(labels.dtype()), " ", labels.shape());
-  check(labels.device() == logits.device(), op, ": logits are on ", logits.device().str(), ", labels on ",
-        labels.device().str());
+  check(labels.device() == logits.device(), op, ": logits are on ", logits.device(), ", labels on ", labels.device());
   if (!labels.on_host()) return;  // they would have to be read back
   const int32_t* label = labels.data<int32_t>();
   for (int64_t i = 0; i < rows; ++i)

@@ -13,7 +13,7 @@ Backend& backend_for(const char* op, Primitive primitive, std::initializer_list<
   for (const Tensor& t : tensors) {
     if (!t) continue;
     if (!first) first = &t;
-    check(t.device() == first->device(), op, ": the tensors are on ", first->device().str(), " and ", t.device().str(),
+    check(t.device() == first->device(), op, ": the tensors are on ", first->device(), " and ", t.device(),
           "; bring them to one device first");
     check(t.dtype() == first->dtype(), op, ": the tensors are ", dtype_name(first->dtype()), " and ",
           dtype_name(t.dtype()), "; expected one type");

@@ -13,12 +13,12 @@
 
 namespace {
 
-std::vector<float> probabilities(const std::vector<float>& logits) {
+std::vector<double> probabilities(const std::vector<float>& logits) {
   const float most = *std::max_element(logits.begin(), logits.end());
-  std::vector<float> out;
-  for (const float logit : logits) out.push_back(std::exp(logit - most));
-  const float sum = std::accumulate(out.begin(), out.end(), 0.0f);
-  for (float& p : out) p /= sum;
+  std::vector<double> out;
+  for (const float logit : logits) out.push_back(std::exp(static_cast<double>(logit) - static_cast<double>(most)));
+  const double sum = std::accumulate(out.begin(), out.end(), 0.0);
+  for (double& p : out) p /= sum;
   return out;
 }
 
@@ -42,8 +42,7 @@ void classify(const char* file, const char* image) {
   const auto& names = model.graph().classes;
   for (size_t i = 0; i < std::min<size_t>(5, order.size()); ++i) {
     const size_t c = order[i];
-    std::printf("%5.1f %%  %s\n", 100 * static_cast<double>(p[c]),
-                names.empty() ? std::to_string(c).c_str() : names[c].c_str());
+    std::printf("%8.2f%%  %s\n", 100 * p[c], names.empty() ? std::to_string(c).c_str() : names[c].c_str());
   }
 }
 

@@ -67,7 +67,8 @@ void tile(const FloatConv& c, const Tile& t, int64_t pixels, const float* shift,
   }
 }
 
-void row(const FloatConv& c, int64_t image, int64_t at) {
+/// One row of the output, of a panel's channels.
+void row(const FloatConv& c, int64_t image, int64_t at, int64_t panel) {
   const integer::ConvShape& s = c.shape;
   const integer::Axis rows = s.rows(), columns = s.columns();
   int64_t row_run = 0;
@@ -75,30 +76,29 @@ void row(const FloatConv& c, int64_t image, int64_t at) {
   const int64_t first_row = integer::first_tap(rows, at), rows_inside = integer::last_tap(rows, at) - first_row;
   const int64_t column_runs = c.by_taps ? integer::run_count(columns) : 0;
   const int64_t out_channels = (s.out_c + integer::kPanel - 1) / integer::kPanel * integer::kPanel;
-  const int64_t panels = (s.out_c + kFloatPanel - 1) / kFloatPanel;
-  const int64_t panel_weights = s.kernel_h * s.kernel_w * c.channels * kFloatPanel;
+  const int64_t in_row = at * s.stride - s.pad + first_row;
   float* const y = c.y + (image * s.out_h + at) * s.out_w * s.out_c;
   int64_t column_run = 0;
   for (int64_t begin = 0; begin < s.out_w; ++column_run) {
     const integer::TapRun run = integer::run_at(columns, begin);
     const float* shift = c.shift + (c.by_taps ? (row_run * column_runs + column_run) * out_channels : 0);
-    const int64_t in_row = at * s.stride - s.pad + first_row;
+    const int64_t first_tap = (panel * s.kernel_h + first_row) * s.kernel_w + run.first;
     for (int64_t p = begin; p < run.end; p += kPixels) {
-      const int64_t pixels = run.end - p < kPixels ? run.end - p : kPixels;
       const int64_t in_column = p * s.stride - s.pad + run.first;
-      Tile t = {c.x + ((image * s.in_h + in_row) * s.in_w + in_column) * s.in_c,
-                c.weights + (first_row * s.kernel_w + run.first) * c.channels * kFloatPanel, rows_inside,
-                run.last - run.first, s.stride * s.in_c};
-      for (int64_t panel = 0; panel < panels; ++panel, t.weights += panel_weights) {
-        tile(c, t, pixels, shift, panel, y + p * s.out_c);
-      }
+      const Tile t = {c.x + ((image * s.in_h + in_row) * s.in_w + in_column) * s.in_c,
+                      c.weights + first_tap * c.channels * kFloatPanel, rows_inside, run.last - run.first,
+                      s.stride * s.in_c};
+      tile(c, t, run.end - p < kPixels ? run.end - p : kPixels, shift, panel, y + p * s.out_c);
     }
     begin = run.end;
   }
 }
 
+/// A panel's weights stay in the cache for all rows.
 void float_conv(const FloatConv& c, int64_t row_begin, int64_t row_end) {
-  for (int64_t r = row_begin; r < row_end; ++r) row(c, r / c.shape.out_h, r % c.shape.out_h);
+  for (int64_t panel = 0; panel * kFloatPanel < c.shape.out_c; ++panel) {
+    for (int64_t r = row_begin; r < row_end; ++r) row(c, r / c.shape.out_h, r % c.shape.out_h, panel);
+  }
 }
 
 }  // namespace

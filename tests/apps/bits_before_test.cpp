@@ -5,9 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "apps/options.h"
 #include "tests/apps/tools.h"
-#include "tests/support/text.h"
+#include "tests/apps/words.h"
 
 using namespace ntq::apps;
 using namespace ntq::test;
@@ -15,28 +14,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-TrainConfig widths_config(std::vector<std::string> words) {
-  words.insert(words.begin(), {"ntq-train", "cifar10", "resnet20"});
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  return parse_train_command(static_cast<int>(argv.size()), argv.data())->config;
-}
-
 /// "cifar10-resnet20-w8a8-ntq cifar10-..."
-std::string names_of_stages(const std::vector<std::string>& words) {
+std::string names_of_stages(const Words& words) {
   std::string out;
-  for (const TrainConfig& stage : stages_of(widths_config(words))) out += (out.empty() ? "" : " ") + run_name(stage);
+  for (const TrainConfig& stage : stages_of(config_of(words))) out += (out.empty() ? "" : " ") + run_name(stage);
   return out;
 }
 
-std::string refusal_of(const std::string& widths) {
-  try {
-    widths_config({"--bits", "4", "--bits-before", widths});
-  } catch (const UsageError& e) {
-    return e.what();
-  }
-  return "";
-}
+std::string refusal_of(const std::string& widths) { return refusal({"--bits", "4", "--bits-before", widths}); }
 
 const std::string kShort =
     kTiny + "--method qil --epochs 1 --pretrain-epochs 0 --limit-train 48 --no-start-eval --output ";
@@ -53,16 +38,16 @@ TEST_CASE("--bits-before: full precision, its widths, the run; each as a run of 
       names_of_stages({"--bits", "4", "--act-bits", "32", "--bits-before", "8, w5a8,a3"}) ==
       fp + "cifar10-resnet20-w8a32-ntq cifar10-resnet20-w5a8-ntq cifar10-resnet20-w4a3-ntq cifar10-resnet20-w4a32-ntq");
 
-  const TrainConfig c = widths_config({"--bits", "4", "--quant", "noise=0.1", "--bits-before", "8,5"});
+  const TrainConfig c = config_of({"--bits", "4", "--quant", "noise=0.1", "--bits-before", "8,5"});
   CHECK(c.bits_before == "w8a8,w5a5");
   CHECK(config_to_json(resolve(c), JsonPart::all) == config_to_json(c, JsonPart::all));
   const auto stages = stages_of(c);
   REQUIRE(stages.size() == 4);
-  CHECK(config_to_json(stages[0], JsonPart::all) == config_to_json(widths_config({}), JsonPart::all));
+  CHECK(config_to_json(stages[0], JsonPart::all) == config_to_json(config_of({}), JsonPart::all));
   CHECK(config_to_json(stages[1], JsonPart::all) ==
-        config_to_json(widths_config({"--bits", "8", "--quant", "noise=0.1"}), JsonPart::all));
+        config_to_json(config_of({"--bits", "8", "--quant", "noise=0.1"}), JsonPart::all));
   CHECK(config_to_json(stages[2], JsonPart::all) ==
-        config_to_json(widths_config({"--bits", "5", "--quant", "noise=0.1", "--bits-before", "8"}), JsonPart::all));
+        config_to_json(config_of({"--bits", "5", "--quant", "noise=0.1", "--bits-before", "8"}), JsonPart::all));
 }
 
 TEST_CASE("--bits-before: wrong widths are usage errors in one line") {

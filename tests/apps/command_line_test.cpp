@@ -6,28 +6,16 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/config.h"
-#include "apps/options.h"
 #include "tests/apps/tools.h"
-#include "tests/support/text.h"
+#include "tests/apps/words.h"
 
 using namespace ntq::apps;
 using ntq::test::contains;
 using ntq::test::error_of;
 using ntq::test::lines_of;
 using ntq::test::Outcome;
+using ntq::test::refusal;
 using ntq::test::run;
-
-namespace {
-
-/// What ntq-train says to these words; "" when it takes them.
-std::string refusal(std::vector<std::string> words) {
-  words.insert(words.begin(), {"ntq-train", "cifar10", "resnet20"});
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  return error_of<UsageError>([&] { parse_train_command(static_cast<int>(argv.size()), argv.data()); });
-}
-
-}  // namespace
 
 TEST_CASE("names of other programs and near ones lead to ours") {
   const std::vector<std::pair<std::string, std::string>> near = {{"--epoch", "--epochs"},

@@ -62,7 +62,7 @@ TEST_CASE("--dry-run and --print-config write nothing") {
 }
 
 TEST_CASE("help, version and build answers") {
-  for (const char* command : {"ntq-train", "ntq-eval", "ntq-info"}) {
+  for (const char* command : {"ntq-train", "ntq-eval", "ntq-info", "ntq-export", "ntq-predict", "ntq-bench"}) {
     CHECK(run(std::string(command) + " --help").code == 0);
     CHECK(contains(run(std::string(command) + " --version").out, std::string(command) + " 0."));
   }

@@ -5,35 +5,29 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "apps/options.h"
 #include "base/check.h"
 #include "tests/apps/tools.h"
-#include "tests/support/text.h"
+#include "tests/apps/words.h"
 
 using namespace ntq::apps;
 using ntq::test::contains;
 using ntq::test::error_of;
 using ntq::test::TempFolder;
+using ntq::test::train_command;
+using ntq::test::Words;
 using ntq::test::write_file;
 using OrderedJson = nlohmann::ordered_json;
 
 namespace {
 
-std::optional<TrainCommand> parse(std::vector<std::string> words) {
-  words.insert(words.begin(), "ntq-train");
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  return parse_train_command(static_cast<int>(argv.size()), argv.data());
-}
-
-std::string usage_error(const std::vector<std::string>& words) {
-  return error_of<UsageError>([&] { parse(words); });
+std::string usage_error(const Words& words) {
+  return error_of<UsageError>([&] { train_command(words); });
 }
 
 }  // namespace
 
 TEST_CASE("defaults are the paper's recipe") {
-  const TrainConfig fp = parse({"cifar10", "resnet20"})->config;
+  const TrainConfig fp = train_command({"cifar10", "resnet20"})->config;
   CHECK(fp.bits == 32);
   CHECK(fp.lr == 0.1);
   CHECK(fp.epochs == 100);
@@ -43,7 +37,7 @@ TEST_CASE("defaults are the paper's recipe") {
   CHECK_FALSE(fp.two_stages());
   CHECK(run_name(fp) == "cifar10-resnet20-fp");
 
-  const TrainConfig q = parse({"cifar10", "resnet20", "--bits", "4"})->config;
+  const TrainConfig q = train_command({"cifar10", "resnet20", "--bits", "4"})->config;
   CHECK(q.weight_bits == 4);
   CHECK(q.act_bits == 4);
   CHECK(q.lr == 0.01);
@@ -58,7 +52,7 @@ TEST_CASE("the command line wins over the config file, and that over the default
   const TempFolder folder;
   write_file(folder / "c.json", R"({"dataset": "cifar10", "model": "resnet20", "epochs": 7, "lr": 0.5, "nesterov": true,
                                     "bits": 4, "weight_bits": 4, "act_bits": 4})");
-  const TrainConfig c = parse({"--config", folder / "c.json", "--epochs", "9", "--bits", "2"})->config;
+  const TrainConfig c = train_command({"--config", folder / "c.json", "--epochs", "9", "--bits", "2"})->config;
   CHECK(c.dataset == "cifar10");
   CHECK(c.epochs == 9);
   CHECK(c.lr == 0.5);
@@ -71,10 +65,11 @@ TEST_CASE("the command line wins over the config file, and that over the default
 TEST_CASE("what --print-config prints is a config file that gives the same again") {
   const TempFolder folder;
   const auto c =
-      parse({"cifar100", "resnet18", "--weight-bits", "2", "--noise", "0.3", "--no-aug", "--seed", "5"})->config;
+      train_command({"cifar100", "resnet18", "--weight-bits", "2", "--noise", "0.3", "--no-aug", "--seed", "5"})
+          ->config;
   const OrderedJson json = config_to_json(c, JsonPart::all);
   write_file(folder / "c.json", json.dump());
-  CHECK(config_to_json(parse({"--config", folder / "c.json"})->config, JsonPart::all) == json);
+  CHECK(config_to_json(train_command({"--config", folder / "c.json"})->config, JsonPart::all) == json);
   CHECK(config_to_json(resolve(c), JsonPart::all) == json);
 }
 
@@ -105,13 +100,13 @@ TEST_CASE("wrong options end in one line that says what is allowed") {
   CHECK(contains(usage_error({"cifar10", "resnet20", "--method", "foo"}), "--method: expected one of "));
   CHECK(contains(usage_error({"cifar10", "resnet20", "--precision", "fp8"}), "fp32, tf32, bf16"));
   CHECK(contains(usage_error({"cifar10", "resnet20", "extra"}), "extra"));
-  CHECK_THROWS_AS(parse({"cifar10", "resnet20", "--device", "cuda"}), ntq::DeviceError);
-  CHECK_THROWS_AS(parse({"cifar10", "resnet20", "--precision", "bf16"}), ntq::DeviceError);
+  CHECK_THROWS_AS(train_command({"cifar10", "resnet20", "--device", "cuda"}), ntq::DeviceError);
+  CHECK_THROWS_AS(train_command({"cifar10", "resnet20", "--precision", "bf16"}), ntq::DeviceError);
 }
 
 TEST_CASE("a legal value never stands for what was not given") {
   const TrainConfig c =
-      parse({"cifar10", "resnet20", "--mean", "0,0,0", "--lr", "0", "--workers", "0", "--seed", "0"})->config;
+      train_command({"cifar10", "resnet20", "--mean", "0,0,0", "--lr", "0", "--workers", "0", "--seed", "0"})->config;
   CHECK(*c.mean == "0,0,0");
   CHECK(*c.lr == 0);
   CHECK(*c.workers == 0);
@@ -166,12 +161,12 @@ TEST_CASE("wrong config files are refused") {
 }
 
 TEST_CASE("--resume takes a run or nothing") {
-  CHECK(*parse({"--resume"})->resume == "");
-  CHECK(*parse({"--resume", "runs/x"})->resume == "runs/x");
+  CHECK(*train_command({"--resume"})->resume == "");
+  CHECK(*train_command({"--resume", "runs/x"})->resume == "runs/x");
   CHECK(contains(usage_error({"--resume", ""}), "--resume: expected a run folder, found nothing"));
   CHECK(contains(usage_error({"--resume="}), "--resume: expected a run folder, found nothing"));
   CHECK(contains(usage_error({"cifar10", "resnet20", "--allow-data-change"}), "only together with --resume"));
-  const auto command = parse({"cifar10", "resnet20", "--bits", "4", "--resume", "--threads", "2"});
+  const auto command = train_command({"cifar10", "resnet20", "--bits", "4", "--resume", "--threads", "2"});
   CHECK(*command->resume == "");
   CHECK(command->given_json["bits"] == 4);
   CHECK(command->given.threads == 2);

@@ -13,16 +13,10 @@ using ntq::test::contains;
 namespace {
 
 std::string refusal(const std::string& text) {
-  try {
-    parse_json(text, "run.json");
-  } catch (const JsonError& e) {
-    const std::string what = e.what();
-    CHECK(what.size() < 400);
-    CHECK(what.find('\n') == std::string::npos);
-    CHECK(contains(what, "run.json: "));
-    return what;
-  }
-  return "";
+  const std::string what = ntq::test::one_line_of<JsonError>([&] { parse_json(text, "run.json"); });
+  CHECK(what.size() < 400);
+  if (!what.empty()) CHECK(contains(what, "run.json: "));
+  return what;
 }
 
 std::string nested(size_t levels, const std::string& open, const std::string& close) {

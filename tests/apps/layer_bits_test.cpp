@@ -6,38 +6,23 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/json.h"
-#include "apps/options.h"
 #include "apps/session.h"
 #include "engine/serialize.h"
 #include "layers/weighted_layer.h"
 #include "tests/apps/tools.h"
-#include "tests/support/text.h"
+#include "tests/apps/words.h"
 
 using namespace ntq::apps;
+using ntq::test::config_of;
 using ntq::test::contains;
 using ntq::test::kTiny;
 using ntq::test::read_file;
+using ntq::test::refusal;
 using ntq::test::run;
 using ntq::test::TempFolder;
 using ntq::test::write_file;
 
 namespace {
-
-TrainConfig bits_config(std::vector<std::string> words) {
-  words.insert(words.begin(), {"ntq-train", "synthetic", "resnet20"});
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  return parse_train_command(static_cast<int>(argv.size()), argv.data())->config;
-}
-
-std::string bits_refusal(const std::vector<std::string>& words) {
-  try {
-    bits_config(words);
-  } catch (const UsageError& e) {
-    return e.what();
-  }
-  return "";
-}
 
 // "8/4": the layer's weights and inputs in the model that the config makes.
 std::string built(const TrainConfig& config, const std::string& wanted) {
@@ -55,8 +40,8 @@ std::string built(const TrainConfig& config, const std::string& wanted) {
 
 TEST_CASE("--bits-of: both sides, or each its own") {
   const TrainConfig c =
-      bits_config({"--bits", "4", "--first-last-bits", "8", "--bits-of", "conv1=3,layer1.0.conv1=w8", "--bits-of",
-                   "layer1.0.conv2=a8,layer1.1.conv1=w8a2,layer1.1.conv2=fp,layer1.2.conv1=w32a8"});
+      config_of({"--bits", "4", "--first-last-bits", "8", "--bits-of", "conv1=3,layer1.0.conv1=w8", "--bits-of",
+                 "layer1.0.conv2=a8,layer1.1.conv1=w8a2,layer1.1.conv2=fp,layer1.2.conv1=w32a8"});
   CHECK(built(c, "conv1") == "3/3");
   CHECK(built(c, "fc") == "8/8");
   CHECK(built(c, "layer1.0.conv1") == "8/4");
@@ -68,29 +53,29 @@ TEST_CASE("--bits-of: both sides, or each its own") {
 }
 
 TEST_CASE("--bits-of: a plain number means the sides that the model quantizes, and both where it quantizes none") {
-  CHECK(built(bits_config({"--bits", "4", "--act-bits", "32", "--bits-of", "fc=8"}), "fc") == "8/32");
-  CHECK(built(bits_config({"--bits", "4", "--weight-bits", "32", "--bits-of", "fc=8"}), "fc") == "32/8");
-  CHECK(built(bits_config({"--bits", "4", "--act-bits", "32", "--bits-of", "fc=w8a4"}), "fc") == "8/4");
-  const TrainConfig only = bits_config({"--bits-of", "fc=8", "--quant", "noise=0.3"});
+  CHECK(built(config_of({"--bits", "4", "--act-bits", "32", "--bits-of", "fc=8"}), "fc") == "8/32");
+  CHECK(built(config_of({"--bits", "4", "--weight-bits", "32", "--bits-of", "fc=8"}), "fc") == "32/8");
+  CHECK(built(config_of({"--bits", "4", "--act-bits", "32", "--bits-of", "fc=w8a4"}), "fc") == "8/4");
+  const TrainConfig only = config_of({"--bits-of", "fc=8", "--quant", "noise=0.3"});
   CHECK(only.quantized());
   CHECK(only.two_stages());
   CHECK(only.lr == 0.01);
   CHECK(built(only, "fc") == "8/8");
   CHECK(built(only, "conv1") == "32/32");
   CHECK(only.quant.at("noise") == ntq::SettingValue(0.3));
-  CHECK_FALSE(bits_config({"--bits-of", "fc=fp"}).quantized());
-  CHECK(bits_config({"--bits-of", "fc=fp"}).bits_of.empty());
+  CHECK_FALSE(config_of({"--bits-of", "fc=fp"}).quantized());
+  CHECK(config_of({"--bits-of", "fc=fp"}).bits_of.empty());
 }
 
 TEST_CASE("equal exceptions have equal JSON, which is read back as the same") {
-  const TrainConfig c = bits_config({"--bits", "4", "--bits-of", "fc=8,conv1=w32a32,layer1.0.conv1=a2"});
+  const TrainConfig c = config_of({"--bits", "4", "--bits-of", "fc=8,conv1=w32a32,layer1.0.conv1=a2"});
   const BitsByLayer expected{{"conv1", "fp"}, {"fc", "w8a8"}, {"layer1.0.conv1", "a2"}};
   CHECK(c.bits_of == expected);
   CHECK(layers_text(c.bits_of) == "conv1=fp, fc=w8a8, layer1.0.conv1=a2");
   TrainConfig again;
   apply_json(again, config_to_json(c, JsonPart::recipe), "file");
   CHECK(resolve(again).bits_of == expected);
-  CHECK(run_name(c) == "synthetic-resnet20-w4a4-mixed-ntq");
+  CHECK(run_name(c) == "cifar10-resnet20-w4a4-mixed-ntq");
   CHECK(stages_of(c).front().bits_of.empty());
   CHECK_FALSE(stages_of(c).front().quantized());
 }
@@ -98,14 +83,14 @@ TEST_CASE("equal exceptions have equal JSON, which is read back as the same") {
 TEST_CASE("wrong bits and layers are usage errors in one line") {
   for (const char* bits : {"1", "9", "0", "-4", "4.0", "w", "a", "w4a", "w9", "a4w4", "w4b4", "fp8", "8 8", "33"}) {
     CAPTURE(bits);
-    CHECK(contains(bits_refusal({"--bits-of", ntq::concat("fc=", bits)}), "--bits-of fc: expected bits 2 to 8, 32 or"));
+    CHECK(contains(refusal({"--bits-of", ntq::concat("fc=", bits)}), "--bits-of fc: expected bits 2 to 8, 32 or"));
   }
   for (const char* text : {"fc", "=8", "fc=", "fc=8,", ",", ""}) {
     CAPTURE(text);
-    CHECK(contains(bits_refusal({"--bits-of=" + std::string(text)}), "LAYER=BITS, found"));
+    CHECK(contains(refusal({"--bits-of=" + std::string(text)}), "LAYER=BITS, found"));
   }
-  CHECK(contains(bits_refusal({"--bits-of", "fc=8,conv1=4,fc=8"}), "layer \"fc\" is named twice"));
-  CHECK(contains(bits_refusal({"--bits-of", "fc=8", "--bits-of", "fc=4"}), "layer \"fc\" is named twice"));
+  CHECK(contains(refusal({"--bits-of", "fc=8,conv1=4,fc=8"}), "layer \"fc\" is named twice"));
+  CHECK(contains(refusal({"--bits-of", "fc=8", "--bits-of", "fc=4"}), "layer \"fc\" is named twice"));
   const auto unknown = run("ntq-train" + kTiny + "--bits 4 --bits-of layer1.0.conv3=8 --output /nonexistent");
   CHECK(unknown.code == 2);
   CHECK(contains(unknown.err,
@@ -123,12 +108,12 @@ TEST_CASE("--bits-file: JSON, or lines") {
   for (const char* text : {R"({"conv1": "w8a4", "fc": 8, "layer1.0.conv1": "fp"})",
                            "# mixed\nconv1=w8a4\r\n\n  fc = 8  # the last\nlayer1.0.conv1=32"}) {
     write_file(file, text);
-    CHECK(bits_config({"--bits", "4", "--bits-file", file}).bits_of == expected);
-    CHECK(bits_config({"--bits", "4", "--bits-file", file, "--bits-of", "fc=8"}).bits_of == expected);
+    CHECK(config_of({"--bits", "4", "--bits-file", file}).bits_of == expected);
+    CHECK(config_of({"--bits", "4", "--bits-file", file, "--bits-of", "fc=8"}).bits_of == expected);
     BitsByLayer more = expected;
     more["layer1.1.conv1"] = "w2a2";
-    CHECK(bits_config({"--bits", "4", "--bits-file", file, "--bits-of", "layer1.1.conv1=2"}).bits_of == more);
-    CHECK(contains(bits_refusal({"--bits-file", file, "--bits-of", "fc=4"}), "--bits-of fc=4 and 8 in "));
+    CHECK(config_of({"--bits", "4", "--bits-file", file, "--bits-of", "layer1.1.conv1=2"}).bits_of == more);
+    CHECK(contains(refusal({"--bits-file", file, "--bits-of", "fc=4"}), "--bits-of fc=4 and 8 in "));
   }
 }
 
@@ -137,9 +122,9 @@ TEST_CASE("a config file names a bits file or has the layers; the command line w
   const std::string file = folder / "bits", config = folder / "c.json";
   write_file(file, "fc=8\n");
   write_file(config, Json{{"bits", 4}, {"bits_file", file}, {"bits_of", {{"conv1", 8}}}}.dump());
-  const auto with = [&](std::vector<std::string> words) {
+  const auto with = [&](ntq::test::Words words) {
     words.insert(words.begin(), {"--config", config});
-    return layers_text(bits_config(words).bits_of);
+    return layers_text(config_of(words).bits_of);
   };
   CHECK(with({}) == "conv1=w8a8, fc=w8a8");
   CHECK(with({"--bits-of", "fc=2"}) == "conv1=w8a8, fc=w2a2");
@@ -147,11 +132,11 @@ TEST_CASE("a config file names a bits file or has the layers; the command line w
   write_file(other, "layer1.0.conv1=3\n");
   CHECK(with({"--bits-file", other}) == "layer1.0.conv1=w3a3");
   write_file(config, Json{{"bits", 4}, {"bits_of", {{"fc", 8.5}}}}.dump());
-  CHECK(contains(bits_refusal({"--config", config}), "\"fc\": expected bits or a text as w8a4, found 8.5"));
+  CHECK(contains(refusal({"--config", config}), "\"fc\": expected bits or a text as w8a4, found 8.5"));
   write_file(config, Json{{"bits", 4}, {"bits_of", "fc"}}.dump());
-  CHECK(contains(bits_refusal({"--config", config, "--bits-of", "fc=8"}), "expected an object of layers"));
+  CHECK(contains(refusal({"--config", config, "--bits-of", "fc=8"}), "expected an object of layers"));
   write_file(config, Json{{"bits_file", 4}}.dump());
-  CHECK(contains(bits_refusal({"--config", config}), "'bits_file': expected a string, found 4"));
+  CHECK(contains(refusal({"--config", config}), "'bits_file': expected a string, found 4"));
 }
 
 TEST_CASE("damaged bits files are one line each") {
@@ -159,7 +144,7 @@ TEST_CASE("damaged bits files are one line each") {
   const std::string file = folder / "bits";
   const auto refused = [&](const std::string& text) {
     write_file(file, text);
-    const std::string message = bits_refusal({"--bits", "4", "--bits-file", file});
+    const std::string message = refusal({"--bits", "4", "--bits-file", file});
     CHECK(contains(message, "--bits-file " + file));
     return message;
   };
@@ -175,8 +160,8 @@ TEST_CASE("damaged bits files are one line each") {
   CHECK(contains(refused("conv1=8\nfc\n"), "line 2: expected LAYER=BITS, found \"fc\""));
   CHECK(contains(refused("conv1=8\nconv1=8\n"), "line 2: layer \"conv1\" is named twice"));
   CHECK(contains(refused(std::string("\x7f\0\xff=", 4)), "line 1: expected LAYER=BITS"));
-  CHECK(contains(bits_refusal({"--bits-file", folder / "none"}), "none: cannot read the file"));
-  CHECK(contains(bits_refusal({"--bits-file", folder.str()}), "it is a folder"));
+  CHECK(contains(refusal({"--bits-file", folder / "none"}), "none: cannot read the file"));
+  CHECK(contains(refusal({"--bits-file", folder.str()}), "it is a folder"));
 }
 
 TEST_CASE("a mixed run: its files say so, it resumes, and --init keeps its steps") {

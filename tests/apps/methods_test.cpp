@@ -5,12 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/checkpoint.h"
-#include "apps/options.h"
 #include "layers/weighted_layer.h"
 #include "quant/method.h"
 #include "quant/tree.h"
 #include "tests/apps/tools.h"
-#include "tests/support/text.h"
+#include "tests/apps/words.h"
 #include "tests/support/values.h"
 #include "train/loop.h"
 
@@ -21,18 +20,15 @@ using namespace ntq::test;
 namespace {
 
 /// Three steps an epoch, two epochs; steps from the first batch.
-Session session_of_method(const std::string& method, std::vector<std::string> more = {}) {
-  std::vector<std::string> words = {
-      "ntq-train", "synthetic",     "resnet20", "--method",    method, "--pretrain-epochs", "0", "--epochs",
-      "2",         "--limit-train", "6",        "--limit-val", "4",    "--batch-size",      "2", "--lr",
-      "0.05",      "--workers",     "0",        "--bits",      "4"};
+Session session_of_method(const std::string& method, const Words& more = {}) {
+  Words words = {"synthetic",     "resnet20", "--method",    method, "--pretrain-epochs", "0", "--epochs", "2",
+                 "--limit-train", "6",        "--limit-val", "4",    "--batch-size",      "2", "--lr",     "0.05",
+                 "--workers",     "0",        "--bits",      "4"};
   const QuantScope& scope = quant_method(method).scope;
   if (!scope.weights) words.insert(words.end(), {"--weight-bits", "32"});
   if (!scope.unsigned_inputs) words.insert(words.end(), {"--act-bits", "32"});
   words.insert(words.end(), more.begin(), more.end());
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  const TrainConfig config = parse_train_command(static_cast<int>(argv.size()), argv.data())->config;
+  const TrainConfig config = train_command(words)->config;
   Console quiet(true, false);
   return make_session(config, open_data(config, quiet));
 }
@@ -49,7 +45,7 @@ void train_to_end(Session& session, const std::string& file) {
 }
 
 bool has_codes(Module& model) {
-  for (const Quantizer* q : quantizers_of(model)) {
+  for (const Quantizer* q : Quantizers(model)) {
     if (q->spec().is_weight && !q->traits().codes) return false;
   }
   return true;

@@ -5,44 +5,33 @@
 
 #include "apps/advice.h"
 #include "apps/config_quant.h"
-#include "apps/options.h"
 #include "apps/session.h"
 #include "apps/stages.h"
 #include "layers/weighted_layer.h"
 #include "tests/apps/tools.h"
-#include "tests/support/text.h"
+#include "tests/apps/words.h"
 
 using namespace ntq::apps;
 using ntq::Settings;
 using ntq::Side;
+using ntq::test::command_of;
+using ntq::test::config_of;
 using ntq::test::contains;
 using ntq::test::run;
 using ntq::test::TempFolder;
+using ntq::test::Words;
 using ntq::test::write_file;
 
 namespace {
-
-TrainCommand quant_command(std::vector<std::string> words) {
-  words.insert(words.begin(), {"ntq-train", "cifar10", "resnet20"});
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  return *parse_train_command(static_cast<int>(argv.size()), argv.data());
-}
-
-TrainConfig quant_config(const std::vector<std::string>& words) { return quant_command(words).config; }
 
 nlohmann::ordered_json quant_json(const TrainConfig& config) {
   return config_to_json(config, JsonPart::recipe)["quant"];
 }
 
-std::string refusal(std::vector<std::string> words) {
-  words.insert(words.begin(), {"--bits", "4"});
-  try {
-    quant_command(words);
-  } catch (const UsageError& e) {
-    return e.what();
-  }
-  return "";
+/// What 4 bits with these options are refused with.
+std::string refusal(Words options) {
+  options.insert(options.begin(), {"--bits", "4"});
+  return ntq::test::refusal(options);
 }
 
 }  // namespace
@@ -55,8 +44,8 @@ TEST_CASE("config.json has every setting of the method, whichever way it was giv
                         {"weight_n", "step"}};
   Json standard = weights;
   standard["input_n"] = "features", standard["input_noise"] = 0, standard["input_noise_k"] = 50;
-  CHECK(Json(quant_json(quant_config({"--bits", "4"}))) == standard);
-  CHECK(Json(quant_json(quant_config({"--bits", "4", "--quant", "noise=0.2", "--step-init", "lsq"}))) == standard);
+  CHECK(Json(quant_json(config_of({"--bits", "4"}))) == standard);
+  CHECK(Json(quant_json(config_of({"--bits", "4", "--quant", "noise=0.2", "--step-init", "lsq"}))) == standard);
   Json changed = standard;
   changed["noise"] = 0.3, changed["step_init"] = "mse";
   for (const auto& words : {std::vector<std::string>{"--noise", "0.3", "--step-init", "mse"},
@@ -64,26 +53,26 @@ TEST_CASE("config.json has every setting of the method, whichever way it was giv
                             {"--noise", "0.3", "--quant", "noise=0.30", "--quant", "step_init=mse"}}) {
     std::vector<std::string> all = words;
     all.insert(all.begin(), {"--bits", "4"});
-    CHECK(Json(quant_json(quant_config(all))) == changed);
+    CHECK(Json(quant_json(config_of(all))) == changed);
   }
-  CHECK(Json(quant_json(quant_config({"--bits", "4", "--act-bits", "32"}))) == weights);
-  CHECK(quant_json(quant_config({})).empty());
+  CHECK(Json(quant_json(config_of({"--bits", "4", "--act-bits", "32"}))) == weights);
+  CHECK(quant_json(config_of({})).empty());
 }
 
 TEST_CASE("activations take what weights take, unless they are told otherwise") {
   const auto init = [](const TrainConfig& c, Side side) { return settings_of(c, side).at("step_init").word(); };
-  TrainConfig c = quant_config({"--bits", "4", "--step-init", "mse"});
+  TrainConfig c = config_of({"--bits", "4", "--step-init", "mse"});
   CHECK(init(c, Side::weights) == "mse");
   CHECK(init(c, Side::inputs) == "mse");
-  c = quant_config({"--bits", "4", "--quant", "step_init=mse", "--quant", "act.step_init=lsq"});
+  c = config_of({"--bits", "4", "--quant", "step_init=mse", "--quant", "act.step_init=lsq"});
   CHECK(init(c, Side::weights) == "mse");
   CHECK(init(c, Side::inputs) == "lsq");
   CHECK(c.quant.contains("act.step_init"));
   // Another method: its own defaults; the short form still means both.
-  c = quant_config({"--bits", "4", "--quant", "act.method=lsq", "--quant", "step_init=mse"});
+  c = config_of({"--bits", "4", "--quant", "act.method=lsq", "--quant", "step_init=mse"});
   CHECK(method_of(c, Side::inputs) == "lsq");
   CHECK(init(c, Side::inputs) == "lsq");
-  CHECK(init(quant_config({"--bits", "4", "--quant", "act.method=lsq", "--step-init", "mse"}), Side::inputs) == "mse");
+  CHECK(init(config_of({"--bits", "4", "--quant", "act.method=lsq", "--step-init", "mse"}), Side::inputs) == "mse");
   // And the model has them.
   build_model(c, 10, 3)->visit([&](const std::string& name, ntq::Module& module) {
     const auto* layer = dynamic_cast<const ntq::WeightedLayer*>(&module);
@@ -135,16 +124,16 @@ TEST_CASE("the last word wins: command line over file, the short form over the s
   const std::string file = folder / "c.json";
   const auto with = [&](std::vector<std::string> words) {
     words.insert(words.begin(), {"--config", file});
-    return quant_config(words);
+    return config_of(words);
   };
-  write_file(file, config_to_json(quant_config({"--bits", "4", "--noise", "0.3"}), JsonPart::all).dump());
+  write_file(file, config_to_json(config_of({"--bits", "4", "--noise", "0.3"}), JsonPart::all).dump());
   CHECK(with({}).quant.at("noise") == ntq::SettingValue(0.3));
   CHECK(with({"--noise", "0.1"}).quant.at("noise") == ntq::SettingValue(0.1));
   CHECK(with({"--quant", "noise=0.1"}).quant.at("noise") == ntq::SettingValue(0.1));
   CHECK(with({"--quant", "noise=0.1"}).quant.at("noise_k") == ntq::SettingValue(50));
   CHECK_FALSE(with({"--method", "lsq"}).quant.contains("noise"));  // which lsq does not have
   // --step-init is of weights and activations.
-  write_file(file, config_to_json(quant_config({"--bits", "4", "--quant", "act.step_init=mse"}), JsonPart::all).dump());
+  write_file(file, config_to_json(config_of({"--bits", "4", "--quant", "act.step_init=mse"}), JsonPart::all).dump());
   CHECK(with({}).quant.at("act.step_init") == ntq::SettingValue("mse"));
   CHECK_FALSE(with({"--step-init", "lsq"}).quant.contains("act.step_init"));
   CHECK(with({"--step-init", "lsq", "--quant", "act.step_init=mse"}).quant.contains("act.step_init"));
@@ -159,33 +148,33 @@ TEST_CASE("the last word wins: command line over file, the short form over the s
 }
 
 TEST_CASE("--act-method is short for act.method: on the command line, over a file, and back") {
-  const TrainConfig c = quant_config({"--bits", "4", "--act-method", "lsq"});
+  const TrainConfig c = config_of({"--bits", "4", "--act-method", "lsq"});
   CHECK(method_of(c, Side::inputs) == "lsq");
   CHECK(method_of(c, Side::weights) == "ntq");
   CHECK_FALSE(c.act_method.has_value());  // as equal recipes have equal JSON
-  CHECK(quant_json(c) == quant_json(quant_config({"--bits", "4", "--quant", "act.method=lsq"})));
-  CHECK(quant_json(c) == quant_json(quant_config({"--bits", "4", "--act-method", "lsq", "--quant", "act.method=lsq"})));
-  CHECK(quant_json(quant_config({"--bits", "4", "--act-method", "ntq"})) == quant_json(quant_config({"--bits", "4"})));
+  CHECK(quant_json(c) == quant_json(config_of({"--bits", "4", "--quant", "act.method=lsq"})));
+  CHECK(quant_json(c) == quant_json(config_of({"--bits", "4", "--act-method", "lsq", "--quant", "act.method=lsq"})));
+  CHECK(quant_json(config_of({"--bits", "4", "--act-method", "ntq"})) == quant_json(config_of({"--bits", "4"})));
 
   const TempFolder folder;
   const std::string file = folder / "c.json";
   write_file(file,
-             config_to_json(quant_config({"--bits", "4", "--quant", "act.method=lsq", "--quant", "act.input_n=numel"}),
+             config_to_json(config_of({"--bits", "4", "--quant", "act.method=lsq", "--quant", "act.input_n=numel"}),
                             JsonPart::all)
                  .dump());
-  const TrainConfig over = quant_config({"--config", file, "--act-method", "pact"});
+  const TrainConfig over = config_of({"--config", file, "--act-method", "pact"});
   CHECK(method_of(over, Side::inputs) == "pact");
   CHECK_FALSE(over.quant.contains("act.input_n"));  // which pact does not have
-  CHECK(method_of(quant_config({"--config", file, "--act-method", "ntq"}), Side::inputs) == "ntq");
+  CHECK(method_of(config_of({"--config", file, "--act-method", "ntq"}), Side::inputs) == "ntq");
   write_file(file, R"({"bits": 4, "act_method": "lsq"})");
-  CHECK(method_of(quant_config({"--config", file}), Side::inputs) == "lsq");
-  CHECK(method_of(quant_config({"--config", file, "--quant", "act.method=pact"}), Side::inputs) == "pact");
+  CHECK(method_of(config_of({"--config", file}), Side::inputs) == "lsq");
+  CHECK(method_of(config_of({"--config", file, "--quant", "act.method=pact"}), Side::inputs) == "pact");
 
   CHECK(contains(refusal({"--act-method", "lsq", "--quant", "act.method=ntq"}),
                  "--act-method lsq and --quant act.method=ntq: expected one value, found two"));
   CHECK(contains(refusal({"--act-method", "foo"}), "--act-method: expected one of "));
   CHECK(contains(refusal({"--act-method", ""}), "--act-method: expected one of "));
-  const TrainCommand idle = quant_command({"--weight-bits", "4", "--act-bits", "32", "--act-method", "lsq"});
+  const TrainCommand idle = command_of({"--weight-bits", "4", "--act-bits", "32", "--act-method", "lsq"});
   const auto lines = options_without_effect(idle.config, idle.given_json);
   REQUIRE(lines.size() == 1);
   CHECK(contains(lines[0], "--act-method has no effect on activations in full precision"));
@@ -203,7 +192,7 @@ TEST_CASE("--help-method prints what the method declares; settings without effec
   CHECK(run("ntq-train cifar10 resnet20 --bits 4 --quant nosie=1 --print-config").code == 2);
 
   const auto idle = [](const std::vector<std::string>& words) {
-    const TrainCommand command = quant_command(words);
+    const TrainCommand command = command_of(words);
     const auto lines = options_without_effect(command.config, command.given_json);
     return lines.size() == 1 ? lines[0] : std::to_string(lines.size());
   };
@@ -221,13 +210,13 @@ TEST_CASE("--resume passes over runs whose method lacks a setting, and says wher
   const auto make_run = [&](const std::string& name, std::vector<std::string> words) {
     words.insert(words.end(), {"--bits", "4", "--output", folder.str()});
     std::filesystem::create_directory(folder / name);
-    write_file(folder / (name + "/config.json"), config_to_json(quant_config(words), JsonPart::all).dump());
+    write_file(folder / (name + "/config.json"), config_to_json(config_of(words), JsonPart::all).dump());
   };
   make_run("b", {"--quant", "noise=0.3"});
   make_run("a", {"--method", "lsq"});  // looked at first
   const auto resumed = [&](std::vector<std::string> words) {
     words.insert(words.end(), {"--output", folder.str(), "--resume"});
-    return resolve_resume(quant_command(words)).first.name();
+    return resolve_resume(command_of(words)).first.name();
   };
   CHECK(resumed({"--quant", "noise=0.3"}) == "b");
   CHECK(resumed({"--quant", "step_init=lsq"}) == "a");

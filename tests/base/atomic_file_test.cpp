@@ -20,19 +20,19 @@ using namespace ntq::test;
 
 TEST_CASE("write: a folder that is missing, a file where a folder should be, a folder as the file") {
   const TempFolder folder;
-  const std::string missing = checkpoint_error([&] { write_file_atomically(folder / "no/a.bin", "text"); });
+  const std::string missing = one_line_of<CheckpointError>([&] { write_file_atomically(folder / "no/a.bin", "text"); });
   CHECK(contains(missing, folder / "no/a.bin"));
   CHECK(contains(missing, "create the folder " + (folder / "no")));
   // A folder in which nothing can be made.
   if (std::filesystem::is_directory("/proc")) {
-    CHECK(contains(checkpoint_error([&] { write_file_atomically("/proc/none", "text"); }),
+    CHECK(contains(one_line_of<CheckpointError>([&] { write_file_atomically("/proc/none", "text"); }),
                    "choose another folder than /proc"));
   }
   write_file_atomically(folder / "file", "text");
-  CHECK(contains(checkpoint_error([&] { write_file_atomically(folder / "file/a", "text"); }), "file/a"));
-  CHECK(contains(checkpoint_error([&] { write_file_atomically(folder.str(), "text"); }), "regular file"));
-  CHECK(contains(checkpoint_error([&] { write_file_atomically("/dev/null", "text"); }), "regular file"));
-  CHECK(contains(checkpoint_error([&] { write_file_atomically("", "text"); }), "regular file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { write_file_atomically(folder / "file/a", "text"); }), "file/a"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { write_file_atomically(folder.str(), "text"); }), "regular file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { write_file_atomically("/dev/null", "text"); }), "regular file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { write_file_atomically("", "text"); }), "regular file"));
   CHECK(folder.entries() == 1);
 }
 
@@ -42,7 +42,7 @@ TEST_CASE("write: a folder that is read-only keeps the old file") {
   ::chmod(folder.str().c_str(), 0555);
   const bool root = ::geteuid() == 0;  // root writes anywhere: become nobody for a moment
   if (root) REQUIRE(::seteuid(65534) == 0);
-  const std::string error = checkpoint_error([&] { write_file_atomically(folder / "a", "new"); });
+  const std::string error = one_line_of<CheckpointError>([&] { write_file_atomically(folder / "a", "new"); });
   if (root) REQUIRE(::seteuid(0) == 0);
   ::chmod(folder.str().c_str(), 0755);
   CHECK(contains(error, "choose a folder that you may write to"));
@@ -59,7 +59,8 @@ TEST_CASE("write: a full disk keeps the old file and leaves nothing else") {
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // write() then fails as on a full disk
   const rlimit tight{4096, old.rlim_max};
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &tight) == 0);
-  const std::string error = checkpoint_error([&] { write_file_atomically(folder / "a", std::string(16384, 'x')); });
+  const std::string error =
+      one_line_of<CheckpointError>([&] { write_file_atomically(folder / "a", std::string(16384, 'x')); });
   ::setrlimit(RLIMIT_FSIZE, &old);
   std::signal(SIGXFSZ, handler);
   CHECK(contains(error, "free some space"));

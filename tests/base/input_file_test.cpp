@@ -15,10 +15,10 @@ TEST_CASE("read_text_file: all of it, or an error") {
   write_file(folder / "a", text);
   CHECK(read_text_file(folder / "a") == text);
   CHECK(read_text_file(folder / "a", 200'000) == text);
-  CHECK(contains(checkpoint_error([&] { read_text_file(folder / "a", 199'999); }), "at most 199999 bytes"));
-  CHECK(contains(checkpoint_error([&] { read_text_file(folder / "b"); }), "No such file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { read_text_file(folder / "a", 199'999); }), "at most 199999 bytes"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { read_text_file(folder / "b"); }), "No such file"));
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   for (const std::string& path : {folder / "pipe", folder.str(), std::string("/dev/zero"), std::string("/dev/null")}) {
-    CHECK(contains(checkpoint_error([&] { read_text_file(path); }), "not a regular file"));
+    CHECK(contains(one_line_of<CheckpointError>([&] { read_text_file(path); }), "not a regular file"));
   }
 }

@@ -2,9 +2,25 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
 #include "base/check.h"
 
 namespace ntq::cpu {
+namespace {
+
+/// NTQ_CPU_ISA, as it was when this ends.
+class IsaVariable {
+ public:
+  ~IsaVariable() { set(before_); }
+  static void set(const std::string& value) { setenv("NTQ_CPU_ISA", value.c_str(), 1); }
+
+ private:
+  const char* const value_ = std::getenv("NTQ_CPU_ISA");
+  const std::string before_ = value_ == nullptr ? "" : value_;
+};
+
+}  // namespace
 
 TEST_CASE("the plainest instruction set runs everywhere") {
   const auto names = available_isas();
@@ -19,6 +35,35 @@ TEST_CASE("an instruction set that is not there is named, and what there is") {
       isa_index("mmx"),
       doctest::Contains("instruction set 'mmx' is unknown or this processor lacks it; it can run: portable"),
       DeviceError);
+}
+
+TEST_CASE("integers have the common instruction sets in their order, and what extends one behind it") {
+  const auto& common = all_isas();
+  size_t next = 0;
+  for (const Isa& isa : all_isas(IsaList::integers)) {
+    if (isa.extends.empty()) {
+      REQUIRE(next < common.size());
+      CHECK(isa.name == common[next++].name);
+    } else {
+      CHECK(isa.extends == common[next - 1].name);
+    }
+  }
+  CHECK(next == common.size());
+}
+
+TEST_CASE("NTQ_CPU_ISA means itself, and what it extends where kernels have no more") {
+  const IsaVariable variable;
+  for (const std::string& name : available_isas(IsaList::integers)) {
+    variable.set(name);
+    CHECK(chosen_isa(IsaList::integers) == name);
+    const std::string& extends = all_isas(IsaList::integers)[isa_index(name, IsaList::integers)].extends;
+    CHECK(chosen_isa() == (extends.empty() ? name : extends));
+  }
+  variable.set("mmx");
+  CHECK(chosen_isa() == "mmx");
+  variable.set("");
+  CHECK(chosen_isa() == available_isas().back());
+  CHECK(chosen_isa(IsaList::integers) == available_isas(IsaList::integers).back());
 }
 
 }  // namespace ntq::cpu

@@ -1,5 +1,6 @@
 // Whatever stands in a file, reading it ends in its content or in a CheckpointError of one line.
 #include "tests/base/safetensors_contents.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;
@@ -12,7 +13,7 @@ void read_path(const std::string& path) {
 }
 
 std::string parse_error(const std::string& bytes) {
-  return checkpoint_error([&] { contents_of(bytes, "run/last.bin"); });
+  return one_line_of<CheckpointError>([&] { contents_of(bytes, "run/last.bin"); });
 }
 
 /// Error for a file with this header before `data_bytes` zeros.
@@ -39,7 +40,7 @@ TEST_CASE("damage: every truncation is refused, from memory and from a file") {
     CAPTURE(length);
     CHECK_FALSE(parse_error(bytes.substr(0, length)).empty());
     write_file(folder / "cut", bytes.substr(0, length));
-    CHECK(contains(checkpoint_error([&] { read_path(folder / "cut"); }), folder / "cut"));
+    CHECK(contains(one_line_of<CheckpointError>([&] { read_path(folder / "cut"); }), folder / "cut"));
   }
   CHECK(contains(parse_error(bytes + '\0'), "the tensors end at byte"));
 }
@@ -180,7 +181,7 @@ TEST_CASE("damage: entries") {
 
 TEST_CASE("damage: what is no file") {
   const TempFolder folder;
-  CHECK(contains(checkpoint_error([&] { read_path(folder / "no"); }), "No such file"));
-  CHECK(contains(checkpoint_error([&] { read_path(folder.str()); }), "not a regular file"));
-  CHECK(contains(checkpoint_error([&] { read_path("/dev/zero"); }), "not a regular file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { read_path(folder / "no"); }), "No such file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { read_path(folder.str()); }), "not a regular file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { read_path("/dev/zero"); }), "not a regular file"));
 }

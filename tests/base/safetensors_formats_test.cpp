@@ -1,6 +1,7 @@
 // Files of other kinds are called what they are; types of every width are held against their bytes.
 #include "base/safetensors/header.h"
 #include "tests/base/safetensors_contents.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;
@@ -9,8 +10,8 @@ using namespace std::string_literals;
 namespace {
 
 std::string refusal(const std::string& bytes, const std::string& name = "w.pth") {
-  const std::string from_all = checkpoint_error([&] { contents_of(bytes, name); });
-  CHECK(checkpoint_error([&] { safetensors::Reader(bytes, name); }) == from_all);
+  const std::string from_all = one_line_of<CheckpointError>([&] { contents_of(bytes, name); });
+  CHECK(one_line_of<CheckpointError>([&] { safetensors::Reader(bytes, name); }) == from_all);
   return from_all;
 }
 
@@ -76,7 +77,7 @@ TEST_CASE("checksums cover what is passed over") {
   flags.name = "flags", flags.dtype = "BOOL", flags.sizes = {3}, flags.end = 3;
   header.metadata[safetensors::kChecksums] = safetensors::checksum_table(header, {safetensors::checksum("\1\0\1", 3)});
   std::string bytes = raw_file(safetensors::format_header(header), 3);
-  CHECK(contains(checkpoint_error([&] { pass_over(bytes); }), "tensor \"flags\" has checksum"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { pass_over(bytes); }), "tensor \"flags\" has checksum"));
   bytes.replace(bytes.size() - 3, 3, "\1\0\1", 3);
   CHECK_NOTHROW(pass_over(bytes));
   CHECK(contents_of(bytes).values[0] == std::string("\1\0\1", 3));

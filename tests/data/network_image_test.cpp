@@ -6,6 +6,7 @@
 #include "data/image_folder.h"
 #include "data/transforms.h"
 #include "engine/serialize.h"
+#include "tests/support/bmp.h"
 #include "tests/support/files.h"
 #include "tests/support/text.h"
 
@@ -61,12 +62,9 @@ TEST_CASE("network image: photographs are what a data set gives in evaluation, t
 
 TEST_CASE("network image: whole files keep their pixels and have the network's size") {
   const TempFolder folder;
-  // A bitmap 2x1, blue then red, rows of 4 bytes.
-  const Bytes bmp = {'B', 'M', 62, 0, 0, 0, 0, 0,  0, 0, 54, 0, 0,   0, 40, 0, 0, 0,   2, 0, 0,
-                     0,   1,   0,  0, 0, 1, 0, 24, 0, 0, 0,  0, 0,   8, 0,  0, 0, 0,   0, 0, 0,
-                     0,   0,   0,  0, 0, 0, 0, 0,  0, 0, 0,  0, 255, 0, 0,  0, 0, 255, 0, 0};
-  folder.write("a.bmp", bmp);
-  CHECK(read_network_image(folder / "a.bmp", {.height = 1, .width = 2}) == std::vector<uint8_t>{0, 0, 255, 255, 0, 0});
+  const Bytes blue_and_red = {0, 0, 255, 255, 0, 0};
+  folder.write("a.bmp", bmp_of(blue_and_red, 1, 2));
+  CHECK(read_network_image(folder / "a.bmp", {.height = 1, .width = 2}) == blue_and_red);
   CHECK(contains(error_at(folder / "a.bmp", {.height = 2, .width = 2}), "a.bmp: expected an image of 2x2 pixels"));
   CHECK(contains(error_at(folder / "a.bmp", {.height = 1, .width = 2, .channels = 1}), "expected a gray image"));
   folder.write("text", {'x'});

@@ -6,11 +6,14 @@
 #include <map>
 #include <string>
 
+#include "tests/support/module.h"
 #include "tests/support/text.h"
 
 using namespace ntq;
+using ntq::test::cloned;
 using ntq::test::contains;
 using ntq::test::error_of;
+using ntq::test::names_of;
 
 namespace {
 
@@ -41,19 +44,6 @@ class Net : public Scale {
   Tensor gain;
   std::shared_ptr<Scale> first, last, inner;
 };
-
-Names names_of(const NamedTensors& tensors) {
-  Names names;
-  for (const auto& entry : tensors) names.push_back(entry.first);
-  return names;
-}
-
-/// The values of `state`, in memory of their own.
-NamedTensors cloned(const NamedTensors& state) {
-  NamedTensors out;
-  for (const auto& [name, tensor] : state) out.emplace_back(name, tensor.clone());
-  return out;
-}
 
 std::string load_error(Module& module, const NamedTensors& state) {
   return error_of<std::invalid_argument>([&] { module.load_state_dict(state); });

@@ -14,20 +14,13 @@
 
 using namespace ntq;
 using ntq::test::contains;
+using ntq::test::one_line_of;
 
 namespace {
 
 /// The one line that asking for a device ends in.
 std::string device_error(const std::string& name) {
-  try {
-    backend_for(Device(name));
-  } catch (const DeviceError& error) {
-    const std::string text = error.what();
-    CHECK(text.find('\n') == std::string::npos);
-    CHECK(error.exit_code() == 6);
-    return text;
-  }
-  return "no error";
+  return one_line_of<DeviceError>([&] { backend_for(Device(name)); });
 }
 
 }  // namespace

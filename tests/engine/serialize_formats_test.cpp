@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "tests/engine/serialize_files.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;
@@ -37,7 +38,7 @@ TEST_CASE("types and shapes without a tensor of ours are listed and passed over"
     CHECK(file.skipped[0].name == "BOOL");
     CHECK(file.skipped[0].dtype == "BOOL");
     CHECK(file.skipped[11].shape() == "{1,1,1,1,1,1,1}");
-    CHECK(contains(checkpoint_error([&] { (void)file.at("C64"); }), "C64 {}, which cannot be read"));
+    CHECK(contains(one_line_of<CheckpointError>([&] { (void)file.at("C64"); }), "C64 {}, which cannot be read"));
   }
   CHECK(load_header(folder / "a").entries.size() == 14);
 }
@@ -53,7 +54,7 @@ TEST_CASE("load_header: names, types and shapes in the order of the text, and no
   CHECK(header.entries[1].sizes == std::vector<int64_t>{2, 2});
   CHECK(header.entries[4].shape() == "{0,3}");
   CHECK(readable(header.entries[4]));
-  CHECK(contains(checkpoint_error([&] { load_header(folder / "no"); }), "No such file"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { load_header(folder / "no"); }), "No such file"));
 }
 
 TEST_CASE("only regular files are read, without waiting for anybody") {
@@ -61,7 +62,7 @@ TEST_CASE("only regular files are read, without waiting for anybody") {
   const std::string pipe = folder / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   for (const auto& path : {pipe, folder.str(), "/dev/zero"s, "/dev/null"s}) {
-    CHECK(contains(checkpoint_error([&] { load_tensors(path); }), "not a regular file"));
-    CHECK(contains(checkpoint_error([&] { load_header(path); }), "not a regular file"));
+    CHECK(contains(one_line_of<CheckpointError>([&] { load_tensors(path); }), "not a regular file"));
+    CHECK(contains(one_line_of<CheckpointError>([&] { load_header(path); }), "not a regular file"));
   }
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "tests/engine/serialize_files.h"
+#include "tests/support/text.h"
 
 using namespace ntq;
 using namespace ntq::test;
@@ -78,7 +79,7 @@ TEST_CASE("save: a file for Python") {
 TEST_CASE("at: names what is there") {
   const TensorFile file = small_file();
   CHECK(file.at("steps").dtype() == DType::i64);
-  const std::string error = checkpoint_error([&] { (void)file.at("conv2.weight"); });
+  const std::string error = one_line_of<CheckpointError>([&] { (void)file.at("conv2.weight"); });
   CHECK(contains(error, "\"conv2.weight\""));
   CHECK(contains(error, "5: \"codes\", \"conv1.weight\""));
 }

@@ -9,7 +9,7 @@
 namespace ntq::house {
 
 TEST_CASE("every op's name in graphs is tested") {
-  // What no output follows from differentiably, and what a graph has the values of.
+  // What no output follows from differentiably, what a graph has the values of, and what it has as the ops inside.
   const std::set<std::string> no_node = {"count_correct", "sum_abs",        "quantize_codes", "standard_normal",
                                          "cast_f32",      "cast_i8",        "cast_u8",        "decode",
                                          "sum_to_axis",   "conv_product",   "uniform",        "look_up",

@@ -2,14 +2,15 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
+#include "base/check.h"
 #include "base/safetensors.h"
 #include "infer/model.h"
 #include "infer/ntqi.h"
 #include "tests/infer/graphs.h"
 #include "tests/support/files.h"
-#include "tests/support/safetensors.h"
 #include "tests/support/text.h"
 
 using namespace ntq;
@@ -42,7 +43,7 @@ std::string file_of(const Graph& graph) {
 }
 
 std::string error_of_bytes(const std::string& bytes) {
-  return checkpoint_error([&] { Model::parse(bytes, "model.ntqi"); });
+  return one_line_of<CheckpointError>([&] { Model::parse(bytes, "model.ntqi"); });
 }
 
 /// The file with its text and tensors changed, and checksums that hold.
@@ -174,7 +175,7 @@ TEST_CASE("ntqi damage: memory in terabytes and sums beyond 32 bits are refused 
     const std::string name = "pad " + std::to_string(i);
     wide.nodes.push_back({.op = Op::subsample_pad, .name = name, .inputs = {i - 1}, .extra = 1 << 15});
   }
-  CHECK(contains(checkpoint_error([&] { Model{wide, "wide"}; }), "makes more than 1073741824 values"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { Model{wide, "wide"}; }), "makes more than 1073741824 values"));
   const std::string bytes = changed_file(file_of(tiny_graph()), [](safetensors::Header& header, auto&) {
     std::string& text = header.metadata.at("ntqi.graph");
     text.replace(text.find("[4,4,1]"), 7, "[4096,4096,1]");
@@ -185,5 +186,5 @@ TEST_CASE("ntqi damage: memory in terabytes and sums beyond 32 bits are refused 
   deep.image = {148, 148, 3};
   deep.nodes.push_back(
       linear_node("fc", kImage, 148 * 148 * 3, 1, {.bits = 8, .low = 0, .high = 255, .step = 1}, values));
-  CHECK(contains(checkpoint_error([&] { Model{deep, "deep"}; }), "may reach 2859786240"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { Model{deep, "deep"}; }), "may reach 2859786240"));
 }

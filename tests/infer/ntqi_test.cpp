@@ -3,11 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include "base/check.h"
 #include "base/safetensors.h"
 #include "infer/model.h"
 #include "tests/infer/graphs.h"
 #include "tests/support/files.h"
-#include "tests/support/safetensors.h"
 #include "tests/support/text.h"
 
 using namespace ntq;
@@ -100,14 +100,14 @@ TEST_CASE("ntqi: other files are told apart") {
   safetensors::write(folder / "other", {{{"a", "b"}}, {}}, [](size_t) { return nullptr; });
   CHECK_FALSE(is_ntqi(folder / "other"));
   CHECK_FALSE(is_ntqi(folder / "missing"));
-  CHECK(contains(checkpoint_error([&] { read_ntqi(folder / "other"); }), "no .ntqi"));
-  CHECK(contains(checkpoint_error([&] { Model::load(folder / "missing"); }), folder / "missing"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { read_ntqi(folder / "other"); }), "no .ntqi"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { Model::load(folder / "missing"); }), folder / "missing"));
 }
 
 TEST_CASE("ntqi: a graph that cannot be run is not written") {
   const TempFolder folder;
   Graph graph = residual_graph();
   graph.nodes[0].codes.step = 0;
-  CHECK(contains(checkpoint_error([&] { write_ntqi(folder / "a", graph); }), "node \"conv1\": step 0"));
+  CHECK(contains(one_line_of<CheckpointError>([&] { write_ntqi(folder / "a", graph); }), "node \"conv1\": step 0"));
   CHECK(folder.entries() == 0);
 }

@@ -3,12 +3,14 @@
 #include <doctest/doctest.h>
 
 #include "engine/ops/conv.h"
+#include "tests/support/module.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
 using doctest::Contains;
 using ntq::test::check_close;
+using ntq::test::names_of;
 using ntq::test::same_values;
 using ntq::test::some_values;
 
@@ -21,12 +23,6 @@ Conv2dOptions quantized() {
           .weight_quant = {.method = "lsq", .bits = 3},
           .input_quant = {.method = "lsq", .bits = 2, .is_signed = false},
           .name = "layer1.0.conv1"};
-}
-
-std::vector<std::string> names(const NamedTensors& tensors) {
-  std::vector<std::string> out;
-  for (const auto& entry : tensors) out.push_back(entry.first);
-  return out;
 }
 
 }  // namespace
@@ -44,13 +40,13 @@ TEST_CASE("Conv2d: a 2x2 kernel with bias by hand") {
 TEST_CASE("Conv2d: shapes, names and who is trained") {
   Conv2d conv({.in_channels = 2, .out_channels = 5, .stride = 2, .padding = 1});
   CHECK(conv(some_values({2, 7, 6, 2})).shape() == Shape{2, 4, 3, 5});
-  CHECK(names(conv.state_dict()) == std::vector<std::string>{"weight"});
+  CHECK(names_of(conv.state_dict()) == std::vector<std::string>{"weight"});
   CHECK(conv.weight().requires_grad());
   CHECK(conv.weight_quantizer() == nullptr);
 
   Conv2d quant(quantized());
-  CHECK(names(quant.state_dict()) == std::vector<std::string>{"weight", "input_quant.step", "weight_quant.step",
-                                                              "input_quant.calls", "weight_quant.calls"});
+  CHECK(names_of(quant.state_dict()) == std::vector<std::string>{"weight", "input_quant.step", "weight_quant.step",
+                                                                 "input_quant.calls", "weight_quant.calls"});
   CHECK(quant.weight_quantizer()->spec().name == "layer1.0.conv1.weight_quant");
   CHECK(quant.input_quantizer()->spec().name == "layer1.0.conv1.input_quant");
   CHECK(quant.weight_quantizer()->spec().is_weight);
@@ -89,11 +85,7 @@ TEST_CASE("Conv2d: numeric gradients") {
   Conv2d conv({.in_channels = 2, .out_channels = 3, .stride = 2, .padding = 1, .bias = true, .seed = 5});
   const Tensor x = some_values({2, 5, 4, 2});
   const auto loss = [&] { return test::probe_loss(conv(x)); };
-  CHECK(test::numeric_grad_error(loss, x) < 1e-3);
-  for (const auto& entry : conv.named_parameters()) {
-    CAPTURE(entry.first);
-    CHECK(test::numeric_grad_error(loss, entry.second) < 1e-3);
-  }
+  test::check_gradients(loss, x, conv, 1e-3);
 }
 
 TEST_CASE("Conv2d: errors name the layer") {

@@ -47,11 +47,7 @@ TEST_CASE("Linear: numeric gradients") {
   Linear linear({.in_features = 4, .out_features = 3});
   const Tensor x = test::some_values({5, 4});
   const auto loss = [&] { return test::probe_loss(linear(x)); };
-  CHECK(test::numeric_grad_error(loss, x) < 1e-3);
-  for (const auto& entry : linear.named_parameters()) {
-    CAPTURE(entry.first);
-    CHECK(test::numeric_grad_error(loss, entry.second) < 1e-3);
-  }
+  test::check_gradients(loss, x, linear, 1e-3);
 }
 
 TEST_CASE("Linear: errors name the layer") {

@@ -47,9 +47,5 @@ TEST_CASE("a small network: numeric gradients of everything") {
   const Tensor x = test::some_values({4, 3, 3, 2});
   const auto loss = [&] { return test::probe_loss(net(x)); };
   // Small steps, as a ReLU's kink between the two points counts as an error.
-  CHECK(test::numeric_grad_error(loss, x, 1e-3f) < 2e-2);
-  for (const auto& entry : net.named_parameters()) {
-    CAPTURE(entry.first);
-    CHECK(test::numeric_grad_error(loss, entry.second, 1e-3f) < 2e-2);
-  }
+  test::check_gradients(loss, x, net, 2e-2, 1e-3f);
 }

@@ -8,20 +8,16 @@
 #include "layers/conv2d.h"
 #include "layers/linear.h"
 #include "models/layer_maker.h"
+#include "tests/support/module.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
 using doctest::Contains;
+using ntq::test::names_of;
 using ntq::test::same_values;
 
 namespace {
-
-std::vector<std::string> parameter_names(const Module& module) {
-  std::vector<std::string> names;
-  for (const auto& entry : module.named_parameters()) names.push_back(entry.first);
-  return names;
-}
 
 bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -79,7 +75,7 @@ TEST_CASE("parameter counts") {
 }
 
 TEST_CASE("names of tensors") {
-  const auto cifar = parameter_names(*make_model("resnet20", {}));
+  const auto cifar = names_of(make_model("resnet20", {})->named_parameters());
   CHECK(std::vector<std::string>(cifar.begin(), cifar.begin() + 5) ==
         std::vector<std::string>{"conv1.weight", "bn1.weight", "bn1.bias", "layer1.0.conv1.weight",
                                  "layer1.0.bn1.weight"});
@@ -87,23 +83,23 @@ TEST_CASE("names of tensors") {
   CHECK(cifar.back() == "fc.bias");
   CHECK(std::none_of(cifar.begin(), cifar.end(), [](const auto& n) { return n.find("downsample") != n.npos; }));
 
-  const auto option_b = parameter_names(*make_model("resnet20-b", {}));
+  const auto option_b = names_of(make_model("resnet20-b", {})->named_parameters());
   CHECK(has(option_b, "layer2.0.downsample.0.weight"));
   CHECK(has(option_b, "layer2.0.downsample.1.bias"));
   CHECK_FALSE(has(option_b, "layer1.0.downsample.0.weight"));
 
-  const auto resnet = parameter_names(*make_model("resnet34", {}));
+  const auto resnet = names_of(make_model("resnet34", {})->named_parameters());
   for (const char* name : {"layer2.0.downsample.0.weight", "layer4.2.conv2.weight", "layer3.5.bn1.weight"})
     CHECK(has(resnet, name));
-  const auto deep = parameter_names(*make_model("resnet50", {}));
+  const auto deep = names_of(make_model("resnet50", {})->named_parameters());
   for (const char* name : {"layer1.0.downsample.0.weight", "layer3.5.conv3.weight", "layer4.2.bn3.bias"})
     CHECK(has(deep, name));
   CHECK_FALSE(has(deep, "layer1.1.downsample.0.weight"));
-  const auto wide = parameter_names(*make_model("wrn16-4", {}));
+  const auto wide = names_of(make_model("wrn16-4", {})->named_parameters());
   for (const char* name : {"layer1.0.shortcut.weight", "layer3.1.bn1.weight", "bn1.bias", "fc.weight"})
     CHECK(has(wide, name));
 
-  const auto quant = parameter_names(*make_model("resnet20", quantized(4, 4)));
+  const auto quant = names_of(make_model("resnet20", quantized(4, 4))->named_parameters());
   for (const char* name : {"layer1.0.conv1.weight_quant.step", "layer1.0.conv1.input_quant.step",
                            "conv1.weight_quant.step", "fc.input_quant.step"})
     CHECK(has(quant, name));

@@ -4,6 +4,7 @@
 #include "optim/adam.h"
 #include "optim/ema.h"
 #include "optim/sgd.h"
+#include "tests/support/module.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
@@ -51,10 +52,8 @@ TEST_CASE("two optimizers for one model: each updates what names it, states side
   step(model, set);
   check_close(model.parameters()[1].value, {.8, .8});
   check_close(model.parameters()[3].value, {.99, .99});
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : set.state_dict()) names.push_back(name);
-  CHECK(names == std::vector<std::string>{"filters", "gain", "step", "adam.logits.mean", "adam.logits.square",
-                                          "adam.logits.updates"});
+  CHECK(test::names_of(set.state_dict()) == std::vector<std::string>{"filters", "gain", "step", "adam.logits.mean",
+                                                                     "adam.logits.square", "adam.logits.updates"});
   copy.load_state_dict(model.state_dict());
   resumed.load_state_dict(set.state_dict());
   step(model, set);

@@ -8,6 +8,7 @@
 #include "quant/method.h"
 #include "quant/tree.h"
 #include "tests/quant/seam_methods.h"
+#include "tests/support/module.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
@@ -66,12 +67,6 @@ Tensor sweep(const Quantizer& q) {
     x.f32()[i] = from + step * ((static_cast<float>(i % per_row) + 0.5f) / 8.0f - 2.0f);
   }
   return x;
-}
-
-NamedTensors copy_of(const NamedTensors& state) {
-  NamedTensors out;
-  for (const auto& [name, tensor] : state) out.emplace_back(name, tensor.clone());
-  return out;
 }
 
 }  // namespace
@@ -141,7 +136,7 @@ TEST_CASE("every method: the saved state continues where the original does") {
       count_optimizer_step(*q);
     }
     const auto resumed = make_quantizer(q->spec());
-    resumed->load_state_dict(copy_of(q->state_dict()));
+    resumed->load_state_dict(test::cloned(q->state_dict()));
     CHECK(same_values(resumed->forward(x), q->forward(x)));
     q->eval();
     resumed->eval();

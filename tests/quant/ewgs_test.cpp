@@ -1,11 +1,8 @@
 // EWGS (arXiv 2104.00903): values, its scaled gradient, and first values as in the authors' code.
 #include <doctest/doctest.h>
 
-#include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
-#include "quant/method.h"
-#include "tests/support/numeric_grad.h"
-#include "tests/support/values.h"
+#include "tests/quant/vectors.h"
 
 using namespace ntq;
 using ntq::test::check_close;
@@ -13,21 +10,14 @@ using ntq::test::check_close;
 namespace {
 
 std::shared_ptr<Quantizer> ewgs(bool is_weight, int bits, double delta) {
-  return make_quantizer({.method = "ewgs",
-                         .bits = bits,
-                         .is_signed = is_weight,
-                         .is_weight = is_weight,
-                         .name = "conv1",
-                         .settings = {{"delta", delta}}});
+  return (is_weight ? test::weights_of : test::inputs_of)("ewgs", bits, {{"delta", delta}});
 }
 
 // Range [low, high], scale 1.
 void set_ewgs(const Quantizer& q, float low, float high, float scale) {
   Tensor(q.parameters()[0].value).fill(low);
   Tensor(q.parameters()[1].value).fill(high);
-  for (auto [name, value] : q.state_dict()) {
-    if (name == "scale") value.fill(scale);
-  }
+  test::state_of(q, "scale").fill(scale);
 }
 
 }  // namespace

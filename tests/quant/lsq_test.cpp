@@ -4,12 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/ops/binary.h"
-#include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
-#include "quant/method.h"
-#include "tests/support/numeric_grad.h"
-#include "tests/support/values.h"
+#include "tests/quant/vectors.h"
 
 using namespace ntq;
 using ntq::test::check_close;
@@ -23,20 +19,12 @@ std::shared_ptr<Quantizer> lsq(int bits, bool is_signed, bool is_weight, float s
   return q;
 }
 
-// Output for x, after backward() of sum(g * output).
-Tensor run(Quantizer& q, Tensor& x, const Tensor& g) {
-  x.set_requires_grad(true);
-  const Tensor y = q.forward(x);
-  sum(mul(y, g)).backward();
-  return y;
-}
-
 }  // namespace
 
 TEST_CASE("lsq: signed weights, 3 bits") {
   const auto q = lsq(3, true, true, 0.2f);
   Tensor w = Tensor::from({6}, {-.95f, -.31f, .07f, .22f, .48f, .90f});
-  const Tensor y = run(*q, w, Tensor::from({6}, {1, -2, .5f, 1, -1, 2}));
+  const Tensor y = test::run_backward(*q, w, Tensor::from({6}, {1, -2, .5f, 1, -1, 2}));
   check_close(y, {-.8, -.4, 0, .2, .4, .6});
   check_close(w.grad(), {0, -2, .5, 1, -1, 0});
   check_close(q->step().grad(), {.7129993}, 2e-6);
@@ -48,7 +36,7 @@ TEST_CASE("lsq: signed weights, 3 bits") {
 TEST_CASE("lsq: unsigned activations, 2 bits; the border 0 is outside") {
   const auto q = lsq(2, false, false, 0.3f);
   Tensor x = Tensor::from({1, 6}, {-.4f, 0, .1f, .33f, .72f, 1.4f});
-  const Tensor y = run(*q, x, Tensor::from({1, 6}, {1, 1, 2, -1, .5f, 3}));
+  const Tensor y = test::run_backward(*q, x, Tensor::from({1, 6}, {1, 1, 2, -1, .5f, 3}));
   check_close(y, {0, 0, 0, .3, .6, .9});
   check_close(x.grad(), {0, 0, 2, -1, .5, 0});
   check_close(q->step().grad(), {1.9406153}, 5e-6);

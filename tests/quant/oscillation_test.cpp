@@ -3,14 +3,18 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "quant/method.h"
 #include "quant/tree.h"
+#include "tests/support/module.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
 using namespace ntq;
 using ntq::test::check_close;
 using ntq::test::same_values;
+using ntq::test::state_of;
 
 namespace {
 
@@ -21,13 +25,6 @@ QuantSpec spec_of(const std::string& method, Settings settings, int bits = 4) {
           .seed = 1,
           .name = "conv1.weight_quant",
           .settings = std::move(settings)};
-}
-
-Tensor buffer(const Quantizer& q, const std::string& name) {
-  for (const auto& [key, value] : q.named_buffers()) {
-    if (key == name) return value;
-  }
-  return {};
 }
 
 // One training step on weights of these codes, at step 1; they are seen twice and count once.
@@ -49,7 +46,7 @@ TEST_CASE("oscillation: frequencies of a weight that turns and of one that goes 
   const double expected[5] = {0, 0, .01, .0199, .029701};
   for (int i = 0; i < 5; ++i) {
     show(*q, codes[i][0], codes[i][1]);
-    check_close(buffer(*q, "osc_frequency"), {expected[i], 0}, 1e-7);
+    check_close(state_of(*q, "osc_frequency"), {expected[i], 0}, 1e-7);
   }
 }
 
@@ -61,7 +58,7 @@ TEST_CASE("freezing: above the threshold a weight is held at its mean code, in e
     show(*q, 2, 2);
     show(*q, 3, 2);
     show(*q, 2, 3);  // the first has turned; mean (2 + 0.6 * 1) -> 0.6 * 2 + 0.4 * 2.6 = 2.24
-    CHECK(buffer(*q, "osc_frozen").to_vector() == std::vector<float>{1, 0});
+    CHECK(state_of(*q, "osc_frozen").to_vector() == std::vector<float>{1, 0});
     loaded->load_state_dict(q->state_dict());
     for (const auto& one : {q, loaded}) {
       Tensor w = Tensor::from({2, 1}, {5, 5}).set_requires_grad(true);
@@ -83,8 +80,9 @@ TEST_CASE("freezing begins at osc_start, and not above 4 bits") {
     const auto q = make_quantizer(spec_of("lsq", std::move(settings), bits));
     set_progress(*q, fraction);
     for (const float code : {0.0f, 1.0f, 0.0f, 1.0f}) show(*q, code, 0);
-    const Tensor mask = buffer(*q, "osc_frozen");
-    return mask && mask.f32()[0] == 1;
+    const NamedTensors state = q->state_dict();
+    return std::any_of(state.begin(), state.end(),
+                       [](const auto& entry) { return entry.first == "osc_frozen" && entry.second.f32()[0] == 1; });
   };
   const Settings settings{{"freeze", 0.01}, {"osc_momentum", 0.5}};
   CHECK_FALSE(frozen(settings, 0.24, 4));

@@ -5,10 +5,8 @@
 
 #include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
-#include "quant/method.h"
 #include "quant/tree.h"
-#include "tests/support/numeric_grad.h"
-#include "tests/support/values.h"
+#include "tests/quant/vectors.h"
 
 using namespace ntq;
 using ntq::test::check_close;
@@ -26,9 +24,7 @@ Reading read(const QuantSpec& spec, float step, const Tensor& input, const Tenso
   const auto q = make_quantizer(spec);
   q->step().fill(step);
   Tensor x = input.clone();
-  x.set_requires_grad(true);
-  const Tensor y = q->forward(x);
-  sum(mul(y, g)).backward();
+  const Tensor y = test::run_backward(*q, x, g);
   return {y.detach(), x.grad(), static_cast<double>(sum(q->step().grad()).item())};
 }
 

@@ -82,7 +82,6 @@ class TanhLsq : public StepQuantizer {
   QuantTraits traits() const override { return {.levels = 1 << spec().bits, .idempotent = false}; }
 };
 
-/// Once, however often it is called.
 // -s, 0 (up to s / 2) or s with s = mean|w| of the weights that it is given: nothing is learned, no step is kept.
 class MeanSign : public Quantizer {
  public:
@@ -108,6 +107,7 @@ class MeanSign : public Quantizer {
   Tensor step_;
 };
 
+/// Once, however often it is called.
 inline void register_seam_methods() {
   static const bool done = [] {
     register_quantizer(

@@ -81,7 +81,7 @@ TEST_CASE("penalties of a model add up, with their gradients; without any there 
     }
     Tensor forward(const Tensor& x) override { return x; }
   } both(one, two);
-  CHECK(quantizers_of(both).size() == 2);
+  CHECK(Quantizers(both).size() == 2);
   const Tensor penalty = quant_penalty(both);
   CHECK(penalty.item() == 0.75f);
   penalty.backward();

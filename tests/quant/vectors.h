@@ -1,10 +1,9 @@
 #pragma once
 // What tests against vectors do with a quantizer.
-#include <string>
-
 #include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
 #include "quant/method.h"
+#include "tests/support/module.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/values.h"
 
@@ -21,14 +20,6 @@ inline std::shared_ptr<Quantizer> inputs_of(const char* method, int bits, Settin
                          .is_weight = false,
                          .name = "q",
                          .settings = std::move(settings)});
-}
-
-/// A parameter or buffer.
-inline Tensor state_of(const Quantizer& q, const std::string& name) {
-  for (const auto& [known, value] : q.state_dict()) {
-    if (known == name) return value;
-  }
-  throw std::invalid_argument("no state " + name);
 }
 
 /// Output for x, after backward() of sum(g * output) and the penalty.

@@ -1,11 +1,14 @@
 #pragma once
 // Gradients of backward() against central differences.
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <vector>
 
 #include "engine/autograd.h"
+#include "engine/module.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/reduce.h"
 
@@ -15,10 +18,10 @@ namespace ntq::test {
 inline Tensor some_values(const Shape& shape, uint32_t seed = 1) {
   Tensor out = Tensor::empty(shape);
   uint32_t state = seed * 2654435761u + 12345u;
-  for (int64_t i = 0; i < out.numel(); ++i) {
+  std::generate_n(out.f32(), out.numel(), [&] {
     state = state * 1664525u + 1013904223u;
-    out.f32()[i] = static_cast<float>(state >> 8) * 0x1p-23f - 1.0f;
-  }
+    return static_cast<float>(state >> 8) * 0x1p-23f - 1.0f;
+  });
   return out;
 }
 
@@ -51,6 +54,16 @@ inline double numeric_grad_error(const std::function<Tensor()>& loss, Tensor x, 
     largest = std::max(largest, std::abs(numeric));
   }
   return worst / largest;
+}
+
+/// That the error is below `most` for an input and for every parameter of `module`.
+inline void check_gradients(const std::function<Tensor()>& loss, const Tensor& x, const Module& module, double most,
+                            float step = 1e-2f) {
+  CHECK(numeric_grad_error(loss, x, step) < most);
+  for (const auto& entry : module.named_parameters()) {
+    CAPTURE(entry.first);
+    CHECK(numeric_grad_error(loss, entry.second, step) < most);
+  }
 }
 
 }  // namespace ntq::test

@@ -1,7 +1,5 @@
 #pragma once
-// Safetensors files by hand, and the errors of their readers.
-#include <doctest/doctest.h>
-
+// Safetensors files by hand.
 #include <cstring>
 #include <string>
 
@@ -19,20 +17,6 @@ inline std::string raw_file(const std::string& header, size_t data_bytes) {
 
 inline std::string raw_entry(const std::string& dtype, const std::string& shape, size_t begin, size_t end) {
   return concat("{\"dtype\":\"", dtype, "\",\"shape\":", shape, ",\"data_offsets\":[", begin, ",", end, "]}");
-}
-
-/// Message of the CheckpointError that `call` throws; one line. Empty when it throws none.
-template <class Call>
-std::string checkpoint_error(Call call) {
-  try {
-    call();
-  } catch (const CheckpointError& error) {
-    const std::string what = error.what();
-    CHECK(what.find('\n') == std::string::npos);
-    CHECK(error.exit_code() == 4);
-    return what;
-  }
-  return "";
 }
 
 }  // namespace ntq::test

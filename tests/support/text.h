@@ -1,5 +1,7 @@
 #pragma once
 // Looking into messages.
+#include <doctest/doctest.h>
+
 #include <string>
 
 #include "base/check.h"
@@ -17,6 +19,14 @@ std::string error_of(F&& call) {
     return error.what();
   }
   return "";
+}
+
+/// The same of an error that has to be one line.
+template <class E, class F>
+std::string one_line_of(F&& call) {
+  const std::string what = error_of<E>(call);
+  CHECK_FALSE(contains(what, "\n"));
+  return what;
 }
 
 }  // namespace ntq::test

@@ -24,13 +24,7 @@ NamedTensors state(float step, int64_t calls, float variance = 1, float weight =
 }
 
 std::string error(const NamedTensors& tensors) {
-  try {
-    check_values(tensors, "last.bin");
-  } catch (const CheckpointError& e) {
-    CHECK(e.exit_code() == 4);
-    return e.what();
-  }
-  return "";
+  return test::error_of<CheckpointError>([&] { check_values(tensors, "last.bin"); });
 }
 
 }  // namespace

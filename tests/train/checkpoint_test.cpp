@@ -2,9 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <functional>
-
 #include "base/check.h"
+#include "tests/support/files.h"
 #include "tests/support/text.h"
 #include "tests/train/tiny.h"
 #include "train/loop.h"
@@ -12,20 +11,8 @@
 
 using namespace ntq;
 using ntq::test::contains;
+using ntq::test::error_of;
 using ntq::test::tiny_training;
-
-namespace {
-
-std::string refused(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const CheckpointError& e) {
-    return e.what();
-  }
-  return "";
-}
-
-}  // namespace
 
 TEST_CASE("a checkpoint has the caller's metadata, and says what is wrong with an entry") {
   const Training t = tiny_training();
@@ -33,12 +20,12 @@ TEST_CASE("a checkpoint has the caller's metadata, and says what is wrong with a
   CHECK(is_checkpoint(file));
   CHECK(metadata_text(file.metadata, "fork.recipe", "a.bin") == "mine");
   CHECK(metadata_integer(file.metadata, "fork.width", "a.bin", 1, 20) == 12);
-  CHECK(refused([&] { metadata_integer(file.metadata, "fork.width", "a.bin", 1, 9); }) ==
+  CHECK(error_of<CheckpointError>([&] { metadata_integer(file.metadata, "fork.width", "a.bin", 1, 9); }) ==
         "a.bin: metadata 'fork.width': expected an integer from 1 to 9, found 12");
-  CHECK(
-      contains(refused([&] { metadata_text(file.metadata, "fork.depth", "a.bin"); }), "expected a value, found none"));
+  CHECK(contains(error_of<CheckpointError>([&] { metadata_text(file.metadata, "fork.depth", "a.bin"); }),
+                 "expected a value, found none"));
   file.metadata["ntq.loss_sum"] = "1.5";
-  CHECK(contains(refused([&] { read_checkpoint(file, "a.bin"); }), "expected 16 hex digits"));
+  CHECK(contains(error_of<CheckpointError>([&] { read_checkpoint(file, "a.bin"); }), "expected 16 hex digits"));
 }
 
 TEST_CASE("of another model, or further than the schedule goes: refused") {
@@ -46,10 +33,24 @@ TEST_CASE("of another model, or further than the schedule goes: refused") {
   train(t);
   const Checkpoint end = read_checkpoint(checkpoint_file(t), "end.bin");
   CHECK(end.progress.epoch == 2);
-  CHECK(contains(refused([&] { restore(other, end, "end.bin"); }), "end.bin: does not fit the model"));
+  CHECK(
+      contains(error_of<CheckpointError>([&] { restore(other, end, "end.bin"); }), "end.bin: does not fit the model"));
   Training shorter = tiny_training();
   shorter.schedule.epochs = 1;
-  CHECK(contains(refused([&] { restore(shorter, end, "end.bin"); }), "expected at most epoch 1"));
+  CHECK(contains(error_of<CheckpointError>([&] { restore(shorter, end, "end.bin"); }), "expected at most epoch 1"));
+}
+
+TEST_CASE("resume: goes on from a file, starts without one, refuses what it cannot read") {
+  const test::TempFolder dir;
+  Training t = tiny_training(), other = tiny_training();
+  const std::string path = dir / "run.bin";
+  CHECK_FALSE(resume(t, path));
+  CHECK(t.progress.epoch == 0);
+  train(t, {.save = [&] { save_checkpoint(path, t); }});
+  REQUIRE(resume(other, path));
+  CHECK(other.progress.epoch == 2);
+  CHECK(other.model->state_dict()[0].second.to_vector() == t.model->state_dict()[0].second.to_vector());
+  CHECK_THROWS_AS(resume(other, dir.str()), CheckpointError);
 }
 
 TEST_CASE("names of tensors that a checkpoint needs for itself are refused") {

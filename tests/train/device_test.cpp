@@ -4,6 +4,7 @@
 #include "tests/support/emulated_device.h"
 #include "tests/train/tiny.h"
 #include "train/calibrate.h"
+#include "train/evaluate.h"
 #include "train/layer_report.h"
 #include "train/loop.h"
 #include "train/step.h"
@@ -45,6 +46,20 @@ TEST_CASE("a training on another device has the numbers of the CPU") {
     CHECK(a.weight_max == doctest::Approx(b.weight_max).epsilon(1e-4));
     CHECK(a.weight_error == doctest::Approx(b.weight_error).epsilon(1e-2));
   }
+}
+
+TEST_CASE("batches of an evaluation on another device are read together, at its end at the latest") {
+  Training t = test::tiny_training(4);
+  t.model->to(test::emulated_device());
+  evaluate(*t.model, *t.val_loader);  // sets the quantizers' first steps
+  const auto copies = [] { return test::emulated_counters().copies_to_host; };
+  const auto before = copies();
+  const Scores scores = evaluate(*t.model, *t.val_loader, [&](int64_t done, int64_t) {
+    CHECK(copies() == before);
+    return done < 2;
+  });
+  CHECK(copies() == before + 6);
+  CHECK(scores.images == 16);
 }
 
 TEST_CASE("steps on another device read nothing back; their figures come together") {

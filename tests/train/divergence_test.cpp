@@ -12,8 +12,8 @@
 #include "tests/train/small.h"
 
 using namespace ntq;
-using ntq::test::set_all;
 using ntq::test::Small;
+using ntq::test::state_of;
 
 namespace {
 
@@ -43,11 +43,11 @@ struct Fork : Module {
 
 TEST_CASE("the first layer that is not finite is named, and its op") {
   Small model(32);
-  set_all(model, "second.weight", 1e38f);
-  set_all(model, "first.weight", 1e3f);
+  state_of(model, "second.weight").fill(1e38f);
+  state_of(model, "first.weight").fill(1e3f);
   CHECK(search(model, kOnes) == "output of second (conv2d)");
   CHECK(first_not_finite(model).empty());
-  set_all(model, "first.weight", std::numeric_limits<float>::infinity());
+  state_of(model, "first.weight").fill(std::numeric_limits<float>::infinity());
   CHECK(search(model, kOnes) == "parameter first.weight");
   CHECK(first_not_finite(model) == "parameter first.weight");
 }
@@ -55,8 +55,8 @@ TEST_CASE("the first layer that is not finite is named, and its op") {
 TEST_CASE("the layer is named through its quantizers too; a search changes nothing") {
   Small model(4);
   model(kOnes);  // sets the steps
-  set_all(model, "second.weight_quant.step", 3e37f);
-  set_all(model, "second.weight", 3e38f);
+  state_of(model, "second.weight_quant.step").fill(3e37f);
+  state_of(model, "second.weight").fill(3e38f);
   std::vector<std::vector<int64_t>> calls;
   const auto counters = [&] {
     std::vector<int64_t> out;
@@ -108,10 +108,10 @@ TEST_CASE("a step that no grid has is named; one that is not set yet is no fault
   Small model(4);
   CHECK(first_not_finite(model).empty());
   model(kOnes);
-  set_all(model, "second.weight_quant.step", -0.5f);
+  state_of(model, "second.weight_quant.step").fill(-0.5f);
   CHECK(first_not_finite(model) == "parameter second.weight_quant.step, -0.5 below its floor");
   CHECK(search(model, kOnes) == "parameter second.weight_quant.step, -0.5 below its floor");
-  set_all(model, "second.weight_quant.step", std::nanf(""));
+  state_of(model, "second.weight_quant.step").fill(std::nanf(""));
   CHECK_FALSE(std::isfinite(softmax_cross_entropy(model(kOnes), label()).item()));
   CHECK(search(model, kOnes) == "parameter second.weight_quant.step");
 }

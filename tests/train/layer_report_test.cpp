@@ -5,15 +5,15 @@
 #include "tests/train/small.h"
 
 using namespace ntq;
-using ntq::test::set_all;
 using ntq::test::Small;
+using ntq::test::state_of;
 
 TEST_CASE("the layer report measures and changes nothing") {
   Small model(2);
   CHECK(report_layers(model)[0].weight_step == 0);
   model(Tensor::full({1, 4, 4, 2}, 1.0f));
-  set_all(model, "first.weight", 0.3f);
-  set_all(model, "first.weight_quant.step", 1.0f);
+  state_of(model, "first.weight").fill(0.3f);
+  state_of(model, "first.weight_quant.step").fill(1.0f);
   const auto calls = [&] { return model.named_buffers()[0].second.data<int64_t>()[0]; };
   const int64_t before = calls();
   const auto layers = report_layers(model);

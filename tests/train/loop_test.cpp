@@ -105,13 +105,9 @@ TEST_CASE("a loss that is found late is reported with its step, and never saved"
     if (++steps == 4) Tensor(losses[1]).fill(NAN);
     return loss;
   };
-  std::string message;
   std::vector<int64_t> seen;
-  try {
-    train(t, options, {.step = [&](const StepScore& s) { seen.push_back(s.step); }});
-  } catch (const DivergedError& e) {
-    message = e.what();
-  }
+  const std::string message = test::error_of<DivergedError>(
+      [&] { train(t, options, {.step = [&](const StepScore& step) { seen.push_back(step.step); }}); });
   CHECK(contains(message, "epoch 1, step 2: the loss is not a number, seen after step 4"));
   CHECK(seen == std::vector<int64_t>{1});
   CHECK(saved == 0);

@@ -1,11 +1,11 @@
 #pragma once
 // A network that tests can follow by hand.
 #include <memory>
-#include <string>
 
 #include "engine/ops/pool.h"
 #include "layers/conv2d.h"
 #include "layers/linear.h"
+#include "tests/support/module.h"
 
 namespace ntq::test {
 
@@ -31,11 +31,5 @@ struct Small : Module {
   }
   Tensor forward(const Tensor& x) override { return fc->forward(global_avg_pool(second->forward(first->forward(x)))); }
 };
-
-inline void set_all(Module& model, const std::string& name, float value) {
-  for (auto& [found, tensor] : model.named_parameters()) {
-    if (found == name) Tensor(tensor).fill(value);
-  }
-}
 
 }  // namespace ntq::test

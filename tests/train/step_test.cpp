@@ -15,8 +15,8 @@
 
 using namespace ntq;
 using ntq::test::contains;
-using ntq::test::set_all;
 using ntq::test::Small;
+using ntq::test::state_of;
 
 namespace {
 
@@ -58,14 +58,10 @@ TEST_CASE("a batch without images changes nothing") {
 TEST_CASE("a loss that is not finite is found before the update") {
   Small model(32);
   Adam adam(model.parameters(), {});
-  set_all(model, "second.weight", 1e38f);
-  set_all(model, "first.weight", 1e3f);
-  std::string message;
-  try {
-    train_step(model, adam, batch_of(2), cross_entropy(), 0.01f);
-  } catch (const DivergedError& e) {
-    message = e.what();
-  }
+  state_of(model, "second.weight").fill(1e38f);
+  state_of(model, "first.weight").fill(1e3f);
+  const std::string message =
+      test::error_of<DivergedError>([&] { train_step(model, adam, batch_of(2), cross_entropy(), 0.01f); });
   CHECK(message == "the loss is not a number; first: output of second (conv2d)");
   CHECK(model.second->weight().to_vector()[0] == 1e38f);
 }

@@ -59,13 +59,10 @@ TensorFile file_of(Module& model) { return {{}, public_weights(model, Export::we
 std::string load_error(const TensorFile& file) {
   const auto model = make_model("resnet20", {.seed = 2});
   const auto before = model->state_dict()[0].second.to_vector();
-  try {
-    load_weights(*model, read_public_weights(file, "x"), {.path = "x", .model = "resnet20"});
-  } catch (const CheckpointError& e) {
-    CHECK(model->state_dict()[0].second.to_vector() == before);
-    return e.what();
-  }
-  return "";
+  const std::string error = error_of<CheckpointError>(
+      [&] { load_weights(*model, read_public_weights(file, "x"), {.path = "x", .model = "resnet20"}); });
+  if (!error.empty()) CHECK(model->state_dict()[0].second.to_vector() == before);
+  return error;
 }
 
 }  // namespace

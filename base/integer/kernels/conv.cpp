@@ -49,7 +49,7 @@ template <bool kShort, int M, int V>
 
 /// Sums of M pixels and V vectors of channels, which may be of two panels: {panel, kTile, kPanel}.
 template <class Dot, int M, int V>
-void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
+[[gnu::noinline]] void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
   Ints acc[M][V];
   clear<M, V>(acc);
   if constexpr (Dot::kShort) put<false, M, V>(acc, sums);
@@ -83,13 +83,17 @@ void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
   put<Dot::kShort, M, V>(acc, sums);
 }
 
+/// By a tile of so many pixels or a few more, which are the last one again: not all sizes are compiled.
 template <class Dot, int V, int M = V == kManyVecs ? kFewPixels : Dot::kPixels>
 inline void tile_of(int64_t pixels, const Run& run, const int64_t* offsets, int32_t* sums) {
-  if (pixels == M) {
-    tile<Dot, M, V>(run, offsets, sums);
-  } else if constexpr (M > 1) {
-    tile_of<Dot, V, M - 1>(pixels, run, offsets, sums);
+  constexpr int kLess = V == 1 ? M / 2 : M > 6 ? M - 2 : M - 1;
+  if constexpr (kLess > 0) {
+    if (pixels <= kLess) return tile_of<Dot, V, kLess>(pixels, run, offsets, sums);
   }
+  if (pixels == M) return tile<Dot, M, V>(run, offsets, sums);
+  int64_t filled[M];
+  for (int64_t m = 0; m < M; ++m) filled[m] = offsets[m < pixels ? m : pixels - 1];
+  tile<Dot, M, V>(run, filled, sums);
 }
 
 /// A tile's sums for `channels` channels.

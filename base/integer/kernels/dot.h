@@ -1,8 +1,8 @@
 #pragma once
 // Ints: kInts int32 in one register; and the dot products of bytes that are exact on this instruction set:
 //   acc[i] += sum over k < 4 of x[k] * w[4 i + k], x bytes without sign, w with.
-// A way to compute them is a struct: what it makes of four bytes of x and of a vector of weights, which many products
-// share, and dot(). All names have internal linkage.
+// A way to compute them is a struct: x() of four bytes and w() of a vector of weights make what many products share,
+// and dot() adds. All names have internal linkage.
 #include <stdint.h>
 
 #ifdef __SSE2__
@@ -50,8 +50,18 @@ template <int N, int I = 0, class Op>
   }
 }
 
+/// What most ways have in common.
+struct OneQuad {
+  using X = Ints;
+  using W = Ints;
+  static constexpr int kQuads = 1;                      ///< that dot() takes at once
+  static constexpr bool kShort = false;                 ///< whether acc has 16 bits, to be widened in time
+  static constexpr int kPixels = kInts == 16 ? 12 : 5;  ///< of a tile by two vectors that registers hold
+  static X x(const uint8_t* p) { return splat(word_at(p)); }
+  static W w(const int8_t* p) { return load(p); }
+};
+
 #ifdef __SSE2__
-// Even bytes and odd ones, each widened to 16 bits. No sum of two such products can leave int32.
 [[maybe_unused]] inline Ints multiply_pairs(Ints a, Ints b) {
 #if defined(__AVX512BW__)
   return reinterpret_cast<Ints>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
@@ -62,21 +72,21 @@ template <int N, int I = 0, class Op>
 #endif
 }
 
-struct Widened {
-  struct Pairs {
+/// Even bytes and odd ones, each widened to 16 bits: for any codes.
+struct Widened : OneQuad {
+  struct EvenOdd {
     Ints even, odd;
   };
-  using X = Pairs;
-  using W = Pairs;
-  static constexpr bool kShort = false;
+  using X = EvenOdd;
+  using W = EvenOdd;
   static constexpr int kPixels = kInts == 16 ? 12 : 4;
   static X x(const uint8_t* p) {
     const uint32_t four = static_cast<uint32_t>(word_at(p));
     return {splat(static_cast<int32_t>(four & 0x00ff00ff)), splat(static_cast<int32_t>(four >> 8 & 0x00ff00ff))};
   }
   static W w(const int8_t* p) {
-    typedef int16_t Shorts __attribute__((vector_size(kInts * 4)));
-    const Shorts both = reinterpret_cast<Shorts>(load(p));
+    typedef int16_t Lanes __attribute__((vector_size(kInts * 4)));
+    const Lanes both = reinterpret_cast<Lanes>(load(p));
     return {reinterpret_cast<Ints>(both << 8 >> 8), reinterpret_cast<Ints>(both >> 8)};
   }
   static Ints dot(Ints acc, const X& x, const W& w) {
@@ -84,13 +94,7 @@ struct Widened {
   }
 };
 #else
-struct Widened {
-  using X = Ints;
-  using W = Ints;
-  static constexpr bool kShort = false;
-  static constexpr int kPixels = 6;
-  static X x(const uint8_t* p) { return splat(word_at(p)); }
-  static W w(const int8_t* p) { return load(p); }
+struct Widened : OneQuad {
   static Ints dot(Ints acc, X x, W w) {
     for (int k = 0; k < 4; ++k) acc += (x >> 8 * k & 255) * (w << (24 - 8 * k) >> 24);
     return acc;
@@ -110,24 +114,13 @@ struct Widened {
 [[maybe_unused]] inline Ints widen(Ints shorts) { return multiply_pairs(shorts, splat(0x00010001)); }
 
 /// Where 2 * x * w always fits 16 bits.
-struct Bytes {
-  using X = Ints;
-  using W = Ints;
-  static constexpr bool kShort = false;
-  static constexpr int kPixels = kInts == 16 ? 12 : 5;
-  static X x(const uint8_t* p) { return splat(word_at(p)); }
-  static W w(const int8_t* p) { return load(p); }
+struct Bytes : OneQuad {
   static Ints dot(Ints acc, X x, W w) { return acc + widen(multiply_bytes(x, w)); }
 };
 
-/// Where so do several of them: sums of 16 bits, to be widened in time.
-struct Shorts {
-  using X = Ints;
-  using W = Ints;
+/// Where several of them do.
+struct Shorts : OneQuad {
   static constexpr bool kShort = true;
-  static constexpr int kPixels = kInts == 16 ? 12 : 5;
-  static X x(const uint8_t* p) { return splat(word_at(p)); }
-  static W w(const int8_t* p) { return load(p); }
   static Ints dot(Ints acc, X x, W w) {
     typedef int16_t Lanes __attribute__((vector_size(kInts * 4)));
     return reinterpret_cast<Ints>(reinterpret_cast<Lanes>(acc) + reinterpret_cast<Lanes>(multiply_bytes(x, w)));
@@ -136,13 +129,7 @@ struct Shorts {
 #endif
 
 #ifdef __AVX512VNNI__
-struct Vnni {
-  using X = Ints;
-  using W = Ints;
-  static constexpr bool kShort = false;
-  static constexpr int kPixels = 12;
-  static X x(const uint8_t* p) { return splat(word_at(p)); }
-  static W w(const int8_t* p) { return load(p); }
+struct Vnni : OneQuad {
   static Ints dot(Ints acc, X x, W w) {
     return reinterpret_cast<Ints>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(acc), reinterpret_cast<__m512i>(x),
                                                       reinterpret_cast<__m512i>(w)));

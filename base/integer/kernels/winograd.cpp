@@ -20,27 +20,21 @@ constexpr int kTiles = 3;
 #endif
 static_assert(kWinogradGroup % kTiles == 0);
 
-#ifdef __AVX2__
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
 /// Two quads of channels, added in 16 bits: 4 products, of bytes up to 6 x_top and weights up to 9 w_top.
-struct Pairs {
+struct Pairs : OneQuad {
   struct Two {
     Ints a, b;
   };
   using X = Two;
   using W = Two;
+  static constexpr int kQuads = 2;
   static X x(const uint8_t* p) { return {splat(word_at(p)), splat(word_at(p + kQuad))}; }
   static W w(const int8_t* p) { return {load(p), load(p + 2 * kPanel * kQuad)}; }
   static Ints dot(Ints acc, const X& x, const W& w) {
     return acc + widen(Shorts::dot(multiply_bytes(x.a, w.a), x.b, w.b));
   }
 };
-template <class Dot>
-constexpr int64_t kQuads = 1;
-template <>
-constexpr int64_t kQuads<Pairs> = 2;
-#else
-template <class Dot>
-constexpr int64_t kQuads = 1;
 #endif
 
 /// Outputs {row, column, tile} of a group: numbers in the output, -1 where there is none.
@@ -71,7 +65,8 @@ inline void transform(const Pixel& pixel, int offset, int64_t in_c, uint8_t* v) 
     unrolled<4>([&](auto i) {
       const Row* h = half[i];
       const Row columns[4] = {h[0] - h[2], h[1] + h[2], h[2] - h[1], h[1] - h[3]};
-      __builtin_memcpy(v + i * kTiles * 4 * in_c, columns, sizeof columns);
+      uint8_t* to = v + i * kTiles * 4 * in_c;
+      unrolled<4>([&](auto j) { __builtin_memcpy(to + j * kDepth, &columns[j], kDepth); });
     });
   }
 }
@@ -108,7 +103,7 @@ struct Sums {
 template <class Dot, int kDepth, int kFirst, int kSecond, int V>
 inline void add_columns(const uint8_t* v, const int8_t*& u, int64_t in_c, Sums<V>& sums) {
   for (int64_t at = 0; at < in_c; at += kDepth, v += kTiles * 4 * kDepth) {
-    for (int64_t c = 0; c < kDepth; c += kQuads<Dot> * kQuad, u += kQuads<Dot> * 2 * kPanel * kQuad) {
+    for (int64_t c = 0; c < kDepth; c += Dot::kQuads * kQuad, u += Dot::kQuads * 2 * kPanel * kQuad) {
       unrolled<2>([&](auto h) {
         typename Dot::W wide[V];
         unrolled<V>([&](auto k) { wide[k] = Dot::w(u + (h * kPanel + k * kInts) * kQuad); });

@@ -31,13 +31,9 @@ BackendCases conv_calls(const ConvGeometry& g) {
   const Tensor x = some_values({g.batch, g.in_h, g.in_w, g.in_c}, 1);
   const Tensor w = some_values({g.out_c, g.kernel_h, g.kernel_w, g.in_c}, 2);
   const Tensor dy = some_values({g.batch, g.out_h, g.out_w, g.out_c}, 3);
-  const auto y = [g](Backend& b, const Inputs& in, const Outputs& out) { b.conv2d(g, in[0], in[1], out[0]); };
-  const auto dx = [g](Backend& b, const Inputs& in, const Outputs& out) {
-    b.conv2d_grad_input(g, in[0], in[1], out[0]);
-  };
-  const auto dw = [g](Backend& b, const Inputs& in, const Outputs& out) {
-    b.conv2d_grad_weight(g, in[0], in[1], out[0]);
-  };
+  const auto y = call_of(&Backend::conv2d, g);
+  const auto dx = call_of(&Backend::conv2d_grad_input, g);
+  const auto dw = call_of(&Backend::conv2d_grad_weight, g);
   const int64_t channels = std::max(g.in_c, g.out_c);
   const double winograd = channels < 256 ? 2e-5 : channels < 512 ? 2.5e-5 : 5e-5;
   const double tolerance = may_be_winograd(g) ? winograd : 5e-6;

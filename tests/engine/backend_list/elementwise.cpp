@@ -51,7 +51,7 @@ Tensor defined_values(const Definition& d, const Tensor& x) {
 
 void add_unaries(BackendCases& list) {
   for (const Definition& d : kUnaries) {
-    const auto call = [op = d.op](Backend& b, const Inputs& in, const Outputs& out) { b.unary(op, in[0], out[0]); };
+    const auto call = call_of(&Backend::unary, d.op);
     const std::string name = concat("function ", static_cast<int>(d.op));
     const Tensor x = values_of_every_size();
     list.push_back(
@@ -71,7 +71,7 @@ void add_unaries(BackendCases& list) {
 void add_binaries(BackendCases& list) {
   for (const Binary op : kBinaries) {
     const std::string name = concat("operation ", static_cast<int>(op));
-    const auto call = [op](Backend& b, const Inputs& in, const Outputs& out) { b.binary(op, in[0], in[1], out[0]); };
+    const auto call = call_of(&Backend::binary, op);
     for (const int64_t n : kLengths) {
       list.push_back(
           {Primitive::binary, concat(name, ", ", n), {some_values({n}, 1), some_values({n}, 2)}, {output(n)}, call});
@@ -97,9 +97,7 @@ void add_binaries(BackendCases& list) {
                         concat(name, " along {", split.outer, ",", split.axis, ",", split.inner, "}"),
                         {some_values({split.numel()}, 1), some_values({split.axis}, 2)},
                         {output(split.numel())},
-                        [op, split, b_first](Backend& b, const Inputs& in, const Outputs& out) {
-                          b.binary_along({op, split, b_first}, in[0], in[1], out[0]);
-                        }});
+                        call_of(&Backend::binary_along, AlongArgs{op, split, b_first})});
       }
     }
   }
@@ -107,28 +105,14 @@ void add_binaries(BackendCases& list) {
 
 void add_others(BackendCases& list, const std::string& sizes, const Tensor& x, const Tensor& z) {
   const int64_t n = x.numel();
-  list.push_back({Primitive::fill, sizes, {}, {output(n)}, [](Backend& b, const Inputs&, const Outputs& out) {
-                    b.fill(1.5f, out[0]);
-                  }});
-  list.push_back({Primitive::scale, sizes, {x}, {output(n)}, [](Backend& b, const Inputs& in, const Outputs& out) {
-                    b.scale(3, in[0], out[0]);
-                  }});
-  list.push_back({Primitive::axpy, sizes, {x}, {z}, [](Backend& b, const Inputs& in, const Outputs& out) {
-                    b.axpy(2, in[0], out[0]);
-                  }});
-  list.push_back({Primitive::relu, sizes, {x}, {output(n)}, [](Backend& b, const Inputs& in, const Outputs& out) {
-                    b.relu(in[0], out[0]);
-                  }});
-  list.push_back(
-      {Primitive::relu_grad, sizes, {x, z}, {output(n)}, [](Backend& b, const Inputs& in, const Outputs& out) {
-         b.relu_grad(in[0], in[1], out[0]);
-       }});
+  list.push_back({Primitive::fill, sizes, {}, {output(n)}, call_of(&Backend::fill, 1.5f)});
+  list.push_back({Primitive::scale, sizes, {x}, {output(n)}, call_of(&Backend::scale, 3.0f)});
+  list.push_back({Primitive::axpy, sizes, {x}, {z}, call_of(&Backend::axpy, 2.0f)});
+  list.push_back({Primitive::relu, sizes, {x}, {output(n)}, call_of(&Backend::relu)});
+  list.push_back({Primitive::relu_grad, sizes, {x, z}, {output(n)}, call_of(&Backend::relu_grad)});
   Tensor condition = z.clone();
   for (int64_t i = 0; i < n; i += 2) condition.f32()[i] = i % 4 ? 0.0f : -0.0f;
-  list.push_back(
-      {Primitive::where, sizes, {condition, x, z}, {output(n)}, [](Backend& b, const Inputs& in, const Outputs& out) {
-         b.where(in[0], in[1], in[2], out[0]);
-       }});
+  list.push_back({Primitive::where, sizes, {condition, x, z}, {output(n)}, call_of(&Backend::where)});
 }
 
 }  // namespace

@@ -29,22 +29,22 @@ class Guarded {
 
   View view() const { return {static_cast<char*>(memory_) + before_, host_.dtype(), host_.numel()}; }
 
-  /// What it holds now; `around` says whether all else is as it was.
-  Tensor contents(bool& around) const {
-    std::vector<unsigned char> now(bytes_.size());
-    backend_.copy(now.data(), memory_, now.size(), CopyKind::to_host);
-    backend_.synchronize();
-    const size_t end = before_ + host_.bytes();
-    around = around && std::memcmp(now.data(), bytes_.data(), before_) == 0 &&
-             std::memcmp(now.data() + end, bytes_.data() + end, now.size() - end) == 0;
+  /// Asks for all bytes, which are there when the backend has been waited for.
+  void fetch() {
+    now_.resize(bytes_.size());
+    backend_.copy(now_.data(), memory_, now_.size(), CopyKind::to_host);
+  }
+  Tensor contents() const {
     Tensor out = Tensor::empty(host_.shape(), host_.dtype());
-    std::memcpy(out.raw(), now.data() + before_, out.bytes());
+    std::memcpy(out.raw(), now_.data() + before_, out.bytes());
     return out;
   }
-  bool as_it_was() const {
-    bool around = true;
-    return std::memcmp(contents(around).raw(), host_.raw(), host_.bytes()) == 0 && around;
+  bool unharmed_around() const {
+    const size_t end = before_ + host_.bytes();
+    return std::memcmp(now_.data(), bytes_.data(), before_) == 0 &&
+           std::memcmp(now_.data() + end, bytes_.data() + end, now_.size() - end) == 0;
   }
+  bool unharmed() const { return now_ == bytes_; }
 
  private:
   static constexpr size_t kGuard = 256;
@@ -52,7 +52,7 @@ class Guarded {
   Backend& backend_;
   Tensor host_;
   size_t before_;
-  std::vector<unsigned char> bytes_;
+  std::vector<unsigned char> bytes_, now_;
   void* memory_;
 };
 
@@ -66,21 +66,28 @@ std::vector<Tensor> guarded_run(const BackendCase& one, Backend& backend, size_t
   for (const auto& memory : in) inputs.push_back(memory->view());
   for (const auto& memory : out) outputs.push_back(memory->view());
   one.call(backend, inputs, outputs);
+  for (const auto& memory : in) memory->fetch();
+  for (const auto& memory : out) memory->fetch();
+  backend.synchronize();
   std::vector<Tensor> found;
-  for (const auto& memory : out) found.push_back(memory->contents(unharmed));
-  for (const auto& memory : in) unharmed = unharmed && memory->as_it_was();
+  for (const auto& memory : in) unharmed = unharmed && memory->unharmed();
+  for (const auto& memory : out) {
+    unharmed = unharmed && memory->unharmed_around();
+    found.push_back(memory->contents());
+  }
   return found;
 }
 
-double value_at(const Tensor& t, int64_t i) {
+std::vector<double> values_of(const Tensor& t) {
+  const auto all = [&]<class T>(const T* values) { return std::vector<double>(values, values + t.numel()); };
   switch (t.dtype()) {
-    case DType::f32: return static_cast<double>(t.f32()[i]);
-    case DType::f64: return t.data<double>()[i];
-    case DType::i32: return t.data<int32_t>()[i];
-    case DType::i8: return t.data<int8_t>()[i];
-    case DType::u8: return t.data<uint8_t>()[i];
-    case DType::i64: return static_cast<double>(t.data<int64_t>()[i]);
-    default: FAIL("no output has this type"); return 0;
+    case DType::f32: return all(t.f32());
+    case DType::f64: return all(t.data<double>());
+    case DType::i32: return all(t.data<int32_t>());
+    case DType::i8: return all(t.data<int8_t>());
+    case DType::u8: return all(t.data<uint8_t>());
+    case DType::i64: return all(t.data<int64_t>());
+    default: FAIL("no output has this type"); return {};
   }
 }
 
@@ -89,13 +96,13 @@ std::string difference(const BackendCase& one, const Tensor& found, const Tensor
   if (found.numel() != expected.numel()) return "another size";
   if (found.dtype() == expected.dtype() && std::memcmp(found.raw(), expected.raw(), found.bytes()) == 0) return "";
   const bool exact = one.tolerance == 0 && one.relative == 0;
+  const std::vector<double> is = values_of(found), wanted = values_of(expected);
   double largest = 0;
-  for (int64_t i = 0; i < expected.numel(); ++i) {
-    const double size = std::abs(value_at(expected, i));
-    if (std::isfinite(size)) largest = std::max(largest, size);
+  for (const double value : wanted) {
+    if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
   }
-  for (int64_t i = 0; i < expected.numel(); ++i) {
-    const double a = value_at(found, i), b = value_at(expected, i);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const double a = is[i], b = wanted[i];
     if (std::isnan(a) && std::isnan(b)) continue;
     const double slack =
         one.tolerance * largest + one.relative * std::abs(b) + (one.relative > 0 ? 1.7e-38 : 0);  // as exp gives 0
@@ -105,16 +112,22 @@ std::string difference(const BackendCase& one, const Tensor& found, const Tensor
   return "";
 }
 
-/// What is no number counts as such, whatever its bits: which operand's are passed on is the compiler's choice.
-bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.bytes() == b.bytes() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+}
+
+/// The same of two instruction sets, where what is no number counts as such: which operand's bits are passed on is the
+/// compiler's choice, for each of them.
+bool same_numbers(const Tensor& a, const Tensor& b) {
+  if (same_bits(a, b)) return true;
   const auto same = [](float x, float y) {
     return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y) || (std::isnan(x) && std::isnan(y));
   };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](const Tensor& x, const Tensor& y) {
-    if (x.bytes() != y.bytes()) return false;
-    if (std::memcmp(x.raw(), y.raw(), x.bytes()) == 0) return true;
-    return x.dtype() == DType::f32 && std::equal(x.f32(), x.f32() + x.numel(), y.f32(), same);
-  });
+  return a.dtype() == DType::f32 && std::equal(a.f32(), a.f32() + a.numel(), b.f32(), b.f32() + b.numel(), same);
+}
+
+bool all_of(const std::vector<Tensor>& a, const std::vector<Tensor>& b, bool (*same)(const Tensor&, const Tensor&)) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
 struct CpuThreads {
@@ -122,6 +135,30 @@ struct CpuThreads {
   ~CpuThreads() { set_cpu_threads(before); }
   int before;
 };
+
+/// What is wrong of one backend's answers, "" nothing, and the first of them.
+struct Answers {
+  std::string wrong;
+  std::vector<Tensor> outputs;
+};
+
+Answers answers_of(const BackendCase& one, const std::vector<Tensor>& expected, Backend& backend) {
+  Answers out;
+  for (const int threads : {1, 2, 5}) {
+    if (threads == 5 && !backend.host_memory()) break;  // they are the CPU's affair
+    const CpuThreads use(threads);
+    bool unharmed = true;
+    const std::vector<Tensor> found = guarded_run(one, backend, threads == 2 ? 8 : 0, unharmed);
+    if (threads == 1) out.outputs = found;
+    if (!unharmed) out.wrong = "inputs or memory around outputs were written";
+    if (!all_of(found, out.outputs, same_bits)) out.wrong = concat("other bits with ", threads, " threads");
+  }
+  for (size_t k = 0; k < expected.size() && out.wrong.empty(); ++k) {
+    const std::string wrong = difference(one, out.outputs[k], expected[k]);
+    if (!wrong.empty()) out.wrong = concat("output ", k, ": ", wrong);
+  }
+  return out;
+}
 
 std::string lack_of(const NamedBackend& named, Primitive primitive) {
   return named.name + " has no " + name_of(primitive);
@@ -147,21 +184,7 @@ std::vector<Tensor> outputs_of(const BackendCase& one, Backend& backend) {
 }
 
 std::string wrong_in(const BackendCase& one, const std::vector<Tensor>& expected, Backend& backend) {
-  std::vector<Tensor> first;
-  for (const int threads : {1, 2, 5}) {
-    if (threads == 5 && !backend.host_memory()) break;  // they are the CPU's affair
-    const CpuThreads use(threads);
-    bool unharmed = true;
-    const std::vector<Tensor> found = guarded_run(one, backend, threads == 2 ? 8 : 0, unharmed);
-    if (!unharmed) return "inputs or memory around outputs were written";
-    if (first.empty()) first = found;
-    if (!same_bits(found, first)) return concat("other bits with ", threads, " threads");
-    for (size_t k = 0; k < found.size(); ++k) {
-      const std::string wrong = difference(one, found[k], expected[k]);
-      if (!wrong.empty()) return concat("output ", k, ": ", wrong);
-    }
-  }
-  return "";
+  return answers_of(one, expected, backend).wrong;
 }
 
 ListReport run_list(const BackendCases& cases, const std::vector<NamedBackend>& backends) {
@@ -177,9 +200,9 @@ ListReport run_list(const BackendCases& cases, const std::vector<NamedBackend>& 
         continue;
       }
       CAPTURE(named.name);
-      const std::string wrong = wrong_in(one, expected, *named.backend);
-      CHECK_MESSAGE(wrong.empty(), wrong);
-      if (named.to_the_bit && !one.expected) CHECK(same_bits(outputs_of(one, *named.backend), expected));
+      const Answers answers = answers_of(one, expected, *named.backend);
+      CHECK_MESSAGE(answers.wrong.empty(), answers.wrong);
+      if (named.to_the_bit && !one.expected) CHECK(all_of(answers.outputs, expected, same_numbers));
       ++report.ran;
     }
   }

@@ -4,6 +4,9 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "engine/backend/backend.h"
@@ -75,6 +78,27 @@ struct Family {
 extern const std::vector<Family> kFamilies;
 
 // What entries are made of.
+/// The call of a primitive with these first arguments, then the views: inputs and outputs, each in their order.
+template <class Base, class... Parameters, class... First>
+auto call_of(void (Base::*primitive)(Parameters...), First... first) {
+  return [=](Backend& backend, const Inputs& in, const Outputs& out) {
+    size_t inputs = 0, outputs = 0;
+    const auto next = [&]<class T>(std::type_identity<T>) -> T {
+      if constexpr (std::is_same_v<T, View>)
+        return out.at(outputs++);
+      else
+        return in.at(inputs++);
+    };
+    constexpr size_t kFirst = sizeof...(First);
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      // Braces: from left to right.
+      const std::tuple views{
+          next(std::type_identity<std::tuple_element_t<kFirst + I, std::tuple<Parameters...>>>())...};
+      (backend.*primitive)(first..., std::get<I>(views)...);
+    }
+    (std::make_index_sequence<sizeof...(Parameters) - kFirst>());
+  };
+}
 /// An output of n values, which no call leaves as they are.
 inline Tensor output(int64_t n, DType type = DType::f32) {
   Tensor y = Tensor::empty({n}, type);

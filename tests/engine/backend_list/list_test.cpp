@@ -1,6 +1,7 @@
 // The list of backend_list/ on every backend, and the list itself: it leaves no primitive out, and it can fail.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <set>
 
 #include "engine/backend/cpu/cpu_backend.h"
@@ -79,4 +80,9 @@ TEST_CASE("what is wrong is seen: values, overruns, inputs, threads") {
   CHECK(contains(wrong(unwritten), "element 8"));
   for (const BackendCase& one : {overrun, underrun, input}) CHECK(contains(wrong(one), "were written"));
   CHECK(contains(wrong(threads), "other bits"));
+  const BackendCase no_number = of([](Backend& b, const Inputs&, const Outputs& out) {
+    b.fill(std::copysign(std::nanf(""), cpu_threads() > 1 ? 1.0f : -1.0f), out[0]);
+  });
+  const Tensor none = Tensor::full({9}, std::nanf(""));
+  CHECK(contains(wrong_in(no_number, {none}, *all_backends().front().backend), "other bits"));
 }

@@ -14,22 +14,19 @@ BackendCases optimizer_cases() {
       for (const float floor : {SgdUpdate{}.floor, 0.25f}) {
         const std::string name = concat(sizes, ", floor ", floor, option ? ", option" : "");
         const SgdUpdate sgd{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.1f, .nesterov = option, .floor = floor};
-        list.push_back(
-            {Primitive::sgd_step,
-             name,
-             {g},
-             {some_values({n}, 1), some_values({n}, 2)},
-             [sgd](Backend& b, const Inputs& in, const Outputs& out) { b.sgd_step(sgd, out[0], in[0], out[1]); },
-             1e-6});
+        list.push_back({Primitive::sgd_step,
+                        name,
+                        {g},
+                        {some_values({n}, 1), some_values({n}, 2)},
+                        call_of(&Backend::sgd_step, sgd),
+                        1e-6});
         AdamUpdate adam{.lr = 0.1f, .decay_lr = 0.05f, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f};
         adam.square_scale = 1.5f, adam.weight_decay = 0.1f, adam.decoupled = option, adam.floor = floor;
         list.push_back({Primitive::adam_step,
                         name,
                         {g},
                         {some_values({n}, 1), some_values({n}, 2), square},
-                        [adam](Backend& b, const Inputs& in, const Outputs& out) {
-                          b.adam_step(adam, out[0], in[0], out[1], out[2]);
-                        },
+                        call_of(&Backend::adam_step, adam),
                         2e-6});
       }
     }

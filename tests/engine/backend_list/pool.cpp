@@ -19,32 +19,14 @@ void add_pool(BackendCases& list, const PoolGeometry& g, bool wild = false) {
   const int64_t n = g.batch * g.in_h * g.in_w * g.channels, m = g.batch * g.out_h * g.out_w * g.channels;
   const Tensor x = wild ? wild_values(n, 1) : some_values({n}, 1), dy = some_values({m}, 2);
   const BackendCase forward{
-      Primitive::max_pool,
-      sizes,
-      {x},
-      {output(m), output(m, DType::i32)},
-      [g](Backend& b, const Inputs& in, const Outputs& out) { b.max_pool(g, in[0], out[0], out[1]); }};
+      Primitive::max_pool, sizes, {x}, {output(m), output(m, DType::i32)}, call_of(&Backend::max_pool, g)};
   list.push_back(forward);
   const Tensor index = outputs_of(forward, *all_backends().front().backend)[1];
-  list.push_back({Primitive::max_pool_grad,
-                  sizes,
-                  {dy, index},
-                  {output(n)},
-                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.max_pool_grad(g, in[0], in[1], out[0]); },
-                  1e-6});
+  list.push_back(
+      {Primitive::max_pool_grad, sizes, {dy, index}, {output(n)}, call_of(&Backend::max_pool_grad, g), 1e-6});
   if (wild) return;
-  list.push_back({Primitive::avg_pool,
-                  sizes,
-                  {x},
-                  {output(m)},
-                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.avg_pool(g, in[0], out[0]); },
-                  1e-6});
-  list.push_back({Primitive::avg_pool_grad,
-                  sizes,
-                  {dy},
-                  {output(n)},
-                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.avg_pool_grad(g, in[0], out[0]); },
-                  1e-6});
+  list.push_back({Primitive::avg_pool, sizes, {x}, {output(m)}, call_of(&Backend::avg_pool, g), 1e-6});
+  list.push_back({Primitive::avg_pool_grad, sizes, {dy}, {output(n)}, call_of(&Backend::avg_pool_grad, g), 1e-6});
 }
 
 void add_subsample(BackendCases& list, const SubsampleGeometry& g) {
@@ -54,12 +36,12 @@ void add_subsample(BackendCases& list, const SubsampleGeometry& g) {
                   sizes,
                   {some_values({g.in_size()}, 1)},
                   {output(g.out_size())},
-                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.subsample(g, in[0], out[0]); }});
+                  call_of(&Backend::subsample, g)});
   list.push_back({Primitive::subsample_grad,
                   sizes,
                   {some_values({g.out_size()}, 1)},
                   {output(g.in_size())},
-                  [g](Backend& b, const Inputs& in, const Outputs& out) { b.subsample_grad(g, in[0], out[0]); }});
+                  call_of(&Backend::subsample_grad, g)});
 }
 
 }  // namespace
@@ -89,7 +71,7 @@ BackendCases pool_cases() {
                   "global",
                   {some_values({9 * 49 * 130}, 1)},
                   {output(9 * 130)},
-                  [whole](Backend& b, const Inputs& in, const Outputs& out) { b.avg_pool(whole, in[0], out[0]); },
+                  call_of(&Backend::avg_pool, whole),
                   1e-6});
   return list;
 }

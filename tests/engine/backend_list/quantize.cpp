@@ -17,25 +17,22 @@ void add_quantize(BackendCases& list, const std::string& sizes, const Tensor& x,
                     concat(sizes, ", noise ", a.noise.c),
                     {x, step},
                     {output(n)},
-                    [a](Backend& b, const Inputs& in, const Outputs& out) { b.quantize(a, in[0], in[1], out[0]); }});
+                    call_of(&Backend::quantize, a)});
   }
   list.push_back({Primitive::quantize_grad,
                   sizes,
                   {x, step, some_values({n}, 6)},
                   {output(n), output(step.numel())},
-                  [args](Backend& b, const Inputs& in, const Outputs& out) {
-                    b.quantize_grad(args, in[0], in[1], in[2], out[0], out[1]);
-                  }});
+                  call_of(&Backend::quantize_grad, args)});
 }
 
 // Of finite values: others have no codes.
 void add_codes(BackendCases& list, const std::string& sizes, const Tensor& x, const Tensor& step, QuantRange range) {
-  list.push_back(
-      {Primitive::quantize_codes,
-       sizes,
-       {x, step},
-       {output(x.numel(), range.low < 0 ? DType::i8 : DType::u8)},
-       [range](Backend& b, const Inputs& in, const Outputs& out) { b.quantize_codes(range, in[0], in[1], out[0]); }});
+  list.push_back({Primitive::quantize_codes,
+                  sizes,
+                  {x, step},
+                  {output(x.numel(), range.low < 0 ? DType::i8 : DType::u8)},
+                  call_of(&Backend::quantize_codes, range)});
 }
 
 }  // namespace
@@ -49,14 +46,13 @@ BackendCases quantize_cases() {
       const std::string sizes = concat(n, " in [", range.low, ",", range.high, "]");
       add_quantize(list, sizes, x, step, {.range = range, .grad_scale = 0.5f});
       add_codes(list, sizes, x, step, range);
-      list.push_back(
-          {Primitive::quantize_error,
-           sizes,
-           {x, steps},
-           {output(5, DType::f64)},
-           [range](Backend& b, const Inputs& in, const Outputs& out) { b.quantize_error(range, in[0], in[1], out[0]); },
-           0,
-           1e-5});
+      list.push_back({Primitive::quantize_error,
+                      sizes,
+                      {x, steps},
+                      {output(5, DType::f64)},
+                      call_of(&Backend::quantize_error, range),
+                      0,
+                      1e-5});
     }
   }
   for (const int64_t run : {1, 17, 300}) {

@@ -15,16 +15,9 @@ void add_sums(BackendCases& list, const std::string& sizes, const Tensor& x) {
                     {output(1, type)},
                     [](Backend& b, const Inputs& in, const Outputs& out) { b.sum(in[0], 0.25, out[0]); },
                     kSum});
-    list.push_back({Primitive::sum_abs,
-                    sizes,
-                    {x},
-                    {output(1, type)},
-                    [](Backend& b, const Inputs& in, const Outputs& out) { b.sum_abs(in[0], out[0]); },
-                    kSum});
+    list.push_back({Primitive::sum_abs, sizes, {x}, {output(1, type)}, call_of(&Backend::sum_abs), kSum});
   }
-  list.push_back({Primitive::all_finite, sizes, {x}, {output(1)}, [](Backend& b, const Inputs& in, const Outputs& out) {
-                    b.all_finite(in[0], out[0]);
-                  }});
+  list.push_back({Primitive::all_finite, sizes, {x}, {output(1)}, call_of(&Backend::all_finite)});
 }
 
 }  // namespace
@@ -54,7 +47,7 @@ BackendCases reduction_cases() {
     const std::string sizes = concat("{", split.outer, ",", split.axis, ",", split.inner, "}");
     const int64_t left = split.outer * split.inner;
     for (const Fold op : {Fold::sum, Fold::max, Fold::min}) {
-      const auto call = [=](Backend& b, const Inputs& in, const Outputs& out) { b.fold(op, split, in[0], out[0]); };
+      const auto call = call_of(&Backend::fold, op, split);
       const std::string name = concat("fold ", static_cast<int>(op), " of ", sizes);
       list.push_back(
           {Primitive::fold, name, {some_values({split.numel()}, 3)}, {output(left)}, call, op == Fold::sum ? kSum : 0});
@@ -68,14 +61,8 @@ BackendCases reduction_cases() {
         y.f32()[i] = x.f32()[i / (split.axis * split.inner) * split.inner + i % split.inner];
       return std::vector{y};
     };
-    list.push_back({Primitive::spread,
-                    sizes,
-                    {x},
-                    {output(split.numel())},
-                    [split](Backend& b, const Inputs& in, const Outputs& out) { b.spread(split, in[0], out[0]); },
-                    0,
-                    0,
-                    spread});
+    list.push_back(
+        {Primitive::spread, sizes, {x}, {output(split.numel())}, call_of(&Backend::spread, split), 0, 0, spread});
   }
   for (const int64_t channels : {1, 3, 8, 15, 16, 17, 64}) {
     for (const int64_t rows : {1, 2, 31, 5000}) {
@@ -83,7 +70,7 @@ BackendCases reduction_cases() {
                       concat(rows, " rows of ", channels),
                       {some_values({rows * channels}, 1)},
                       {output(channels)},
-                      [](Backend& b, const Inputs& in, const Outputs& out) { b.sum_rows(in[0], out[0]); },
+                      call_of(&Backend::sum_rows),
                       1e-5});
     }
   }

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace ntq::emulated {
@@ -22,12 +23,17 @@ void* Arena::allocate(size_t bytes) {
   }
   if (need > size_ || begin > size_ - need) return nullptr;
   blocks_[begin] = begin + need;
+  touched_ = std::max(touched_, begin + need);
   return base_ + begin;
 }
 
 void Arena::release(void* memory) { blocks_.erase(static_cast<size_t>(static_cast<char*>(memory) - base_)); }
 
-void Arena::open() { mprotect(base_, size_, PROT_READ | PROT_WRITE); }
-void Arena::close() { mprotect(base_, size_, PROT_NONE); }
+void Arena::open() { mprotect(base_, touched_, PROT_READ | PROT_WRITE); }
+void Arena::close() {
+  mprotect(base_, touched_, PROT_NONE);
+  touched_ = 0;
+  for (const auto& block : blocks_) touched_ = std::max(touched_, block.second);
+}
 
 }  // namespace ntq::emulated

@@ -1,15 +1,14 @@
-#pragma once
-// What this machine can do at most with bytes: a loop of independent dot products in registers, in the instruction set
-// of the kernels that are held against it, on one thread.
+#include "base/integer/dot_limit.h"
+
+#include <algorithm>
 #include <chrono>
-#include <cstdint>
-#include <string>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
-namespace ntq::bench {
+namespace ntq::integer {
+namespace {
 
 constexpr int64_t kDotRounds = 100'000;
 constexpr int kDotChains = 12;
@@ -17,7 +16,7 @@ constexpr int kDotChains = 12;
 // Each loop returns the operations that it did, a multiplication and an addition counting two. The empty assembly keeps
 // the compiler from computing the same product once.
 #if defined(__x86_64__)
-__attribute__((target("avx512f,avx512vnni"))) inline double dot_loop_vnni() {
+__attribute__((target("avx512f,avx512vnni"))) double dot_loop_vnni() {
   __m512i sums[kDotChains];
   for (auto& sum : sums) sum = _mm512_setzero_si512();
   __m512i x = _mm512_set1_epi8(3), w = _mm512_set1_epi8(-2);
@@ -29,7 +28,7 @@ __attribute__((target("avx512f,avx512vnni"))) inline double dot_loop_vnni() {
   return 2.0 * 64 * kDotChains * kDotRounds;
 }
 
-__attribute__((target("avx512f,avx512bw"))) inline double dot_loop_avx512() {
+__attribute__((target("avx512f,avx512bw"))) double dot_loop_avx512() {
   __m512i sums[kDotChains];
   for (auto& sum : sums) sum = _mm512_setzero_si512();
   __m512i x = _mm512_set1_epi8(3), w = _mm512_set1_epi8(-2);
@@ -43,7 +42,7 @@ __attribute__((target("avx512f,avx512bw"))) inline double dot_loop_avx512() {
   return 2.0 * 64 * kDotChains * kDotRounds;
 }
 
-__attribute__((target("avx2"))) inline double dot_loop_avx2() {
+__attribute__((target("avx2"))) double dot_loop_avx2() {
   __m256i sums[kDotChains];
   for (auto& sum : sums) sum = _mm256_setzero_si256();
   __m256i x = _mm256_set1_epi8(3), w = _mm256_set1_epi8(-2);
@@ -58,9 +57,9 @@ __attribute__((target("avx2"))) inline double dot_loop_avx2() {
 }
 #endif
 
-/// Billions of operations per second of one thread: vpdpbusd, or without it vpmaddubsw and vpaddw; 0 where there is no
-/// such loop. The best of many, as the machine may be shared.
-inline double dot_limit_gops(const std::string& isa) {
+}  // namespace
+
+double dot_limit_gops(const std::string& isa) {
   double (*loop)() = nullptr;
 #if defined(__x86_64__)
   if (isa == "avx2") loop = dot_loop_avx2;
@@ -72,9 +71,9 @@ inline double dot_limit_gops(const std::string& isa) {
     const auto start = std::chrono::steady_clock::now();
     const double done = loop();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    if (done / seconds.count() / 1e9 > best) best = done / seconds.count() / 1e9;
+    best = std::max(best, done / seconds.count() / 1e9);
   }
   return best;
 }
 
-}  // namespace ntq::bench
+}  // namespace ntq::integer
