@@ -125,7 +125,7 @@ class Grouping {
 }  // namespace
 
 std::unique_ptr<Recorded> record(Module& model, const Shape& image) {
-  for (const Quantizer* q : quantizers_of(model)) {
+  for (const Quantizer* q : Quantizers(model)) {
     check(!q->enabled() || q->ready(), "lower: ", q->spec().name,
           ": the step is not set; run one forward pass or load a checkpoint first");
   }

@@ -17,7 +17,28 @@ uint8_t byte_of(const InputCodes& c, float x) {
   return static_cast<uint8_t>(static_cast<int>(clamped) - c.low);
 }
 
+namespace {
+
+/// Few thresholds are counted for many values at a time, which compilers make vectors of.
+void count_thresholds(const std::vector<float>& thresholds, const float* x, int64_t n, uint8_t* bytes) {
+  constexpr int64_t kBlock = 64;
+  float in[kBlock];
+  int32_t counts[kBlock];
+  for (int64_t first = 0; first < n; first += kBlock) {
+    const int64_t size = std::min(kBlock, n - first);
+    std::fill(std::copy_n(x + first, size, in), in + kBlock, 0.0f);
+    std::fill_n(counts, kBlock, 0);
+    for (const float threshold : thresholds) {
+      for (int64_t i = 0; i < kBlock; ++i) counts[i] += threshold <= in[i] ? 1 : 0;
+    }
+    for (int64_t i = 0; i < size; ++i) bytes[first + i] = static_cast<uint8_t>(counts[i]);
+  }
+}
+
+}  // namespace
+
 void bytes_of(const InputCodes& codes, const float* x, int64_t n, uint8_t* bytes) {
+  if (!codes.thresholds.empty() && codes.thresholds.size() < 64) return count_thresholds(codes.thresholds, x, n, bytes);
   for (int64_t i = 0; i < n; ++i) bytes[i] = byte_of(codes, x[i]);
 }
 

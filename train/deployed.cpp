@@ -36,7 +36,7 @@ Tensor Deployed::forward(const Tensor& images) {
 AsDeployed as_deployed(Module& model, const Shape& images) {
   if (const auto* deployed = dynamic_cast<const Deployed*>(&model))
     return {nullptr, arithmetic_text(deployed->model().graph())};
-  const std::vector<Quantizer*> quantizers = quantizers_of(model);
+  const Quantizers quantizers(model);
   if (std::none_of(quantizers.begin(), quantizers.end(), [](const Quantizer* q) { return q->enabled(); }))
     return {nullptr, "float32 (full precision)"};
   const NamedTensors parameters = model.named_parameters();

@@ -4,10 +4,12 @@
 // deviation again behind. Formulas as DensoITLab/nuLSQ (src/quantizer/nonuniform/lcq.py) has them.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/look_up.h"
+#include "engine/ops/reduce.h"
 #include "quant/first_input.h"
 #include "quant/weight_norm.h"
 
@@ -41,7 +43,7 @@ class LcqQuantizer : public FirstInputQuantizer {
   }
   CodeGrid grid() const override {
     const NoGrad no_grad;
-    const Tensor table = levels().to(alpha_.device());
+    const Tensor table = levels();
     return {.range = range(), .levels = deviation_ ? mul(table, deviation_) : table};
   }
   QuantTraits traits() const override {
@@ -58,13 +60,17 @@ class LcqQuantizer : public FirstInputQuantizer {
     alpha_.fill(static_cast<float>(std::max(first, 1e-6)));
   }
 
-  /// From the lowest code to the highest.
+  /// From the lowest code to the highest: the value of any entry that has it. Nothing is read back.
   Tensor levels() const {
     const Companding now = companding(theta_, alpha_, curve_);
-    const std::vector<float> values = now.values.to_vector(), codes = now.codes.to_vector();
-    const Tensor out = Tensor::empty({static_cast<int64_t>(range().high - range().low) + 1});
-    for (size_t i = 0; i < codes.size(); ++i) out.f32()[static_cast<int64_t>(codes[i] - range().low)] = values[i];
-    return out;
+    const auto count = static_cast<int64_t>(range().high - range().low) + 1;
+    const Tensor codes = Tensor::empty({count, 1});
+    for (int64_t i = 0; i < count; ++i) codes.f32()[i] = range().low + static_cast<float>(i);
+    const Shape all{count, now.codes.numel()};
+    const Tensor zeros = Tensor::zeros(all, DType::f32, alpha_.device());
+    const Tensor own = equal(add(zeros, now.codes), codes.to(alpha_.device()));
+    const Tensor none = Tensor::full(all, std::numeric_limits<float>::lowest(), alpha_.device());
+    return max(where(own, add(zeros, now.values), none), Axis{1}).view({count});
   }
 
   Tensor quantized(const Tensor& x) override {

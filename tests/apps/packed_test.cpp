@@ -3,6 +3,7 @@
 
 #include "apps/json.h"
 #include "engine/serialize.h"
+#include "infer/ntqi.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
 
@@ -83,10 +84,13 @@ TEST_CASE("wrong options end in 2, damaged files in 4, other images in 3, each i
     CHECK_MESSAGE(lines_of(outcome.err) == 1, outcome.err);
     CHECK_MESSAGE(contains(outcome.err, why), outcome.err);
   };
-  ends("ntq-export " + checkpoint + " " + folder / "x --format tflite", 2, "expected weights or packed");
+  ends("ntq-export " + checkpoint + " " + folder / "x --format tflite", 2, "expected weights, packed or onnx");
   ends("ntq-export " + checkpoint + " " + folder / "x.ntqi --int8", 2, "only of --format weights");
   ends("ntq-eval " + file + " --raw", 2, "not for a .ntqi file");
-  ends("ntq-eval " + file + " --dataset fashion-mnist --data-dir " NTQ_SOURCE_DIR "/tests/data", 3, "");
+  infer::Graph other = infer::read_ntqi(file);
+  other.image = {28, 28, 3};
+  infer::write_ntqi(folder / "other.ntqi", other);
+  ends("ntq-eval " + folder / "other.ntqi", 3, "reads images of 28x28x3 and knows 10 classes; synthetic has 32x32x3");
   CHECK_FALSE(std::filesystem::exists(folder / "x"));
   const std::string bytes = read_file(file), bad = folder / "bad.ntqi";
   std::string flipped = bytes;

@@ -8,13 +8,13 @@
 #include "tests/support/values.h"
 
 using namespace ntq;
-using Floats = std::vector<float>;
+using LookUpFloats = std::vector<float>;
 
 TEST_CASE("look_up: a value on a threshold belongs below it; what is not finite has no entry") {
   const Tensor thresholds = Tensor::from({2}, {-1, 1}), entries = Tensor::from({3}, {5, 6, 7});
   const float least_above = std::nextafter(1.0f, 2.0f);
   const Tensor y = look_up(Tensor::from({7}, {-3, -1, 0, 1, least_above, INFINITY, NAN}), thresholds, entries);
-  CHECK(y.rows(0, 5).to_vector() == Floats{5, 5, 6, 6, 7});
+  CHECK(y.rows(0, 5).to_vector() == LookUpFloats{5, 5, 6, 6, 7});
   CHECK(std::isnan(y.f32()[5]));
   CHECK(std::isnan(y.f32()[6]));
   CHECK(look_up_places(Tensor::from({3}, {-3, 0, 3}), thresholds, {-1, 1}).to_vector<int8_t>() ==
@@ -26,12 +26,12 @@ TEST_CASE("look_up: a table for each slice, with its own sums") {
   const Tensor x = Tensor::from({2, 3}, {1, 2, 3, 1, 2, 3});
   const Tensor thresholds = Tensor::from({2, 1}, {1.5f, 2.5f}), entries = Tensor::from({2, 2}, {10, 20, 30, 40});
   const auto [y, sums] = look_up_with_sums(x, thresholds, entries);
-  CHECK(y.to_vector() == Floats{10, 20, 20, 30, 30, 40});
+  CHECK(y.to_vector() == LookUpFloats{10, 20, 20, 30, 30, 40});
   CHECK(sums.shape() == Shape{2, 2, 2});
   CHECK(sums.to_vector<double>() == std::vector<double>{1, 2, 2, 1, 1, 5, 3, 3});
   const auto [dx, of_dy] = look_up_grad(x, thresholds, entries, Tensor::from({2, 3}, {1, 0, -1, 2, 0, 1}), DType::f32);
-  CHECK(dx.to_vector() == Floats{10, 0, -20, 60, 0, 40});
-  CHECK(of_dy.to_vector() == Floats{1, -1, 2, 1, 1, -3, 2, 3});
+  CHECK(dx.to_vector() == LookUpFloats{10, 0, -20, 60, 0, 40});
+  CHECK(of_dy.to_vector() == LookUpFloats{1, -1, 2, 1, 1, -3, 2, 3});
 }
 
 TEST_CASE("look_up: the ends of a line belong to it, also where it begins at 0") {
@@ -42,7 +42,7 @@ TEST_CASE("look_up: the ends of a line belong to it, also where it begins at 0")
     const Tensor x = Tensor::from({5}, {low == 0 ? -1e-20f : before, low, 1, 2, behind});
     const Line line{Tensor::full({1}, low), Tensor::full({1}, 2), Tensor::full({1}, 0.5f)};
     const LinearGrad g = linear_grad(x, line, dy);
-    CHECK(g.dx.to_vector() == Floats{0, 1, 2, 4, 0});
+    CHECK(g.dx.to_vector() == LookUpFloats{0, 1, 2, 4, 0});
     CHECK(g.sum.item() == 7);
     CHECK(g.sum_x.item() == low + 10);
   }

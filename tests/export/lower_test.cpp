@@ -245,4 +245,16 @@ TEST_CASE("what has no form is refused in a line") {
   }
   CHECK_THROWS_WITH_AS(lower(*huge, {8, 8, 3}), doctest::Contains("layer1.0.conv2, whose values may reach 3e+38"),
                        CannotDeploy);
+  // 8 by 8 bits: a sum of more than 65,793 products may leave 32 bits.
+  struct Long : Module {
+    std::shared_ptr<Linear> fc;
+    Long() {
+      LinearOptions o{.in_features = 160 * 160 * 3, .out_features = 1, .name = "fc"};
+      o.weight_quant = {.method = "lsq", .bits = 8}, o.input_quant = {.method = "lsq", .bits = 8, .is_signed = false};
+      fc = register_module("fc", std::make_shared<Linear>(o));
+    }
+    Tensor forward(const Tensor& x) override { return fc->forward(reshape(x, {x.size(0), x.numel() / x.size(0)})); }
+  } tall;
+  settle(tall, {1, 160, 160, 3});
+  CHECK_THROWS_WITH_AS(lower(tall, {160, 160, 3}), doctest::Contains("more than 32 bits hold"), CannotDeploy);
 }

@@ -120,7 +120,7 @@ TEST_CASE("a training step on another device: same numbers, no copy to the host"
 TEST_CASE("a quantized training step on another device: same numbers, no copy to the host") {
   for (const char* method : {"lsq", "ntq", "lcq", "lq-nets", "apot", "qil", "ewgs", "minmax", "lsq+", "pact", "dorefa",
                              "faq", "quant-noise"}) {
-    CAPTURE(method);
+    CAPTURE(std::string(method));
     const QuantSpec quant{.method = method, .bits = 4};
     const Trained expected = train_on(Device("cpu:portable"), quant), found = train_on(test::emulated_device(), quant);
     check_same_training(expected, found);

@@ -95,8 +95,9 @@ inline VecI place_of(const Padded& t, Vec x) {
   if constexpr (kDepth > 0) {
     return descend_from<kDepth, 0>(t.tree, x, i);
   } else {
-    for (int level = 0; level < t.depth; ++level) i = descend(x, pick_lanes(t.tree, i), i);
-    return i - (1 << t.depth);
+    VecI entries = VecI{} + 1;
+    for (int level = 0; level < t.depth; ++level) i = descend(x, pick_lanes(t.tree, i), i), entries += entries;
+    return i - entries;
   }
 }
 
