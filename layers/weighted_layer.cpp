@@ -27,7 +27,7 @@ Tensor WeightedLayer::forward(const Codes& x) {
 
 Tensor WeightedLayer::quantized_bias() const {
   if (!bias_ || !weight_quant_ || !weight_quant_->enabled()) return bias_;
-  return weight_quant_->bias(bias_, input_quant_ ? input_quant_->step() : Tensor());
+  return weight_quant_->bias(bias_, input_quant_.get());
 }
 
 // The gradients use these same tensors: the noisy weight for dx, the quantized input for dw.

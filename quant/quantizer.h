@@ -77,10 +77,10 @@ class Quantizer : public Module {
   virtual void start_pass(int pass) { static_cast<void>(pass); }
   virtual void end_pass(int pass) { static_cast<void>(pass); }
 
-  /// Of a weight: what its layer computes with in place of the bias. `input_step`: of the quantizer of the layer's
-  /// input; undefined without one.
-  virtual Tensor bias(const Tensor& own, const Tensor& input_step) const {
-    static_cast<void>(input_step);
+  /// Of a weight: what its layer computes with in place of the bias. `input` quantizes the layer's input; may
+  /// be null.
+  virtual Tensor bias(const Tensor& own, const Quantizer* input) const {
+    static_cast<void>(input);
     return own;
   }
   /// Whether the layer's parameters, and those behind it up to the next layer with quantizers, are trained now;

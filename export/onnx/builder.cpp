@@ -12,10 +12,14 @@ std::string bytes_of(const std::vector<T>& values) {
 
 }  // namespace
 
+std::string OnnxBuilder::unique(const std::string& name) {
+  const int before = taken_[name]++;
+  return before == 0 ? name : name + "_" + std::to_string(before + 1);
+}
+
 std::string OnnxBuilder::node(const std::string& op, const std::string& layer, std::vector<std::string> inputs,
                               std::vector<OnnxAttribute> attributes) {
-  std::string name = layer + "/" + op;
-  if (const int before = taken_[name]++; before > 0) name += "_" + std::to_string(before + 1);
+  const std::string name = unique(layer + "/" + op);
   file.nodes.push_back({op, name, std::move(inputs), name, std::move(attributes)});
   return name;
 }
@@ -25,10 +29,11 @@ std::string OnnxBuilder::raw(const std::string& name, OnnxType type, std::vector
   if (bytes.size() <= kSmall) {
     key = std::to_string(static_cast<int>(type)) + ":" + bytes_of(dims) + ":" + bytes;
     if (const auto found = constants_.find(key); found != constants_.end()) return found->second;
-    constants_[key] = name;
   }
-  file.constants.push_back({name, type, std::move(dims), std::move(bytes)});
-  return name;
+  const std::string own = unique(name);
+  if (!key.empty()) constants_[key] = own;
+  file.constants.push_back({own, type, std::move(dims), std::move(bytes)});
+  return own;
 }
 
 std::string OnnxBuilder::floats(const std::string& name, const std::vector<float>& values, std::vector<int64_t> dims) {

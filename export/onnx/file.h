@@ -61,7 +61,9 @@ class OnnxBuilder {
   std::string int32s(const std::string& name, const std::vector<int32_t>& values, std::vector<int64_t> dims);
 
  private:
-  std::map<std::string, int> taken_;              ///< names of nodes
+  std::string unique(const std::string& name);
+
+  std::map<std::string, int> taken_;              ///< names, of nodes and of constants
   std::map<std::string, std::string> constants_;  ///< type, shape and bytes -> name
 };
 

@@ -58,7 +58,7 @@ std::string codes_by_step(OnnxBuilder& b, const infer::Node& node, const std::st
 }
 
 /// TensorRT's: int8, zero point 0, the range by a Clip of floats before it.
-LayerInput trt_input(OnnxBuilder& b, const infer::Node& node, const std::string& x) {
+OnnxInput trt_input(OnnxBuilder& b, const infer::Node& node, const std::string& x) {
   const infer::InputCodes& c = node.codes;
   check(c.low >= -128 && c.high <= 127, "--dialect trt: ", node.name, " has inputs from ", c.low, " to ", c.high,
         ", int8 ends at 127; train with --act-bits 7, or --bits-of ", node.name, "=a7 for this layer");
@@ -71,7 +71,7 @@ LayerInput trt_input(OnnxBuilder& b, const infer::Node& node, const std::string&
   }
   const std::string zero = b.byte(node.name + ".zero_point", OnnxType::i8, 0);
   const std::string step = b.scalar(node.name + ".step", c.step);
-  LayerInput in;
+  OnnxInput in;
   in.codes = b.node("QuantizeLinear", node.name, {from, step, zero});
   in.values = b.node("DequantizeLinear", node.name, {in.codes, step, zero});
   in.unit = c.step;
@@ -80,13 +80,13 @@ LayerInput trt_input(OnnxBuilder& b, const infer::Node& node, const std::string&
 
 }  // namespace
 
-LayerInput layer_input(OnnxBuilder& b, const infer::Node& node, const std::string& x, int64_t rank,
-                       OnnxDialect dialect) {
+OnnxInput layer_input(OnnxBuilder& b, const infer::Node& node, const std::string& x, int64_t rank,
+                      OnnxDialect dialect) {
   const infer::InputCodes& c = node.codes;
   if (!c.present()) return {.codes = {}, .values = x};
   if (dialect == OnnxDialect::trt) return trt_input(b, node, x);
   const bool exact = dialect == OnnxDialect::exact;
-  LayerInput in{.codes = {}, .values = {}, .unit = 1, .zero_point = zero_point_of(c)};
+  OnnxInput in{.codes = {}, .values = {}, .unit = 1, .zero_point = zero_point_of(c)};
   const bool by_step = c.thresholds.empty() || (!exact && c.levels.empty() && evenly_spaced(c));
   in.codes = by_step ? codes_by_step(b, node, x, in.zero_point) : codes_by_thresholds(b, node, x, rank, in.zero_point);
   if (!c.levels.empty()) {

@@ -59,7 +59,7 @@ std::string bias_as_int32(OnnxBuilder& b, const Node& node, double unit, const O
 
 /// Scales in the weights: one operator that runtimes fuse with what stands around it.
 std::string fused_form(OnnxBuilder& b, const Node& node, const OnnxValue& x, const OnnxOptions& options) {
-  const LayerInput in = layer_input(b, node, x.name, x.flat ? 2 : 4, options.dialect);
+  const OnnxInput in = layer_input(b, node, x.name, x.flat ? 2 : 4, options.dialect);
   if (is_quantizer(node)) return in.values;
   const bool coded = node.weights.bits != 32 && node.weights.levels.empty();
   const bool ort = options.dialect == OnnxDialect::ort && coded && node.is_integer();
@@ -104,7 +104,7 @@ std::vector<float> biases_at_pixels(const Node& node, const MapShape& x, const M
 /// The order of infer/graph.h: a sum of codes, then the scale, then the bias.
 std::string exact_form(OnnxBuilder& b, const Node& node, const OnnxValue& x, const MapShape& out,
                        const OnnxOptions& options) {
-  const LayerInput in = layer_input(b, node, x.name, x.flat ? 2 : 4, options.dialect);
+  const OnnxInput in = layer_input(b, node, x.name, x.flat ? 2 : 4, options.dialect);
   const bool conv = is_conv(node);
   std::string sum;
   if (node.is_integer()) {

@@ -17,7 +17,7 @@ struct OnnxValue {
 };
 
 /// What a layer with weights reads, as codes or as floats.
-struct LayerInput {
+struct OnnxInput {
   std::string codes;   ///< uint8 (trt: int8), "" where the layer has none
   std::string values;  ///< float32
   double unit = 1;     ///< what a code counts in `values`
@@ -26,8 +26,8 @@ struct LayerInput {
 
 /// The nodes of one layer's input: QuantizeLinear, Clip, DequantizeLinear; or, where the codes are not those of a step,
 /// comparisons with thresholds and a look-up of levels.
-LayerInput layer_input(OnnxBuilder& builder, const infer::Node& node, const std::string& x, int64_t rank,
-                       OnnxDialect dialect);
+OnnxInput layer_input(OnnxBuilder& builder, const infer::Node& node, const std::string& x, int64_t rank,
+                      OnnxDialect dialect);
 
 /// A convolution or linear layer, up to its bias; what is added and ReLU are the caller's.
 std::string layer_output(OnnxBuilder& builder, const infer::Node& node, const OnnxValue& x, const infer::MapShape& out,

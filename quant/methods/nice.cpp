@@ -106,8 +106,10 @@ class NiceWeights : public Staged {
   CodeGrid grid() const override { return {.range = range(), .step = bound_}; }
   QuantTraits traits() const override { return {.levels = (1 << spec().bits) - 1, .symmetric = true}; }
   /// Its step is that of weight times input.
-  Tensor bias(const Tensor& own, const Tensor& input_step) const override {
-    if (bias_bits_ == 32 || !input_step) return own;
+  Tensor bias(const Tensor& own, const Quantizer* input) const override {
+    if (bias_bits_ == 32 || !input || !input->enabled()) return own;
+    const Tensor input_step = input->step();
+    if (!input_step) return own;  // levels of another kind
     const Tensor step = mul(input_step.detach(), bound_);
     const float most = std::exp2f(static_cast<float>(bias_bits_ - 1)) - 1;  // more than a byte holds
     const auto whole = [&] { return clamp(round(div(own.detach(), step)), -most, most); };

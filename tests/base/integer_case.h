@@ -12,7 +12,8 @@
 
 namespace ntq::integer::test {
 
-enum class Fill { random, extremes };
+/// Anything; the lowest or the highest; or what makes the longest sums: the highest of x, the lowest of w.
+enum class Fill { random, extremes, longest };
 
 struct Case {
   int64_t images = 1, in_h, in_w, in_c, out_c;
@@ -20,6 +21,7 @@ struct Case {
   CodeBounds bounds = {.zero = 0, .x_top = 255, .w_top = 128};
   Fill fill = Fill::random;
   bool skip = false, relu = false, shift_by_taps = false;
+  bool floats = true, codes = true;  ///< stored
   CodeGrid grid = {};
 
   int64_t out_h() const { return (in_h + 2 * pad - kernel) / stride + 1; }
@@ -59,9 +61,9 @@ class Problem {
  public:
   explicit Problem(const Case& c, uint32_t seed = 1) : case_(c), random_(seed) {
     const size_t pixels = static_cast<size_t>(c.images * c.in_h * c.in_w);
-    fill(x_, pixels * static_cast<size_t>(c.in_c), 0, c.bounds.x_top);
+    fill(x_, pixels * static_cast<size_t>(c.in_c), 0, c.bounds.x_top, c.bounds.x_top);
     fill(w_, static_cast<size_t>(c.out_c * c.kernel * c.kernel * c.in_c), -c.bounds.w_top,
-         c.bounds.w_top < 128 ? c.bounds.w_top : 127);
+         c.bounds.w_top < 128 ? c.bounds.w_top : 127, -c.bounds.w_top);
     const ConvShape s = c.shape();
     const int64_t classes = c.shift_by_taps ? run_count(s.rows()) * run_count(s.columns()) : 1;
     const auto width = static_cast<size_t>((c.out_c + kPanel - 1) / kPanel * kPanel);
@@ -115,8 +117,8 @@ class Problem {
                      .shift = shift_.data(),
                      .skip = c.skip ? skip_.data() : nullptr,
                      .relu = c.relu,
-                     .y = out.y.data(),
-                     .codes = out.codes.data(),
+                     .y = c.floats ? out.y.data() : nullptr,
+                     .codes = c.codes ? out.codes.data() : nullptr,
                      .grid = c.grid};
     const AlignedBytes scratch(winograd ? winograd_scratch(s) : 0);
     for (const Part& part : split(s, c.images, parts)) {
@@ -151,11 +153,15 @@ class Problem {
     return total;
   }
   template <class T>
-  void fill(std::vector<T>& values, size_t count, int low, int high) {
+  void fill(std::vector<T>& values, size_t count, int low, int high, int longest) {
     std::uniform_int_distribution<int> any(low, high), coin(0, 1);
     values.resize(count);
     for (T& v : values) {
-      v = static_cast<T>(case_.fill == Fill::random ? any(random_) : coin(random_) == 0 ? low : high);
+      switch (case_.fill) {
+        case Fill::random: v = static_cast<T>(any(random_)); break;
+        case Fill::extremes: v = static_cast<T>(coin(random_) == 0 ? low : high); break;
+        case Fill::longest: v = static_cast<T>(longest); break;
+      }
     }
   }
   float real(float low, float high) { return std::uniform_real_distribution<float>(low, high)(random_); }

@@ -118,8 +118,10 @@ TEST_CASE("onnx: the batch is open, the metadata say how images are made and wha
 }
 
 TEST_CASE("onnx: names of nodes and constants are unique, and what a node reads is there before it") {
-  for (const auto dialect : {OnnxDialect::plain, OnnxDialect::exact, OnnxDialect::ort}) {
-    const Reader r = written(tiny_graph(4), {.dialect = dialect, .weights = OnnxWeights::int4});
+  const auto plain = OnnxDialect::plain, exact = OnnxDialect::exact, ort = OnnxDialect::ort;
+  for (const Reader& r :
+       {written(tiny_graph(4), {.dialect = plain, .weights = OnnxWeights::int4}), written(odd_graph()),
+        written(tiny_graph(4), {.dialect = ort}), written(odd_graph(), {.dialect = exact})}) {
     std::vector<std::string> known = {"image"};
     for (const auto& tensor : r.file().constants) {
       CHECK_MESSAGE(std::find(known.begin(), known.end(), tensor.name) == known.end(), tensor.name);

@@ -78,6 +78,25 @@ inline infer::Graph tiny_graph(int bits = 4) {
   return graph;
 }
 
+/// The same with what has no integer form, or codes of another kind: floats into conv1, levels of weights, an offset,
+/// levels of inputs, thresholds.
+inline infer::Graph odd_graph() {
+  infer::Graph graph = tiny_graph(4);
+  graph.nodes[0].codes = {};
+  for (float& scale : graph.nodes[0].scale) scale *= 32;
+  std::vector<float> levels, thresholds;
+  for (int i = 0; i < 16; ++i) levels.push_back(static_cast<float>((i - 7) * (i < 8 ? 7 - i : i - 7)) / 8.0f);
+  for (int i = 0; i < 15; ++i) thresholds.push_back(static_cast<float>(i * i + 1) / 64.0f);
+  graph.nodes[1].weights.levels = levels;
+  infer::Node& moved = graph.nodes[2];
+  moved.codes.offset = -0.3125f;
+  for (const float scale : moved.scale) moved.offset_scale.push_back(scale * moved.codes.offset / moved.codes.step);
+  graph.nodes[4].codes.thresholds = thresholds;
+  for (int i = 0; i < 16; ++i) graph.nodes[4].codes.levels.push_back(static_cast<float>(i * i) / 16.0f);
+  graph.nodes[5].codes.thresholds = thresholds;
+  return graph;
+}
+
 /// Normalised images {8,8,8,3}, as scripts/check-onnx makes them.
 inline constexpr int64_t kTinyImages = 8;
 inline std::vector<float> tiny_images() {

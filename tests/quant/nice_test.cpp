@@ -149,33 +149,38 @@ TEST_CASE("nice: the first clamp is mean + 5 deviations, averaged over batches w
 }
 
 TEST_CASE("nice: biases of 16 bits, of the step of a product; noise on some of them in their layer's stage") {
-  const Tensor step = Tensor::full({1}, .5f);  // of the input
+  const auto input =
+      make_quantizer({.method = "lsq", .bits = 4, .is_signed = false, .is_weight = false, .name = "fc.input_quant"});
+  input->step().fill(.5f);
   const auto q = nice(true, "fc");
   q->eval();
   q->forward(vector_weights());
   q->step().fill(.3f);
   Tensor b = Tensor::from({4}, {.1f, -.2f, .38f, 1e5f}).set_requires_grad(true);
-  const Tensor y = q->bias(b, step);
+  const Tensor y = q->bias(b, input.get());
   check_close(y, {.15, -.15, .45, 32767 * .15}, 1e-3);
   sum(y).backward();
   CHECK(same_values(b.grad(), Tensor::full({4}, 1)));
-  CHECK(same_values(q->bias(b, Tensor()), b));  // the input is in full precision
-  CHECK(same_values(nice(true, "fc", 3, {{"bias_bits", 32}})->bias(b, step), b));
+  CHECK(same_values(q->bias(b, nullptr), b));
+  input->enable(false);  // the input is in full precision
+  CHECK(same_values(q->bias(b, input.get()), b));
+  input->enable(true);
+  CHECK(same_values(nice(true, "fc", 3, {{"bias_bits", 32}})->bias(b, input.get()), b));
   const auto few = nice(true, "fc", 3, {{"bias_bits", 3}});
   few->step().fill(.3f);
   few->eval();
-  check_close(few->bias(b, step), {.15, -.15, .45, .45});
+  check_close(few->bias(b, input.get()), {.15, -.15, .45, .45});
 
   q->train();
   q->set_place({.index = 1, .count = 4});
   q->on_progress(0.1);  // not yet
-  CHECK(same_values(q->bias(b, step), b));
+  CHECK(same_values(q->bias(b, input.get()), b));
   q->on_progress(0.3);  // passed
-  CHECK(same_values(q->bias(b, step), y));
+  CHECK(same_values(q->bias(b, input.get()), y));
   q->on_progress(0.2);
-  const Tensor many = test::some_values({4000}), noised = q->bias(many, step);
+  const Tensor many = test::some_values({4000}), noised = q->bias(many, input.get());
   q->eval();
-  const Tensor quantized = q->bias(many, step);
+  const Tensor quantized = q->bias(many, input.get());
   int64_t changed = 0;
   for (int64_t i = 0; i < many.numel(); ++i) {
     if (noised.f32()[i] == quantized.f32()[i]) continue;
