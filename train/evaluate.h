@@ -30,8 +30,8 @@ using BatchHook = std::function<bool(int64_t, int64_t)>;
 using LogitsHook = std::function<void(const Tensor&, const Tensor&)>;
 
 /// The model in evaluation mode, without gradients; as it is deployed where any layer has an integer form
-/// (as_deployed()): then the logits are those of a packed file of it. Its mode comes back after. Stops early when `hook`
-/// says so: then scores.images is less than the data set's size.
+/// (as_deployed()): then the logits are those of a packed file of it. Its mode comes back after. Stops early when
+/// `hook` says so: then scores.images is less than the data set's size.
 Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook = {}, const LogitsHook& logits_hook = {});
 
 }  // namespace ntq
