@@ -1,6 +1,7 @@
 #include "infer/graph_json.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -13,7 +14,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kDepth = 6;  // of lists and objects
+constexpr int kDepth = 6;         // of lists and objects
+constexpr size_t kMostKeys = 16;  // of an object
 constexpr int64_t kLargest = int64_t{1} << 30;
 constexpr Op kOps[] = {Op::conv, Op::linear,   Op::affine,        Op::add,
                        Op::relu, Op::max_pool, Op::subsample_pad, Op::global_average};
@@ -180,8 +182,20 @@ Node node_from(const Json& json, size_t index, const std::string& name, Expected
 }
 
 Json parse_text(const std::string& text, const std::string& name) {
-  const auto limit = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kDepth) throw CheckpointError(concat(printable(name), ": the graph is nested too deep"));
+  const auto refuse = [&](const auto&... why) {
+    throw CheckpointError(concat(printable(name), ": the graph ", why...));
+  };
+  // Lists of an ordered object are searched one by one: many keys would take a time of their square.
+  std::array<std::vector<std::string>, kDepth + 2> keys;  // of the object that is open at each depth
+  const auto limit = [&](int depth, Json::parse_event_t event, Json& value) {
+    if (depth > kDepth) refuse("is nested too deep");
+    const auto at = static_cast<size_t>(depth);
+    if (event == Json::parse_event_t::object_start) keys[at + 1].clear();
+    if (event != Json::parse_event_t::key) return true;
+    const auto& key = value.get_ref<const std::string&>();
+    if (keys[at].size() == kMostKeys) refuse("has an object of more than ", kMostKeys, " keys");
+    if (std::find(keys[at].begin(), keys[at].end(), key) != keys[at].end()) refuse("has ", in_quotes(key), " twice");
+    keys[at].push_back(key);
     return true;
   };
   Json json = Json::parse(text, limit, false);
@@ -222,7 +236,7 @@ ParsedGraph graph_from_json(const std::string& text, const std::string& name) {
       out.graph.classes.push_back(label.get<std::string>());
     }
   }
-  for (const Json& node : fields.list("nodes", 1, 10'000)) {
+  for (const Json& node : fields.list("nodes", 1, kMostNodes)) {
     out.expected.emplace_back();
     out.graph.nodes.push_back(node_from(node, out.graph.nodes.size(), name, out.expected.back()));
   }
