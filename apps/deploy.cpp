@@ -7,6 +7,7 @@
 #include "base/printable.h"
 #include "base/text.h"
 #include "infer/ntqi.h"
+#include "models/model.h"
 
 namespace ntq::apps {
 namespace {
@@ -37,11 +38,11 @@ ImageRecord image_record(const RunCheckpoint& checkpoint, const std::string& pat
   const auto pixels = preprocessing_record(checkpoint.file.metadata, path);
   const auto data = data_record(checkpoint.file.metadata, path);
   if (pixels && data) return {*pixels, data->classes};
-  console.line(path + ": of an older release, without preprocessing and class names: they are the data set's");
   TrainConfig config = checkpoint.config;
   config.limit_train.reset(), config.limit_val.reset();
   const DatasetPair found = open_data(config, console, {}, checkpoint.classes);
   const DatasetInfo& info = found.val->info();
+  console.line(path + ": of an older release, without preprocessing and class names: they are the data set's");
   return {preprocessing_of(config, info), info.class_names};
 }
 
@@ -63,6 +64,18 @@ Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord
   const auto data = data_record(checkpoint.file.metadata, "");
   if (data && data->val.images > 0) notes["images"] = std::to_string(data->val.images);
   return out;
+}
+
+TrainConfig recipe_of(const infer::Graph& graph) {
+  const infer::Preprocessing& p = graph.preprocessing;
+  TrainConfig recipe;
+  const auto dataset = graph.notes.find("dataset");
+  recipe.dataset = dataset == graph.notes.end() ? "" : dataset->second;
+  recipe.model = model_names().front();  // options are checked with one
+  use_preprocessing(recipe, {p.mean, p.deviation, graph.image.height, graph.image.channels, p.crop, "", p.fast_decode});
+  if (p.crop != "whole") recipe.aug = p.crop, recipe.image_size = graph.image.height;
+  recipe.fast_decode = p.fast_decode;
+  return recipe;
 }
 
 Network open_network(const std::string& path, Images images, const std::optional<std::string>& data_dir,

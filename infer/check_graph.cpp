@@ -6,6 +6,7 @@
 #include "base/ceil_div.h"
 #include "base/check.h"
 #include "base/printable.h"
+#include "infer/codes.h"
 #include "infer/plan.h"
 
 namespace ntq::infer {
@@ -16,7 +17,7 @@ constexpr const char* kBeyond = " or beyond 1e30";
 constexpr float kLeastDeviation = 1e-30f;
 
 bool sane(float value) { return std::abs(value) <= kLargestNumber; }  // so that no NaN is
-bool all_sane(const std::vector<float>& values) { return std::all_of(values.begin(), values.end(), sane); }
+bool all_sane(const std::vector<float>& values) { return all_within(values, kLargestNumber); }
 
 std::string text(const MapShape& s) { return concat("{", s.height, ",", s.width, ",", s.channels, "}"); }
 
@@ -71,6 +72,11 @@ class NodeCheck {
     for (const int from : node_.inputs) {
       require(from >= kImage && from < static_cast<int>(index_), "reads node ", from, ", which is not before it");
     }
+    const bool pools = node_.op == Op::max_pool, slides = pools || node_.op == Op::conv,
+               pads = node_.op == Op::subsample_pad;
+    require((pools || node_.kernel == 1) && (slides || node_.pad == 0) && (slides || pads || node_.stride == 1) &&
+                (pads || node_.extra == 0),
+            op_name(node_.op), " with a kernel, stride, padding or extra channels, which it has no use for");
     const bool may = node_.has_weights() || node_.op == Op::affine || node_.op == Op::add;
     require(may || !node_.relu, op_name(node_.op), " cannot have a relu of its own");
   }
@@ -118,10 +124,7 @@ class NodeCheck {
       return;
     }
     const int half = 1 << (w.bits - 1);
-    unsigned outside = 0;  // bits that no code has, of all: a loop without branches
-    for (const int8_t code : w.codes)
-      outside |= static_cast<unsigned>(code + half) & ~(2u * static_cast<unsigned>(half) - 1);
-    require(outside == 0, "a weight's code lies outside of ", -half, " to ", half - 1);
+    require(fit_bits(w.codes, w.bits), "a weight's code lies outside of ", -half, " to ", half - 1);
     const auto levels = static_cast<int64_t>(w.levels.size()), table = int64_t{1} << w.bits;
     require(levels == 0 || levels == table || levels == table * w.out, levels, " levels, expected ", table, " or ",
             table * w.out);
