@@ -12,6 +12,8 @@
 namespace ntq::apps {
 namespace {
 
+constexpr size_t kShownName = 60, kShownNote = 400;  // on a screen
+
 std::string text(const infer::MapShape& s) { return concat(s.height, "x", s.width, "x", s.channels); }
 
 std::string weights_text(const infer::Weights& w) {
@@ -29,7 +31,7 @@ std::string codes_text(const infer::InputCodes& c) {
 }
 
 std::string input_name(const infer::Graph& graph, int value) {
-  return value == infer::kImage ? "image" : printable(graph.nodes[static_cast<size_t>(value)].name, 60);
+  return value == infer::kImage ? "image" : printable(graph.nodes[static_cast<size_t>(value)].name, kShownName);
 }
 
 }  // namespace
@@ -66,7 +68,7 @@ Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord
   return out;
 }
 
-TrainConfig recipe_of(const infer::Graph& graph) {
+TrainConfig data_recipe(const infer::Graph& graph) {
   const infer::Preprocessing& p = graph.preprocessing;
   TrainConfig recipe;
   const auto dataset = graph.notes.find("dataset");
@@ -115,10 +117,13 @@ std::vector<std::pair<std::string, std::string>> describe_graph(const infer::Gra
   std::vector<std::pair<std::string, std::string>> out = {
       {"image",
        concat(text(graph.image), ", ", p.crop, ", mean ", channels(p.mean), ", deviation ", channels(p.deviation))},
-      {"classes",
-       graph.classes.empty() ? "without names" : concat(graph.classes.size(), ": ", join_first(graph.classes, 5))},
+      {"classes", graph.classes.empty()
+                      ? "without names"
+                      : concat(graph.classes.size(), ": ",
+                               join_first(graph.classes, 5,
+                                          [](const std::string& name) { return printable(name, kShownName); }))},
       {"layers", concat(integers, " in integers, ", floats, " in floats")}};
-  for (const auto& [key, value] : graph.notes) out.emplace_back(key, value);
+  for (const auto& [key, value] : graph.notes) out.emplace_back(key, printable(value, kShownNote));
   return out;
 }
 
@@ -131,7 +136,7 @@ std::string node_table(const infer::Graph& graph) {
     if (node.has_weights() && node.stride > 1) does += concat(" /", node.stride);
     if (node.has_weights() && node.inputs.size() == 2) does += " + " + input_name(graph, node.inputs[1]);
     if (node.relu) does += ", relu";
-    rows.push_back({printable(node.name, 60), does, text(shapes[i]),
+    rows.push_back({printable(node.name, kShownName), does, text(shapes[i]),
                     node.has_weights() ? weights_text(node.weights) : "",
                     node.has_weights() ? codes_text(node.codes) : "", input_name(graph, node.inputs[0])});
   }

@@ -22,7 +22,7 @@ Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord
 
 /// The recipe by which the data set of a graph is opened: what its notes and its preprocessing say, with a model that
 /// is none of its own. The data set is "" where the graph does not name it.
-TrainConfig recipe_of(const infer::Graph& graph);
+TrainConfig data_recipe(const infer::Graph& graph);
 
 /// A file that can be run.
 struct Network {

@@ -151,7 +151,7 @@ Subject open_packed(const EvalOptions& o, Console& console) {
     const auto found = graph.notes.find(key);
     return found == graph.notes.end() ? std::string() : found->second;
   };
-  TrainConfig recipe = recipe_of(graph);
+  TrainConfig recipe = data_recipe(graph);
   if (o.dataset) recipe.dataset = *o.dataset;
   if (recipe.dataset.empty()) throw UsageError(o.checkpoint + ": does not name its data set; give --dataset NAME");
   const infer::MapShape image = graph.image;

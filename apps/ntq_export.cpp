@@ -96,7 +96,7 @@ void export_again(const ExportOptions& o, Format format, Console& console) {
                      "those from the checkpoint");
   }
   const Lowered lowered{infer::read_ntqi(o.checkpoint), {}};
-  TrainConfig recipe = recipe_of(lowered.graph);
+  TrainConfig recipe = data_recipe(lowered.graph);
   export_onnx(onnx_request(o), lowered, recipe.dataset.empty() ? recipe : resolve(recipe), console);
 }
 
@@ -130,9 +130,9 @@ void add_record(Metadata& metadata, const ExportOptions& o, const RunCheckpoint&
   try {
     const ImageRecord found = image_record(checkpoint, o.checkpoint, console);
     put_record(metadata, {found.classes, {}, {}}, found.preprocessing);
-  } catch (const DataError& e) {
+  } catch (const DataError&) {
     console.warn(concat(o.checkpoint, ": of an older release, without preprocessing and class names, and so is ", o.out,
-                        ": ", e.what()));
+                        "; --data-dir names the folder of ", checkpoint.config.dataset, ", which has them"));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "apps/command.h"
 #include "apps/json.h"
+#include "apps/session.h"
 #include "apps/text.h"
 #include "base/atomic_file.h"
 #include "base/check.h"
