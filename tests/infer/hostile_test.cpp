@@ -137,6 +137,9 @@ TEST_CASE("hostile: the text of the graph") {
   CHECK(contains(load_text(text_with(keys)), "an object of more than 16 keys"));
   CHECK(contains(load_text(text_with(R"("image":[2,2,1],)")), "has \"image\" twice"));
   CHECK(contains(load_text(text_with(R"("crop\n":[2,2,1],)")), R"(unknown key "crop\n")"));
+  std::string objects;
+  for (int i = 0; i < 100'000; ++i) objects += "{},";
+  CHECK(contains(load_text(text_with("\"classes\":[" + objects + "0],")), "a class name is no text"));
   std::string names = "\"classes\":[";
   for (int i = 0; i < 100'000; ++i) names += "\"\",";
   names.back() = ']';
