@@ -117,11 +117,11 @@ std::vector<std::pair<std::string, std::string>> describe_graph(const infer::Gra
   std::vector<std::pair<std::string, std::string>> out = {
       {"image",
        concat(text(graph.image), ", ", p.crop, ", mean ", channels(p.mean), ", deviation ", channels(p.deviation))},
-      {"classes", graph.classes.empty()
-                      ? "without names"
-                      : concat(graph.classes.size(), ": ",
-                               join_first(graph.classes, 5,
-                                          [](const std::string& name) { return printable(name, kShownName); }))},
+      {"classes",
+       graph.classes.empty()
+           ? "without names"
+           : concat(graph.classes.size(), ": ",
+                    join_first(graph.classes, 5, [](const std::string& name) { return printable(name, kShownName); }))},
       {"layers", concat(integers, " in integers, ", floats, " in floats")}};
   for (const auto& [key, value] : graph.notes) out.emplace_back(key, printable(value, kShownNote));
   return out;
