@@ -50,7 +50,7 @@ void check_data(const DatasetInfo& info, const RunCheckpoint& found, const std::
 
 void set_layers(Subject& s) {
   s.layers = report_layers(*s.model);
-  s.table = layer_table(s.layers);
+  s.table = layer_table(s.layers) + skip_table(report_skips(*s.model));
 }
 
 /// As the network was trained, whatever data set it meets now.

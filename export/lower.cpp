@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "export/codes.h"
 #include "export/recorded.h"
+#include "infer/quantizer_node.h"
 
 namespace ntq {
 namespace {
@@ -140,7 +141,7 @@ class Lowering {
   /// What is known of a value; a node that only this reader has is its to go on with.
   Form take(int value) {
     Form& form = forms_[at(value)];
-    if (std::holds_alternative<Quantized>(form)) refuse("a quantized value that no convolution or linear layer reads");
+    if (std::holds_alternative<Quantized>(form)) form = quantizer(std::get<Quantized>(form));
     if (std::holds_alternative<Open>(form) && r_.uses[at(value)] == 1) return std::exchange(form, Form());
     if (auto* open = std::get_if<Open>(&form)) form = place(std::move(*open));
     check(std::holds_alternative<Closed>(form), "lower: value ", value, " is read before it is there");
@@ -185,6 +186,31 @@ class Lowering {
     }
   }
 
+  /// A value that several quantizers and others may read.
+  Closed read(int value) {
+    const Closed closed = close(take(value));
+    forms_[at(value)] = closed;
+    return closed;
+  }
+
+  InputForm codes_by(const Quantizer& q) const {
+    if (!q.traits().codes) refuse(concat("the inputs of method ", q.spec().method, ", which have no codes and so"));
+    return input_form(q);
+  }
+
+  /// A quantizer whose values something else than a convolution or linear layer reads.
+  Open quantizer(const Quantized& quantized) {
+    const InputForm input = codes_by(*quantized.by);
+    const int64_t channels = shape(quantized.value)[-1];
+    const auto each = [&](double value) { return Numbers(static_cast<size_t>(channels), value); };
+    Open open{infer::quantizer_node(quantized.by->spec().name, read(quantized.value), channels, input.codes), each(1),
+              each(0)};
+    open.sum_scale = each(input.step);
+    if (input.codes.offset != 0) open.offset_scale = each(static_cast<double>(input.codes.offset));
+    if (!open.node.is_integer()) out_.float_layers.push_back({open.node.name, input.why_float});
+    return open;
+  }
+
   Form simple(infer::Node node, int x) {
     node.name = infer::op_name(node.op);
     node.inputs = {close(take(x))};
@@ -203,11 +229,9 @@ class Lowering {
 
     const auto* quantized = std::get_if<Quantized>(&forms_[at(x)]);
     InputForm input;
-    if (quantized && quantized->by->traits().codes) {
-      input = input_form(*quantized->by);
-      open.node.inputs = {close(take(quantized->value))};
-    } else if (quantized) {
-      refuse(concat("the inputs of method ", quantized->by->spec().method, ", which have no codes and so"));
+    if (quantized) {
+      input = codes_by(*quantized->by);
+      open.node.inputs = {read(quantized->value)};
     } else {
       input.why_float = "its input is not quantized";
       open.node.inputs = {close(take(x))};
@@ -336,7 +360,7 @@ class Lowering {
 
 int Lowered::integer_layers() const {
   int count = 0;
-  for (const infer::Node& node : graph.nodes) count += node.is_integer() ? 1 : 0;
+  for (const infer::Node& node : graph.nodes) count += node.is_integer() && !infer::is_quantizer(node) ? 1 : 0;
   return count;
 }
 
@@ -353,8 +377,10 @@ Lowered lower(Module& model, const infer::MapShape& image) {
 
 std::string arithmetic_text(const infer::Graph& graph) {
   int integers = 0, layers = 0;
-  for (const infer::Node& node : graph.nodes)
+  for (const infer::Node& node : graph.nodes) {
+    if (infer::is_quantizer(node)) continue;
     layers += node.has_weights() ? 1 : 0, integers += node.is_integer() ? 1 : 0;
+  }
   const char* noun = layers == 1 ? " layer in " : " layers in ";
   if (integers == 0) return concat(layers, noun, "floats");
   return integers == layers ? concat(layers, noun, "integers") : concat(integers, " of ", layers, noun, "integers");

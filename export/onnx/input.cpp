@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "export/onnx/writer.h"
+#include "infer/quantizer_node.h"
 
 namespace ntq {
 namespace {
@@ -61,7 +62,9 @@ std::string codes_by_step(OnnxBuilder& b, const infer::Node& node, const std::st
 OnnxInput trt_input(OnnxBuilder& b, const infer::Node& node, const std::string& x) {
   const infer::InputCodes& c = node.codes;
   check(c.low >= -128 && c.high <= 127, "--dialect trt: ", node.name, " has inputs from ", c.low, " to ", c.high,
-        ", int8 ends at 127; train with --act-bits 7, or --bits-of ", node.name, "=a7 for this layer");
+        ", int8 ends at 127; train with ",
+        infer::is_quantizer(node) ? "--skip-bits 7"
+                                  : concat("--act-bits 7, or --bits-of ", node.name, "=a7 for this layer"));
   check(c.offset == 0 && c.levels.empty(), "--dialect trt: ", node.name,
         " has inputs with an offset or levels, TensorRT takes multiples of a step; use --dialect plain");
   std::string from = x;

@@ -15,9 +15,7 @@ using LargestLogit = std::function<float(const infer::Graph&)>;
 /// by the identity (is_quantizer()); its range is what `largest` sees of the value: unsigned where nothing is negative,
 /// else symmetric. Takes some runs of the graph for each. Throws std::invalid_argument for layers in floats, for images
 /// that are not square, and for other dialects.
+/// Quantizers that training had (--skip-bits) stay as they are, so that nothing changes where it had them all.
 infer::Graph quantize_skips(const infer::Graph& graph, OnnxDialect dialect, const LargestLogit& largest);
-
-/// Whether a node is nothing but QuantizeLinear and DequantizeLinear.
-bool is_quantizer(const infer::Node& node);
 
 }  // namespace ntq

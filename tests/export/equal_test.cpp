@@ -77,6 +77,15 @@ TEST_CASE("every node of networks with pre-activation, projections and pooling")
   check_equal(lower(*settled("resnet18", options, 8), {8, 8, 3}).graph);
 }
 
+TEST_CASE("every node where residual sums are of codes") {
+  ModelOptions options = bits(4, 4, "ntq");
+  options.skip_bits = 8;
+  check_equal(lower(*settled("resnet20", options, 4), {4, 4, 3}).graph);
+  check_equal(lower(*settled("resnet20-b", options, 4), {4, 4, 3}).graph);
+  options.stem = Stem::imagenet;
+  check_equal(lower(*settled("resnet18", options, 8), {8, 8, 3}).graph);
+}
+
 TEST_CASE("every node where inputs have an offset and images an odd size") {
   check_equal(lower(*settled("resnet20", bits(4, 4, "lsq+"), 5), {5, 5, 3}).graph);
 }
