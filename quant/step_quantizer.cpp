@@ -22,8 +22,8 @@ bool keeps_size(const QuantSpec& spec) { return spec.setting("step_sign").word()
 
 /// Bounds just past the integers: the same values and codes, but x / step equal to a border counts as inside.
 QuantRange with_borders(QuantRange range) {
-  constexpr float kFar = std::numeric_limits<float>::infinity(), kLeast = std::numeric_limits<float>::min();
-  return {range.low == 0 ? -kLeast : std::nextafter(range.low, -kFar), std::nextafter(range.high, kFar)};
+  constexpr float kFar = std::numeric_limits<float>::infinity(), kTiny = std::numeric_limits<float>::min();
+  return {range.low == 0 ? -kTiny : std::nextafter(range.low, -kFar), std::nextafter(range.high, kFar)};
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ nlohmann::ordered_json quant_json(const TrainConfig& config) {
 }
 
 /// What 4 bits with these options are refused with.
-std::string refusal(Words options) {
+std::string refusal_at_4_bits(Words options) {
   options.insert(options.begin(), {"--bits", "4"});
   return ntq::test::refusal(options);
 }
@@ -37,25 +37,25 @@ std::string refusal(Words options) {
 }  // namespace
 
 TEST_CASE("config.json has every setting of the method, whichever way it was given") {
-  using Json = nlohmann::json;  // the order does not matter
-  const Json weights = {{"border", "outside"}, {"dampen", 0},         {"freeze", 0},        {"freeze_from", 0.1},
-                        {"noise", 0.2},        {"noise_k", 50},       {"noise_lr", "none"}, {"osc_momentum", 0.01},
-                        {"osc_start", 0.25},   {"step_decay", false}, {"step_init", "lsq"}, {"step_sign", "floor"},
-                        {"weight_n", "step"}};
-  Json standard = weights;
+  using AnyOrder = nlohmann::json;
+  const AnyOrder weights = {{"border", "outside"}, {"dampen", 0},         {"freeze", 0},        {"freeze_from", 0.1},
+                            {"noise", 0.2},        {"noise_k", 50},       {"noise_lr", "none"}, {"osc_momentum", 0.01},
+                            {"osc_start", 0.25},   {"step_decay", false}, {"step_init", "lsq"}, {"step_sign", "floor"},
+                            {"weight_n", "step"}};
+  AnyOrder standard = weights;
   standard["input_n"] = "features", standard["input_noise"] = 0, standard["input_noise_k"] = 50;
-  CHECK(Json(quant_json(config_of({"--bits", "4"}))) == standard);
-  CHECK(Json(quant_json(config_of({"--bits", "4", "--quant", "noise=0.2", "--step-init", "lsq"}))) == standard);
-  Json changed = standard;
+  CHECK(AnyOrder(quant_json(config_of({"--bits", "4"}))) == standard);
+  CHECK(AnyOrder(quant_json(config_of({"--bits", "4", "--quant", "noise=0.2", "--step-init", "lsq"}))) == standard);
+  AnyOrder changed = standard;
   changed["noise"] = 0.3, changed["step_init"] = "mse";
   for (const auto& words : {std::vector<std::string>{"--noise", "0.3", "--step-init", "mse"},
                             {"--quant", "noise=.3", "--quant=step_init=mse"},
                             {"--noise", "0.3", "--quant", "noise=0.30", "--quant", "step_init=mse"}}) {
     std::vector<std::string> all = words;
     all.insert(all.begin(), {"--bits", "4"});
-    CHECK(Json(quant_json(config_of(all))) == changed);
+    CHECK(AnyOrder(quant_json(config_of(all))) == changed);
   }
-  CHECK(Json(quant_json(config_of({"--bits", "4", "--act-bits", "32"}))) == weights);
+  CHECK(AnyOrder(quant_json(config_of({"--bits", "4", "--act-bits", "32"}))) == weights);
   CHECK(quant_json(config_of({})).empty());
 }
 
@@ -86,37 +86,43 @@ TEST_CASE("activations take what weights take, unless they are told otherwise") 
 
 TEST_CASE("wrong settings are usage errors that name those of the method") {
   CHECK(
-      contains(refusal({"--quant", "nosie=0.1"}),
+      contains(refusal_at_4_bits({"--quant", "nosie=0.1"}),
                "--quant nosie: method ntq has no such setting, did you mean noise?; settings of ntq: noise: a number"));
-  CHECK(
-      contains(refusal({"--quant", "noise=1"}), "noise: expected a number in [0, 1), found \"1\"; settings of ntq: "));
-  CHECK(contains(refusal({"--quant", "noise=much"}), "found \"much\"; settings of ntq: noise"));
-  CHECK(contains(refusal({"--quant", "noise=nan"}), "noise: expected"));
-  CHECK(contains(refusal({"--quant", "step_init=best"}), "step_init: expected lsq or mse, found \"best\""));
-  CHECK(contains(refusal({"--quant", "act.noise=0.1"}), "--quant act.noise: it is of weights alone; settings of ntq"));
-  CHECK(contains(refusal({"--quant", "act.method=foo"}), "act.method: expected one of "));
-  CHECK(contains(refusal({"--method", "lsq", "--quant", "noise=0.1"}),
+  CHECK(contains(refusal_at_4_bits({"--quant", "noise=1"}),
+                 "noise: expected a number in [0, 1), found \"1\"; settings of ntq: "));
+  CHECK(contains(refusal_at_4_bits({"--quant", "noise=much"}), "found \"much\"; settings of ntq: noise"));
+  CHECK(contains(refusal_at_4_bits({"--quant", "noise=nan"}), "noise: expected"));
+  CHECK(contains(refusal_at_4_bits({"--quant", "step_init=best"}), "step_init: expected lsq or mse, found \"best\""));
+  CHECK(contains(refusal_at_4_bits({"--quant", "act.noise=0.1"}),
+                 "--quant act.noise: it is of weights alone; settings of ntq"));
+  CHECK(contains(refusal_at_4_bits({"--quant", "act.method=foo"}), "act.method: expected one of "));
+  CHECK(contains(refusal_at_4_bits({"--method", "lsq", "--quant", "noise=0.1"}),
                  "--quant noise: method lsq has no such setting; settings of lsq"));
-  CHECK(contains(refusal({"--quant", "act.step_init=best"}), "--quant act.step_init: expected lsq or mse, found"));
-  CHECK(
-      contains(refusal({"--quant", "act.method=lsq", "--quant", "act.noise=0"}), "--quant act.noise: method lsq has"));
-  CHECK(contains(refusal({"--quant", "x\x1b=1"}), "--quant x\\x1b: method ntq has no such setting"));
-  CHECK(contains(refusal({"--step-init", "\x1b"}), "--step-init: expected lsq or mse, found \"\\x1b\"; settings"));
-  for (const char* text : {"noise", "=1", "noise="}) CHECK(contains(refusal({"--quant", text}), "expected KEY=VALUE"));
-  CHECK(
-      contains(refusal({"--noise", "0.3", "--quant", "noise=0.2"}), "--noise 0.3 and --quant noise=0.2: expected one"));
-  CHECK(contains(refusal({"--step-init", "best"}), "--step-init: expected lsq or mse, found \"best\"; settings of"));
+  CHECK(contains(refusal_at_4_bits({"--quant", "act.step_init=best"}),
+                 "--quant act.step_init: expected lsq or mse, found"));
+  CHECK(contains(refusal_at_4_bits({"--quant", "act.method=lsq", "--quant", "act.noise=0"}),
+                 "--quant act.noise: method lsq has"));
+  CHECK(contains(refusal_at_4_bits({"--quant", "x\x1b=1"}), "--quant x\\x1b: method ntq has no such setting"));
+  CHECK(contains(refusal_at_4_bits({"--step-init", "\x1b"}),
+                 "--step-init: expected lsq or mse, found \"\\x1b\"; settings"));
+  for (const char* text : {"noise", "=1", "noise="})
+    CHECK(contains(refusal_at_4_bits({"--quant", text}), "expected KEY=VALUE"));
+  CHECK(contains(refusal_at_4_bits({"--noise", "0.3", "--quant", "noise=0.2"}),
+                 "--noise 0.3 and --quant noise=0.2: expected one"));
+  CHECK(contains(refusal_at_4_bits({"--step-init", "best"}),
+                 "--step-init: expected lsq or mse, found \"best\"; settings of"));
 }
 
 TEST_CASE("methods of weights alone want to know what activations get") {
   const std::string advice =
       ": quantizes weights alone; give activations another method (--act-method NAME), or --act-bits 32";
-  CHECK(refusal({"--method", "diffq"}) == "--method diffq" + advice);
-  CHECK(refusal({"--act-method", "diffq"}) == "--act-method diffq" + advice);
-  CHECK(refusal({"--quant", "act.method=diffq"}) == "--act-method diffq" + advice);
-  CHECK(refusal({"--method", "diffq", "--act-bits", "32", "--bits-of", "fc=a4"}) == "--method diffq" + advice);
-  CHECK(refusal({"--method", "diffq", "--act-bits", "32"}) == "");
-  CHECK(refusal({"--method", "diffq", "--act-method", "lsq"}) == "");
+  CHECK(refusal_at_4_bits({"--method", "diffq"}) == "--method diffq" + advice);
+  CHECK(refusal_at_4_bits({"--act-method", "diffq"}) == "--act-method diffq" + advice);
+  CHECK(refusal_at_4_bits({"--quant", "act.method=diffq"}) == "--act-method diffq" + advice);
+  CHECK(refusal_at_4_bits({"--method", "diffq", "--act-bits", "32", "--bits-of", "fc=a4"}) ==
+        "--method diffq" + advice);
+  CHECK(refusal_at_4_bits({"--method", "diffq", "--act-bits", "32"}) == "");
+  CHECK(refusal_at_4_bits({"--method", "diffq", "--act-method", "lsq"}) == "");
 }
 
 TEST_CASE("the last word wins: command line over file, the short form over the settings of a file and back") {
@@ -170,10 +176,10 @@ TEST_CASE("--act-method is short for act.method: on the command line, over a fil
   CHECK(method_of(config_of({"--config", file}), Side::inputs) == "lsq");
   CHECK(method_of(config_of({"--config", file, "--quant", "act.method=pact"}), Side::inputs) == "pact");
 
-  CHECK(contains(refusal({"--act-method", "lsq", "--quant", "act.method=ntq"}),
+  CHECK(contains(refusal_at_4_bits({"--act-method", "lsq", "--quant", "act.method=ntq"}),
                  "--act-method lsq and --quant act.method=ntq: expected one value, found two"));
-  CHECK(contains(refusal({"--act-method", "foo"}), "--act-method: expected one of "));
-  CHECK(contains(refusal({"--act-method", ""}), "--act-method: expected one of "));
+  CHECK(contains(refusal_at_4_bits({"--act-method", "foo"}), "--act-method: expected one of "));
+  CHECK(contains(refusal_at_4_bits({"--act-method", ""}), "--act-method: expected one of "));
   const TrainCommand idle = command_of({"--weight-bits", "4", "--act-bits", "32", "--act-method", "lsq"});
   const auto lines = options_without_effect(idle.config, idle.given_json);
   REQUIRE(lines.size() == 1);
