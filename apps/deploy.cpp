@@ -45,7 +45,7 @@ ImageRecord image_record(const RunCheckpoint& checkpoint, const std::string& pat
   return {preprocessing_of(config, info), info.class_names};
 }
 
-Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord& record) {
+Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord& record, bool average) {
   const Preprocessing& p = record.preprocessing;
   Lowered out = lower(model, {p.image_size, p.image_size, p.channels});
   out.graph.preprocessing = {.mean = p.mean, .deviation = p.deviation, .crop = p.crop, .fast_decode = p.fast_decode};
@@ -57,7 +57,9 @@ Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord
            {"dataset", c.dataset},
            {"precision", precision_text(c)},
            {"epoch", std::to_string(progress.epoch)}};
-  if (progress.best_epoch == progress.epoch && progress.step == 0) notes["top1"] = fixed(progress.best_top1, 2);
+  const bool measured = average == checkpoint.has_ema();
+  if (measured && progress.best_epoch == progress.epoch && progress.step == 0)
+    notes["top1"] = fixed(progress.best_top1, 2);
   const auto data = data_record(checkpoint.file.metadata, "");
   if (data && data->val.images > 0) notes["images"] = std::to_string(data->val.images);
   return out;
@@ -82,7 +84,7 @@ Network open_network(const std::string& path, Images images, const std::optional
     record.preprocessing.channels = checkpoint.channels;
     record.preprocessing.crop = "whole";
   }
-  return {deploy(checkpoint, *model, record).graph, model};
+  return {deploy(checkpoint, *model, record, average).graph, model};
 }
 
 std::vector<std::pair<std::string, std::string>> describe_graph(const infer::Graph& graph) {

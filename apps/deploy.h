@@ -16,8 +16,9 @@ struct ImageRecord {
 /// As the file says; where it is of an older release, as its data set does, which has to be there then.
 ImageRecord image_record(const RunCheckpoint& checkpoint, const std::string& path, Console& console);
 
-/// `model` (of the checkpoint) lowered, with all that a file of it says. Throws CannotDeploy.
-Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord& record);
+/// `model` (of the checkpoint; the average of its weights or not) lowered, with all that a file of it says: its top-1
+/// too, where that was measured with these weights. Throws CannotDeploy.
+Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord& record, bool average);
 
 /// A file that can be run.
 struct Network {

@@ -84,10 +84,10 @@ int64_t float_bytes(const infer::Graph& graph) {
   return 4 * values;
 }
 
-void export_packed(const ExportOptions& o, RunCheckpoint checkpoint, Module& model, Console& console) {
+void export_packed(const ExportOptions& o, RunCheckpoint checkpoint, Module& model, bool average, Console& console) {
   checkpoint.config.data_dir = o.data_dir;
   const ImageRecord record = image_record(checkpoint, o.checkpoint, console);
-  const Lowered lowered = deploy(checkpoint, model, record);
+  const Lowered lowered = deploy(checkpoint, model, record, average);
   infer::write_ntqi(o.out, lowered.graph);
   const auto bytes = std::filesystem::file_size(o.out);
   const int64_t as_floats = float_bytes(lowered.graph);
@@ -137,8 +137,8 @@ void run(const ExportOptions& o) {
   const auto model = model_of(checkpoint, o.checkpoint, average);
   if (format != Format::weights) {
     if (checkpoint.has_ema()) console.line(weighting_text(checkpoint, average));
-    if (format == Format::onnx) return export_onnx(onnx_request(o), checkpoint, *model, console);
-    return export_packed(o, checkpoint, *model, console);
+    if (format == Format::onnx) return export_onnx(onnx_request(o), checkpoint, *model, average, console);
+    return export_packed(o, checkpoint, *model, average, console);
   }
   TensorFile file;
   file.tensors = public_weights(*model, o.int8 ? Export::codes : o.quantized ? Export::quantized : Export::weights);

@@ -91,10 +91,10 @@ void check_request(const OnnxRequest& r) {
     throw UsageError(concat("--calibrate: expected 1 or more, found ", *r.calibrate));
 }
 
-void export_onnx(const OnnxRequest& r, RunCheckpoint checkpoint, Module& model, Console& console) {
+void export_onnx(const OnnxRequest& r, RunCheckpoint checkpoint, Module& model, bool average, Console& console) {
   const OnnxOptions options = options_of(r);
   checkpoint.config.data_dir = r.data_dir;
-  Lowered lowered = deploy(checkpoint, model, image_record(checkpoint, r.checkpoint, console));
+  Lowered lowered = deploy(checkpoint, model, image_record(checkpoint, r.checkpoint, console), average);
   // What has no form is refused before a data set is read.
   std::string bytes = onnx_bytes(lowered.graph, options);
   Quantized quantized;

@@ -17,7 +17,7 @@ struct OnnxRequest {
 
 /// Throws UsageError for options that do not go together, and where this build cannot write ONNX files.
 void check_request(const OnnxRequest& request);
-/// Writes the file, and says what is in it.
-void export_onnx(const OnnxRequest& request, RunCheckpoint checkpoint, Module& model, Console& console);
+/// Writes the file, and says what is in it. `average`: of the weights, that is what `model` has.
+void export_onnx(const OnnxRequest& request, RunCheckpoint checkpoint, Module& model, bool average, Console& console);
 
 }  // namespace ntq::apps

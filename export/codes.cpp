@@ -238,9 +238,8 @@ InputForm input_form(const Quantizer& quantizer) {
     // A table of levels says its zero no better than float32 does.
     if (!grid.levels || std::abs(offset) > 1e-4 * out.step) out.codes.offset = static_cast<float>(offset);
   }
-  if (!lines.empty() && rounds_to_nearest(quantizer, range, out.step, static_cast<double>(out.codes.offset)))
-    out.codes.step = static_cast<float>(out.step);
-  else
+  out.codes.step = static_cast<float>(out.step);  // what a code is worth, also where thresholds make it
+  if (lines.empty() || !rounds_to_nearest(quantizer, range, out.step, static_cast<double>(out.codes.offset)))
     out.codes.thresholds = thresholds_of(quantizer, range);
   return out;
 }

@@ -222,7 +222,7 @@ ParsedGraph graph_from_json(const std::string& text, const std::string& name) {
       out.graph.classes.push_back(label.get<std::string>());
     }
   }
-  for (const Json& node : fields.list("nodes", 1, 100'000)) {
+  for (const Json& node : fields.list("nodes", 1, 10'000)) {
     out.expected.emplace_back();
     out.graph.nodes.push_back(node_from(node, out.graph.nodes.size(), name, out.expected.back()));
   }

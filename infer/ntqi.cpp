@@ -95,8 +95,16 @@ void make_room(Node& node, const Expected& expected, const std::map<std::string,
   Weights& w = node.weights;
   if (w.bits != 32 && (w.bits < 2 || w.bits > 8))
     refuse_weights(concat("weights of ", w.bits, " bits, expected 2 to 8, or 32"));
+  // At least two bits each, so that the product below is one that the file has room for.
+  const auto most = static_cast<int64_t>(sized(".weight")) * 4;
+  for (int64_t left = most; const int64_t n : {w.out, w.kernel_h, w.kernel_w, w.in}) {
+    if (n < 1 || left / n < 1)
+      refuse_weights(concat("its weights take ", sized(".weight"), " bytes, too few for ", w.out, " x ", w.kernel_h,
+                            " x ", w.kernel_w, " x ", w.in));
+    left /= n;
+  }
   const auto bytes = w.bits == 32 ? w.size() * 4 : packed_bytes(w);
-  if (w.out * w.kernel_h > (int64_t{1} << 30) || static_cast<uint64_t>(bytes) != sized(".weight"))
+  if (static_cast<uint64_t>(bytes) != sized(".weight"))
     refuse_weights(concat("its weights take ", sized(".weight"), " bytes, expected ", bytes));
   if (w.bits == 32) w.values.resize(static_cast<size_t>(w.size()));
   if (expected.levels > 0) {

@@ -65,8 +65,9 @@ OnnxInput trt_input(OnnxBuilder& b, const infer::Node& node, const std::string& 
         ", int8 ends at 127; train with ",
         infer::is_quantizer(node) ? "--skip-bits 7"
                                   : concat("--act-bits 7, or --bits-of ", node.name, "=a7 for this layer"));
-  check(c.offset == 0 && c.levels.empty(), "--dialect trt: ", node.name,
-        " has inputs with an offset or levels, TensorRT takes multiples of a step; use --dialect plain");
+  check(c.offset == 0 && c.levels.empty() && evenly_spaced(c), "--dialect trt: ", node.name,
+        " has inputs with an offset, levels or thresholds of their own, TensorRT takes multiples of a step; use "
+        "--dialect plain");
   std::string from = x;
   if (c.low != -128 || c.high != 127) {
     const std::string low = b.scalar(node.name + ".low", static_cast<float>(c.low) * c.step);
@@ -100,6 +101,7 @@ OnnxInput layer_input(OnnxBuilder& b, const infer::Node& node, const std::string
     return in;
   }
   if (exact && node.is_integer()) return in;
+  check(exact || c.step > 0, "onnx: ", node.name, ": the step of the inputs is ", c.step, ", expected more than 0");
   // The definition's float sums are of codes, and what an offset adds is in the bias.
   const float step = exact ? 1.0f : c.step;
   const std::string zero = b.byte(node.name + ".zero_point", OnnxType::u8, in.zero_point);

@@ -155,6 +155,8 @@ TEST_CASE("which inputs are rounded to the nearest step, and which have threshol
   const InputForm interval = form("qil", false);
   CHECK(interval.codes.thresholds.size() == 15);
   CHECK(interval.codes.offset == 0);
+  CHECK(interval.codes.step == static_cast<float>(interval.step));  // what a code is worth
+  CHECK(interval.step > 0);
   CHECK(interval.why_float.empty());
   const InputForm halves = form("ewgs", true);
   CHECK(halves.why_float.empty());

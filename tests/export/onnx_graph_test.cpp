@@ -242,6 +242,12 @@ TEST_CASE("onnx trt: what TensorRT has no form for is refused, with what to do")
   node.codes.offset = 1;
   node.offset_scale = {1, 1};
   CHECK(refusal(one_layer(node), trt).find("--dialect plain") != std::string::npos);
+  auto uneven = one_conv();
+  uneven.codes.bits = 2, uneven.codes.high = 3;
+  uneven.codes.thresholds = {0.125f, 0.5f, 0.625f};
+  CHECK(refusal(one_layer(uneven), trt).find("--dialect plain") != std::string::npos);
+  uneven.codes.step = 0;
+  CHECK(refusal(one_layer(uneven), {}).find("the step of the inputs is 0") != std::string::npos);
 }
 
 TEST_CASE("onnx: names of dialects and types, and what is said of others") {

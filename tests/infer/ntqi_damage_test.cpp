@@ -155,6 +155,8 @@ TEST_CASE("ntqi damage: the text of the graph") {
   CHECK(contains(error_with("\"shape\":[4,3,3,1]", "\"shape\":[2,3,6,1]"), "scale has 4 values, expected 2"));
   CHECK(contains(error_with("\"shape\":[4,3,3,1]", "\"shape\":[4,9,1,1]"), "padding 1"));
   CHECK(contains(error_with("\"shape\":[4,3,3,1]", "\"shape\":[4,3,3,-1]"), "size -1"));
+  CHECK(
+      contains(error_with("\"shape\":[4,3,3,1]", "\"shape\":[149539,7180,25579,83959]"), "too few for 149539 x 7180"));
   CHECK(contains(error_with("\"image\":[4,4,1]", "\"image\":[4,4,4]"), "\"mean\" is no list of 3"));
   CHECK(contains(error_with("\"image\":[4,4,1]", "\"image\":[4,4000000000,1]"), "beyond"));
   CHECK(contains(error_with("\"image\":[4,4,1]", "\"image\":[4,0,1]"), "images of {4,0,1}"));

@@ -122,20 +122,20 @@ void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int
 
 void pointwise(const float* x, int64_t pixels, int64_t channels, const Epilogue& e) {
   if (e.scale == nullptr) channels *= pixels, pixels = 1;  // nothing differs from channel to channel
-  const auto value = [&](const float* v, const float* scale, const float* shift) {
-    return e.scale == nullptr ? load_floats(v) : load_floats(v) * load_floats(scale) + load_floats(shift);
+  const auto value = [&](const float* v, const float* scale, const float* shift, int64_t c) {
+    return scale == nullptr ? load_floats(v) : load_floats(v) * load_floats(scale + c) + load_floats(shift + c);
   };
   with_end(e, [&](const auto& end) {
     for (int64_t i = 0; i < pixels; ++i) {
       int64_t at = i * channels, c = 0;
-      for (; c + kInts <= channels; c += kInts, at += kInts) end.whole(value(x + at, e.scale + c, e.shift + c), at);
+      for (; c + kInts <= channels; c += kInts, at += kInts) end.whole(value(x + at, e.scale, e.shift, c), at);
       if (c == channels) continue;
       float rest[3][kInts] = {};
       for (int64_t k = c; k < channels; ++k) {
         rest[0][k - c] = x[i * channels + k];
         if (e.scale != nullptr) rest[1][k - c] = e.scale[k], rest[2][k - c] = e.shift[k];
       }
-      end.part(value(rest[0], rest[1], rest[2]), at, channels - c);
+      end.part(value(rest[0], e.scale == nullptr ? nullptr : rest[1], rest[2], 0), at, channels - c);
     }
   });
 }
