@@ -23,7 +23,7 @@ struct FloatLayer {
 struct Lowered {
   infer::Graph graph;  ///< without preprocessing, classes and notes
   std::vector<FloatLayer> float_layers;
-  /// Convolutions and linear layers whose sums are of integers; infer::quantizer_node() is none.
+  /// Convolutions and linear layers whose sums are of integers.
   int integer_layers() const;
 };
 

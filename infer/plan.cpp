@@ -34,12 +34,15 @@ std::vector<float> byte_tables(const Preprocessing& p, int64_t channels) {
 
 class Planner {
  public:
-  explicit Planner(Plan& plan) : plan_(plan), graph_(plan.graph), values_(graph_.nodes.size() + 1) {}
+  explicit Planner(Plan& plan)
+      : plan_(plan), graph_(plan.graph), values_(graph_.nodes.size() + 1), done_(graph_.nodes.size()) {}
 
   void plan() {
     find_wishes();
     plan_image();
-    for (size_t n = 0; n < graph_.nodes.size(); ++n) plan_node(static_cast<int>(n));
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (!done_[n]) plan_node(static_cast<int>(n));
+    }
     plan_.logits = value(static_cast<int>(graph_.nodes.size()) - 1).floats;
     plan_.buffers[static_cast<size_t>(plan_.logits)].last = time();
     place_buffers(plan_);
@@ -53,6 +56,7 @@ class Planner {
   /// The image or what a node gives: who reads it decides in which forms it is kept.
   struct Value {
     bool wants_floats = false;
+    std::vector<int> readers = {};
     int floats = kNoBuffer;
     std::vector<WantedCodes> codes = {};
     WantedCodes& find(const InputCodes& wanted) {
@@ -69,10 +73,12 @@ class Planner {
   int time() const { return static_cast<int>(plan_.steps.size()); }
 
   void find_wishes() {
-    for (const Node& node : graph_.nodes) {
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      const Node& node = graph_.nodes[n];
       for (size_t i = 0; i < node.inputs.size(); ++i) {
         Value& v = value(node.inputs[i]);
-        const bool codes = i == 0 && node.has_weights() && node.codes.present();
+        v.readers.push_back(static_cast<int>(n));
+        const bool codes = i == 0 && node.may_quantize() && node.codes.present();
         if (!codes) v.wants_floats = true;
         const auto known = [&](const WantedCodes& c) { return same_bytes(*c.codes, node.codes); };
         if (codes && std::none_of(v.codes.begin(), v.codes.end(), known)) v.codes.push_back({&node.codes});
@@ -88,8 +94,11 @@ class Planner {
   int new_floats(const MapShape& s) { return new_buffer(s, 4); }
   int new_codes(const MapShape& s) { return new_buffer(s, 1); }
 
+  /// Not in line: g++ 12 sees numbers without a value in the temporary.
+  [[gnu::noinline]] static void append(std::vector<Step>& steps, Step step) { steps.push_back(std::move(step)); }
+
   void add(Step step) {
-    plan_.steps.push_back(std::move(step));
+    append(plan_.steps, std::move(step));
     const Step& s = plan_.steps.back();
     for (const int buffer : {s.x, s.skip}) {
       if (buffer != kNoBuffer) plan_.buffers[static_cast<size_t>(buffer)].last = time();
@@ -113,21 +122,50 @@ class Planner {
     const MapShape& s = graph_.image;
     plan_.byte_tables = byte_tables(graph_.preprocessing, s.channels);
     image.floats = new_floats(s);
-    plan_.from_floats.push_back({.work = TakeFloats{s}, .y = image.floats});
-    if (image.wants_floats)
-      plan_.from_bytes.push_back({.work = NormaliseImage{s, plan_.byte_tables}, .y = image.floats});
+    append(plan_.from_floats, {.work = TakeFloats{s}, .y = image.floats});
+    if (image.wants_floats) append(plan_.from_bytes, {.work = NormaliseImage{s, plan_.byte_tables}, .y = image.floats});
     for (WantedCodes& wanted : image.codes) {
       wanted.buffer = new_codes(s);
-      plan_.from_floats.push_back(codes_step(s, wanted, image.floats));
+      append(plan_.from_floats, codes_step(s, wanted, image.floats));
       std::vector<uint8_t> tables(plan_.byte_tables.size());
       bytes_of(*wanted.codes, plan_.byte_tables.data(), static_cast<int64_t>(tables.size()), tables.data());
-      plan_.from_bytes.push_back({.work = LookUpCodes{s, std::move(tables)}, .codes = wanted.buffer});
+      append(plan_.from_bytes, {.work = LookUpCodes{s, std::move(tables)}, .codes = wanted.buffer});
     }
     for (Buffer& b : plan_.buffers) b.first = b.last = 0;
   }
 
-  /// Adds `step`, which gives the node's value, in all forms that are wanted. With an epilogue it makes codes itself.
+  /// The node that quantizes a value which nobody else reads, by a grid that kernels have; else -1.
+  int quantizer_of(int node) {
+    const std::vector<int>& readers = value(node).readers;
+    if (readers.size() != 1) return -1;
+    const Node& next = graph_.nodes[static_cast<size_t>(readers[0])];
+    const bool plain = next.op == Op::quantize && is_plain(next.codes) && next.codes.levels.empty();
+    return plain && next.inputs[0] == node ? readers[0] : -1;
+  }
+
+  /// Nodes that only quantize what the step gives become part of it: the last of them.
+  int with_quantizers(int node, Step& step) {
+    for (int next = quantizer_of(node); next >= 0 && !step.after; next = quantizer_of(node)) {
+      const Node& q = graph_.nodes[static_cast<size_t>(next)];
+      const bool adds = q.inputs.size() > 1;
+      if (!adds && !q.relu) {
+        step.after = grid_of(q.codes);
+      } else if (step.before || step.skip != kNoBuffer || step.relu ||
+                 (adds && value(q.inputs[1]).floats == kNoBuffer)) {
+        break;
+      } else {
+        step.before = grid_of(q.codes), step.relu = q.relu;
+        if (adds) step.skip = value(q.inputs[1]).floats;
+      }
+      done_[static_cast<size_t>(node = next)] = true;
+    }
+    return node;
+  }
+
+  /// Adds `step`, which gives the node's value, in all forms that are wanted. With an epilogue it makes codes itself,
+  /// and does what the nodes do that quantize the value.
   void give(int node, Step step, bool epilogue) {
+    if (epilogue) node = with_quantizers(node, step);
     Value& v = value(node);
     const MapShape& s = shape(node);
     const auto fused = std::find_if(v.codes.begin(), v.codes.end(),
@@ -165,6 +203,7 @@ class Planner {
         work.shift = filled_to(node.bias, work.channels);
         break;
       }
+      case Op::quantize: return plan_quantize(n, node, in);
       case Op::add: step.skip = floats(1); break;
       case Op::relu: step.relu = true; break;
       case Op::max_pool:
@@ -186,8 +225,7 @@ class Planner {
 
   void plan_layer(int n, Node& node, const MapShape& in, const MapShape& out) {
     Value& x = value(node.inputs[0]);
-    const int codes = node.codes.present() ? x.find(node.codes).buffer : kNoBuffer;
-    const int skip = node.inputs.size() > 1 ? value(node.inputs[1]).floats : kNoBuffer;
+    const int codes = node.codes.present() ? x.find(node.codes).buffer : kNoBuffer, skip = added_to(node);
     if (node.is_integer()) {
       IntegerLayer layer = integer_layer(node, in, out);
       if (layer.packed.winograd)
@@ -195,18 +233,29 @@ class Planner {
       drop_weights(node);
       return give(n, {.work = std::move(layer), .x = codes, .skip = skip, .relu = node.relu}, true);
     }
-    int floats = x.floats;
-    if (node.codes.present()) {
-      floats = new_floats(in);
-      add({.work = Decode{decoded(node.codes), in.height * in.width * stored_channels(in.channels)},
-           .x = codes,
-           .y = floats});
-    }
+    const int floats = node.codes.present() ? decode(node, in, 1) : x.floats;
     FloatLayer layer = float_layer(node, in, out);
     drop_weights(node);
     const int sums = new_floats(out);
     add({.work = std::move(layer), .x = floats, .y = sums});
     give(n, {.work = pointwise(out), .x = sums, .skip = skip, .y = sums, .relu = node.relu}, true);
+  }
+
+  int added_to(const Node& node) { return node.inputs.size() > 1 ? value(node.inputs[1]).floats : kNoBuffer; }
+
+  /// The codes of the node's input, as floats again.
+  int decode(const Node& node, const MapShape& in, float unit) {
+    const int floats = new_floats(in);
+    add({.work = Decode{decoded(node.codes, unit), in.height * in.width * stored_channels(in.channels)},
+         .x = value(node.inputs[0]).find(node.codes).buffer,
+         .y = floats});
+    return floats;
+  }
+
+  /// One that is part of no other step.
+  void plan_quantize(int n, const Node& node, const MapShape& in) {
+    const int floats = decode(node, in, node.codes.step);
+    give(n, {.work = pointwise(in), .x = floats, .skip = added_to(node), .y = floats, .relu = node.relu}, true);
   }
 
   static void drop_weights(Node& node) {
@@ -217,6 +266,7 @@ class Planner {
   Plan& plan_;
   Graph& graph_;
   std::vector<Value> values_;
+  std::vector<bool> done_;  ///< nodes that are part of an earlier step
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "export/onnx/writer.h"
-#include "infer/quantizer_node.h"
 
 namespace ntq {
 namespace {
@@ -63,8 +62,8 @@ OnnxInput trt_input(OnnxBuilder& b, const infer::Node& node, const std::string& 
   const infer::InputCodes& c = node.codes;
   check(c.low >= -128 && c.high <= 127, "--dialect trt: ", node.name, " has inputs from ", c.low, " to ", c.high,
         ", int8 ends at 127; train with ",
-        infer::is_quantizer(node) ? "--skip-bits 7"
-                                  : concat("--act-bits 7, or --bits-of ", node.name, "=a7 for this layer"));
+        node.op == infer::Op::quantize ? "--skip-bits 7"
+                                       : concat("--act-bits 7, or --bits-of ", node.name, "=a7 for this layer"));
   check(c.offset == 0 && c.levels.empty() && evenly_spaced(c), "--dialect trt: ", node.name,
         " has inputs with an offset, levels or thresholds of their own, TensorRT takes multiples of a step; use "
         "--dialect plain");
@@ -111,6 +110,15 @@ OnnxInput layer_input(OnnxBuilder& b, const infer::Node& node, const std::string
   }
   in.unit = step;
   return in;
+}
+
+std::string quantizer_output(OnnxBuilder& b, const infer::Node& node, const std::string& x, int64_t rank,
+                             OnnxDialect dialect) {
+  const OnnxInput in = layer_input(b, node, x, rank, dialect);
+  // The step is apart from DequantizeLinear: runtimes would add in integers behind it.
+  if (dialect == OnnxDialect::exact && node.codes.levels.empty())
+    return b.node("Mul", node.name, {in.values, b.scalar(node.name + ".step", node.codes.step)});
+  return in.values;
 }
 
 }  // namespace ntq

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "infer/quantizer_node.h"
 
 namespace ntq {
 namespace {
@@ -21,7 +20,7 @@ Graph split_sums(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     Node copy = node;
     for (int& input : copy.inputs) input = input == infer::kImage ? input : moved[static_cast<size_t>(input)];
-    if (copy.has_weights() && copy.inputs.size() > 1) {
+    if (copy.may_quantize() && copy.inputs.size() > 1) {
       Node sum{.op = Op::add, .name = node.name + ".sum", .relu = node.relu};
       sum.inputs = {static_cast<int>(out.nodes.size()), copy.inputs[1]};
       copy.inputs.pop_back(), copy.relu = false;
@@ -73,7 +72,7 @@ class SkipQuantization {
       out_.nodes.push_back(std::move(node));
       places_.push_back(static_cast<int>(out_.nodes.size()) - 1);
       // One that training had serves as it is.
-      const bool trained = infer::is_quantizer(graph_.nodes[i]);
+      const bool trained = graph_.nodes[i].op == Op::quantize && graph_.nodes[i].codes.levels.empty();
       codes_.push_back(trained ? graph_.nodes[i].codes : infer::InputCodes());
       quantizers_.push_back(trained ? places_.back() : -1);
       if (dialect_ == OnnxDialect::ort && read_as_floats(static_cast<int>(i))) {
@@ -90,7 +89,7 @@ class SkipQuantization {
   bool read_as_floats(int value) const {
     return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [&](const Node& node) {
       const bool reads = std::find(node.inputs.begin(), node.inputs.end(), value) != node.inputs.end();
-      return reads && !node.has_weights();
+      return reads && !node.may_quantize();
     });
   }
 
@@ -100,8 +99,8 @@ class SkipQuantization {
     if (quantizer >= 0) return quantizer;
     codes_[index(value)] = codes_of(value);
     const Node& node = graph_.nodes[index(value)];
-    out_.nodes.push_back(infer::quantizer_node(node.name + ".int8", places_[index(value)],
-                                               shapes_[index(value)].channels, codes_[index(value)]));
+    out_.nodes.push_back({.op = Op::quantize, .name = node.name + ".int8", .inputs = {places_[index(value)]}});
+    out_.nodes.back().codes = codes_[index(value)];
     return quantizer = static_cast<int>(out_.nodes.size()) - 1;
   }
 

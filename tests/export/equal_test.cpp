@@ -7,7 +7,6 @@
 #include "engine/ops/pool.h"
 #include "export/lower.h"
 #include "infer/model.h"
-#include "infer/quantizer_node.h"
 #include "models/blocks.h"
 #include "quant/method.h"
 #include "tests/export/networks.h"
@@ -108,7 +107,8 @@ TEST_CASE("every node of a bottleneck whose sum is of codes") {
     Net net(make);
     settle(net, {4, 6, 6, 3});
     const infer::Graph graph = lower(net, {6, 6, 3}).graph;
-    CHECK(std::count_if(graph.nodes.begin(), graph.nodes.end(), infer::is_quantizer) == 3);
+    CHECK(std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                        [](const infer::Node& node) { return node.op == infer::Op::quantize; }) == 3);
     check_equal(graph);
   }
 }

@@ -11,7 +11,6 @@
 #include "engine/ops/reduce.h"
 #include "engine/ops/reshape.h"
 #include "engine/ops/unary.h"
-#include "infer/quantizer_node.h"
 #include "layers/batch_norm.h"
 #include "layers/conv2d.h"
 #include "layers/linear.h"
@@ -82,14 +81,14 @@ TEST_CASE("every network: its layers and no op besides, near its float values") 
   }
 }
 
-TEST_CASE("residual sums of codes are 1x1 convolutions by the identity, with the sum behind them") {
+TEST_CASE("residual sums of codes are nodes that quantize, with the sum behind them") {
   ModelOptions options = bits(4, 4);
   options.skip_bits = 8;
   const auto model = settled("resnet20-b", options, 8);
   const Lowered lowered = lower(*model, {8, 8, 3});
   std::vector<std::string> names;
   for (const infer::Node& node : lowered.graph.nodes) {
-    if (!infer::is_quantizer(node)) continue;
+    if (node.op != infer::Op::quantize) continue;
     names.push_back(node.name);
     const bool after_relu = node.name.ends_with("skip_quant") && !node.name.ends_with("_skip_quant");
     CHECK(node.codes.low == (after_relu ? 0 : -128));

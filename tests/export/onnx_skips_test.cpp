@@ -9,7 +9,6 @@
 #include "export/onnx/skips.h"
 #include "export/onnx/writer.h"
 #include "infer/model.h"
-#include "infer/quantizer_node.h"
 #include "tests/export/networks.h"
 #include "tests/export/tiny_graph.h"
 
@@ -31,7 +30,7 @@ float largest_of_tiny(const infer::Graph& graph) {
 std::vector<std::string> quantizers_of(const infer::Graph& graph) {
   std::vector<std::string> names;
   for (const auto& node : graph.nodes) {
-    if (infer::is_quantizer(node)) names.push_back(node.name);
+    if (node.op == infer::Op::quantize) names.push_back(node.name);
   }
   return names;
 }

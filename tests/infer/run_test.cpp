@@ -59,6 +59,14 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
+/// The values of one of its nodes, for each channel the average: they differ where one of a few differs.
+Graph ending_at(Graph graph, const std::string& name) {
+  while (graph.nodes.back().name != name) graph.nodes.pop_back();
+  const int last = static_cast<int>(graph.nodes.size()) - 1;
+  graph.nodes.push_back({.op = Op::global_average, .name = "end", .inputs = {last}});
+  return graph;
+}
+
 /// Not all the same, and of many values: else nothing is tested.
 bool varied(const std::vector<float>& logits) {
   std::vector<float> sorted = logits;
@@ -103,12 +111,29 @@ TEST_CASE("run: floats, levels, offsets, thresholds and pooling give what plain 
   }
 }
 
+TEST_CASE("run: what is quantized between layers gives what plain loops give, at every node") {
+  for (const int bits : {2, 4, 8}) {
+    const Graph graph = skip_graph(bits, static_cast<uint32_t>(bits));
+    const auto images = some_images(graph, 3);
+    CHECK(varied(expected(ending_at(graph, "fc"), images)));
+    for (size_t n = 0; n < graph.nodes.size(); ++n) {
+      CAPTURE(graph.nodes[n].name);
+      const Graph part = ending_at(graph, graph.nodes[n].name);
+      const auto wanted = expected(part, images);
+      for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+        CAPTURE(isa);
+        CHECK(same_bits(run(Model(part, "graph", isa), images, 3), wanted));
+      }
+    }
+  }
+}
+
 TEST_CASE("run: batch and threads change no bit") {
-  for (const Graph& graph : {residual_graph({.side = 12}), mixed_graph()}) {
+  for (const Graph& graph : {residual_graph({.side = 12}), mixed_graph(), skip_graph()}) {
     const Model model(graph);
     const auto images = some_images(graph, 13);
     const auto wanted = run(model, images, 1);
-    for (const int64_t batch : {1, 2, 7, 13, 64}) {
+    for (const int64_t batch : {1, 2, 7, 13, 64, 128}) {
       for (const int threads : {1, 2, 3}) {
         CAPTURE(batch);
         CAPTURE(threads);
@@ -119,7 +144,7 @@ TEST_CASE("run: batch and threads change no bit") {
 }
 
 TEST_CASE("run: normalised floats give what bytes give") {
-  for (const Graph& graph : {residual_graph(), mixed_graph()}) {
+  for (const Graph& graph : {residual_graph(), mixed_graph(), skip_graph()}) {
     const Model model(graph);
     const auto images = some_images(graph, 3);
     const std::vector<float> floats = normalised(model, images);
