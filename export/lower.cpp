@@ -171,6 +171,12 @@ class Lowering {
   }
 
   Form sum(int first, int second) {
+    if (b_.quantized(second) && !b_.quantized(first)) std::swap(first, second);
+    if (b_.quantized(first)) {
+      // The other one is there before what is quantized is computed, which can then end with the sum.
+      Form other = b_.close(b_.take(second));
+      return b_.added(std::move(other), b_.take(first));
+    }
     Form a = b_.take(first), b = b_.take(second);
     return b_.added(std::move(a), std::move(b));
   }

@@ -27,8 +27,9 @@ struct Grid {
   }
 };
 
-/// An epilogue with what it needs of its grids.
-template <bool kSkip, bool kFloats, bool kCodes, bool kGrids>
+/// An epilogue with what it needs of its grids. kGrids: it may quantize before and after, and what else it does is
+/// decided as it runs, which costs little beside that.
+template <bool kSkip, bool kFloats, bool kCodes, bool kGrids = false>
 struct End {
   const float* skip;
   float* y;
@@ -42,7 +43,7 @@ struct End {
         y(e.y),
         codes(e.codes),
         has_before(e.before != nullptr),
-        relu(e.relu && (kFloats || kGrids)),  // codes alone: the grid's lowest value is the ReLU
+        relu(e.relu && kFloats),  // codes alone: the grid's lowest value is the ReLU
         has_after(e.after != nullptr),
         has_zero(e.grid.zero != 0),
         before(has_before ? *e.before : CodeGrid()),
@@ -53,22 +54,22 @@ struct End {
   /// v at element `at` of the output.
   [[gnu::always_inline]] void whole(Floats v, int64_t at) const {
     if (kGrids && has_before) v = before.values(v);
-    if constexpr (kSkip) v += load_floats(skip + at);
+    if (kSkip && (!kGrids || skip != nullptr)) v += load_floats(skip + at);
     v = stored(v);
-    if constexpr (kFloats) store_floats(y + at, v);
-    if constexpr (kCodes) store_bytes(codes + at, bytes(v));
+    if (kFloats && (!kGrids || y != nullptr)) store_floats(y + at, v);
+    if (kCodes && (!kGrids || codes != nullptr)) store_bytes(codes + at, bytes(v));
   }
   /// Its first n lanes.
   [[gnu::always_inline]] void part(Floats v, int64_t at, int64_t n) const {
     if (kGrids && has_before) v = before.values(v);
-    if constexpr (kSkip) {
+    if (kSkip && (!kGrids || skip != nullptr)) {
       for (int64_t i = 0; i < n; ++i) v[i] += skip[at + i];
     }
     v = stored(v);
-    if constexpr (kFloats) {
+    if (kFloats && (!kGrids || y != nullptr)) {
       for (int64_t i = 0; i < n; ++i) y[at + i] = v[i];
     }
-    if constexpr (kCodes) store_bytes(codes + at, bytes(v), n);
+    if (kCodes && (!kGrids || codes != nullptr)) store_bytes(codes + at, bytes(v), n);
   }
 
  private:
@@ -85,12 +86,13 @@ struct End {
 /// op(End) for what `e` does.
 template <bool... kFlags, class Op>
 [[gnu::always_inline]] inline void with_end(const Epilogue& e, const Op& op) {
-  if constexpr (sizeof...(kFlags) == 4) {
+  if constexpr (sizeof...(kFlags) == 3) {
     op(End<kFlags...>(e));
+  } else if (sizeof...(kFlags) == 0 && (e.before != nullptr || e.after != nullptr)) {
+    op(End<true, true, true, true>(e));
   } else {
-    const bool wanted[] = {e.skip != nullptr, e.y != nullptr, e.codes != nullptr,
-                           e.before != nullptr || e.after != nullptr};
-    if (wanted[sizeof...(kFlags)]) {
+    const void* const wanted[] = {e.skip, e.y, e.codes};
+    if (wanted[sizeof...(kFlags)] != nullptr) {
       with_end<kFlags..., true>(e, op);
     } else {
       with_end<kFlags..., false>(e, op);
