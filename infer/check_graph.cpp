@@ -109,6 +109,8 @@ class NodeCheck {
     check_codes();
     require(!c.levels.empty() || (c.thresholds.empty() && c.offset == 0),
             "codes with thresholds or an offset have levels in a node of their own");
+    const auto most = static_cast<float>(std::max(c.high, -c.low));
+    require(!c.levels.empty() || std::isfinite(most * c.step), "step ", c.step, ", whose codes float32 does not hold");
     check_added(x);
     return x;
   }

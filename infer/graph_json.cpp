@@ -171,6 +171,7 @@ Node node_from(const Json& json, size_t index, const std::string& name, Expected
   if (node.has_weights() != fields.has("weight"))
     fields.fail(op, node.has_weights() ? " without" : " with", " weights");
   if (node.has_weights()) node.weights = weights_from(fields.at("weight"), named, expected);
+  if (node.op == Op::quantize && !fields.has("codes")) fields.fail(op, " without codes");
   if (fields.has("codes")) {
     if (!node.may_quantize()) fields.fail(op, " with codes");
     node.codes = codes_from(fields.at("codes"), named, expected);

@@ -128,12 +128,26 @@ TEST_CASE("run: what is quantized between layers gives what plain loops give, at
   }
 }
 
+TEST_CASE("run: sums of codes are those of plain loops in any batch, on any instruction set") {
+  const Graph graph = skip_graph(8, 6);
+  const auto images = some_images(graph, 129);
+  const auto wanted = expected(graph, images);
+  for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+    const Model model(graph, "graph", isa);
+    for (const int64_t batch : {1, 7, 128}) {
+      CAPTURE(isa);
+      CAPTURE(batch);
+      CHECK(same_bits(run(model, images, batch, batch == 7 ? 2 : 1), wanted));
+    }
+  }
+}
+
 TEST_CASE("run: batch and threads change no bit") {
   for (const Graph& graph : {residual_graph({.side = 12}), mixed_graph(), skip_graph()}) {
     const Model model(graph);
     const auto images = some_images(graph, 13);
     const auto wanted = run(model, images, 1);
-    for (const int64_t batch : {1, 2, 7, 13, 64, 128}) {
+    for (const int64_t batch : {1, 2, 7, 13, 64}) {
       for (const int threads : {1, 2, 3}) {
         CAPTURE(batch);
         CAPTURE(threads);
