@@ -6,6 +6,7 @@
 #include "base/integer/kernels/kernels.h"
 #include "infer/codes.h"
 #include "infer/kernels/kernels.h"
+#include "infer/values.h"
 
 namespace ntq::infer {
 namespace {
@@ -34,11 +35,9 @@ std::vector<float> byte_tables(const Preprocessing& p, int64_t channels) {
 
 class Planner {
  public:
-  explicit Planner(Plan& plan)
-      : plan_(plan), graph_(plan.graph), values_(graph_.nodes.size() + 1), done_(graph_.nodes.size()) {}
+  explicit Planner(Plan& plan) : plan_(plan), graph_(plan.graph), values_(graph_), done_(graph_.nodes.size()) {}
 
   void plan() {
-    find_wishes();
     plan_image();
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
       if (!done_[n]) plan_node(static_cast<int>(n));
@@ -49,43 +48,12 @@ class Planner {
   }
 
  private:
-  struct WantedCodes {
-    const InputCodes* codes;
-    int buffer = kNoBuffer;
-  };
-  /// The image or what a node gives: who reads it decides in which forms it is kept.
-  struct Value {
-    bool wants_floats = false;
-    std::vector<int> readers = {};
-    int floats = kNoBuffer;
-    std::vector<WantedCodes> codes = {};
-    WantedCodes& find(const InputCodes& wanted) {
-      return *std::find_if(codes.begin(), codes.end(),
-                           [&](const WantedCodes& c) { return same_bytes(*c.codes, wanted); });
-    }
-  };
-
-  Value& value(int node) { return values_[static_cast<size_t>(node + 1)]; }
+  Value& value(int node) { return values_.of(node); }
   const MapShape& shape(int node) const {
     return node == kImage ? graph_.image : plan_.shapes[static_cast<size_t>(node)];
   }
   /// Steps of the image are at time 0, the others follow.
   int time() const { return static_cast<int>(plan_.steps.size()); }
-
-  void find_wishes() {
-    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
-      const Node& node = graph_.nodes[n];
-      for (size_t i = 0; i < node.inputs.size(); ++i) {
-        Value& v = value(node.inputs[i]);
-        v.readers.push_back(static_cast<int>(n));
-        const bool codes = i == 0 && node.may_quantize() && node.codes.present();
-        if (!codes) v.wants_floats = true;
-        const auto known = [&](const WantedCodes& c) { return same_bytes(*c.codes, node.codes); };
-        if (codes && std::none_of(v.codes.begin(), v.codes.end(), known)) v.codes.push_back({&node.codes});
-      }
-    }
-    value(static_cast<int>(graph_.nodes.size()) - 1).wants_floats = true;
-  }
 
   int new_buffer(const MapShape& s, int64_t bytes) {
     plan_.buffers.push_back({s.height * s.width * stored_channels(s.channels) * bytes, time() + 1, time() + 1});
@@ -109,7 +77,7 @@ class Planner {
     return {.pixels = s.height * s.width, .channels = stored_channels(s.channels)};
   }
 
-  Step codes_step(const MapShape& s, const WantedCodes& wanted, int floats) {
+  Step codes_step(const MapShape& s, const Value::Codes& wanted, int floats) {
     Step step{.work = pointwise(s), .x = floats, .codes = wanted.buffer, .grid = grid_of(*wanted.codes)};
     if (!is_plain(*wanted.codes)) {
       step.work = MakeCodes{*wanted.codes, s.height * s.width * stored_channels(s.channels)};
@@ -124,7 +92,7 @@ class Planner {
     image.floats = new_floats(s);
     append(plan_.from_floats, {.work = TakeFloats{s}, .y = image.floats});
     if (image.wants_floats) append(plan_.from_bytes, {.work = NormaliseImage{s, plan_.byte_tables}, .y = image.floats});
-    for (WantedCodes& wanted : image.codes) {
+    for (Value::Codes& wanted : image.codes) {
       wanted.buffer = new_codes(s);
       append(plan_.from_floats, codes_step(s, wanted, image.floats));
       std::vector<uint8_t> tables(plan_.byte_tables.size());
@@ -134,30 +102,28 @@ class Planner {
     for (Buffer& b : plan_.buffers) b.first = b.last = 0;
   }
 
-  /// The node that quantizes a value which nobody else reads, by a grid that kernels have; else -1.
-  int quantizer_of(int node) {
-    const std::vector<int>& readers = value(node).readers;
-    if (readers.size() != 1) return -1;
-    const Node& next = graph_.nodes[static_cast<size_t>(readers[0])];
-    const bool plain = next.op == Op::quantize && is_plain(next.codes) && next.codes.levels.empty();
-    return plain && next.inputs[0] == node ? readers[0] : -1;
+  /// The node is part of a step from here on.
+  void start(int node) {
+    done_[static_cast<size_t>(node)] = true;
+    values_.start(node);
   }
 
-  /// Nodes that only quantize what the step gives become part of it: the last of them.
-  int with_quantizers(int node, Step& step) {
-    for (int next = quantizer_of(node); next >= 0 && !step.after; next = quantizer_of(node)) {
+  /// Nodes that only quantize what the step gives become part of it: the last of them. `adds` is the node whose second
+  /// input the step adds.
+  int with_quantizers(int node, Step& step, int& adds) {
+    for (int next = values_.quantizer_of(node); next >= 0 && !step.after; next = values_.quantizer_of(node)) {
       const Node& q = graph_.nodes[static_cast<size_t>(next)];
-      const bool adds = q.inputs.size() > 1;
-      if (!adds && !q.relu) {
+      const bool sum = q.inputs.size() > 1;
+      if (!sum && !q.relu) {
         step.after = grid_of(q.codes);
       } else if (step.before || step.skip != kNoBuffer || step.relu ||
-                 (adds && value(q.inputs[1]).floats == kNoBuffer)) {
+                 (sum && value(q.inputs[1]).floats == kNoBuffer)) {
         break;
       } else {
         step.before = grid_of(q.codes), step.relu = q.relu;
-        if (adds) step.skip = value(q.inputs[1]).floats;
+        if (sum) step.skip = added_to(q), adds = next;
       }
-      done_[static_cast<size_t>(node = next)] = true;
+      start(node = next);
     }
     return node;
   }
@@ -165,15 +131,21 @@ class Planner {
   /// Adds `step`, which gives the node's value, in all forms that are wanted. With an epilogue it makes codes itself,
   /// and does what the nodes do that quantize the value.
   void give(int node, Step step, bool epilogue) {
-    if (epilogue) node = with_quantizers(node, step);
+    int adds = node;
+    if (epilogue) node = with_quantizers(node, step, adds);
     Value& v = value(node);
     const MapShape& s = shape(node);
     const auto fused = std::find_if(v.codes.begin(), v.codes.end(),
-                                    [&](const WantedCodes& c) { return epilogue && is_plain(*c.codes); });
+                                    [&](const Value::Codes& c) { return epilogue && is_plain(*c.codes); });
     const bool others = v.codes.size() > (fused == v.codes.end() ? 0u : 1u);
     if (v.wants_floats || others || v.codes.empty()) {
-      // The step may have its sums in the buffer already.
-      v.floats = step.y = step.y != kNoBuffer ? step.y : new_floats(s);
+      // The step may have its sums in the buffer already; a sum takes the place of what is added, if none reads it
+      // after.
+      if (step.y == kNoBuffer)
+        step.y = step.skip != kNoBuffer && value(graph_.nodes[static_cast<size_t>(adds)].inputs[1]).reads_left == 0
+                     ? step.skip
+                     : new_floats(s);
+      v.floats = step.y;
     } else {
       step.y = kNoBuffer;
     }
@@ -182,7 +154,7 @@ class Planner {
       step.grid = grid_of(*fused->codes);
     }
     add(std::move(step));
-    for (WantedCodes& wanted : v.codes) {
+    for (Value::Codes& wanted : v.codes) {
       if (wanted.buffer != kNoBuffer) continue;
       wanted.buffer = new_codes(s);
       add(codes_step(s, wanted, v.floats));
@@ -192,6 +164,7 @@ class Planner {
   void plan_node(int n) {
     Node& node = graph_.nodes[static_cast<size_t>(n)];
     const MapShape in = shape(node.inputs[0]), out = shape(n);
+    start(n);
     const auto floats = [&](size_t i) { return value(node.inputs[i]).floats; };
     Step step{.work = pointwise(out), .relu = node.relu};
     switch (node.op) {
@@ -265,7 +238,7 @@ class Planner {
 
   Plan& plan_;
   Graph& graph_;
-  std::vector<Value> values_;
+  Values values_;
   std::vector<bool> done_;  ///< nodes that are part of an earlier step
 };
 

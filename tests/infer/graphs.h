@@ -207,6 +207,12 @@ inline infer::Graph skip_graph(int bits = 8, uint32_t seed = 5) {
   const int c_sum = quantize("c.later", {c, quantize("c.first", {c_floats}, moved)}, both);
   const int c_twice = quantize("c.twice", {c_sum, c_sum}, whole);
   g.nodes.push_back({.op = Op::add, .name = "add", .inputs = {c_twice, b_sum}});
+  // The sum is part of the convolution, but what it adds is read once more before its own place.
+  const int added = last();
+  const int e = conv({.name = "e.conv", .inputs = {added}, .in = 20, .out = 20, .relu = false});
+  g.nodes.push_back({.op = Op::relu, .name = "e.relu", .inputs = {added}});
+  const int e_sum = quantize("e.branch", {e, added}, both, true);
+  g.nodes.push_back({.op = Op::add, .name = "e.add", .inputs = {e_sum, last() - 1}});
   const int d = quantize("d.uneven", {last(), c_sum}, uneven, true);
   g.nodes.push_back({.op = Op::global_average, .name = "average", .inputs = {d}});
   g.nodes.push_back(linear_node("fc", last(), 20, 10, {.bits = 8, .low = 0, .high = 255, .step = 0.03f}, values));

@@ -172,8 +172,7 @@ TEST_CASE("ntqi damage: nodes that quantize") {
   graph.classes.clear();
   REQUIRE(error_of_bytes(file_of(graph)).empty());
   const auto error = [&](const std::string& from, const std::string& to) { return error_with(from, to, graph); };
-  CHECK(contains(error(",\"codes\":{\"bits\":4,\"low\":-8,\"high\":7}", ""),
-                 "node 2: quantize without codes"));
+  CHECK(contains(error(",\"codes\":{\"bits\":4,\"low\":-8,\"high\":7}", ""), "node 2: quantize without codes"));
   CHECK(contains(error("\"bits\":4,\"low\"", "\"bits\":9,\"low\""), "inputs of 9 bits"));
   CHECK(contains(error("\"bits\":4,\"low\"", "\"bits\":32,\"low\""), "codes of 32 bits"));
   CHECK(contains(error("\"low\":-8", "\"low\":-9"), "codes from -9 to 7"));
