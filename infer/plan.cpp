@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "base/integer/kernels/kernels.h"
 #include "infer/codes.h"
-#include "infer/kernels/kernels.h"
 
 namespace ntq::infer {
 namespace {
@@ -134,10 +133,7 @@ class Planner {
                                     [&](const WantedCodes& c) { return epilogue && is_plain(*c.codes); });
     const bool others = v.codes.size() > (fused == v.codes.end() ? 0u : 1u);
     if (v.wants_floats || others || v.codes.empty()) {
-      // The step may have its sums in the buffer already.
-      v.floats = step.y = step.y != kNoBuffer ? step.y : new_floats(s);
-    } else {
-      step.y = kNoBuffer;
+      v.floats = step.y = new_floats(s);
     }
     if (fused != v.codes.end()) {
       step.codes = fused->buffer = new_codes(s);
@@ -204,9 +200,7 @@ class Planner {
     }
     FloatLayer layer = float_layer(node, in, out);
     drop_weights(node);
-    const int sums = new_floats(out);
-    add({.work = std::move(layer), .x = floats, .y = sums});
-    give(n, {.work = pointwise(out), .x = sums, .skip = skip, .y = sums, .relu = node.relu}, true);
+    give(n, {.work = std::move(layer), .x = floats, .skip = skip, .relu = node.relu}, true);
   }
 
   static void drop_weights(Node& node) {
@@ -223,8 +217,7 @@ class Planner {
 
 Plan make_plan(Graph graph, const std::string& name, const std::string& isa) {
   Plan plan;
-  plan.integers = isa.empty() ? &integer::chosen_kernels() : &integer::kernels_of(isa);
-  plan.floats = isa.empty() ? &chosen_kernels() : &kernels_of(isa);
+  plan.kernels = isa.empty() ? &integer::chosen_kernels() : &integer::kernels_of(isa);
   plan.shapes = check_graph(graph, name);
   plan.graph = std::move(graph);
   Planner(plan).plan();
