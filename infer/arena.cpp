@@ -15,8 +15,7 @@ int64_t room_of(const Step& step) {
   int64_t weights = 0;
   if (const auto* layer = std::get_if<IntegerLayer>(&step.work))
     weights = static_cast<int64_t>(layer->packed.weights.size());
-  if (const auto* layer = std::get_if<FloatLayer>(&step.work))
-    weights = static_cast<int64_t>(layer->weights.size());
+  if (const auto* layer = std::get_if<FloatLayer>(&step.work)) weights = static_cast<int64_t>(layer->weights.size());
   return std::max(kCache, weights);
 }
 

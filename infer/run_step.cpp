@@ -80,7 +80,7 @@ class StepRun {
     const Range images = share(memory_.images);
     for (int64_t i = images.begin; i < images.end; ++i) {
       plan_.kernels->average(at<float>(step_.x) + i * pixels * channels, pixels, channels,
-                              at<float>(step_.y) + i * channels);
+                             at<float>(step_.y) + i * channels);
     }
   }
 
@@ -111,8 +111,8 @@ class StepRun {
   void operator()(const LookUpCodes& l) const {
     const Range pixels = share(memory_.images * l.image.height * l.image.width);
     plan_.kernels->look_up(memory_.bytes + first_value() + pixels.begin * l.image.channels, pixels.end - pixels.begin,
-                            l.image.channels, l.tables.data(),
-                            at<uint8_t>(step_.codes) + pixels.begin * stored_channels(l.image.channels));
+                           l.image.channels, l.tables.data(),
+                           at<uint8_t>(step_.codes) + pixels.begin * stored_channels(l.image.channels));
   }
 
   void operator()(const TakeFloats& t) const {

@@ -55,8 +55,8 @@ struct Conv {
   Epilogue epilogue = {};
 };
 
-/// Sums of floats over the taps inside the input, from 0 in the order of {kernel_h, kernel_w, channels}: each product is
-/// added in one rounding, v = fma(x, w, v). Then the epilogue.
+/// Sums of floats over the taps inside the input, from 0 in the order of {kernel_h, kernel_w, channels}: each product
+/// is added in one rounding, v = fma(x, w, v). Then the epilogue.
 struct FloatConv {
   ConvShape shape;
   int64_t channels;  ///< of in_c those that are read

@@ -22,8 +22,16 @@ struct FloatCase {
   bool skip = false, relu = false, shift_by_taps = false;
 
   ConvShape shape() const {
-    return {in_h,  in_w,   in_c,   (in_h + 2 * pad - kernel) / stride + 1, (in_w + 2 * pad - kernel) / stride + 1,
-            out_c, kernel, kernel, stride,                                 pad};
+    return {in_h,
+            in_w,
+            in_c,
+            (in_h + 2 * pad - kernel) / stride + 1,
+            (in_w + 2 * pad - kernel) / stride + 1,
+            out_c,
+            kernel,
+            kernel,
+            stride,
+            pad};
   }
 };
 

@@ -1,7 +1,7 @@
 #pragma once
-// Direct sums, of codes and of floats. Pixels whose taps inside the input are the same go into a tile together, whatever
-// image or row they are of: no tap outside is computed, nothing is copied, and a row of taps is one run of bytes in the
-// input. All sums of an output are one chain, in the order of the filter. All names have internal linkage.
+// Direct sums, of codes and of floats. Pixels whose taps inside the input are the same go into a tile together,
+// whatever image or row they are of: no tap outside is computed, nothing is copied, and a row of taps is one run of
+// bytes in the input. All sums of an output are one chain, in the order of the filter. All names have internal linkage.
 #include "base/integer/kernels/dot.h"
 #include "base/integer/kernels/epilogue.h"
 
@@ -32,8 +32,8 @@ struct Direct {
   const Epilogue* epilogue;
 };
 
-/// A tile's part of the sums: rows of taps, each a run of quads in x and in the packed weights. Where not all of a pixel
-/// is read, each tap is a run.
+/// A tile's part of the sums: rows of taps, each a run of quads in x and in the packed weights. Where not all of a
+/// pixel is read, each tap is a run.
 struct Run {
   const uint8_t* x;
   int64_t first;  // of x: where the first row of taps begins; pixel i's is offsets[i] further

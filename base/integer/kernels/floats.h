@@ -52,8 +52,8 @@ typedef float Floats __attribute__((vector_size(kInts * 4)));
   for (int i = 0; i < kInts; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
   return c;
 #else
-  // In float64 the product is exact. Where the sum is not, it becomes the neighbour with the odd last bit, which a second
-  // rounding takes to where the first one alone would (Boldo and Melquiond, "Emulation of FMA", 2008).
+  // In float64 the product is exact. Where the sum is not, it becomes the neighbour with the odd last bit, which a
+  // second rounding takes to where the first one alone would (Boldo and Melquiond, "Emulation of FMA", 2008).
   typedef double Doubles __attribute__((vector_size(kInts * 8)));
   typedef uint64_t Bits __attribute__((vector_size(kInts * 8)));
   const Doubles product = __builtin_convertvector(a, Doubles) * __builtin_convertvector(b, Doubles);
