@@ -48,7 +48,7 @@ typedef float Floats __attribute__((vector_size(kInts * 4)));
   return _mm512_fmadd_ps(a, b, c);
 #elif defined(__AVX2__)
   return _mm256_fmadd_ps(a, b, c);
-#elif defined(__FP_FAST_FMAF)
+#elif defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA)
   for (int i = 0; i < kInts; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
   return c;
 #else
