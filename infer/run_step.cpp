@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <optional>
 
 #include "base/integer/kernels/kernels.h"
 #include "infer/codes.h"
@@ -25,12 +24,12 @@ class StepRun {
                                 .w_top = l.bounds.w_top,
                                 .shift_by_taps = l.shift_by_taps,
                                 .epilogue = epilogue(l.scale, l.shift)};
-    const auto part = part_of(l.shape);
-    if (!part) return;
+    const integer::Part part = part_of(l.shape);
+    if (part.empty()) return;
     if (w.winograd) {
-      plan_.kernels->winograd(conv, *part, scratch_);
+      plan_.kernels->winograd(conv, part, scratch_);
     } else {
-      plan_.kernels->conv(conv, *part);
+      plan_.kernels->conv(conv, part);
     }
   }
 
@@ -41,7 +40,8 @@ class StepRun {
                                      .weights = reinterpret_cast<const float*>(l.weights.data()),
                                      .shift_by_taps = l.shift_by_taps,
                                      .epilogue = epilogue(l.scale, l.shift)};
-    if (const auto part = part_of(l.shape)) plan_.kernels->float_conv(conv, *part);
+    const integer::Part part = part_of(l.shape);
+    if (!part.empty()) plan_.kernels->float_conv(conv, part);
   }
 
   void operator()(const Pointwise& p) const {
@@ -131,11 +131,9 @@ class StepRun {
   };
   Range share(int64_t size) const { return {size * index_ / count_, size * (index_ + 1) / count_}; }
 
-  /// Of a convolution; there may be fewer parts than shares.
-  std::optional<integer::Part> part_of(const integer::ConvShape& shape) const {
-    const auto parts = integer::split(shape, memory_.images, count_);
-    if (index_ >= static_cast<int64_t>(parts.size())) return {};
-    return parts[static_cast<size_t>(index_)];
+  /// May be empty.
+  integer::Part part_of(const integer::ConvShape& shape) const {
+    return integer::share_of(integer::whole_work(shape, memory_.images), index_, count_);
   }
 
   template <class T>

@@ -76,7 +76,10 @@ class FloatProblem {
                    .shift_by_taps = case_.shift_by_taps};
     conv.epilogue = {.scale = scale_.data(), .shift = shift_.data(), .relu = case_.relu, .y = y.data()};
     if (case_.skip) conv.epilogue.skip = skip_.data();
-    for (const Part& part : split(shape_, case_.images, parts)) kernels.float_conv(conv, part);
+    for (int64_t i = 0; i < parts; ++i) {
+      const Part part = share_of(whole_work(shape_, case_.images), i, parts);
+      if (!part.empty()) kernels.float_conv(conv, part);
+    }
     return y;
   }
 
@@ -208,7 +211,7 @@ TEST_CASE("float convolution: one rounding for a product and its sum, of numbers
       FloatConv conv{
           .shape = shape, .channels = 2, .x = x.data(), .weights = reinterpret_cast<const float*>(packed.data())};
       conv.epilogue = {.scale = scale.data(), .shift = shift.data(), .y = y.data()};
-      kernels_of(isa).float_conv(conv, split(shape, kImages, 1).front());
+      kernels_of(isa).float_conv(conv, whole_work(shape, kImages));
       int64_t wrong = 0;
       for (size_t i = 0; i < y.size(); ++i)
         wrong += std::isnan(expected[i]) ? !std::isnan(y[i]) : std::memcmp(&y[i], &expected[i], sizeof(float)) != 0;

@@ -121,7 +121,9 @@ class Problem {
                      .codes = c.codes ? out.codes.data() : nullptr,
                      .grid = c.grid};
     const AlignedBytes scratch(winograd ? winograd_scratch(s) : 0);
-    for (const Part& part : split(s, c.images, parts)) {
+    for (int64_t i = 0; i < parts; ++i) {
+      const Part part = share_of(whole_work(s, c.images), i, parts);
+      if (part.empty()) continue;
       if (winograd) {
         kernels.winograd(conv, part, scratch.data());
       } else {
