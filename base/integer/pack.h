@@ -55,6 +55,13 @@ PackedWeights pack_winograd(const ConvShape& shape, const CodeBounds& bounds, st
 /// Of FloatConv, {panel, tap, channels, kPanel} floats, from {up to out_c, kernel_h, kernel_w, channels}.
 AlignedBytes pack_floats(const ConvShape& shape, int64_t channels, std::span<const float> weights);
 
+/// The runs of an axis (base/integer/taps.h), in order.
+std::vector<TapRun> runs_of(const Axis& axis);
+/// Sums of the codes {out_channels, kernel_h, kernel_w, channels} over the taps inside, for each set of them: {runs of
+/// rows, runs of columns, shape.out_c in whole panels}, 0 for the channels that fill up.
+std::vector<int32_t> sums_inside(const ConvShape& shape, std::span<const int8_t> codes, int64_t out_channels,
+                                 int64_t channels);
+
 /// Bytes of scratch that Kernels::winograd needs for this shape; 64 more where the caller aligns them.
 size_t winograd_scratch(const ConvShape& shape);
 
