@@ -16,8 +16,7 @@ constexpr int64_t kCache = 1 << 20, kSharedCache = 4 << 20;
 int64_t weight_bytes(const Step& step) {
   if (const auto* layer = std::get_if<IntegerLayer>(&step.work))
     return static_cast<int64_t>(layer->packed.weights.size());
-  if (const auto* layer = std::get_if<FloatLayer>(&step.work))
-    return static_cast<int64_t>(layer->weights.size() * sizeof(float));
+  if (const auto* layer = std::get_if<FloatLayer>(&step.work)) return static_cast<int64_t>(layer->weights.size());
   return 0;
 }
 

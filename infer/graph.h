@@ -3,11 +3,12 @@
 // (ntqi.h), run (model.h), exported. Every value is float32 {H,W,C} for one image; codes are a layer's own matter.
 //
 // What a node computes is exact to the bit, on any machine, with any number of threads and images at a time. fl() is
-// one IEEE operation in float32, nothing is fused:
+// one IEEE operation in float32:
 //   codes    q = clamp(round_even(fl(fl(x - offset) / step)), low, high); without an offset fl(x / step); with
 //            thresholds low + how many of them are <= x; not a number gives low
 //   sum      conv, linear: S = sum of (code, or x) * (code, level or value of a weight) over the taps inside of the
-//            image. Of codes alone: int32, exact. Else float32, from 0, in the order of {Kh,Kw,Cin}, fl(S + fl(a * w))
+//            image. Of codes alone: int32, exact. Else float32, from 0, in the order of {Kh,Kw,Cin}, each time
+//            S = fl(S + a * w): here alone the product is not rounded (IEEE 754's fusedMultiplyAdd)
 //   output   y = fl(fl(S * scale[c]) + bias[c]), of a sum of codes S = float(S). Inputs with an offset add to the bias
 //            what it does at the taps inside: fl(bias[c] + W * offset_scale[c]) in float64, W the sum of the weights'
 //            codes (levels, values: in float64, in that order) over the taps inside, in place of bias[c]

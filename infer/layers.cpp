@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "base/ceil_div.h"
-#include "infer/kernels/kernels.h"
 #include "infer/plan.h"
 
 namespace ntq::infer {
@@ -142,14 +141,12 @@ IntegerLayer integer_layer(const Node& node, const MapShape& in, const MapShape&
 }
 
 FloatLayer float_layer(const Node& node, const MapShape& in, const MapShape& out) {
-  FloatLayer layer{.shape = shape_of(node, in, out), .channels = in.channels, .weights = {}, .scale = {}, .shift = {}};
-  const Weights& w = node.weights;
-  const int64_t depth = w.size() / w.out, panels = ceil_div(w.out, kFloatPanel);
-  layer.weights.resize(static_cast<size_t>(panels * depth * kFloatPanel));
-  for (int64_t o = 0; o < w.out; ++o) {
-    float* to = layer.weights.data() + o / kFloatPanel * depth * kFloatPanel + o % kFloatPanel;
-    for (int64_t i = 0; i < depth; ++i) to[i * kFloatPanel] = weight_value(w, o * depth + i);
-  }
+  FloatLayer layer;
+  layer.shape = shape_of(node, in, out);
+  layer.channels = in.channels;
+  std::vector<float> values(static_cast<size_t>(node.weights.size()));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = weight_value(node.weights, static_cast<int64_t>(i));
+  layer.weights = integer::pack_floats(layer.shape, in.channels, values);
   set_epilogue(layer, node, in.channels);
   return layer;
 }

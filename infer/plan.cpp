@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "base/integer/kernels/kernels.h"
 #include "infer/codes.h"
-#include "infer/kernels/kernels.h"
 #include "infer/values.h"
 
 namespace ntq::infer {
@@ -139,12 +138,11 @@ class Planner {
                                     [&](const Value::Codes& c) { return epilogue && is_plain(*c.codes); });
     const bool others = v.codes.size() > (fused == v.codes.end() ? 0u : 1u);
     if (v.wants_floats || others || v.codes.empty()) {
-      // The step may have its sums in the buffer already; a sum takes the place of what is added, if none reads it
-      // after.
-      if (step.y == kNoBuffer)
-        step.y = step.skip != kNoBuffer && value(graph_.nodes[static_cast<size_t>(adds)].inputs[1]).reads_left == 0
-                     ? step.skip
-                     : new_floats(s);
+      // The step may have its sums in the buffer already. A sum takes the place of what is added, if none reads it
+      // after, and it is not what a convolution reads.
+      const auto added = [&] { return graph_.nodes[static_cast<size_t>(adds)].inputs[1]; };
+      const bool in_place = step.skip != kNoBuffer && step.skip != step.x && value(added()).reads_left == 0;
+      if (step.y == kNoBuffer) step.y = in_place ? step.skip : new_floats(s);
       v.floats = step.y;
     } else {
       step.y = kNoBuffer;
@@ -209,9 +207,7 @@ class Planner {
     const int floats = node.codes.present() ? decode(node, in, 1) : x.floats;
     FloatLayer layer = float_layer(node, in, out);
     drop_weights(node);
-    const int sums = new_floats(out);
-    add({.work = std::move(layer), .x = floats, .y = sums});
-    give(n, {.work = pointwise(out), .x = sums, .skip = skip, .y = sums, .relu = node.relu}, true);
+    give(n, {.work = std::move(layer), .x = floats, .skip = skip, .relu = node.relu}, true);
   }
 
   int added_to(const Node& node) { return node.inputs.size() > 1 ? value(node.inputs[1]).floats : kNoBuffer; }
@@ -246,8 +242,7 @@ class Planner {
 
 Plan make_plan(Graph graph, const std::string& name, const std::string& isa) {
   Plan plan;
-  plan.integers = isa.empty() ? &integer::chosen_kernels() : &integer::kernels_of(isa);
-  plan.floats = isa.empty() ? &chosen_kernels() : &kernels_of(isa);
+  plan.kernels = isa.empty() ? &integer::chosen_kernels() : &integer::kernels_of(isa);
   plan.shapes = check_graph(graph, name);
   plan.graph = std::move(graph);
   Planner(plan).plan();

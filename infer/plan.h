@@ -16,8 +16,6 @@ struct Kernels;
 
 namespace ntq::infer {
 
-struct Kernels;
-
 /// Bytes of a run's memory for each image: float32 or codes {H,W,channels in memory}.
 struct Buffer {
   int64_t bytes;            ///< of one image
@@ -30,7 +28,7 @@ inline constexpr int kNoBuffer = -1;
 /// Channels in memory.
 int64_t stored_channels(int64_t channels);
 
-/// Sums of codes by the kernels of base/integer.
+/// Sums of codes.
 struct IntegerLayer {
   integer::ConvShape shape;
   integer::CodeBounds bounds;
@@ -38,11 +36,12 @@ struct IntegerLayer {
   std::vector<float> scale, shift;  ///< as integer::Epilogue has them
   bool shift_by_taps = false;
 };
-/// Sums of floats by kernels/float_conv.cpp; what follows them is a Pointwise.
+/// Sums of floats.
 struct FloatLayer {
   integer::ConvShape shape;
   int64_t channels;
-  std::vector<float> weights, scale, shift;
+  integer::AlignedBytes weights;
+  std::vector<float> scale, shift;
   bool shift_by_taps = false;
 };
 /// Scale and shift, where there are any, and all else of an epilogue.
@@ -104,8 +103,7 @@ struct Level {
 };
 
 struct Plan {
-  const integer::Kernels* integers;
-  const Kernels* floats;
+  const integer::Kernels* kernels;
   Graph graph;  ///< without the weights
   std::vector<MapShape> shapes;
   std::vector<float> byte_tables;  ///< normalised values {C,256}

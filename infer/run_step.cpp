@@ -2,7 +2,6 @@
 
 #include "base/integer/kernels/kernels.h"
 #include "infer/codes.h"
-#include "infer/kernels/kernels.h"
 #include "infer/plan.h"
 
 namespace ntq::infer {
@@ -25,26 +24,24 @@ class StepRun {
                                 .w_top = l.bounds.w_top,
                                 .shift_by_taps = l.shift_by_taps,
                                 .epilogue = epilogue(l.scale, l.shift)};
-    const integer::Part part = integer::share_of(integer::whole_work(l.shape, memory_.images), index_, count_);
+    const integer::Part part = part_of(l.shape);
     if (part.empty()) return;
     if (w.winograd) {
-      plan_.integers->winograd(conv, part, scratch_);
+      plan_.kernels->winograd(conv, part, scratch_);
     } else {
-      plan_.integers->conv(conv, part);
+      plan_.kernels->conv(conv, part);
     }
   }
 
   void operator()(const FloatLayer& l) const {
-    const FloatConv conv = {.shape = l.shape,
-                            .channels = l.channels,
-                            .x = at<float>(step_.x),
-                            .weights = l.weights.data(),
-                            .scale = l.scale.data(),
-                            .shift = l.shift.data(),
-                            .by_taps = l.shift_by_taps,
-                            .y = at<float>(step_.y)};
-    const Range rows = share(memory_.images * l.shape.out_h);
-    plan_.floats->float_conv(conv, rows.begin, rows.end);
+    const integer::FloatConv conv = {.shape = l.shape,
+                                     .channels = l.channels,
+                                     .x = at<float>(step_.x),
+                                     .weights = reinterpret_cast<const float*>(l.weights.data()),
+                                     .shift_by_taps = l.shift_by_taps,
+                                     .epilogue = epilogue(l.scale, l.shift)};
+    const integer::Part part = part_of(l.shape);
+    if (!part.empty()) plan_.kernels->float_conv(conv, part);
   }
 
   void operator()(const Pointwise& p) const {
@@ -55,12 +52,12 @@ class StepRun {
     if (e.y != nullptr) e.y += first;
     if (e.codes != nullptr) e.codes += first;
     if (pixels.begin < pixels.end)
-      plan_.integers->pointwise(at<float>(step_.x) + first, pixels.end - pixels.begin, p.channels, e);
+      plan_.kernels->pointwise(at<float>(step_.x) + first, pixels.end - pixels.begin, p.channels, e);
   }
 
   void operator()(const MaxPool& p) const {
     const Range rows = share(memory_.images * p.pool.out_h);
-    plan_.integers->max_pool(p.pool, at<float>(step_.x), rows.begin, rows.end, at<float>(step_.y));
+    plan_.kernels->max_pool(p.pool, at<float>(step_.x), rows.begin, rows.end, at<float>(step_.y));
   }
 
   void operator()(const Subsample& s) const {
@@ -82,8 +79,8 @@ class StepRun {
     const int64_t pixels = a.in.height * a.in.width, channels = stored_channels(a.in.channels);
     const Range images = share(memory_.images);
     for (int64_t i = images.begin; i < images.end; ++i) {
-      plan_.integers->average(at<float>(step_.x) + i * pixels * channels, pixels, channels,
-                              at<float>(step_.y) + i * channels);
+      plan_.kernels->average(at<float>(step_.x) + i * pixels * channels, pixels, channels,
+                             at<float>(step_.y) + i * channels);
     }
   }
 
@@ -113,9 +110,9 @@ class StepRun {
 
   void operator()(const LookUpCodes& l) const {
     const Range pixels = share(memory_.images * l.image.height * l.image.width);
-    plan_.integers->look_up(memory_.bytes + first_value() + pixels.begin * l.image.channels, pixels.end - pixels.begin,
-                            l.image.channels, l.tables.data(),
-                            at<uint8_t>(step_.codes) + pixels.begin * stored_channels(l.image.channels));
+    plan_.kernels->look_up(memory_.bytes + first_value() + pixels.begin * l.image.channels, pixels.end - pixels.begin,
+                           l.image.channels, l.tables.data(),
+                           at<uint8_t>(step_.codes) + pixels.begin * stored_channels(l.image.channels));
   }
 
   void operator()(const TakeFloats& t) const {
@@ -133,6 +130,11 @@ class StepRun {
     int64_t begin, end;
   };
   Range share(int64_t size) const { return {size * index_ / count_, size * (index_ + 1) / count_}; }
+
+  /// May be empty.
+  integer::Part part_of(const integer::ConvShape& shape) const {
+    return integer::share_of(integer::whole_work(shape, memory_.images), index_, count_);
+  }
 
   template <class T>
   T* at(int buffer) const {

@@ -48,7 +48,6 @@ AsDeployed as_deployed(Module& model, const Shape& images) {
   try {
     Lowered lowered = lower(model, {images[1], images[2], images[3]});
     std::string arithmetic = lowering_text(lowered);
-    if (lowered.integer_layers() == 0) return {nullptr, concat("float32 (", arithmetic, ")")};
     return {std::make_unique<Deployed>(infer::Model(std::move(lowered.graph))), std::move(arithmetic)};
   } catch (const CannotDeploy& e) {
     return {nullptr, concat("float32 (", e.what(), ")")};

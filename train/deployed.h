@@ -32,8 +32,8 @@ struct AsDeployed {
   std::unique_ptr<Deployed> network;  ///< null: the network evaluates itself
   std::string arithmetic;             ///< "20 layers in integers", "float32 (full precision)"
 };
-/// A network whose parameters are in the host's memory as lower() has it for images {N,H,W,C} of this shape, if any of
-/// its layers computes in integers; else null, and `arithmetic` says why.
+/// A network with quantizers, its parameters in the host's memory, as lower() has it for images {N,H,W,C} of this
+/// shape; null for others, and where it cannot be deployed: `arithmetic` says why.
 AsDeployed as_deployed(Module& model, const Shape& images);
 
 }  // namespace ntq

@@ -29,9 +29,9 @@ using BatchHook = std::function<bool(int64_t, int64_t)>;
 /// Called with the logits {n,classes} and labels {n} of each batch.
 using LogitsHook = std::function<void(const Tensor&, const Tensor&)>;
 
-/// The model in evaluation mode, without gradients; as it is deployed where any layer has an integer form
-/// (as_deployed()): then the logits are those of a packed file of it. Its mode comes back after. Stops early when
-/// `hook` says so: then scores.images is less than the data set's size.
+/// The model in evaluation mode, without gradients; one with quantizers as it is deployed (as_deployed()): then the
+/// logits are those of a packed file of it. Its mode comes back after. Stops early when `hook` says so: then
+/// scores.images is less than the data set's size.
 Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook = {}, const LogitsHook& logits_hook = {});
 
 }  // namespace ntq

@@ -58,6 +58,17 @@ struct Conv {
   Epilogue epilogue = {};
 };
 
+/// Sums of floats over the taps inside the input, from 0 in the order of {kernel_h, kernel_w, channels}: each product
+/// is added in one rounding, v = fma(x, w, v). Then the epilogue.
+struct FloatConv {
+  ConvShape shape;
+  int64_t channels;  ///< of in_c those that are read
+  const float* x;
+  const float* weights;  ///< packed, from a 64-byte boundary on (base/integer/pack.h)
+  bool shift_by_taps = false;
+  Epilogue epilogue = {};
+};
+
 /// A share of a convolution's work: the output rows [row_begin, row_end) of the images [image_begin, image_end), and of
 /// their channels those of the panels [panel_begin, panel_end). Winograd's rows come in pairs: row_begin is even, and
 /// so is row_end or it is out_h.

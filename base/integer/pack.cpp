@@ -190,6 +190,19 @@ PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::s
   return out;
 }
 
+AlignedBytes pack_floats(const ConvShape& s, int64_t channels, std::span<const float> weights) {
+  const int64_t depth = s.kernel_h * s.kernel_w * channels, count = static_cast<int64_t>(weights.size());
+  check(channels >= 1 && channels <= s.in_c && count % depth == 0 && count <= s.out_c * depth,
+        "weights to pack: found ", count, " floats for ", channels, " of ", s.in_c, " channels to ", s.out_c);
+  AlignedBytes out(static_cast<size_t>(panels(s) * kPanel * depth) * sizeof(float));
+  for (int64_t o = 0; o * depth < count; ++o) {
+    const float* from = weights.data() + o * depth;
+    uint8_t* to = out.data() + (o / kPanel * kPanel * depth + o % kPanel) * static_cast<int64_t>(sizeof(float));
+    for (int64_t k = 0; k < depth; ++k, to += kPanel * sizeof(float)) std::memcpy(to, from + k, sizeof(float));
+  }
+  return out;
+}
+
 size_t winograd_scratch(const ConvShape& s) {
   const int64_t rows = winograd_block(s.in_c) * 16;
   return static_cast<size_t>(round_up(s.in_c, 64) + rows * s.in_c);

@@ -1,5 +1,5 @@
 #pragma once
-// Weights as the integer kernels read them, packed once when a network is loaded.
+// Weights as the kernels read them, packed once when a network is loaded.
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -51,6 +51,9 @@ struct PackedWeights {
 PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
 PackedWeights pack_direct(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
 PackedWeights pack_winograd(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
+
+/// Of FloatConv, {panel, tap, channels, kPanel} floats, from {up to out_c, kernel_h, kernel_w, channels}.
+AlignedBytes pack_floats(const ConvShape& shape, int64_t channels, std::span<const float> weights);
 
 /// The runs of an axis (base/integer/taps.h), in order.
 std::vector<TapRun> runs_of(const Axis& axis);

@@ -102,7 +102,7 @@ TEST_CASE("--skip-bits is recorded, listed, and shipped as it was trained") {
   CHECK(contains(refused.err, "--skip-bits: expected 2 to 8, or 32 for full precision, found 9"));
 }
 
-TEST_CASE("weights alone, and full precision, are packed with float layers") {
+TEST_CASE("weights alone are packed with float layers, and give their checkpoint's logits") {
   const TempFolder folder;
   const std::string checkpoint = trained(folder, "--bits 2 --act-bits 32");
   const Outcome exported = run("ntq-export " + checkpoint + " " + folder / "m.ntqi" + " --json");
@@ -110,11 +110,13 @@ TEST_CASE("weights alone, and full precision, are packed with float layers") {
   const Json json = Json::parse(exported.out);
   CHECK(json["float_layers"]["conv1"] == "its input is not quantized");
   CHECK(json["bytes"].get<int64_t>() * 8 < json["float32_bytes"].get<int64_t>());
-  const std::string eval = " --limit-val 16 --json";
-  const Json of_file = Json::parse(run("ntq-eval " + folder / "m.ntqi" + eval).out);
-  const Json of_checkpoint = Json::parse(run("ntq-eval " + checkpoint + eval).out);
-  CHECK(of_file["loss"].get<double>() == doctest::Approx(of_checkpoint["loss"].get<double>()).epsilon(1e-4));
-  CHECK(contains(of_checkpoint["arithmetic"].get<std::string>(), "float32"));
+  const std::string eval = " --limit-val 16 --json --logits ";
+  const Json of_file = Json::parse(run("ntq-eval " + folder / "m.ntqi" + eval + folder / "a").out);
+  const Json of_checkpoint =
+      Json::parse(run("ntq-eval " + checkpoint + eval + folder / "b" + " --threads 2 --batch-size 5").out);
+  CHECK(read_file(folder / "a") == read_file(folder / "b"));
+  CHECK(of_file["arithmetic"] == "20 layers in floats");
+  CHECK(contains(of_checkpoint["arithmetic"].get<std::string>(), "20 layers in floats: conv1 (its input is not"));
 }
 
 TEST_CASE("a top-1 stands beside the weights that it was measured on") {

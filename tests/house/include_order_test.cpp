@@ -36,7 +36,7 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
     {"omp.h", {"engine/backend/cpu/"}},
     {"immintrin.h", {"base/integer/", "engine/backend/cpu/", "data/kernels/", "bench/"}},
     {"arm_neon.h", {"engine/backend/cpu/"}},
-    {"stdint.h", {"base/integer/", "engine/backend/cpu/kernels/", "infer/kernels/"}},  // kernels take nothing from std
+    {"stdint.h", {"base/integer/", "engine/backend/cpu/kernels/"}},  // kernels take nothing from std
     {"zlib.h", {"base/crc32", "data/", "tests/data/"}},
     {"stb_image.h", {"data/"}},
     {"jpeglib.h", {"data/", "bench/"}},

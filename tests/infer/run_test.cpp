@@ -225,6 +225,17 @@ TEST_CASE("run: bytes are normalised as data sets are, photographs as their rows
   }
 }
 
+TEST_CASE("run: a convolution of floats may add what it reads") {
+  Values values(3);
+  Graph g;
+  g.image = {6, 6, 3};
+  g.nodes.push_back(conv_node({.name = "a", .inputs = {kImage}, .in = 3, .out = 8, .codes = {}}, values));
+  g.nodes.push_back(conv_node({.name = "b", .inputs = {0, 0}, .in = 8, .out = 8, .codes = {}}, values));
+  g.nodes.push_back({.op = Op::global_average, .name = "pool", .inputs = {1}});
+  const auto images = some_images(g, 3);
+  CHECK(same_bits(run(Model(g), images, 3), expected(g, images)));
+}
+
 TEST_CASE("run: a convolution by hand") {
   // Image 2x2: bytes 0, 255, 51, 102 -> 0, 1, 0.2, 0.4; codes of step 0.1, at most 7: 0, 7, 2, 4.
   Graph g;

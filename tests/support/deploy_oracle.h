@@ -61,8 +61,7 @@ class OracleSum {
             whole += int64_t{codes_[from]} * w.codes[at];
             weights += w.codes[at];
           } else {
-            const float product = input(from) * weight(at, out);
-            real = real + product;
+            real = std::fma(input(from), weight(at, out), real);
             weights += static_cast<double>(weight(at, out));
           }
         }

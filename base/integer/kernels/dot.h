@@ -56,6 +56,7 @@ struct OneQuad {
   using W = Ints;
   static constexpr int kQuads = 1;                      ///< that dot() takes at once
   static constexpr bool kShort = false;                 ///< whether acc has 16 bits, to be widened in time
+  static constexpr bool kFloats = false;                ///< whether acc has float32, as its bits
   static constexpr int kPixels = kInts == 16 ? 12 : 5;  ///< of a tile by two vectors that registers hold
   static X x(const uint8_t* p) { return splat(word_at(p)); }
   static W w(const int8_t* p) { return load(p); }

@@ -102,14 +102,11 @@ template <bool... kFlags, class Op>
 
 /// One vector of channels of all pixels: the first n lanes, if not all. Everything is by value, as bytes that are
 /// stored might else be any of it.
-template <int kShiftRight, int kStart, class AnEnd>
-[[gnu::always_inline]] inline void finish_vector(const AnEnd end, Ints start, Floats scale, Floats shift,
+template <class AnEnd, class AsFloats>
+[[gnu::always_inline]] inline void finish_vector(const AnEnd end, const AsFloats as_floats, Floats scale, Floats shift,
                                                  const int32_t* sums, const int64_t* pixels, int64_t count,
                                                  int64_t pitch, int64_t at, int64_t n) {
-  const auto value = [=](int64_t i) {
-    const Ints sum = load(sums + i * kPanel);
-    return to_floats((kStart == 1 ? sum + start : sum) >> kShiftRight) * scale + shift;
-  };
+  const auto value = [=](int64_t i) { return as_floats(load(sums + i * kPanel)) * scale + shift; };
   if (n >= kInts) {
     for (int64_t i = 0; i < count; ++i) {
       if (pixels[i] >= 0) end.whole(value(i), pixels[i] * pitch + at);
@@ -128,18 +125,19 @@ void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int
   with_end(*tile.e, [&](const auto& end) {
     for (int64_t c = 0; c < n; c += kInts) {
       const int64_t at = tile.at + c;
-      const Ints start = tile.start == nullptr ? Ints{} : load(tile.start + at);
       const Floats scale = load_floats(tile.scale + at), shift = load_floats(tile.shift + at);
-      const auto vector = [&](auto shift_right, auto has_start) {
-        finish_vector<shift_right, has_start>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at,
-                                              n - c);
+      const auto vector = [&](const auto& as_floats) {
+        finish_vector(end, as_floats, scale, shift, sums + c, pixels, count, tile.channels, at, n - c);
       };
-      if (tile.shift_right == 2) {
-        vector(Count<2>{}, Count<0>{});
+      if (tile.sums == SumsAre::four_times) {
+        vector([](Ints sum) { return to_floats(sum >> 2); });
+      } else if (tile.sums == SumsAre::floats) {
+        vector([](Ints sum) { return reinterpret_cast<Floats>(sum); });
       } else if (tile.start == nullptr) {
-        vector(Count<0>{}, Count<0>{});
+        vector([](Ints sum) { return to_floats(sum); });
       } else {
-        vector(Count<0>{}, Count<1>{});
+        const Ints start = load(tile.start + at);
+        vector([start](Ints sum) { return to_floats(sum + start); });
       }
     }
   });

@@ -4,6 +4,9 @@
 
 namespace ntq::integer::NTQ_ISA {
 
+/// What sums are: of codes, four times those, or the bits of floats.
+enum class SumsAre { codes, four_times, floats };
+
 /// What a tile of pixels has in common.
 struct TileEnd {
   const Epilogue* e;
@@ -11,7 +14,7 @@ struct TileEnd {
   int64_t at;            ///< the first channel, of a panel
   const int32_t* start;  ///< of channel 0, as scale and shift; null: 0
   const float *scale, *shift;
-  int shift_right;  ///< of the sums, exact: 2 for Winograd's
+  SumsAre sums;
 };
 
 /// Sums {count, kPanel} of pixels number pixels[i]; those below 0 are left out.

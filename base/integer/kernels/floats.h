@@ -42,6 +42,31 @@ typedef float Floats __attribute__((vector_size(kInts * 4)));
 #endif
 }
 
+/// a * b + c in one rounding.
+[[maybe_unused]] inline Floats fused(Floats a, Floats b, Floats c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__AVX2__)
+  return _mm256_fmadd_ps(a, b, c);
+#elif defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA)
+  for (int i = 0; i < kInts; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return c;
+#else
+  // In float64 the product is exact. Where the sum is not, it becomes the neighbour with the odd last bit, which a
+  // second rounding takes to where the first one alone would (Boldo and Melquiond, "Emulation of FMA", 2008).
+  typedef double Doubles __attribute__((vector_size(kInts * 8)));
+  typedef uint64_t Bits __attribute__((vector_size(kInts * 8)));
+  const Doubles product = __builtin_convertvector(a, Doubles) * __builtin_convertvector(b, Doubles);
+  const Doubles term = __builtin_convertvector(c, Doubles), sum = product + term, back = sum - product;
+  const Doubles lost = (product - (sum - back)) + (term - back);
+  Bits bits = reinterpret_cast<Bits>(sum);
+  const Bits inexact = reinterpret_cast<Bits>((lost > 0) | (lost < 0));  // infinities lose what is not a number
+  const Bits move = inexact & ~bits & 1, inwards = move & (reinterpret_cast<Bits>(lost) ^ bits) >> 63;
+  bits += move - 2 * inwards;
+  return __builtin_convertvector(reinterpret_cast<Doubles>(bits), Floats);
+#endif
+}
+
 /// Nearest integers, ties to even, of |v| < 2^22.
 [[maybe_unused]] inline Ints rounded(Floats v) {
 #if defined(__AVX512F__)
