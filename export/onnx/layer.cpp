@@ -1,7 +1,6 @@
 #include <cmath>
 #include <limits>
 
-#include "export/onnx/skips.h"
 #include "export/onnx/weights.h"
 #include "export/onnx/writer.h"
 
@@ -60,7 +59,6 @@ std::string bias_as_int32(OnnxBuilder& b, const Node& node, double unit, const O
 /// Scales in the weights: one operator that runtimes fuse with what stands around it.
 std::string fused_form(OnnxBuilder& b, const Node& node, const OnnxValue& x, const OnnxOptions& options) {
   const OnnxInput in = layer_input(b, node, x.name, x.flat ? 2 : 4, options.dialect);
-  if (is_quantizer(node)) return in.values;
   const bool coded = node.weights.bits != 32 && node.weights.levels.empty();
   const bool ort = options.dialect == OnnxDialect::ort && coded && node.is_integer();
   OnnxCodes codes;
