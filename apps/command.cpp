@@ -1,5 +1,6 @@
 #include "apps/command.h"
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

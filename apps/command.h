@@ -1,9 +1,12 @@
 #pragma once
 // What every command does at its edges: help and version, exit codes, the JSON answer.
-#include <CLI/CLI.hpp>
 #include <functional>
 
 #include <nlohmann/json_fwd.hpp>
+
+namespace CLI {
+class App;
+}
 
 namespace ntq::apps {
 

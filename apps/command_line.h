@@ -1,8 +1,11 @@
 #pragma once
 // The words of a command line, checked before they are used: CLI11 describes the options and keeps the values.
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace ntq::apps {
 

@@ -1,4 +1,5 @@
 // What other training programs (timm, PyTorch's examples, Lightning, Ultralytics, Hugging Face) call our options.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cctype>

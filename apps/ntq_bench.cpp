@@ -1,4 +1,5 @@
 // ntq-bench: how fast a network runs on this machine, in float32 as it was trained and in integers as it is deployed.
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
 #include <filesystem>

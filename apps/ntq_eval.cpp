@@ -1,4 +1,5 @@
 // ntq-eval: accuracy and per-layer quantization figures of a checkpoint.
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
 #include <filesystem>

@@ -1,5 +1,6 @@
 // ntq-export: a checkpoint's weights as a safetensors file with torchvision's and timm's names and layouts, or its
 // network as a deploy graph.
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,5 @@
 // ntq-info: what a checkpoint holds, without data; or how this program was built.
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 

@@ -1,4 +1,5 @@
 // ntq-predict: what a network sees in image files.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>

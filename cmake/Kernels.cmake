@@ -51,7 +51,7 @@ function(ntq_kernels library folder namespace)
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
     target_compile_definitions(${target} PRIVATE NTQ_ISA=${isa} NTQ_ISA_NAME="${isa}")
     target_compile_options(${target} PRIVATE -O3 -fno-math-errno -fno-trapping-math ${options})
-    target_link_libraries(${target} PRIVATE ntq_options)
+    target_link_libraries(${target} PRIVATE ntq_options ntq_kernel_options)
     set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)  # each file has its own `tile`
     target_sources(ntq_${library} PRIVATE $<TARGET_OBJECTS:${target}>)
     set_property(GLOBAL APPEND PROPERTY NTQ_KERNEL_TARGETS_${isa} ${target})

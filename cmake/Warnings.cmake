@@ -22,3 +22,8 @@ if(NTQ_SANITIZE)
                                                -fno-sanitize-recover=all)
   target_link_options(ntq_options INTERFACE -fsanitize=${NTQ_SANITIZE})
 endif()
+# Kernels, after ntq_options: the address sanitizer looks at each access already, and unrolled loops have very many.
+add_library(ntq_kernel_options INTERFACE)
+if(NTQ_SANITIZE MATCHES "address.*undefined")
+  target_compile_options(ntq_kernel_options INTERFACE -fno-sanitize=null,object-size)
+endif()

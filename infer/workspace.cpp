@@ -41,8 +41,7 @@ Workspace::Memory::Memory(std::shared_ptr<const Plan> of, int64_t batch, Paralle
 class Workspace::Memory::Pass {
  public:
   Pass(Memory& memory, const CallImages& images, float* logits, int thread, Team* team)
-      : memory_(memory),
-        plan_(*memory.plan),
+      : plan_(*memory.plan),
         images_(images),
         logits_(logits),
         scratch_(memory.scratch[static_cast<size_t>(thread)]),
@@ -101,7 +100,6 @@ class Workspace::Memory::Pass {
     for (int64_t i = 0; i < memory.images; ++i, from += stored, to += classes) std::copy_n(from, classes, to);
   }
 
-  Memory& memory_;
   const Plan& plan_;
   const CallImages& images_;
   float* logits_;

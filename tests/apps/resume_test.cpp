@@ -65,7 +65,7 @@ bool wait_for(Ready ready) {
 
 }  // namespace
 
-TEST_CASE("the result does not depend on threads and loader workers") {
+TEST_CASE("the result does not depend on threads and loader workers" * doctest::test_suite("optimised build only")) {
   for (const char* options : {" --threads 1 --workers 0", " --threads 2 --workers 3"}) {
     const TempFolder folder;
     const Outcome outcome = run("ntq-train" + kRun + folder.str() + options);
