@@ -24,10 +24,25 @@ integer::ConvShape shape_of(const Node& node, const MapShape& in, const MapShape
 }
 
 /// Codes {out, taps, channels} with the channels in memory, zeros in those that fill up.
-std::vector<int8_t> filled_up(const Weights& w, const integer::ConvShape& shape, int64_t channels) {
+std::vector<int8_t> filled_up(const std::vector<int8_t>& codes, const integer::ConvShape& shape, int64_t channels) {
   std::vector<int8_t> out(static_cast<size_t>(shape.out_c * shape.kernel_h * shape.kernel_w * shape.in_c));
-  const int64_t rows = w.size() / channels;
-  for (int64_t r = 0; r < rows; ++r) std::copy_n(w.codes.data() + r * channels, channels, out.data() + r * shape.in_c);
+  const auto rows = static_cast<int64_t>(codes.size()) / channels;
+  for (int64_t r = 0; r < rows; ++r) std::copy_n(codes.data() + r * channels, channels, out.data() + r * shape.in_c);
+  return out;
+}
+
+int32_t largest(const std::vector<int8_t>& codes) {
+  uint8_t top = 0;  // of bytes: compilers make vectors of it
+  for (const int8_t code : codes) top = std::max(top, static_cast<uint8_t>(code < 0 ? -code : code));
+  return top;
+}
+
+/// What the codes count, where bytes hold that; else nothing.
+std::vector<int8_t> counts(const Weights& w) {
+  std::vector<int8_t> out;
+  const auto [low, high] = std::minmax_element(w.codes.begin(), w.codes.end());
+  if (w.count(*low) < -128 || w.count(*high) > 127) return out;
+  for (const int8_t code : w.codes) out.push_back(static_cast<int8_t>(w.count(code)));
   return out;
 }
 
@@ -35,7 +50,7 @@ std::vector<int8_t> filled_up(const Weights& w, const integer::ConvShape& shape,
 float weight_value(const Weights& w, int64_t i) {
   const auto at = static_cast<size_t>(i);
   if (w.bits == 32) return w.values[at];
-  if (w.levels.empty()) return static_cast<float>(w.codes[at]);
+  if (w.levels.empty()) return static_cast<float>(w.count(w.codes[at]));
   const auto table = size_t{1} << w.bits;
   const size_t row = w.levels.size() == table ? 0 : at / static_cast<size_t>(w.size() / w.out);
   return w.levels[row * table + static_cast<size_t>(w.codes[at] + static_cast<int>(table / 2))];
@@ -90,11 +105,23 @@ IntegerLayer integer_layer(const Node& node, const MapShape& in, const MapShape&
   IntegerLayer layer;
   layer.shape = shape_of(node, in, out);
   const Weights& w = node.weights;
-  uint8_t top = 0;  // of bytes: compilers make vectors of it
-  for (const int8_t code : w.codes) top = std::max(top, static_cast<uint8_t>(code < 0 ? -code : code));
-  layer.bounds = {.zero = -node.codes.low, .x_top = node.codes.high - node.codes.low, .w_top = top};
+  const auto bounds_of = [&](const std::vector<int8_t>& codes) {
+    return integer::CodeBounds{
+        .zero = -node.codes.low, .x_top = node.codes.high - node.codes.low, .w_top = largest(codes)};
+  };
+  const std::vector<int8_t>* codes = &w.codes;
+  layer.bounds = bounds_of(*codes);
+  std::vector<int8_t> counted;
+  // Winograd pays for sums over windows, which direct sums of what the codes count do without.
+  if (w.halves != 0 && !integer::uses_winograd(layer.shape, layer.bounds)) counted = counts(w);
+  if (!counted.empty()) {
+    codes = &counted;
+    layer.bounds = bounds_of(*codes);
+  } else {
+    layer.halves = w.halves;
+  }
   const bool whole = in.channels == layer.shape.in_c && w.out == layer.shape.out_c;
-  layer.packed = integer::pack(layer.shape, layer.bounds, whole ? w.codes : filled_up(w, layer.shape, in.channels));
+  layer.packed = integer::pack(layer.shape, layer.bounds, whole ? *codes : filled_up(*codes, layer.shape, in.channels));
   set_epilogue(layer, node, in.channels);
   return layer;
 }

@@ -171,6 +171,8 @@ size_t winograd_scratch(const ConvShape& s) {
   return static_cast<size_t>(round_up(s.in_c, 64) + rows * s.in_c);
 }
 
+size_t window_scratch(const ConvShape& s) { return static_cast<size_t>((s.kernel_h + 1) * s.in_w + 2 * s.pad); }
+
 std::vector<Part> split(const ConvShape& s, int64_t images, int64_t count) {
   const int64_t pairs = ceil_div(s.out_h, 2);
   const auto largest_share = [count](int64_t n) {

@@ -55,6 +55,9 @@ PackedWeights pack_winograd(const ConvShape& shape, const CodeBounds& bounds, st
 /// Bytes of scratch that Kernels::winograd needs for this shape; 64 more where the caller aligns them.
 size_t winograd_scratch(const ConvShape& shape);
 
+/// Numbers of scratch that Kernels::window_sums needs.
+size_t window_scratch(const ConvShape& shape);
+
 /// The work of `images` images in at most `count` parts of nearly equal size, along what divides best: images, rows or
 /// panels.
 std::vector<Part> split(const ConvShape& shape, int64_t images, int64_t count);

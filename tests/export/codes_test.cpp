@@ -37,7 +37,7 @@ std::vector<double> values_of(const WeightForm& form) {
     if (w.bits == 32) {
       out.push_back(static_cast<double>(w.values[i]));
     } else if (w.levels.empty()) {
-      out.push_back(form.step[c] * w.codes[i]);
+      out.push_back(form.step[c] * (w.halves == 0 ? w.codes[i] : 2 * w.codes[i] + w.halves));
     } else {
       const size_t first = w.levels.size() == table ? 0 : c * table;
       out.push_back(static_cast<double>(w.levels[first + table / 2 + static_cast<size_t>(w.codes[i] + 128) - 128]));
@@ -91,12 +91,23 @@ TEST_CASE("which weights have codes of even steps") {
   CHECK(form("lsq", 4).weights.bits == 4);
   CHECK(form("minmax", 8).weights.bits == 8);
   CHECK(form("qil", 3).weights.bits == 3);
+  CHECK(form("lsq", 4).weights.halves == 0);
   // Odd multiples of half a step.
-  const WeightForm dorefa = form("dorefa", 4);
-  CHECK(dorefa.weights.bits == 5);
-  CHECK(dorefa.step[0] == doctest::Approx(1.0 / 15));
-  CHECK(form("ewgs", 2).weights.bits == 3);
-  CHECK(form("dorefa", 8).why_float == "the weights of method dorefa need more than 8 bits beside zero");
+  for (const char* method : {"dorefa", "pact", "ewgs"}) {
+    for (const int b : {2, 4, 8}) {
+      CAPTURE(method);
+      CAPTURE(b);
+      CHECK(form(method, b).why_float.empty());
+      CHECK(form(method, b).weights.bits == b);
+      CHECK(form(method, b).weights.halves == 1);
+    }
+  }
+  CHECK(form("dorefa", 4).step[0] == doctest::Approx(1.0 / 15));
+  // Zero elsewhere than in the middle.
+  const WeightForm noisy = form("quant-noise", 8);
+  CHECK(noisy.why_float.empty());
+  CHECK(noisy.weights.bits == 8);
+  CHECK(noisy.weights.halves % 2 == 0);
   CHECK(form("lq-nets", 2).why_float == "the weights of method lq-nets are not evenly spaced");
   CHECK(form("lcq", 4).weights.levels.size() == 16);
   CHECK(form("apot", 4).weights.levels.size() == 16);
@@ -137,6 +148,21 @@ TEST_CASE("inputs of every method: its codes, asked anywhere, and their values")
       }
     }
   }
+}
+
+TEST_CASE("weights of an asymmetric range whose zero is far from the middle take no bit more") {
+  std::vector<float> values;
+  for (int i = 0; i <= 255; ++i) values.push_back(static_cast<float>(i - 20) / 100);
+  const Tensor w = Tensor::from({256, 1}, std::span<const float>(values));
+  QuantSpec spec{.method = "minmax", .bits = 8, .shape = w.shape()};
+  spec.settings.insert_or_assign("asymmetric", true);
+  const WeightForm form = weight_form(*ready(spec, w), w);
+  CHECK(form.why_float.empty());
+  CHECK(form.weights.bits == 8);
+  CHECK(form.weights.halves == 2 * (128 - 20));
+  const std::vector<double> found = values_of(form);
+  for (size_t i = 0; i < values.size(); ++i)
+    CHECK(found[i] == doctest::Approx(static_cast<double>(values[i])).epsilon(1e-5).scale(1));
 }
 
 TEST_CASE("which inputs are rounded to the nearest step, and which have thresholds") {

@@ -168,7 +168,8 @@ void conv_group(const Conv& c, const Block& b, const Group& g, const uint8_t* im
                  .start = c.start == nullptr ? nullptr : c.start + g.number * width,
                  .scale = c.epilogue.scale,
                  .shift = c.epilogue.shift + (c.shift_by_taps ? g.number * width : 0),
-                 .shift_right = 0};
+                 .shift_right = 0,
+                 .window_sums = c.window_sums};
   const int64_t pixels = g.end - g.begin, tiles = (pixels + Dot::kPixels - 1) / Dot::kPixels;
   const int64_t channels = s.out_c - at < panels * kPanel ? s.out_c - at : panels * kPanel;
   alignas(64) int32_t sums[kPanels * kTile * kPanel];

@@ -77,13 +77,16 @@ template <bool... kFlags, class Op>
 
 /// One vector of channels of all pixels: the first n lanes, if not all. Everything is by value, as bytes that are
 /// stored might else be any of it.
-template <int kShiftRight, int kStart, class AnEnd>
+template <int kShiftRight, int kStart, int kWindows, class AnEnd>
 [[gnu::always_inline]] inline void finish_vector(const AnEnd end, Ints start, Floats scale, Floats shift,
-                                                 const int32_t* sums, const int64_t* pixels, int64_t count,
-                                                 int64_t pitch, int64_t at, int64_t n) {
+                                                 const int32_t* sums, const int32_t* windows, const int64_t* pixels,
+                                                 int64_t count, int64_t pitch, int64_t at, int64_t n) {
   const auto value = [=](int64_t i) {
-    const Ints sum = load(sums + i * kPanel);
-    return to_floats((kStart == 1 ? sum + start : sum) >> kShiftRight) * scale + shift;
+    Ints sum = load(sums + i * kPanel);
+    if constexpr (kStart == 1) sum += start;
+    sum >>= kShiftRight;
+    if constexpr (kWindows == 1) sum += sum + splat(windows[pixels[i]]);
+    return to_floats(sum) * scale + shift;
   };
   if (n >= kInts) {
     for (int64_t i = 0; i < count; ++i) {
@@ -105,16 +108,18 @@ void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int
       const int64_t at = tile.at + c;
       const Ints start = tile.start == nullptr ? Ints{} : load(tile.start + at);
       const Floats scale = load_floats(tile.scale + at), shift = load_floats(tile.shift + at);
-      const auto vector = [&](auto shift_right, auto has_start) {
-        finish_vector<shift_right, has_start>(end, start, scale, shift, sums + c, pixels, count, tile.channels, at,
-                                              n - c);
+      const auto vector = [&](auto shift_right, auto has_start, auto has_windows) {
+        finish_vector<shift_right, has_start, has_windows>(end, start, scale, shift, sums + c, tile.window_sums, pixels,
+                                                           count, tile.channels, at, n - c);
       };
-      if (tile.shift_right == 2) {
-        vector(Count<2>{}, Count<0>{});
+      if (tile.window_sums != nullptr) {
+        tile.shift_right == 2 ? vector(Count<2>{}, Count<0>{}, Count<1>{}) : vector(Count<0>{}, Count<1>{}, Count<1>{});
+      } else if (tile.shift_right == 2) {
+        vector(Count<2>{}, Count<0>{}, Count<0>{});
       } else if (tile.start == nullptr) {
-        vector(Count<0>{}, Count<0>{});
+        vector(Count<0>{}, Count<0>{}, Count<0>{});
       } else {
-        vector(Count<0>{}, Count<1>{});
+        vector(Count<0>{}, Count<1>{}, Count<0>{});
       }
     }
   });

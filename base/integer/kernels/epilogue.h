@@ -11,7 +11,8 @@ struct TileEnd {
   int64_t at;            ///< the first channel, of a panel
   const int32_t* start;  ///< of channel 0, as scale and shift; null: 0
   const float *scale, *shift;
-  int shift_right;  ///< of the sums, exact: 2 for Winograd's
+  int shift_right;                       ///< of the sums, exact: 2 for Winograd's
+  const int32_t* window_sums = nullptr;  ///< of each pixel, as Conv has them
 };
 
 /// Sums {count, kPanel} of pixels number pixels[i]; those below 0 are left out.

@@ -3,7 +3,7 @@
 namespace ntq::integer::NTQ_ISA {
 
 const Kernels& kernels() {
-  static constexpr Kernels table = {NTQ_ISA_NAME, conv, winograd, pointwise, look_up, max_pool, average};
+  static constexpr Kernels table = {NTQ_ISA_NAME, conv, winograd, window_sums, pointwise, look_up, max_pool, average};
   return table;
 }
 
