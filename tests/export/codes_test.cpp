@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
+#include <map>
 
 #include "export/lower.h"
 #include "quant/method.h"
@@ -80,6 +82,38 @@ TEST_CASE("weights of every method, of 2 to 8 bits: the values that the network 
         CHECK(form.weights.bits <= 8);
       }
     }
+  }
+}
+
+TEST_CASE("which methods have integers at which bits: the table of docs/methods.md") {
+  const Tensor w = noise_image({3, 3, 3, 8}, 4), x = noise_image({1, 8, 8, 4}, 5);
+  std::vector<float> positive = x.to_vector();
+  for (float& v : positive) v = std::max(v, 0.0f);
+  const Tensor behind_relu = Tensor::from(x.shape(), std::span<const float>(positive));
+  const auto bits_of = [&](const std::string& method, const QuantSpec& side, const Tensor& input) {
+    const QuantScope scope = quant_method(method).scope;
+    std::string found;
+    for (int b = std::max(scope.least_bits, 2); b <= std::min(scope.most_bits, 8); ++b) {
+      QuantSpec spec = side;
+      spec.method = method, spec.bits = b, spec.shape = side.is_weight ? input.shape() : Shape();
+      const auto q = ready(spec, input);
+      if (!q->traits().codes) continue;
+      const bool even = side.is_weight ? weight_form(*q, input).why_float.empty() : input_form(*q).why_float.empty();
+      if (even) found += static_cast<char>('0' + b);
+    }
+    return found;
+  };
+  const std::map<std::string, std::array<const char*, 3>> special = {
+      {"apot", {"28", "78", "28"}}, {"lcq", {"2", "", "2"}}, {"lq-nets", {"", "", ""}}, {"diffq", {"", "", ""}}};
+  for (const std::string& method : quantizer_names()) {
+    CAPTURE(method);
+    const QuantScope scope = quant_method(method).scope;
+    const auto found = special.find(method);
+    const auto expected = found == special.end() ? std::array{"2345678", "2345678", "2345678"} : found->second;
+    if (scope.weights) CHECK(bits_of(method, {}, w) == expected[0]);
+    if (scope.unsigned_inputs)
+      CHECK(bits_of(method, {.is_signed = false, .is_weight = false}, behind_relu) == expected[1]);
+    if (scope.signed_inputs) CHECK(bits_of(method, {.is_weight = false}, x) == expected[2]);
   }
 }
 
