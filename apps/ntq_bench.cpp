@@ -15,6 +15,7 @@
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/isa.h"
+#include "base/peak_memory.h"
 #include "base/printable.h"
 #include "base/text.h"
 #include "engine/backend/cpu_settings.h"

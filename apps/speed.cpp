@@ -1,7 +1,5 @@
 #include "apps/speed.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -101,12 +99,6 @@ double machine_limit(int threads) {
     of[static_cast<size_t>(i)] = integer::dot_limit_gops(cpu::chosen_isa(cpu::IsaList::integers));
   });
   return std::accumulate(of.begin(), of.end(), 0.0);
-}
-
-int64_t peak_memory() {
-  rusage use{};
-  getrusage(RUSAGE_SELF, &use);
-  return int64_t{use.ru_maxrss} * 1024;
 }
 
 }  // namespace ntq::apps

@@ -33,7 +33,4 @@ double operations(const infer::Model& model);
 /// Billions of operations per second on bytes that so many threads can do at once; 0: not known for this processor.
 double machine_limit(int threads);
 
-/// The largest memory that this process has had, in bytes.
-int64_t peak_memory();
-
 }  // namespace ntq::apps

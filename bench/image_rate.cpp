@@ -2,8 +2,6 @@
 // thread, and the loader with workers. Prints one JSON object; with --dump it writes what the network would see
 // instead.
 //   image_rate --data-dir .../imagenet-sample --aug field --workers 2
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -17,6 +15,7 @@
 #include <jpeglib.h>
 #endif
 
+#include "base/peak_memory.h"
 #include "data/image_folder.h"
 #include "data/loader.h"
 #include "data/transforms.h"
@@ -87,12 +86,10 @@ void dump(const Options& o, const ImageFolder& data) {
 void time_index(const Options& o) {
   DatasetPair pair;
   const double seconds = seconds_of([&] { pair = open_dataset("imagenet", o.dir); });
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   std::cout << nlohmann::ordered_json{{"train_images", pair.train->size()},
                                       {"val_images", pair.val->size()},
                                       {"seconds", seconds},
-                                      {"peak_memory_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6}}
+                                      {"peak_memory_mb", static_cast<double>(peak_memory()) / 1e6}}
                    .dump(2)
             << '\n';
 }

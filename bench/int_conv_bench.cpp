@@ -99,7 +99,7 @@ void measure(const Shape& shape, const Options& o, double limit) {
     c.epilogue = {.scale = scale.data(), .shift = shift.data(), .relu = true, .codes = codes.data()};
     c.epilogue.grid = {.step = 0.37f, .low = 0, .high = bounds.x_top};
     if (o.skip) c.epilogue.skip = skip.data(), c.epilogue.y = y.data();
-    const integer::Part part = integer::split(s, shape.images, 1).front();
+    const integer::Part part = integer::whole_work(s, shape.images);
     gops[winograd] = giga / fastest(o.seconds, [&] {
                        winograd ? kernels.winograd(c, part, scratch.data()) : kernels.conv(c, part);
                      });

@@ -1,8 +1,6 @@
 // One training step of a whole model on synthetic images: forward, loss, backward, SGD. Prints one JSON object, which
 // scripts/compare-pytorch reads. From --size 64 on, the network has the stem for photographs and 1000 classes.
 //   train_step --model resnet20 --batch 128 --bits 4 --method ntq --steps 10
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -11,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/peak_memory.h"
 #include "bench/fma_limit.h"
 #include "engine/backend/cpu_settings.h"
 #include "engine/backend/registry.h"
@@ -86,13 +85,6 @@ std::vector<double> time_steps(const Options& o) {
   return times;
 }
 
-/// Most memory of the process, as the system counts it.
-double peak_memory_mb() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
-}
-
 nlohmann::ordered_json measure(const Options& o) {
   if (o.threads > 0) set_cpu_threads(o.threads);
   std::vector<double> times = time_steps(o);
@@ -107,7 +99,7 @@ nlohmann::ordered_json measure(const Options& o) {
                                 {"fastest_ms", times.front()},
                                 {"images_per_second", per_second},
                                 {"peak_tensor_mb", static_cast<double>(cpu_memory().peak) / 1e6},
-                                {"peak_memory_mb", peak_memory_mb()},
+                                {"peak_memory_mb", static_cast<double>(peak_memory()) / 1e6},
                                 {"device", backend_for({}).describe()}};
   if (const auto macs = kMacs.find({o.model, o.size}); macs != kMacs.end()) {
     out["flop_per_image"] = 6 * macs->second;  // forward, data gradient and filter gradient, 2 each

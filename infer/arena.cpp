@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "base/ceil_div.h"
 #include "infer/plan.h"
@@ -6,18 +7,26 @@
 namespace ntq::infer {
 namespace {
 
-constexpr int64_t kLine = 64, kMostImages = 32;
-/// A core's own cache, about: what values may take while weights pass through it.
-constexpr int64_t kCache = 1 << 20;
+constexpr int64_t kLine = 64;
+constexpr int kImageChoices = 6;  ///< 1, 2, 4 .. 32 images
+/// A core's own cache, and its part of the one that cores share, about.
+constexpr int64_t kCache = 1 << 20, kSharedCache = 4 << 20;
 
-/// Bytes of values that a step may have: as many as it reads of weights, so that neither is the larger traffic.
-int64_t room_of(const Step& step) {
-  int64_t weights = 0;
+int64_t weight_bytes(const Step& step) {
   if (const auto* layer = std::get_if<IntegerLayer>(&step.work))
-    weights = static_cast<int64_t>(layer->packed.weights.size());
+    return static_cast<int64_t>(layer->packed.weights.size());
   if (const auto* layer = std::get_if<FloatLayer>(&step.work))
-    weights = static_cast<int64_t>(layer->weights.size() * sizeof(float));
-  return std::max(kCache, weights);
+    return static_cast<int64_t>(layer->weights.size() * sizeof(float));
+  return 0;
+}
+
+/// Bytes of an image that a step reads and writes.
+int64_t value_bytes(const Plan& plan, const Step& step) {
+  int64_t bytes = 0;
+  for (const int b : {step.x, step.skip, step.y, step.codes}) {
+    if (b != kNoBuffer) bytes += plan.buffers[static_cast<size_t>(b)].bytes;
+  }
+  return bytes;
 }
 
 /// Bytes of an image that are alive at each step.
@@ -29,18 +38,51 @@ std::vector<int64_t> alive(const Plan& plan) {
   return bytes;
 }
 
-/// A level is a run of steps with the same number of images: a power of two, and never less than before.
-std::vector<Level> levels_of(const Plan& plan) {
+/// How many images are best at each step: a power of two, never less than before. What comes from beyond the core's own
+/// cache is counted, in bytes for each image: weights once for all images of a pass, values where those of all images
+/// do not fit, four times where they do not even fit the shared cache.
+std::vector<int64_t> images_at_steps(const Plan& plan) {
   const std::vector<int64_t> bytes = alive(plan);
-  std::vector<Level> levels;  // last first
-  int64_t images = kMostImages;
-  for (int t = static_cast<int>(plan.steps.size()); t >= 0; --t) {
-    const int64_t room = t == 0 ? kCache : room_of(plan.steps[static_cast<size_t>(t - 1)]);
-    while (images > 1 && images * bytes[static_cast<size_t>(t)] > room) images /= 2;
-    if (levels.empty() || levels.back().images != images) levels.push_back({t, t + 1, images});
-    levels.back().begin = t;
+  const auto cost = [&](size_t t, int choice) {
+    if (t == 0) return 0.0;
+    const Step& step = plan.steps[t - 1];
+    const int64_t images = int64_t{1} << choice, kept = images * bytes[t];
+    const double values = kept <= kCache ? 0 : kept <= kSharedCache ? 1 : 4;
+    return static_cast<double>(weight_bytes(step)) / static_cast<double>(images) +
+           values * static_cast<double>(value_bytes(plan, step));
+  };
+  // best[c]: of the steps from t on, when t has at least choice c.
+  struct Best {
+    double cost = 0;
+    int choice = 0;
+  };
+  using Row = std::array<Best, kImageChoices>;
+  std::vector<Row> best(plan.steps.size() + 2);
+  for (size_t t = plan.steps.size() + 1; t-- > 0;) {
+    for (int c = kImageChoices - 1; c >= 0; --c) {
+      Best& b = best[t][static_cast<size_t>(c)];
+      b = {cost(t, c) + best[t + 1][static_cast<size_t>(c)].cost, c};
+      if (c + 1 < kImageChoices && best[t][static_cast<size_t>(c + 1)].cost < b.cost)
+        b = best[t][static_cast<size_t>(c + 1)];
+    }
   }
-  std::reverse(levels.begin(), levels.end());
+  std::vector<int64_t> images;
+  int choice = 0;
+  for (size_t t = 0; t <= plan.steps.size(); ++t) {
+    choice = best[t][static_cast<size_t>(choice)].choice;
+    images.push_back(int64_t{1} << choice);
+  }
+  return images;
+}
+
+/// A level is a run of steps with the same number of images.
+std::vector<Level> levels_of(const Plan& plan) {
+  std::vector<Level> levels;
+  int t = 0;
+  for (const int64_t images : images_at_steps(plan)) {
+    if (levels.empty() || levels.back().images != images) levels.push_back({t, t, images});
+    levels.back().end = ++t;
+  }
   return levels;
 }
 

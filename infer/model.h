@@ -19,7 +19,8 @@ struct Plan;
 class Workspace;
 
 /// The caller's threads. run(tasks, task) calls task(0) ... task(tasks - 1), at most `threads` at the same time, and
-/// returns when all are done.
+/// returns when all are done. It is called once in a run; tasks that wait for each other's results spin for some ten
+/// microseconds before they sleep, and none waits for one that was not begun.
 struct ParallelFor {
   int threads = 1;
   std::function<void(int tasks, const std::function<void(int)>& task)> run = {};  ///< empty: one after the other

@@ -46,15 +46,17 @@ class Planner {
   }
 
  private:
+  static constexpr int kNoReader = -1;
   struct WantedCodes {
     const InputCodes* codes;
     int buffer = kNoBuffer;
   };
   /// The image or what a node gives: who reads it decides in which forms it is kept.
   struct Value {
-    bool wants_floats = false;
+    int last_reader = kNoReader;  ///< the last node that reads the floats
     int floats = kNoBuffer;
     std::vector<WantedCodes> codes = {};
+    bool wants_floats() const { return last_reader != kNoReader; }
     WantedCodes& find(const InputCodes& wanted) {
       return *std::find_if(codes.begin(), codes.end(),
                            [&](const WantedCodes& c) { return same_bytes(*c.codes, wanted); });
@@ -69,16 +71,18 @@ class Planner {
   int time() const { return static_cast<int>(plan_.steps.size()); }
 
   void find_wishes() {
-    for (const Node& node : graph_.nodes) {
+    const int nodes = static_cast<int>(graph_.nodes.size());
+    for (int n = 0; n < nodes; ++n) {
+      const Node& node = graph_.nodes[static_cast<size_t>(n)];
       for (size_t i = 0; i < node.inputs.size(); ++i) {
         Value& v = value(node.inputs[i]);
         const bool codes = i == 0 && node.has_weights() && node.codes.present();
-        if (!codes) v.wants_floats = true;
+        if (!codes) v.last_reader = n;
         const auto known = [&](const WantedCodes& c) { return same_bytes(*c.codes, node.codes); };
         if (codes && std::none_of(v.codes.begin(), v.codes.end(), known)) v.codes.push_back({&node.codes});
       }
     }
-    value(static_cast<int>(graph_.nodes.size()) - 1).wants_floats = true;
+    value(nodes - 1).last_reader = nodes;
   }
 
   int new_buffer(const MapShape& s, int64_t bytes) {
@@ -116,7 +120,7 @@ class Planner {
     plan_.byte_tables = byte_tables(graph_.preprocessing, s.channels);
     image.floats = new_floats(s);
     plan_.from_floats.push_back({.work = TakeFloats{s}, .y = image.floats});
-    if (image.wants_floats)
+    if (image.wants_floats())
       plan_.from_bytes.push_back({.work = NormaliseImage{s, plan_.byte_tables}, .y = image.floats});
     for (WantedCodes& wanted : image.codes) {
       wanted.buffer = new_codes(s);
@@ -131,13 +135,17 @@ class Planner {
   /// Adds `step`, which gives the node's value, in all forms that are wanted. With an epilogue it makes codes itself.
   void give(int node, Step step, bool epilogue) {
     Value& v = value(node);
+    const std::vector<int>& inputs = graph_.nodes[static_cast<size_t>(node)].inputs;
+    const bool last_use = inputs.size() > 1 && value(inputs[1]).last_reader == node;
     const MapShape& s = shape(node);
     const auto fused = std::find_if(v.codes.begin(), v.codes.end(),
                                     [&](const WantedCodes& c) { return epilogue && is_plain(*c.codes); });
     const bool others = v.codes.size() > (fused == v.codes.end() ? 0u : 1u);
-    if (v.wants_floats || others || v.codes.empty()) {
-      // The step may have its sums in the buffer already.
-      v.floats = step.y = step.y != kNoBuffer ? step.y : new_floats(s);
+    if (v.wants_floats() || others || v.codes.empty()) {
+      // The step may have its sums in the buffer already; a sum takes the place of what is added, if none reads it
+      // after.
+      if (step.y == kNoBuffer) step.y = step.skip != kNoBuffer && last_use ? step.skip : new_floats(s);
+      v.floats = step.y;
     } else {
       step.y = kNoBuffer;
     }

@@ -26,9 +26,8 @@ class StepRun {
                                 .shift_by_taps = l.shift_by_taps,
                                 .window_sums = step_.windows == kNoBuffer ? nullptr : at<int32_t>(step_.windows),
                                 .epilogue = epilogue(l.scale, l.shift)};
-    const auto parts = integer::split(l.shape, memory_.images, count_);
-    if (index_ >= static_cast<int64_t>(parts.size())) return;
-    const integer::Part& part = parts[static_cast<size_t>(index_)];
+    const integer::Part part = integer::share_of(integer::whole_work(l.shape, memory_.images), index_, count_);
+    if (part.empty()) return;
     if (w.winograd) {
       plan_.integers->winograd(conv, part, scratch_);
     } else {

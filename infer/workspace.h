@@ -4,6 +4,7 @@
 
 #include "infer/model.h"
 #include "infer/plan.h"
+#include "infer/team.h"
 
 namespace ntq::infer {
 
@@ -17,19 +18,19 @@ struct CallImages {
 struct Workspace::Memory {
   std::shared_ptr<const Plan> plan;
   ParallelFor parallel;
-  /// Of each thread that takes whole images, those of all levels; their `first` changes in a run.
+  /// Of each thread those of all levels; their `first` changes in a run. Threads beyond the images of a batch have none
+  /// of their own.
   std::vector<std::vector<StepMemory::Arena>> arenas;
-  std::vector<uint8_t*> scratch;  ///< of each thread
-  integer::AlignedBytes bytes;    ///< what these lie in
+  std::vector<std::vector<StepMemory::Arena>> shared;  ///< the first thread's, as each thread that shares steps sees it
+  std::vector<uint8_t*> scratch;                       ///< of each thread
+  integer::AlignedBytes bytes;                         ///< what these lie in
+  Team team;
 
   Memory(std::shared_ptr<const Plan> plan, int64_t batch, ParallelFor parallel);
   void run(const CallImages& images, float* logits);
 
  private:
-  struct Range;
-  void run_level(Range& range, int level, int64_t first, int64_t end);
-  void run_steps(Range& range, const std::vector<Step>& steps, size_t begin, size_t end, const StepMemory& memory);
-  void run_range(const CallImages& images, int64_t begin, int64_t end, float* logits, size_t thread, int64_t sharing);
+  class Pass;
 };
 
 }  // namespace ntq::infer

@@ -72,6 +72,7 @@ struct WindowSums {
 /// so is row_end or it is out_h.
 struct Part {
   int64_t image_begin, image_end, row_begin, row_end, panel_begin, panel_end;
+  bool empty() const { return image_begin >= image_end || row_begin >= row_end || panel_begin >= panel_end; }
 };
 
 struct Pool {

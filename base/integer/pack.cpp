@@ -173,31 +173,29 @@ size_t winograd_scratch(const ConvShape& s) {
 
 size_t window_scratch(const ConvShape& s) { return static_cast<size_t>((s.kernel_h + 1) * s.in_w + 2 * s.pad); }
 
-std::vector<Part> split(const ConvShape& s, int64_t images, int64_t count) {
-  const int64_t pairs = ceil_div(s.out_h, 2);
-  const auto largest_share = [count](int64_t n) {
-    return static_cast<double>(ceil_div(n, count)) / static_cast<double>(n);
+Part whole_work(const ConvShape& s, int64_t images) { return {0, images, 0, s.out_h, 0, panels(s)}; }
+
+Part share_of(const Part& work, int64_t index, int64_t count) {
+  const int64_t images = work.image_end - work.image_begin, rows = work.row_end - work.row_begin;
+  const int64_t pairs = ceil_div(rows, 2), panels = work.panel_end - work.panel_begin;
+  const auto largest = [count](int64_t n) {
+    return static_cast<double>(ceil_div(n, count)) / static_cast<double>(std::max<int64_t>(n, 1));
   };
-  const double of_images = largest_share(images), of_rows = largest_share(pairs), of_panels = largest_share(panels(s));
-  const double least = std::min({of_images, of_rows, of_panels});
-  const int64_t whole = of_images == least ? images
-                        : of_rows == least ? pairs
-                                           : panels(s),
-                share = ceil_div(whole, count);
-  std::vector<Part> parts;
-  for (int64_t begin = 0; begin < whole; begin += share) {
-    const int64_t end = std::min(begin + share, whole);
-    Part part{0, images, 0, s.out_h, 0, panels(s)};
-    if (of_images == least) {
-      part.image_begin = begin, part.image_end = end;
-    } else if (of_rows == least) {
-      part.row_begin = 2 * begin, part.row_end = std::min(2 * end, s.out_h);
-    } else {
-      part.panel_begin = begin, part.panel_end = end;
-    }
-    parts.push_back(part);
+  const double least = std::min({largest(images), largest(pairs), largest(panels)});
+  const auto cut = [&](int64_t n, int64_t unit, int64_t& begin, int64_t& end) {
+    const int64_t from = begin, size = ceil_div(n, count) * unit;
+    begin = std::min(from + index * size, end);
+    end = std::min(begin + size, end);
+  };
+  Part part = work;
+  if (largest(images) == least) {
+    cut(images, 1, part.image_begin, part.image_end);
+  } else if (largest(pairs) == least) {
+    cut(pairs, 2, part.row_begin, part.row_end);
+  } else {
+    cut(panels, 1, part.panel_begin, part.panel_end);
   }
-  return parts;
+  return part;
 }
 
 }  // namespace ntq::integer

@@ -58,8 +58,8 @@ size_t winograd_scratch(const ConvShape& shape);
 /// Numbers of scratch that Kernels::window_sums needs.
 size_t window_scratch(const ConvShape& shape);
 
-/// The work of `images` images in at most `count` parts of nearly equal size, along what divides best: images, rows or
-/// panels.
-std::vector<Part> split(const ConvShape& shape, int64_t images, int64_t count);
+Part whole_work(const ConvShape& shape, int64_t images);
+/// The share `index` of `count` nearly equal ones, cut along what divides best: images, rows or panels. May be empty.
+Part share_of(const Part& work, int64_t index, int64_t count);
 
 }  // namespace ntq::integer

@@ -134,7 +134,9 @@ class Problem {
     }
     if (c.halves != 0) conv.window_sums = windows.data();
     const AlignedBytes scratch(winograd ? winograd_scratch(s) : 0);
-    for (const Part& part : split(s, c.images, parts)) {
+    for (int64_t i = 0; i < parts; ++i) {
+      const Part part = share_of(whole_work(s, c.images), i, parts);
+      if (part.empty()) continue;
       if (winograd) {
         kernels.winograd(conv, part, scratch.data());
       } else {

@@ -16,15 +16,18 @@ using namespace ntq::test;
 
 namespace {
 
-std::vector<float> run(const Model& model, const std::vector<uint8_t>& images, int64_t batch, int threads = 1) {
+using RunTasks = std::function<void(int, const std::function<void(int)>&)>;
+
+void on_threads(int tasks, const std::function<void(int)>& task) {
+  std::vector<std::thread> pool;
+  for (int t = 0; t < tasks; ++t) pool.emplace_back([&task, t] { task(t); });
+  for (std::thread& t : pool) t.join();
+}
+
+std::vector<float> run(const Model& model, const std::vector<uint8_t>& images, int64_t batch, int threads = 1,
+                       const RunTasks& run_tasks = on_threads) {
   ParallelFor parallel;
-  if (threads > 1) {
-    parallel = {threads, [](int tasks, const std::function<void(int)>& task) {
-                  std::vector<std::thread> pool;
-                  for (int t = 0; t < tasks; ++t) pool.emplace_back([&task, t] { task(t); });
-                  for (std::thread& t : pool) t.join();
-                }};
-  }
+  if (threads > 1) parallel = {threads, run_tasks};
   Workspace work(model, batch, parallel);
   const int64_t size = model.image().size(), count = static_cast<int64_t>(images.size()) / size;
   std::vector<float> logits(static_cast<size_t>(count * model.classes()));
@@ -119,6 +122,28 @@ TEST_CASE("run: floats, levels, offsets, thresholds and pooling give what plain 
       CAPTURE(isa);
       CHECK(same_bits(run(Model(graph, "graph", isa), images, 3), wanted));
     }
+  }
+}
+
+TEST_CASE("run: threads that share an image may come one after the other, in any order, or late") {
+  const auto last_first = [](int tasks, const std::function<void(int)>& task) {
+    for (int t = tasks - 1; t >= 0; --t) task(t);
+  };
+  const auto one_late = [](int tasks, const std::function<void(int)>& task) {
+    std::thread late([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      task(0);
+    });
+    for (int t = 1; t < tasks; ++t) task(t);
+    late.join();
+  };
+  const Graph graph = mixed_graph();
+  const Model model(graph);
+  const auto images = some_images(graph, 3);
+  const auto wanted = run(model, images, 1);
+  for (const RunTasks& tasks : {RunTasks(last_first), RunTasks(one_late)}) {
+    CHECK(same_bits(run(model, images, 1, 3, tasks), wanted));
+    CHECK(same_bits(run(model, images, 2, 4, tasks), wanted));
   }
 }
 
