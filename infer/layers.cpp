@@ -42,7 +42,9 @@ std::vector<int8_t> counts(const Weights& w) {
   std::vector<int8_t> out;
   const auto [low, high] = std::minmax_element(w.codes.begin(), w.codes.end());
   if (w.count(*low) < -128 || w.count(*high) > 127) return out;
-  for (const int8_t code : w.codes) out.push_back(static_cast<int8_t>(w.count(code)));
+  out.resize(w.codes.size());
+  std::transform(w.codes.begin(), w.codes.end(), out.begin(),
+                 [&](int8_t code) { return static_cast<int8_t>(w.count(code)); });
   return out;
 }
 

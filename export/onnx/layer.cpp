@@ -26,7 +26,7 @@ std::vector<int64_t> channel_dims(const Node& node) {
   return {node.weights.out};
 }
 
-OnnxAttribute to(OnnxType type) { return attribute("to", static_cast<int64_t>(type)); }
+OnnxAttribute cast_to(OnnxType type) { return attribute("to", static_cast<int64_t>(type)); }
 
 /// Codes as int8. Of narrower ones, runtimes fold the cast, and what their halves need, at load, and then see int8, for
 /// which they have kernels.
@@ -35,11 +35,11 @@ std::string weights_as_bytes(OnnxBuilder& b, const Node& node, const std::vector
   std::string stored = b.raw(name, type, onnx_weight_dims(node), pack(codes, type));
   if (type == OnnxType::i8) return stored;
   if (node.weights.halves != 0) {
-    stored = b.node("Cast", name, {stored}, {to(OnnxType::i32)});
+    stored = b.node("Cast", name, {stored}, {cast_to(OnnxType::i32)});
     stored = b.node("Mul", name, {stored, b.int32s(name + ".two", {2}, {})});
     stored = b.node("Add", name, {stored, b.int32s(name + ".halves", {node.weights.halves}, {})});
   }
-  return b.node("Cast", name, {stored}, {to(OnnxType::i8)});
+  return b.node("Cast", name, {stored}, {cast_to(OnnxType::i8)});
 }
 
 /// float32 weights: a constant, or codes and their scales.
@@ -166,7 +166,7 @@ std::string exact_form(OnnxBuilder& b, const Node& node, const OnnxValue& x, con
   std::string sum;
   if (node.is_integer()) {
     sum = integer_sum(b, onnx_layer(node, options.weights), x, in, options.weights);
-    sum = b.node("Cast", node.name, {sum}, {to(OnnxType::f32)});
+    sum = b.node("Cast", node.name, {sum}, {cast_to(OnnxType::f32)});
   } else {
     const std::string weights = weights_as_floats(b, node, x.shape, 1, false, nullptr);
     std::vector<std::string> inputs = {in.values, weights};
