@@ -128,6 +128,15 @@ std::optional<Preprocessing> preprocessing_record(const Metadata& metadata, cons
   });
 }
 
+void use_preprocessing(TrainConfig& recipe, const Preprocessing& trained) {
+  const bool gray = trained.channels == 1;  // the first of three numbers is the channel's
+  const auto text = [&](const std::array<float, 3>& v) {
+    return concat(general(v[0], 9), ",", general(v[gray ? 0 : 1], 9), ",", general(v[gray ? 0 : 2], 9));
+  };
+  recipe.mean = text(trained.mean);
+  recipe.std = text(trained.deviation);
+}
+
 std::string other_preprocessing(const Metadata& metadata, const std::string& path, const Preprocessing& here) {
   const auto there = preprocessing_record(metadata, path);
   if (!there || there->channels != here.channels) return "";

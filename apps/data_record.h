@@ -43,6 +43,9 @@ void put_record(Metadata& metadata, const DataRecord& data, const Preprocessing&
 std::optional<DataRecord> data_record(const Metadata& metadata, const std::string& path);
 std::optional<Preprocessing> preprocessing_record(const Metadata& metadata, const std::string& path);
 
+/// Mean and deviation as a recipe's options say them, whatever data set it names.
+void use_preprocessing(TrainConfig& recipe, const Preprocessing& trained);
+
 /// "trained on images of mean 0,0,0 and deviation 1,1,1, here ..."; "" where these are the same, or the file does not
 /// say.
 std::string other_preprocessing(const Metadata& metadata, const std::string& path, const Preprocessing& here);

@@ -9,9 +9,12 @@
 #include "base/printable.h"
 #include "base/text.h"
 #include "infer/ntqi.h"
+#include "models/model.h"
 
 namespace ntq::apps {
 namespace {
+
+constexpr size_t kShownName = 60, kShownNote = 400;  // on a screen
 
 std::string text(const infer::MapShape& s) { return concat(s.height, "x", s.width, "x", s.channels); }
 
@@ -33,7 +36,7 @@ std::string codes_text(const infer::InputCodes& c) {
 }
 
 std::string input_name(const infer::Graph& graph, int value) {
-  return value == infer::kImage ? "image" : printable(graph.nodes[static_cast<size_t>(value)].name, 60);
+  return value == infer::kImage ? "image" : printable(graph.nodes[static_cast<size_t>(value)].name, kShownName);
 }
 
 }  // namespace
@@ -42,11 +45,11 @@ ImageRecord image_record(const RunCheckpoint& checkpoint, const std::string& pat
   const auto pixels = preprocessing_record(checkpoint.file.metadata, path);
   const auto data = data_record(checkpoint.file.metadata, path);
   if (pixels && data) return {*pixels, data->classes};
-  console.line(path + ": of an older release, without preprocessing and class names: they are the data set's");
   TrainConfig config = checkpoint.config;
   config.limit_train.reset(), config.limit_val.reset();
   const DatasetPair found = open_data(config, console, {}, checkpoint.classes);
   const DatasetInfo& info = found.val->info();
+  console.line(path + ": of an older release, without preprocessing and class names: they are the data set's");
   return {preprocessing_of(config, info), info.class_names};
 }
 
@@ -68,6 +71,18 @@ Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord
   const auto data = data_record(checkpoint.file.metadata, "");
   if (data && data->val.images > 0) notes["images"] = std::to_string(data->val.images);
   return out;
+}
+
+TrainConfig data_recipe(const infer::Graph& graph) {
+  const infer::Preprocessing& p = graph.preprocessing;
+  TrainConfig recipe;
+  const auto dataset = graph.notes.find("dataset");
+  recipe.dataset = dataset == graph.notes.end() ? "" : dataset->second;
+  recipe.model = model_names().front();  // options are checked with one
+  use_preprocessing(recipe, {p.mean, p.deviation, graph.image.height, graph.image.channels, p.crop, "", p.fast_decode});
+  if (p.crop != "whole") recipe.aug = p.crop, recipe.image_size = graph.image.height;
+  recipe.fast_decode = p.fast_decode;
+  return recipe;
 }
 
 Network open_network(const std::string& path, Images images, const std::optional<std::string>& data_dir,
@@ -108,9 +123,12 @@ std::vector<std::pair<std::string, std::string>> describe_graph(const infer::Gra
       {"image",
        concat(text(graph.image), ", ", p.crop, ", mean ", channels(p.mean), ", deviation ", channels(p.deviation))},
       {"classes",
-       graph.classes.empty() ? "without names" : concat(graph.classes.size(), ": ", join_first(graph.classes, 5))},
+       graph.classes.empty()
+           ? "without names"
+           : concat(graph.classes.size(), ": ",
+                    join_first(graph.classes, 5, [](const std::string& name) { return printable(name, kShownName); }))},
       {"layers", concat(integers, " in integers, ", floats, " in floats")}};
-  for (const auto& [key, value] : graph.notes) out.emplace_back(key, value);
+  for (const auto& [key, value] : graph.notes) out.emplace_back(key, printable(value, kShownNote));
   return out;
 }
 
@@ -123,7 +141,7 @@ std::string node_table(const infer::Graph& graph) {
     if (node.has_weights() && node.stride > 1) does += concat(" /", node.stride);
     if (node.has_weights() && node.inputs.size() == 2) does += " + " + input_name(graph, node.inputs[1]);
     if (node.relu) does += ", relu";
-    rows.push_back({printable(node.name, 60), does, text(shapes[i]),
+    rows.push_back({printable(node.name, kShownName), does, text(shapes[i]),
                     node.has_weights() ? weights_text(node.weights) : "",
                     node.has_weights() ? codes_text(node.codes) : "", input_name(graph, node.inputs[0])});
   }

@@ -20,6 +20,10 @@ ImageRecord image_record(const RunCheckpoint& checkpoint, const std::string& pat
 /// too, where that was measured with these weights. Throws CannotDeploy.
 Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord& record, bool average);
 
+/// The recipe by which the data set of a graph is opened: what its notes and its preprocessing say, with a model that
+/// is none of its own. The data set is "" where the graph does not name it.
+TrainConfig data_recipe(const infer::Graph& graph);
+
 /// A file that can be run.
 struct Network {
   infer::Graph graph;

@@ -53,16 +53,6 @@ void set_layers(Subject& s) {
   s.table = layer_table(s.layers);
 }
 
-/// As the network was trained, whatever data set it meets now.
-void use_preprocessing(TrainConfig& recipe, const Preprocessing& trained) {
-  const bool gray = trained.channels == 1;  // the first of three numbers is the channel's
-  const auto text = [&](const std::array<float, 3>& v) {
-    return concat(general(v[0], 9), ",", general(v[gray ? 0 : 1], 9), ",", general(v[gray ? 0 : 2], 9));
-  };
-  recipe.mean = text(trained.mean);
-  recipe.std = text(trained.deviation);
-}
-
 /// Names that the labels have to mean; none where the file does not say or the user does not mind.
 std::vector<std::string> expected_classes(const EvalOptions& o, const TensorFile& file, Console& console) {
   const auto trained = data_record(file.metadata, o.checkpoint);
@@ -161,15 +151,10 @@ Subject open_packed(const EvalOptions& o, Console& console) {
     const auto found = graph.notes.find(key);
     return found == graph.notes.end() ? std::string() : found->second;
   };
-  TrainConfig recipe;
-  recipe.dataset = o.dataset.value_or(note("dataset"));
+  TrainConfig recipe = data_recipe(graph);
+  if (o.dataset) recipe.dataset = *o.dataset;
   if (recipe.dataset.empty()) throw UsageError(o.checkpoint + ": does not name its data set; give --dataset NAME");
-  recipe.model = model_names().front();  // options are checked with one; the network is the file's
-  const infer::Preprocessing& p = graph.preprocessing;
   const infer::MapShape image = graph.image;
-  use_preprocessing(recipe, {p.mean, p.deviation, image.height, image.channels, p.crop, "", p.fast_decode});
-  if (p.crop != "whole") recipe.aug = p.crop, recipe.image_size = image.height;
-  recipe.fast_decode = p.fast_decode;
   Subject s;
   const std::string model = note("model").empty() ? "a network" : printable(note("model"), 80);
   s.precision = printable(note("precision"), 80);

@@ -48,6 +48,7 @@ bool parse(int argc, char** argv, BenchOptions& o) {
   app.add_option("--seconds", o.seconds, "of each round [0.1]")->type_name("X");
   app.add_flag("--json", o.json, "one JSON object on stdout, all else on stderr");
   if (!parse_or_answer(app, argc, argv)) return false;
+  if (o.images && o.images->empty()) throw UsageError("--images: expected a name, found nothing");
   if (o.rounds < 1 || o.rounds > 1000) throw UsageError(concat("--rounds: expected 1 to 1000, found ", o.rounds));
   if (!(o.seconds >= 0 && o.seconds <= 60)) throw UsageError(concat("--seconds: expected 0 to 60, found ", o.seconds));
   return true;

@@ -37,7 +37,9 @@ bool parse(int argc, char** argv, ExportOptions& o) {
       "with. Or the network itself, in integers: with --format packed for ntq::infer (OUT.ntqi), with --format onnx "
       "for\n"
       "ONNX Runtime, OpenVINO and others (OUT.onnx).");
-  app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin")->required()->type_name("");
+  app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin; for onnx a .ntqi file too")
+      ->required()
+      ->type_name("");
   app.add_option("OUT", o.out, "the file to write")->required()->type_name("");
   app.add_option("--format", o.format, "weights, packed or onnx [as OUT ends: .ntqi, .onnx, else weights]")
       ->type_name("NAME");
@@ -84,15 +86,26 @@ int64_t float_bytes(const infer::Graph& graph) {
   return 4 * values;
 }
 
-void export_packed(const ExportOptions& o, RunCheckpoint checkpoint, Module& model, bool average, Console& console) {
-  checkpoint.config.data_dir = o.data_dir;
-  const ImageRecord record = image_record(checkpoint, o.checkpoint, console);
-  const Lowered lowered = deploy(checkpoint, model, record, average);
+/// What the network of a packed file can be written as.
+void export_again(const ExportOptions& o, Format format, Console& console) {
+  if (o.average || o.raw) throw UsageError("--ema, --raw: not for a .ntqi file, which is a network as it is");
+  if (format == Format::packed) throw UsageError(o.checkpoint + ": is a packed file already; copy it");
+  if (format == Format::weights) {
+    throw UsageError(o.checkpoint +
+                     ": holds codes, with batch norm in their scales, and no weights as they were trained; export "
+                     "those from the checkpoint");
+  }
+  const Lowered lowered{infer::read_ntqi(o.checkpoint), {}};
+  TrainConfig recipe = data_recipe(lowered.graph);
+  export_onnx(onnx_request(o), lowered, recipe.dataset.empty() ? recipe : resolve(recipe), console);
+}
+
+void export_packed(const ExportOptions& o, const TrainConfig& config, const Lowered& lowered, Console& console) {
   infer::write_ntqi(o.out, lowered.graph);
   const auto bytes = std::filesystem::file_size(o.out);
   const int64_t as_floats = float_bytes(lowered.graph);
   console.line(lowering_text(lowered));
-  console.line(concat(o.out, ": ", lowered.graph.nodes.size(), " nodes of ", checkpoint.config.model, ", ",
+  console.line(concat(o.out, ": ", lowered.graph.nodes.size(), " nodes of ", config.model, ", ",
                       bytes_text(static_cast<double>(bytes)), ", ",
                       fixed(static_cast<double>(as_floats) / static_cast<double>(bytes), 1), " times smaller than the ",
                       bytes_text(static_cast<double>(as_floats)), " of float32"));
@@ -102,12 +115,25 @@ void export_packed(const ExportOptions& o, RunCheckpoint checkpoint, Module& mod
   print_json({{"checkpoint", o.checkpoint},
               {"file", o.out},
               {"format", "packed"},
-              {"model", checkpoint.config.model},
+              {"model", config.model},
               {"nodes", lowered.graph.nodes.size()},
               {"integer_layers", lowered.integer_layers()},
               {"float_layers", floats},
               {"bytes", bytes},
               {"float32_bytes", as_floats}});
+}
+
+/// How images are prepared and what classes are called, where an older release did not write it down: by the data set,
+/// or not at all.
+void add_record(Metadata& metadata, const ExportOptions& o, const RunCheckpoint& checkpoint, Console& console) {
+  if (data_record(metadata, o.checkpoint) && preprocessing_record(metadata, o.checkpoint)) return;
+  try {
+    const ImageRecord found = image_record(checkpoint, o.checkpoint, console);
+    put_record(metadata, {found.classes, {}, {}}, found.preprocessing);
+  } catch (const DataError&) {
+    console.warn(concat(o.checkpoint, ": of an older release, without preprocessing and class names, and so is ", o.out,
+                        "; --data-dir names the folder of ", checkpoint.config.dataset, ", which has them"));
+  }
 }
 
 void run(const ExportOptions& o) {
@@ -126,8 +152,10 @@ void run(const ExportOptions& o) {
     throw UsageError(o.out + ": exists already; name another file, or give --overwrite");
   }
   check_writable(o.out);
-  const RunCheckpoint checkpoint = load_run_checkpoint(o.checkpoint);
+  if (infer::is_ntqi(o.checkpoint)) return export_again(o, format, console);
+  RunCheckpoint checkpoint = load_run_checkpoint(o.checkpoint);
   const TrainConfig& config = checkpoint.config;
+  checkpoint.config.data_dir = o.data_dir;
   const bool quantized = o.quantized || o.int8;
   if (quantized && !config.quantized()) {
     throw UsageError(
@@ -137,8 +165,10 @@ void run(const ExportOptions& o) {
   const auto model = model_of(checkpoint, o.checkpoint, average);
   if (format != Format::weights) {
     if (checkpoint.has_ema()) console.line(weighting_text(checkpoint, average));
-    if (format == Format::onnx) return export_onnx(onnx_request(o), checkpoint, *model, average, console);
-    return export_packed(o, checkpoint, *model, average, console);
+    const ImageRecord record = image_record(checkpoint, o.checkpoint, console);
+    const Lowered lowered = deploy(checkpoint, *model, record, average);
+    if (format == Format::onnx) return export_onnx(onnx_request(o), lowered, config, console);
+    return export_packed(o, config, lowered, console);
   }
   TensorFile file;
   file.tensors = public_weights(*model, o.int8 ? Export::codes : o.quantized ? Export::quantized : Export::weights);
@@ -154,7 +184,7 @@ void run(const ExportOptions& o) {
     if (found != checkpoint.file.metadata.end()) file.metadata.insert(*found);
   }
   if (quantized) file.metadata["ntq.layers"] = dump_json(quantization_json(*model));
-  if (!data_record(file.metadata, o.checkpoint)) console.warn(unknown_classes(o.checkpoint));
+  add_record(file.metadata, o, checkpoint, console);
   save_tensors(o.out, file);
   if (checkpoint.has_ema()) console.line(weighting_text(checkpoint, average));
   size_t bytes = 0;

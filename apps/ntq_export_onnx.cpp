@@ -5,11 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/command.h"
-#include "apps/deploy.h"
 #include "apps/json.h"
+#include "apps/session.h"
 #include "apps/text.h"
 #include "base/atomic_file.h"
 #include "base/check.h"
+#include "base/printable.h"
 #include "export/onnx/onnx.h"
 #include "export/onnx/skips.h"
 #include "train/deployed.h"
@@ -50,9 +51,10 @@ struct Quantized {
 
 Quantized with_quantized_skips(const OnnxRequest& r, const OnnxOptions& o, TrainConfig config,
                                const infer::Graph& graph, Console& console) {
+  if (config.dataset.empty()) throw UsageError(r.network + ": does not name its data set; export from the checkpoint");
   config.data_dir = r.data_dir;
   config.limit_val = r.limit_val;
-  const DatasetPair data = open_data(config, console, graph.classes, check_graph(graph, r.checkpoint).back().channels);
+  const DatasetPair data = open_data(config, console, graph.classes, check_graph(graph, r.network).back().channels);
   LoaderOptions loading = loader_options(config);
   loading.augment = false;
   DataLoader loader(data.train, loading);
@@ -91,31 +93,28 @@ void check_request(const OnnxRequest& r) {
     throw UsageError(concat("--calibrate: expected 1 or more, found ", *r.calibrate));
 }
 
-void export_onnx(const OnnxRequest& r, RunCheckpoint checkpoint, Module& model, bool average, Console& console) {
+void export_onnx(const OnnxRequest& r, const Lowered& lowered, const TrainConfig& recipe, Console& console) {
   const OnnxOptions options = options_of(r);
-  checkpoint.config.data_dir = r.data_dir;
-  Lowered lowered = deploy(checkpoint, model, image_record(checkpoint, r.checkpoint, console), average);
   // What has no form is refused before a data set is read.
   std::string bytes = onnx_bytes(lowered.graph, options);
   Quantized quantized;
   if (measures(options)) {
-    quantized = with_quantized_skips(r, options, checkpoint.config, lowered.graph, console);
+    quantized = with_quantized_skips(r, options, recipe, lowered.graph, console);
     bytes = onnx_bytes(quantized.graph, options);
   }
+  const auto note = lowered.graph.notes.find("model");
+  const std::string model = note == lowered.graph.notes.end() ? "a network" : printable(note->second, 80);
   write_file_atomically(r.out, bytes);
   console.line(lowering_text(lowered));
   if (measures(options)) {
     console.line(concat("8-bit sums change ", quantized.changed, " of ", quantized.images, " predictions"));
   }
-  console.line(concat(r.out, ": ", checkpoint.config.model, " as ONNX, dialect ", onnx_dialect_name(options.dialect),
-                      ", ", bytes_text(static_cast<double>(bytes.size()))));
+  console.line(concat(r.out, ": ", model, " as ONNX, dialect ", onnx_dialect_name(options.dialect), ", ",
+                      bytes_text(static_cast<double>(bytes.size()))));
   if (!r.json) return;
-  Json answer = {{"checkpoint", r.checkpoint},
-                 {"file", r.out},
-                 {"format", "onnx"},
-                 {"dialect", onnx_dialect_name(options.dialect)},
-                 {"model", checkpoint.config.model},
-                 {"integer_layers", lowered.integer_layers()},
+  Json answer = {{"checkpoint", r.network}, {"file", r.out},
+                 {"format", "onnx"},        {"dialect", onnx_dialect_name(options.dialect)},
+                 {"model", model},          {"integer_layers", lowered.integer_layers()},
                  {"bytes", bytes.size()}};
   if (measures(options)) answer["changed"] = quantized.changed, answer["images"] = quantized.images;
   print_json(answer);

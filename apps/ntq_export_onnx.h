@@ -3,13 +3,14 @@
 #include <optional>
 #include <string>
 
-#include "apps/checkpoint.h"
+#include "apps/config.h"
 #include "apps/console.h"
+#include "export/lower.h"
 
 namespace ntq::apps {
 
 struct OnnxRequest {
-  std::string checkpoint, out;
+  std::string network, out;  ///< a checkpoint or a .ntqi
   std::optional<std::string> dialect, weight_type, data_dir;
   std::optional<int64_t> calibrate, limit_val;  ///< of the dialects that measure ranges
   bool json = false;
@@ -17,7 +18,7 @@ struct OnnxRequest {
 
 /// Throws UsageError for options that do not go together, and where this build cannot write ONNX files.
 void check_request(const OnnxRequest& request);
-/// Writes the file, and says what is in it. `average`: of the weights, that is what `model` has.
-void export_onnx(const OnnxRequest& request, RunCheckpoint checkpoint, Module& model, bool average, Console& console);
+/// Writes the file, and says what is in it. `recipe`: of the data set, for the dialects that measure.
+void export_onnx(const OnnxRequest& request, const Lowered& lowered, const TrainConfig& recipe, Console& console);
 
 }  // namespace ntq::apps

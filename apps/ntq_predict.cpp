@@ -9,6 +9,7 @@
 #include "apps/deploy.h"
 #include "apps/image_files.h"
 #include "apps/json.h"
+#include "apps/streams.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
@@ -159,7 +160,7 @@ void run(const PredictOptions& o) {
       report.guesses(files[first + i], best_of(of, classes, o.top));
       of += classes;
     }
-    std::cout.flush();
+    if (!std::cout.flush()) return note_failed_write(stdout);  // a full disk, or nobody who reads on
     const size_t done = first + count;
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const std::string speed = fixed(static_cast<double>(done) / seconds, 0) + " images/s";

@@ -15,3 +15,10 @@ function(ntq_library folder)
   target_link_libraries(ntq_${folder} PUBLIC ${ARG_DEPENDS} PRIVATE $<BUILD_INTERFACE:ntq_options> ${ARG_PRIVATE})
   set_target_properties(ntq_${folder} PROPERTIES EXPORT_NAME ${folder})
 endfunction()
+
+# ntq_small(sources...): what runs once for each file is compiled for size, in the libraries that others link.
+function(ntq_small)
+  if(CMAKE_BUILD_TYPE STREQUAL Release)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -Os)
+  endif()
+endfunction()

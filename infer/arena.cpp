@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "base/ceil_div.h"
 #include "infer/plan.h"
@@ -31,10 +32,12 @@ int64_t value_bytes(const Plan& plan, const Step& step) {
 
 /// Bytes of an image that are alive at each step.
 std::vector<int64_t> alive(const Plan& plan) {
-  std::vector<int64_t> bytes(plan.steps.size() + 1);
+  std::vector<int64_t> bytes(plan.steps.size() + 2);
   for (const Buffer& b : plan.buffers) {
-    for (int t = b.first; t <= b.last; ++t) bytes[static_cast<size_t>(t)] += b.bytes;
+    bytes[static_cast<size_t>(b.first)] += b.bytes;
+    bytes[static_cast<size_t>(b.last) + 1] -= b.bytes;
   }
+  std::partial_sum(bytes.begin(), bytes.end(), bytes.begin());
   return bytes;
 }
 

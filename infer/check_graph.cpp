@@ -6,16 +6,18 @@
 #include "base/ceil_div.h"
 #include "base/check.h"
 #include "base/printable.h"
-#include "infer/graph.h"
+#include "infer/codes.h"
+#include "infer/plan.h"
 
 namespace ntq::infer {
 namespace {
 
 constexpr int64_t kMostSide = 4096, kMostChannels = 1 << 20, kMostKernel = 64;
+constexpr const char* kBeyond = " or beyond 1e30";
+constexpr float kLeastDeviation = 1e-30f;
 
-bool all_finite(const std::vector<float>& values) {
-  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
-}
+bool sane(float value) { return std::abs(value) <= kLargestNumber; }  // so that no NaN is
+bool all_sane(const std::vector<float>& values) { return all_within(values, kLargestNumber); }
 
 std::string text(const MapShape& s) { return concat("{", s.height, ",", s.width, ",", s.channels, "}"); }
 
@@ -70,6 +72,11 @@ class NodeCheck {
     for (const int from : node_.inputs) {
       require(from >= kImage && from < static_cast<int>(index_), "reads node ", from, ", which is not before it");
     }
+    const bool pools = node_.op == Op::max_pool, slides = pools || node_.op == Op::conv,
+               pads = node_.op == Op::subsample_pad;
+    require((pools || node_.kernel == 1) && (slides || node_.pad == 0) && (slides || pads || node_.stride == 1) &&
+                (pads || node_.extra == 0),
+            op_name(node_.op), " with a kernel, stride, padding or extra channels, which it has no use for");
     const bool may = node_.has_weights() || node_.op == Op::affine || node_.op == Op::add;
     require(may || !node_.relu, op_name(node_.op), " cannot have a relu of its own");
   }
@@ -87,7 +94,7 @@ class NodeCheck {
 
   void vector(const char* what, const std::vector<float>& values, int64_t size) const {
     require(static_cast<int64_t>(values.size()) == size, what, " has ", values.size(), " values, expected ", size);
-    require(all_finite(values), what, " holds a value that is not finite");
+    require(all_sane(values), what, " holds a value that is not finite", kBeyond);
   }
 
   MapShape weighted(const MapShape& x, const MapShape& out) const {
@@ -112,19 +119,16 @@ class NodeCheck {
     const size_t held = w.bits == 32 ? w.values.size() : w.codes.size();
     require(static_cast<int64_t>(held) == w.size(), held, " weights, expected ", w.size());
     if (w.bits == 32) {
-      require(all_finite(w.values), "a weight is not finite");
+      require(all_sane(w.values), "a weight is not finite", kBeyond);
       require(w.levels.empty() && w.halves == 0, "float weights with levels or halves of a step");
       return;
     }
     const int half = 1 << (w.bits - 1);
-    unsigned outside = 0;  // bits that no code has, of all: a loop without branches
-    for (const int8_t code : w.codes)
-      outside |= static_cast<unsigned>(code + half) & ~(2u * static_cast<unsigned>(half) - 1);
-    require(outside == 0, "a weight's code lies outside of ", -half, " to ", half - 1);
+    require(fit_bits(w.codes, w.bits), "a weight's code lies outside of ", -half, " to ", half - 1);
     const auto levels = static_cast<int64_t>(w.levels.size()), table = int64_t{1} << w.bits;
     require(levels == 0 || levels == table || levels == table * w.out, levels, " levels, expected ", table, " or ",
             table * w.out);
-    require(all_finite(w.levels), "a weight's level is not finite");
+    require(all_sane(w.levels), "a weight's level is not finite", kBeyond);
     require(in(w.halves, -table, table) && (levels == 0 || w.halves == 0), "code 0 of the weights stands for ",
             w.halves, " halves of a step, expected -", table, " to ", table, ", and 0 with levels");
   }
@@ -137,12 +141,13 @@ class NodeCheck {
     const auto steps = static_cast<size_t>(c.high - c.low);
     require(c.thresholds.empty() || c.thresholds.size() == steps, c.thresholds.size(), " thresholds, expected ", steps);
     require(c.levels.empty() || c.levels.size() == steps + 1, c.levels.size(), " input levels, expected ", steps + 1);
-    require(all_finite(c.thresholds) && std::is_sorted(c.thresholds.begin(), c.thresholds.end()),
-            "thresholds are not ascending numbers");
-    require(all_finite(c.levels), "an input level is not finite");
+    require(all_sane(c.thresholds) && std::is_sorted(c.thresholds.begin(), c.thresholds.end()),
+            "thresholds are not ascending numbers", kBeyond);
+    require(all_sane(c.levels), "an input level is not finite", kBeyond);
     const bool scaled = c.thresholds.empty();
-    require(!scaled || (std::isfinite(c.step) && c.step > 0), "step ", c.step, ", expected a finite number above 0");
-    require(std::isfinite(c.offset), "offset ", c.offset, ", expected a finite number");
+    require(!scaled || (sane(c.step) && c.step > 0), "step ", c.step, ", expected a number above 0, at most ",
+            kLargestNumber);
+    require(sane(c.offset), "offset ", c.offset, ", expected a number of at most ", kLargestNumber);
   }
 
   /// As base/integer has them: bytes from 0 on, and channels that fill up a quad.
@@ -177,8 +182,8 @@ void check_image(const Graph& graph, const std::string& name) {
   require_of_graph(p.crop == "whole" || p.crop == "paper" || p.crop == "field", name, "unknown crop ",
                    in_quotes(p.crop), ", expected whole, paper or field");
   for (size_t c = 0; c < static_cast<size_t>(s.channels); ++c) {
-    require_of_graph(p.mean[c] >= 0 && p.mean[c] <= 1 && p.deviation[c] > 0 && p.deviation[c] <= 1, name, "mean ",
-                     p.mean[c], " and deviation ", p.deviation[c], ", expected [0, 1] and (0, 1]");
+    require_of_graph(p.mean[c] >= 0 && p.mean[c] <= 1 && p.deviation[c] >= kLeastDeviation && p.deviation[c] <= 1, name,
+                     "mean ", p.mean[c], " and deviation ", p.deviation[c], ", expected [0, 1] and (0, 1]");
   }
 }
 
@@ -200,19 +205,36 @@ const char* op_name(Op op) {
 
 std::vector<MapShape> check_graph(const Graph& graph, const std::string& name) {
   check_image(graph, name);
-  require_of_graph(!graph.nodes.empty(), name, "a graph without nodes");
+  const auto count = static_cast<int64_t>(graph.nodes.size());
+  require_of_graph(count >= 1 && count <= kMostNodes, name, "a graph of ", count, " nodes, expected 1 to ", kMostNodes);
   std::vector<MapShape> shapes;
   std::unordered_set<std::string> names;
-  int64_t values = graph.image.size();
+  std::vector<int> readers(graph.nodes.size() + 1);  // by codes, of the image and each node
+  int64_t values = graph.image.size(), weights = 0;
+  double work = 0;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const std::string& node = graph.nodes[i].name;
-    require_of_graph(!node.empty() && names.insert(node).second, name, "node ", i, ": name ", in_quotes(node),
-                     " is empty or given twice");
+    const Node& node = graph.nodes[i];
+    require_of_graph(!node.name.empty() && names.insert(node.name).second, name, "node ", i, ": name ",
+                     in_quotes(node.name), " is empty or given twice");
     shapes.push_back(NodeCheck(graph, i, shapes, name).output());
-    const MapShape& s = shapes.back();
-    require_of_graph(s.channels <= kMostChannels && s.size() <= kMostValues - values, name, "node ", in_quotes(node),
-                     ": ", text(s), " makes more than ", kMostValues, " values for an image");
-    values += s.size();
+    const MapShape &out = shapes.back(),
+                   &in = node.inputs[0] == kImage ? graph.image : shapes[static_cast<size_t>(node.inputs[0])];
+    const auto require = [&](bool condition, const auto&... message) {
+      require_of_graph(condition, name, "node ", in_quotes(node.name), ": ", message...);
+    };
+    const int64_t read = node.has_weights() ? in.size() : 0;  // it may be kept in a form of its own
+    require(out.channels <= kMostChannels && out.size() <= kMostValues - values - read, text(out), " makes more than ",
+            kMostValues, " values for an image");
+    values += out.size() + read;
+    if (!node.has_weights()) continue;
+    if (node.codes.present()) {
+      const int64_t all = ++readers[static_cast<size_t>(node.inputs[0] + 1)];
+      require(all <= kMostReaders, "its input has more than ", kMostReaders, " layers that read it by codes");
+    }
+    weights += node.weights.size();
+    work += preparation(node, in, out);
+    require(work <= kMostPreparation + kPreparationOfWeight * static_cast<double>(weights), "up to here ", weights,
+            " weights would take ", work, " operations to load; no trained network does");
   }
   const MapShape& out = shapes.back();
   require_of_graph(out.height == 1 && out.width == 1, name, "the last node gives ", text(out), ", expected logits");

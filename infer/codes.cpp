@@ -51,6 +51,20 @@ std::vector<float> decoded(const InputCodes& codes) {
   return out;
 }
 
+// Loops without branches, for vectors: all weights of a network pass through them when it is loaded.
+bool fit_bits(const std::vector<int8_t>& codes, int bits) {
+  const unsigned half = 1u << (bits - 1);
+  unsigned outside = 0;  // bits that no code has, of all
+  for (const int8_t code : codes) outside |= (static_cast<unsigned>(code) + half) & ~(2 * half - 1);
+  return outside == 0;
+}
+
+bool all_within(const std::vector<float>& values, float most) {
+  int beyond = 0;
+  for (const float value : values) beyond |= std::abs(value) <= most ? 0 : 1;
+  return beyond == 0;
+}
+
 bool same_bytes(const InputCodes& a, const InputCodes& b) {
   return a.low == b.low && a.high == b.high && a.thresholds == b.thresholds &&
          (!a.thresholds.empty() || (a.step == b.step && a.offset == b.offset));

@@ -103,11 +103,20 @@ struct Graph {
 };
 
 /// The shape of each node's output. Throws CheckpointError in one line, "<name>: node "fc": ...", for anything that is
-/// not as said above or cannot be run: shapes, ranges, steps that are no positive number, sums beyond int32, inputs
-/// that are not earlier nodes, sizes beyond kMostValues.
+/// not as said above or cannot be run: shapes, ranges, steps that are no positive number, numbers beyond
+/// kLargestNumber, sums beyond int32, inputs that are not earlier nodes, and what would take memory or time without
+/// end:
 std::vector<MapShape> check_graph(const Graph& graph, const std::string& name);
-/// The most values (floats) that all nodes of one image may have together: 2^30.
+/// The most values (floats) that one image may have together, in all nodes and again in the inputs of all layers: 2^30.
 inline constexpr int64_t kMostValues = int64_t{1} << 30;
+inline constexpr int64_t kMostNodes = 10'000;
+/// Layers that may read one value by codes; each may have its own.
+inline constexpr int64_t kMostReaders = 256;
+/// Of steps, scales, levels, weights and all else that is a float: what is computed of one or two of them is finite.
+inline constexpr float kLargestNumber = 1e30f;
+/// What making a graph's layers ready may take, in bytes written and sums added: weights in whole panels of channels
+/// and the tables that padding needs. A trained network takes 1 to 5 for each weight.
+inline constexpr double kMostPreparation = 1 << 28, kPreparationOfWeight = 16;
 
 /// "conv", "global_average": as files name it.
 const char* op_name(Op op);

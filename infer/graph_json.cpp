@@ -1,6 +1,7 @@
 #include "infer/graph_json.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -13,7 +14,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kDepth = 6;  // of lists and objects
+constexpr size_t kDepth = 6;      // of lists and objects
+constexpr size_t kMostKeys = 16;  // of an object
 constexpr int64_t kLargest = int64_t{1} << 30;
 constexpr Op kOps[] = {Op::conv, Op::linear,   Op::affine,        Op::add,
                        Op::relu, Op::max_pool, Op::subsample_pad, Op::global_average};
@@ -181,14 +183,58 @@ Node node_from(const Json& json, size_t index, const std::string& name, Expected
   return node;
 }
 
-Json parse_text(const std::string& text, const std::string& name) {
-  const auto limit = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kDepth) throw CheckpointError(concat(printable(name), ": the graph is nested too deep"));
+/// What a text may hold, looked at before a tree is made of it: the tree's objects are lists, where many keys would
+/// take a time of their square, and its parser takes such a time for lists of objects where it is asked at each of
+/// them.
+class Limits : public nlohmann::json_sax<Json> {
+ public:
+  explicit Limits(const std::string& name) : name_(name) {}
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool start_array(size_t) override { return open(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& text) override {
+    auto& keys = keys_[depth_ - 1];
+    if (keys.size() == kMostKeys) refuse("has an object of more than ", kMostKeys, " keys");
+    if (std::find(keys.begin(), keys.end(), text) != keys.end()) refuse("has ", in_quotes(text), " twice");
+    keys.push_back(text);
     return true;
-  };
-  Json json = Json::parse(text, limit, false);
-  if (json.is_discarded()) throw CheckpointError(concat(printable(name), ": the graph is no valid JSON"));
-  return json;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+    refuse("is no valid JSON");
+  }
+
+ private:
+  template <class... Args>
+  [[noreturn]] void refuse(const Args&... why) const {
+    throw CheckpointError(concat(printable(name_), ": the graph ", why...));
+  }
+  bool open() {
+    if (depth_ == kDepth) refuse("is nested too deep");
+    keys_[depth_++].clear();
+    return true;
+  }
+  bool close() {
+    --depth_;
+    return true;
+  }
+
+  const std::string& name_;
+  size_t depth_ = 0;
+  std::array<std::vector<std::string>, kDepth> keys_;  // of the objects that are open
+};
+
+Json parse_text(const std::string& text, const std::string& name) {
+  Limits limits(name);
+  Json::sax_parse(text, &limits);
+  return Json::parse(text);
 }
 
 }  // namespace
@@ -224,7 +270,7 @@ ParsedGraph graph_from_json(const std::string& text, const std::string& name) {
       out.graph.classes.push_back(label.get<std::string>());
     }
   }
-  for (const Json& node : fields.list("nodes", 1, 10'000)) {
+  for (const Json& node : fields.list("nodes", 1, kMostNodes)) {
     out.expected.emplace_back();
     out.graph.nodes.push_back(node_from(node, out.graph.nodes.size(), name, out.expected.back()));
   }

@@ -63,33 +63,65 @@ std::vector<float> to_panels(std::vector<float> values) {
   return values;
 }
 
-/// The bias, with what an offset of the inputs does, for each set of taps inside: {runs of rows, runs of columns, out_c
-/// in whole panels}.
-std::vector<float> shifts_by_taps(const Node& node, const integer::ConvShape& shape, int64_t channels) {
-  std::vector<float> out;
-  const Weights& w = node.weights;
-  const int64_t taps = shape.kernel_h * shape.kernel_w, width = round_up(shape.out_c, integer::kPanel);
-  const integer::Axis rows = shape.rows(), columns = shape.columns();
-  for (int64_t i = 0; i < shape.out_h; i = integer::run_at(rows, i).end) {
-    for (int64_t j = 0; j < shape.out_w; j = integer::run_at(columns, j).end) {
-      const auto row = integer::run_at(rows, i), column = integer::run_at(columns, j);
-      for (int64_t o = 0; o < width; ++o) {
-        double sum = 0;
-        for (int64_t kh = row.first; o < w.out && kh < row.last; ++kh) {
-          for (int64_t kw = column.first; kw < column.last; ++kw) {
-            const int64_t first = (o * taps + kh * shape.kernel_w + kw) * channels;
-            for (int64_t c = 0; c < channels; ++c) sum += static_cast<double>(weight_value(w, first + c));
+/// The same sums as integer::sums_inside() of weights that are no codes: one after the other, as the definition has
+/// them, a panel of channels at a time.
+std::vector<double> float_sums_inside(const Weights& w, const integer::ConvShape& shape, int64_t channels) {
+  constexpr int64_t kPanel = integer::kPanel;
+  const int64_t depth = w.size() / w.out, width = round_up(shape.out_c, kPanel), row_depth = shape.kernel_w * channels;
+  const auto rows = runs_of(shape.rows()), columns = runs_of(shape.columns());
+  std::vector<double> out(rows.size() * columns.size() * static_cast<size_t>(width)),
+      values(static_cast<size_t>(depth * kPanel));  // {kernel_h, kernel_w, channels, kPanel}
+  for (int64_t panel = 0; panel < w.out; panel += kPanel) {
+    for (int64_t o = 0; o < std::min(kPanel, w.out - panel); ++o) {
+      double* to = values.data() + o;
+      for (int64_t i = 0; i < depth; ++i)
+        to[i * kPanel] = static_cast<double>(weight_value(w, (panel + o) * depth + i));
+    }
+    double* to = out.data() + panel;
+    for (const integer::TapRun& row : rows) {
+      for (const integer::TapRun& column : columns) {
+        double sums[kPanel] = {};
+        for (int64_t kh = row.first; kh < row.last; ++kh) {
+          const double* value = values.data() + (kh * row_depth + column.first * channels) * kPanel;
+          for (int64_t i = (column.last - column.first) * channels; i > 0; --i, value += kPanel) {
+            for (int64_t o = 0; o < kPanel; ++o) sums[o] += value[o];
           }
         }
-        const auto at = static_cast<size_t>(o);
-        const bool there = o < w.out;
-        const double bias = there ? static_cast<double>(node.bias[at]) : 0;
-        const double scale = there ? static_cast<double>(node.offset_scale[at]) : 0;
-        out.push_back(static_cast<float>(bias + sum * scale));
+        std::copy_n(sums, kPanel, to);
+        to += width;
       }
     }
   }
   return out;
+}
+
+/// The bias, with what an offset of the inputs does, for each set of taps inside: {runs of rows, runs of columns, out_c
+/// in whole panels}.
+std::vector<float> shifts_by_taps(const Node& node, const integer::ConvShape& shape, int64_t channels) {
+  const Weights& w = node.weights;
+  const auto width = static_cast<size_t>(round_up(shape.out_c, integer::kPanel));
+  const auto shifts = [&](const auto& sums) {
+    std::vector<float> out(sums.size());
+    for (size_t i = 0; i < sums.size(); ++i) {
+      const size_t o = i % width;
+      if (o >= node.bias.size()) continue;
+      const auto bias = static_cast<double>(node.bias[o]), scale = static_cast<double>(node.offset_scale[o]);
+      out[i] = static_cast<float>(bias + static_cast<double>(sums[i]) * scale);
+    }
+    return out;
+  };
+  if (w.bits == 32 || !w.levels.empty()) return shifts(float_sums_inside(w, shape, channels));
+  auto sums = integer::sums_inside(shape, w.codes, w.out, channels);
+  if (w.halves != 0) {
+    auto sum = sums.begin();
+    for (const integer::TapRun& row : runs_of(shape.rows())) {
+      for (const integer::TapRun& column : runs_of(shape.columns())) {
+        const int64_t codes = (row.last - row.first) * (column.last - column.first) * channels;
+        for (size_t o = 0; o < width; ++o, ++sum) *sum = 2 * *sum + static_cast<int32_t>(w.halves * codes);
+      }
+    }
+  }
+  return shifts(sums);
 }
 
 template <class Layer>
@@ -102,6 +134,25 @@ void set_epilogue(Layer& layer, const Node& node, int64_t channels) {
 }  // namespace
 
 int64_t stored_channels(int64_t channels) { return round_up(channels, integer::kQuad); }
+
+double preparation(const Node& node, const MapShape& in, const MapShape& out) {
+  const integer::ConvShape s = shape_of(node, in, out);
+  const auto width = static_cast<double>(round_up(s.out_c, integer::kPanel));
+  const auto taps = static_cast<double>(s.kernel_h * s.kernel_w);
+  const bool codes = node.is_integer(), offset = !node.offset_scale.empty();
+  double sum = width * taps * static_cast<double>(s.in_c) * (codes ? 1 : sizeof(float));
+  if (!offset && !(codes && node.codes.low != 0)) return sum;
+  const auto rows = runs_of(s.rows()), columns = runs_of(s.columns());
+  const double table = width * static_cast<double>(rows.size() * columns.size()) * sizeof(float);
+  sum += table + width * taps * sizeof(float);
+  if (codes) return sum;
+  const auto inside = [](const std::vector<integer::TapRun>& runs) {
+    double all = 0;
+    for (const integer::TapRun& run : runs) all += static_cast<double>(run.last - run.first);
+    return all;
+  };
+  return sum + inside(rows) * inside(columns) * static_cast<double>(in.channels) * width;
+}
 
 IntegerLayer integer_layer(const Node& node, const MapShape& in, const MapShape& out) {
   IntegerLayer layer;

@@ -128,6 +128,8 @@ Plan make_plan(Graph graph, const std::string& name, const std::string& isa);
 /// Cuts the steps into levels and places each level's buffers in its arena, so that those of one time share no byte.
 void place_buffers(Plan& plan);
 
+/// What making a layer of this node ready takes, for kMostPreparation.
+double preparation(const Node& node, const MapShape& in, const MapShape& out);
 // Of a layer's weights, which are not needed after.
 IntegerLayer integer_layer(const Node& node, const MapShape& in, const MapShape& out);
 FloatLayer float_layer(const Node& node, const MapShape& in, const MapShape& out);

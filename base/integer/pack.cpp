@@ -53,6 +53,49 @@ PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<c
   return uses_winograd(shape, bounds) ? pack_winograd(shape, bounds, codes) : pack_direct(shape, bounds, codes);
 }
 
+std::vector<TapRun> runs_of(const Axis& axis) {
+  std::vector<TapRun> runs;
+  for (int64_t at = 0; at < axis.out; at = runs.back().end) runs.push_back(run_at(axis, at));
+  return runs;
+}
+
+// Of the taps before each tap in both directions first, so that large kernels, which have many sets, take no longer
+// than their weights. Differences wrap around to sums that fit.
+std::vector<int32_t> sums_inside(const ConvShape& s, std::span<const int8_t> codes, int64_t out_channels,
+                                 int64_t channels) {
+  const int64_t taps = s.kernel_h * s.kernel_w, width = panels(s) * kPanel, pitch = (s.kernel_w + 1) * kPanel;
+  const std::vector<TapRun> rows = runs_of(s.rows()), columns = runs_of(s.columns());
+  std::vector<int32_t> out(rows.size() * columns.size() * static_cast<size_t>(width));
+  std::vector<uint32_t> before(static_cast<size_t>((s.kernel_h + 1) * pitch));  // {kernel_h + 1, kernel_w + 1, kPanel}
+  for (int64_t panel = 0; panel < width; panel += kPanel) {
+    const int64_t there = std::clamp<int64_t>(out_channels - panel, 0, kPanel);
+    if (there < kPanel) std::fill(before.begin(), before.end(), 0u);
+    for (int64_t o = 0; o < there; ++o) {
+      const int8_t* w = codes.data() + (panel + o) * taps * channels;
+      for (int64_t kh = 0; kh < s.kernel_h; ++kh) {
+        uint32_t row = 0;
+        uint32_t* above = before.data() + kh * pitch + kPanel + o;
+        for (int64_t kw = 0; kw < s.kernel_w; ++kw, w += channels, above += kPanel) {
+          row += static_cast<uint32_t>(std::accumulate(w, w + channels, 0));
+          above[pitch] = above[0] + row;
+        }
+      }
+    }
+    int32_t* to = out.data() + panel;
+    for (const TapRun& row : rows) {
+      const uint32_t *top = before.data() + row.first * pitch, *bottom = before.data() + row.last * pitch;
+      for (const TapRun& column : columns) {
+        const int64_t left = column.first * kPanel, right = column.last * kPanel;
+        for (int64_t o = 0; o < kPanel; ++o) {
+          to[o] = static_cast<int32_t>(bottom[right + o] - bottom[left + o] - top[right + o] + top[left + o]);
+        }
+        to += width;
+      }
+    }
+  }
+  return out;
+}
+
 PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
   check_codes(s, bounds, codes);
   const int64_t taps = s.kernel_h * s.kernel_w, width = panels(s) * kPanel;
@@ -64,27 +107,8 @@ PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::spa
     for (int64_t k = 0; k < taps * s.in_c; k += kQuad) std::memcpy(to + k * kPanel, w + k, kQuad);
   }
   if (bounds.zero == 0) return out;
-  std::vector<int32_t> sums(static_cast<size_t>(taps * width));  // over channels, of each tap
-  for (int64_t o = 0; o < s.out_c; ++o) {
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      const int8_t* w = codes.data() + (o * taps + tap) * s.in_c;
-      sums[static_cast<size_t>(tap * width + o)] = std::accumulate(w, w + s.in_c, 0);
-    }
-  }
-  const Axis rows = s.rows(), columns = s.columns();
-  for (int64_t i = 0; i < s.out_h; i = run_at(rows, i).end) {
-    for (int64_t j = 0; j < s.out_w; j = run_at(columns, j).end) {
-      const TapRun row = run_at(rows, i), column = run_at(columns, j);
-      for (int64_t o = 0; o < width; ++o) {
-        int32_t sum = 0;
-        for (int64_t kh = row.first; kh < row.last; ++kh) {
-          for (int64_t kw = column.first; kw < column.last; ++kw)
-            sum += sums[static_cast<size_t>((kh * s.kernel_w + kw) * width + o)];
-        }
-        out.start.push_back(-bounds.zero * sum);
-      }
-    }
-  }
+  out.start = sums_inside(s, codes, s.out_c, s.in_c);
+  for (int32_t& start : out.start) start *= -bounds.zero;
   return out;
 }
 

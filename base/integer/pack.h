@@ -52,6 +52,13 @@ PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<c
 PackedWeights pack_direct(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
 PackedWeights pack_winograd(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
 
+/// The runs of an axis (base/integer/taps.h), in order.
+std::vector<TapRun> runs_of(const Axis& axis);
+/// Sums of the codes {out_channels, kernel_h, kernel_w, channels} over the taps inside, for each set of them: {runs of
+/// rows, runs of columns, shape.out_c in whole panels}, 0 for the channels that fill up.
+std::vector<int32_t> sums_inside(const ConvShape& shape, std::span<const int8_t> codes, int64_t out_channels,
+                                 int64_t channels);
+
 /// Bytes of scratch that Kernels::winograd needs for this shape; 64 more where the caller aligns them.
 size_t winograd_scratch(const ConvShape& shape);
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/printable.h"
 #include "export/onnx/skips.h"
 #include "export/onnx/weights.h"
 
@@ -157,9 +158,13 @@ class GraphWriter {
     note("std", deviations);
     note("crop", p.crop);
     if (p.fast_decode) note("fast_decode", "true");
-    for (const auto& name : graph_.classes) names += name + "\n";
+    for (const auto& name : graph_.classes) names += printable(name) + "\n";  // a line each, whatever they are
     if (!names.empty()) note("classes", names);
-    for (const auto& [key, value] : graph_.notes) note(key, value);
+    for (const auto& [key, value] : graph_.notes) {
+      const bool taken = std::any_of(b_.file.metadata.begin(), b_.file.metadata.end(),
+                                     [&, name = "ntq." + key](const auto& entry) { return entry.first == name; });
+      if (!taken) note(key, value);
+    }
   }
 
   const infer::Graph& graph_;

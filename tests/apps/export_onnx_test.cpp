@@ -54,6 +54,24 @@ TEST_CASE("ntq-export onnx: each dialect, by the option or as the file's name en
   CHECK(contains(ort.out, "\"images\":16"));
 }
 
+TEST_CASE("ntq-export onnx: a packed file gives what its checkpoint gives") {
+  if (!can_write()) return;
+  const TempFolder folder;
+  const std::string packed = folder / "m.ntqi";
+  REQUIRE(exported(packed, "").code == 0);
+  for (const std::string options : {"", "--dialect exact", "--weight-type int4"}) {
+    const Outcome out = run("ntq-export " + packed + " " + folder / "a.onnx --overwrite " + options);
+    CHECK_MESSAGE(out.code == 0, out.err);
+    CHECK(contains(out.out, "a.onnx: resnet20 as ONNX, dialect "));
+    REQUIRE(exported(folder / "b.onnx", "--overwrite " + options).code == 0);
+    CHECK(read_file(folder / "a.onnx") == read_file(folder / "b.onnx"));
+  }
+  const Outcome ort =
+      run("ntq-export " + packed + " " + folder / "ort.onnx --dialect ort --calibrate 1 --limit-val 16");
+  CHECK_MESSAGE(ort.code == 0, ort.err);
+  CHECK(contains(ort.out, "of 16 predictions"));
+}
+
 TEST_CASE("ntq-export onnx: what has no form is one line, exit code 2, and no file") {
   const TempFolder folder;
   struct Refused {

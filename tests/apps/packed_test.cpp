@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "apps/json.h"
+#include "base/isa.h"
 #include "engine/serialize.h"
 #include "infer/ntqi.h"
 #include "tests/apps/tools.h"
@@ -38,12 +39,18 @@ TEST_CASE("a packed network is small, the same each time, and gives its checkpoi
   REQUIRE(run("ntq-export " + checkpoint + " " + again + " --format packed").code == 0);
   CHECK(read_file(file) == read_file(again));
 
-  const std::string eval = " --limit-val 16 --json --logits ";
+  const std::string eval = " --limit-val 200 --json --logits ";
   const Outcome of_file = run("ntq-eval " + file + eval + folder / "a");
   REQUIRE_MESSAGE(of_file.code == 0, of_file.err);
   const Outcome of_checkpoint = run("ntq-eval " + checkpoint + eval + folder / "b" + " --threads 2 --batch-size 5");
   REQUIRE_MESSAGE(of_checkpoint.code == 0, of_checkpoint.err);
   CHECK(read_file(folder / "a") == read_file(folder / "b"));
+  for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+    const std::string logits = folder / isa;
+    const Outcome of_isa = run("ntq-eval " + file + eval + logits, "NTQ_CPU_ISA=" + isa + " ");
+    REQUIRE_MESSAGE(of_isa.code == 0, of_isa.err);
+    CHECK_MESSAGE(read_file(logits) == read_file(folder / "a"), isa);
+  }
   for (const char* key : {"top1", "top5", "model", "dataset", "images", "arithmetic"})
     CHECK_MESSAGE(Json::parse(of_file.out)[key] == Json::parse(of_checkpoint.out)[key], key);
   CHECK(Json::parse(of_file.out)["loss"].get<double>() ==
@@ -74,6 +81,61 @@ TEST_CASE("weights alone, and full precision, are packed with float layers") {
   CHECK(contains(of_checkpoint["arithmetic"].get<std::string>(), "float32"));
 }
 
+TEST_CASE("a top-1 stands beside the weights that it was measured on") {
+  const TempFolder folder;
+  const std::string checkpoint = trained(folder, "--bits 4 --model-ema 0.9");
+  const std::string average = folder / "average.ntqi", raw = folder / "raw.ntqi";
+  const Outcome of_average = run("ntq-export " + checkpoint + " " + average);
+  REQUIRE_MESSAGE(of_average.code == 0, of_average.err);
+  CHECK(contains(of_average.out, "averaged weights; --raw for the weights themselves"));
+  const Outcome of_raw = run("ntq-export " + checkpoint + " " + raw + " --raw");
+  CHECK(contains(of_raw.out, "the weights themselves, not their average"));
+  const auto notes = [](const std::string& file) { return Json::parse(run("ntq-info --json " + file).out)["notes"]; };
+  CHECK(notes(average).contains("top1"));
+  CHECK_FALSE(notes(raw).contains("top1"));
+  CHECK(notes(raw)["epoch"] == notes(average)["epoch"]);
+  CHECK(contains(run("ntq-info " + average).out, "\ntop1 "));
+  CHECK_FALSE(contains(run("ntq-info " + raw).out, "top1"));
+  const Outcome evaluated = run("ntq-eval " + checkpoint + " --raw --limit-val 16");
+  CHECK(contains(evaluated.out, "the weights themselves, not their average"));
+}
+
+TEST_CASE("class names with control characters are one line each, and come back as they were") {
+  const TempFolder folder;
+  const std::string checkpoint = trained(folder, "--bits 4"), file = folder / "m.ntqi", odd = folder / "odd.ntqi";
+  REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
+  infer::Graph graph = infer::read_ntqi(file);
+  graph.classes[0] = "a\nb\x1b[31m";
+  infer::write_ntqi(odd, graph);
+  CHECK(infer::read_ntqi(odd).classes == graph.classes);
+  CHECK(contains(run("ntq-info " + odd).out, "10: a\\nb\\x1b[31m, "));
+  CHECK(Json::parse(run("ntq-info --json " + odd).out)["classes"][0] == graph.classes[0]);
+}
+
+TEST_CASE("weights of a checkpoint that does not say its images have those of the data set") {
+  const TempFolder folder;
+  const std::string checkpoint = trained(folder, "--bits 4"), old = folder / "old.bin", out = folder / "w";
+  TensorFile file = load_tensors(checkpoint);
+  const auto said = file.metadata.at("ntq.preprocessing");
+  file.metadata.erase("ntq.data"), file.metadata.erase("ntq.preprocessing");
+  save_tensors(old, file);
+  const Outcome exported = run("ntq-export " + old + " " + out + " --quantized");
+  CHECK_MESSAGE(exported.code == 0, exported.err);
+  CHECK(contains(exported.out, "without preprocessing and class names: they are the data set's"));
+  const auto written = load_tensors(out).metadata;
+  CHECK(written.at("ntq.preprocessing") == said);
+  CHECK(Json::parse(written.at("ntq.data"))["classes"].size() == 10);
+
+  std::string& config = file.metadata.at("ntq.config");
+  config.replace(config.find("synthetic"), 9, "cifar10");
+  save_tensors(old, file);
+  const Outcome without = run("ntq-export " + old + " " + out + " --overwrite --data-dir " + folder / "none");
+  CHECK(without.code == 0);
+  CHECK(lines_of(without.err) == 1);
+  CHECK(contains(without.err, "of an older release, without preprocessing and class names, and so is"));
+  CHECK_FALSE(load_tensors(out).metadata.contains("ntq.data"));
+}
+
 TEST_CASE("wrong options end in 2, damaged files in 4, other images in 3, each in one line") {
   const TempFolder folder;
   const std::string checkpoint = trained(folder, "--bits 4"), file = folder / "m.ntqi";
@@ -87,6 +149,10 @@ TEST_CASE("wrong options end in 2, damaged files in 4, other images in 3, each i
   ends("ntq-export " + checkpoint + " " + folder / "x --format tflite", 2, "expected weights, packed or onnx");
   ends("ntq-export " + checkpoint + " " + folder / "x.ntqi --int8", 2, "only of --format weights");
   ends("ntq-eval " + file + " --raw", 2, "not for a .ntqi file");
+  ends("ntq-export " + file + " " + folder / "x.onnx --raw", 2, "not for a .ntqi file");
+  ends("ntq-export " + file + " " + folder / "x", 2,
+       "no weights as they were trained; export those from the checkpoint");
+  ends("ntq-export " + file + " " + folder / "x.ntqi", 2, "is a packed file already; copy it");
   infer::Graph other = infer::read_ntqi(file);
   other.image = {28, 28, 3};
   infer::write_ntqi(folder / "other.ntqi", other);

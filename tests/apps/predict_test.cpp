@@ -9,6 +9,7 @@
 #include "apps/json.h"
 #include "data/dataset.h"
 #include "engine/serialize.h"
+#include "infer/ntqi.h"
 #include "tests/apps/photos.h"
 #include "tests/support/bmp.h"
 #include "tests/support/text.h"
@@ -136,6 +137,20 @@ TEST_CASE("ntq-predict and ntq-bench: bad input is one line and an exit code") {
   const std::string bytes = read_file(small().packed);
   write_file(at / "cut.ntqi", bytes.substr(0, bytes.size() / 2));
   const std::string good = small().packed + " ", image = at / "00.bmp";
+  const std::string gray = at / "gray.ntqi", unreal = at / "unreal.ntqi";
+  write_file(at / "empty.png", "");
+  Bytes colours(32 * 32 * 3, 7);
+  colours[0] = 200;
+  at.write("colours.bmp", bmp_of(colours, 32, 32));
+  infer::Graph graph{.image = {32, 32, 3}, .preprocessing = {}, .nodes = {}, .classes = {}, .notes = {}};
+  graph.nodes.push_back({.op = infer::Op::linear, .name = "fc", .inputs = {infer::kImage}});
+  infer::Node& fc = graph.nodes[0];
+  fc.weights = {.out = 2, .in = 3072};
+  fc.weights.values.assign(2 * 3072, 1e30f), fc.scale.assign(2, 1e30f), fc.bias.assign(2, 0);
+  infer::write_ntqi(unreal, graph);
+  graph.image.channels = 1;
+  graph.nodes = {{.op = infer::Op::global_average, .name = "pool", .inputs = {infer::kImage}}};
+  infer::write_ntqi(gray, graph);
   struct Wrong {
     std::string command;
     int code;
@@ -149,7 +164,14 @@ TEST_CASE("ntq-predict and ntq-bench: bad input is one line and an exit code") {
       {"ntq-predict " + good + image + " --batch-size 0", 2},
       {"ntq-predict " + good + image + " --threads 0", 2},
       {"ntq-predict " + good + image + " --nothing", 2},
+      {"ntq-predict " + good + image + " --top 9999999", 2},
+      {"ntq-predict " + good + image + " --threads 10000", 2},
       {"ntq-predict " + good + at / "none.png", 3},
+      {"ntq-predict " + good + at / "empty.png", 3},
+      {"ntq-predict " + good + "/dev/null", 3},
+      {"ntq-predict " + at.str() + " " + image, 4},
+      {"ntq-predict " + gray + " " + at / "colours.bmp", 3},
+      {"ntq-predict " + unreal + " " + image, 4},
       {"ntq-predict " + good + at / "empty", 3},
       {"ntq-predict " + good + at / "large.bmp", 3},
       {"ntq-predict " + at / "none.ntqi" + " " + image, 4},
@@ -162,6 +184,9 @@ TEST_CASE("ntq-predict and ntq-bench: bad input is one line and an exit code") {
       {"ntq-bench " + good + "--threads 2,x", 2},
       {"ntq-bench " + good + "--rounds 0", 2},
       {"ntq-bench " + good + "--seconds -1", 2},
+      {"ntq-bench " + good + "--seconds nan", 2},
+      {"ntq-bench " + good + "--batch 99999999999999999999", 2},
+      {"ntq-bench " + good + "--images ''", 2},
       {"ntq-bench " + good + "--images " + at / "none.png", 3},
       {"ntq-bench " + at / "none.ntqi", 4},
       {"ntq-bench " + at / "cut.ntqi", 4},

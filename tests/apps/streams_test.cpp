@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/apps/tools.h"
+#include "tests/support/bmp.h"
 #include "tests/support/text.h"
 
 using namespace ntq::test;
@@ -42,6 +43,9 @@ TEST_CASE("a full disk behind stdout is exit code 4 for every command and answer
   CHECK(shell(kBin + "ntq-eval --limit-val 16 --json " + file + full) == 4);
   CHECK(shell(kBin + "ntq-info " + file + full) == 4);
   CHECK(shell(kBin + "ntq-export " + file + " " + folder / "out" + full) == 4);
+  folder.write("image.bmp", bmp_of(Bytes(32 * 32 * 3, 7), 32, 32));
+  CHECK(shell(kBin + "ntq-predict " + file + " " + folder / "image.bmp" + full) == 4);
+  CHECK(contains(read_file(folder / "err"), "cannot write to stdout: No space left on device"));
   // What is said in vain on stderr counts as well; a failure keeps its own code.
   CHECK(shell(kBin + "ntq-info none.bin >/dev/full 2>/dev/full") == 4);
   CHECK(shell(kBin + "ntq-info --nothing >/dev/full 2>/dev/full") == 2);

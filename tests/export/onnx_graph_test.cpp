@@ -77,6 +77,17 @@ TEST_CASE("onnx: the batch is open, the metadata say how images are made and wha
   CHECK(r.metadata("ntq.dialect") == "plain");
 }
 
+TEST_CASE("onnx: class names are a line each whatever is in them, and notes take no other entry's place") {
+  infer::Graph graph = tiny_graph();
+  graph.classes[1] = "two\nlines\x1b";
+  graph.notes["classes"] = "of a stranger", graph.notes["dataset"] = "d";
+  const Reader r = written(graph);
+  CHECK(r.metadata("ntq.classes") == "airplane\ntwo\\nlines\\x1b\nbird\ncat\ndeer\n");
+  CHECK(r.metadata("ntq.dataset") == "d");
+  const auto& entries = r.file().metadata;
+  CHECK(std::count_if(entries.begin(), entries.end(), [](const auto& e) { return e.first == "ntq.classes"; }) == 1);
+}
+
 TEST_CASE("onnx: names of nodes and constants are unique, and what a node reads is there before it") {
   const auto plain = OnnxDialect::plain, exact = OnnxDialect::exact, ort = OnnxDialect::ort;
   for (const Reader& r :

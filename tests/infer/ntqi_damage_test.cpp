@@ -145,6 +145,8 @@ TEST_CASE("ntqi damage: the text of the graph") {
   CHECK(contains(error_with("\"relu\":true", "\"relu\":1"), "neither true nor false"));
   CHECK(contains(error_with("\"pad\":1", "\"pad\":3"), "padding 3"));
   CHECK(contains(error_with("\"pad\":1", "\"pad\":1,\"stride\":0"), "stride 0"));
+  for (const std::string key : {"kernel", "stride", "pad", "extra"})
+    CHECK(contains(error_with("\"inputs\":[0]", "\"inputs\":[0],\"" + key + "\":2"), "which it has no use for"));
   CHECK(contains(error_with("\"bits\":4", "\"bits\":1"), "weights of 1 bits"));
   CHECK(contains(error_with("\"bits\":4", "\"bits\":9"), "weights of 9 bits"));
   CHECK(contains(error_with("\"bits\":4", "\"bits\":4,\"halves\":17"), "stands for 17 halves of a step"));
