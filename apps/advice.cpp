@@ -65,8 +65,8 @@ class Advice {
       no_effect({"bits"}, "beside --weight-bits and --act-bits");
     }
     if (!c_.quantized()) {
-      no_effect({"method", "act_method", "quant", "per_channel", "noise", "noise_k", "first_last_bits", "bits_of",
-                 "step_init", "calibrate", "no_start_eval", "pretrain_epochs", "pretrain_lr", "bits_before"},
+      no_effect({"method", "act_method", "quant", "per_channel", "noise", "noise_k", "first_last_bits", "skip_bits",
+                 "bits_of", "step_init", "calibrate", "no_start_eval", "pretrain_epochs", "pretrain_lr", "bits_before"},
                 "in full precision; --bits N quantizes");
       return;
     }
@@ -78,7 +78,7 @@ class Advice {
     const auto used = [&](const std::string& key) { return c_.quant.contains(key) || c_.quant.contains("act." + key); };
     const bool weights = c_.quantizes(Side::weights);
     if (!weights) no_effect({"per_channel"}, "on weights in full precision");
-    if (!c_.quantizes(Side::inputs)) no_effect({"act_method"}, "on activations in full precision");
+    if (!c_.quantizes(Side::inputs)) no_effect({"act_method", "skip_bits"}, "on activations in full precision");
     for_each_short_form(c_, [&](const char* key, const auto&) {
       if (!used(key)) no_effect({key}, weights ? "on --method " + c_.method : "on weights in full precision");
     });

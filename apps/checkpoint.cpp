@@ -57,6 +57,7 @@ void save_run(const std::string& path, const Session& s) {
                              {"weight_bits", c.bits_of_weights()},
                              {"act_bits", c.bits_of_activations()},
                              {"first_last_bits", c.first_last_bits ? Json(*c.first_last_bits) : Json(nullptr)},
+                             {"skip_bits", c.skip_bits ? Json(*c.skip_bits) : Json(nullptr)},
                              {"bits_of", c.bits_of},
                              {"per_channel", c.per_channel},
                              {"settings", config_to_json(c, JsonPart::recipe)["quant"]}};

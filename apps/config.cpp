@@ -123,6 +123,7 @@ void validate(const TrainConfig& c) {
   check_bits("--weight-bits", c.weight_bits.value_or(c.bits));
   check_bits("--act-bits", c.act_bits.value_or(c.bits));
   check_bits("--first-last-bits", c.first_last_bits.value_or(c.bits));
+  check_bits("--skip-bits", c.skip_bits.value_or(32));
   validate_layer_bits(c.bits_of);
   one_of("--method", c.method, quantizer_names());
   validate_quant(c);
@@ -188,6 +189,7 @@ TrainConfig resolve(TrainConfig c) {
   if (c.bits_before) {
     c.bits_before = resolved_widths(*c.bits_before, static_cast<int>(*c.weight_bits), static_cast<int>(*c.act_bits));
   }
+  if (c.skip_bits == 32 || !c.quantizes(Side::inputs)) c.skip_bits.reset();
   c.lr = rate_of(c);
   if (!c.quantized()) {
     c.bits = 32;

@@ -44,6 +44,7 @@ struct TrainConfig {
   std::optional<double> noise, noise_k;   // short for quant's, as step_init
   bool per_channel = false;
   std::optional<int64_t> first_last_bits;  // as the other layers
+  std::optional<int64_t> skip_bits;        // floats
   BitsByLayer bits_of;                     // exceptions; of --bits-file too
 
   std::string stem = "auto";
@@ -139,6 +140,8 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"per-channel", "Quantization", recipe, "a step for each output channel of a weight"}, c.per_channel);
   visit(Option{"first-last-bits", "Quantization", recipe, "first conv and classifier [as the others]"},
         c.first_last_bits);
+  visit(Option{"skip-bits", "Quantization", recipe, "residual sums and what they add: 8 as ONNX Runtime adds [floats]"},
+        c.skip_bits);
   visit(Option{"bits-of", "Quantization", recipe, "of single layers: LAYER=8, LAYER=fp, LAYER=w8a4, with commas"},
         c.bits_of);
 

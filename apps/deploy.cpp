@@ -139,11 +139,11 @@ std::string node_table(const infer::Graph& graph) {
     const infer::Node& node = graph.nodes[i];
     std::string does = infer::op_name(node.op);
     if (node.has_weights() && node.stride > 1) does += concat(" /", node.stride);
-    if (node.has_weights() && node.inputs.size() == 2) does += " + " + input_name(graph, node.inputs[1]);
+    if (node.may_quantize() && node.inputs.size() == 2) does += " + " + input_name(graph, node.inputs[1]);
     if (node.relu) does += ", relu";
     rows.push_back({printable(node.name, kShownName), does, text(shapes[i]),
                     node.has_weights() ? weights_text(node.weights) : "",
-                    node.has_weights() ? codes_text(node.codes) : "", input_name(graph, node.inputs[0])});
+                    node.may_quantize() ? codes_text(node.codes) : "", input_name(graph, node.inputs[0])});
   }
   return table(rows);
 }
@@ -165,12 +165,13 @@ nlohmann::ordered_json nodes_to_json(const infer::Graph& graph) {
                         {"halves", w.halves},
                         {"levels", !w.levels.empty()}};
       row["codes"] = Json(nullptr);
-      const infer::InputCodes& c = node.codes;
-      if (c.present()) row["codes"] = {{"bits", c.bits}, {"low", c.low}, {"high", c.high}, {"offset", c.offset}};
       row["integer"] = node.is_integer();
       row["stride"] = node.stride;
       row["pad"] = node.pad;
     }
+    const infer::InputCodes& c = node.codes;
+    if (node.may_quantize() && c.present())
+      row["codes"] = {{"bits", c.bits}, {"low", c.low}, {"high", c.high}, {"offset", c.offset}};
     out.push_back(std::move(row));
   }
   return out;

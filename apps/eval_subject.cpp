@@ -50,7 +50,7 @@ void check_data(const DatasetInfo& info, const RunCheckpoint& found, const std::
 
 void set_layers(Subject& s) {
   s.layers = report_layers(*s.model);
-  s.table = layer_table(s.layers);
+  s.table = layer_table(s.layers) + skip_table(report_skips(*s.model));
 }
 
 /// Names that the labels have to mean; none where the file does not say or the user does not mind.

@@ -8,11 +8,12 @@
 namespace ntq::apps {
 namespace {
 
+/// As far as both quantize the same things.
 bool same_quantization(const TrainConfig& a, const TrainConfig& b) {
   return a.method == b.method && method_of(a, Side::inputs) == method_of(b, Side::inputs) &&
          a.per_channel == b.per_channel && a.bits_of_weights() == b.bits_of_weights() &&
          a.bits_of_activations() == b.bits_of_activations() && a.first_last_bits == b.first_last_bits &&
-         a.bits_of == b.bits_of;
+         a.bits_of == b.bits_of && (!a.skip_bits || !b.skip_bits || a.skip_bits == b.skip_bits);
 }
 
 }  // namespace

@@ -34,6 +34,24 @@ std::string layer_table(const std::vector<LayerReport>& layers) {
   return table(rows);
 }
 
+std::string skip_table(const std::vector<SkipReport>& skips) {
+  if (skips.empty()) return "";
+  std::vector<std::vector<std::string>> rows = {{"residual sums", "method", "bits", "signed", "step"}};
+  for (const auto& s : skips) {
+    rows.push_back({s.name, s.method, bits_text(s.bits), s.is_signed ? "yes" : "no", general(s.step, 4)});
+  }
+  return '\n' + table(rows);
+}
+
+nlohmann::ordered_json skips_to_json(const std::vector<SkipReport>& skips) {
+  auto out = nlohmann::ordered_json::array();
+  for (const auto& s : skips) {
+    out.push_back(
+        {{"name", s.name}, {"method", s.method}, {"bits", s.bits}, {"signed", s.is_signed}, {"step", s.step}});
+  }
+  return out;
+}
+
 nlohmann::ordered_json layers_to_json(const std::vector<LayerReport>& layers) {
   auto out = nlohmann::ordered_json::array();
   for (const auto& l : layers) {

@@ -9,6 +9,9 @@
 namespace ntq::apps {
 
 std::string layer_table(const std::vector<LayerReport>& layers);
+/// Of the quantizers of residual sums; "" without any.
+std::string skip_table(const std::vector<SkipReport>& skips);
+nlohmann::ordered_json skips_to_json(const std::vector<SkipReport>& skips);
 nlohmann::ordered_json layers_to_json(const std::vector<LayerReport>& layers);
 /// What a reader of an export needs to compute as the network does: of each quantized layer, for "weight" and "input",
 /// bits, signed, low and high code, step, method; value = code * step, code = round(clip(x / step, low, high)).

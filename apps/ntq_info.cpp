@@ -169,6 +169,7 @@ void show_checkpoint(const InfoOptions& o) {
   const RunCheckpoint c = read_run_checkpoint(file, o.checkpoint);
   const auto model = model_of(c, o.checkpoint, false);
   const auto layers = report_layers(*model);
+  const auto skips = report_skips(*model);
   const double deployed = deployed_bits(*model) / 8;
   if (o.json) {
     Json out = {{"checkpoint", o.checkpoint}, {"metadata", c.file.metadata}};
@@ -179,6 +180,7 @@ void show_checkpoint(const InfoOptions& o) {
                     {"average", bytes_of(c.ema)},
                     {"deployed", static_cast<int64_t>(deployed)}};
     out["layers"] = layers_to_json(layers);
+    if (!skips.empty()) out["skips"] = skips_to_json(skips);
     if (o.tensors) out["tensors"] = tensors_to_json(header);
     if (o.graph) out["graph"] = graph_to_json(graph_of(*model, c));
     print_json(out);
@@ -189,7 +191,7 @@ void show_checkpoint(const InfoOptions& o) {
   lines.insert(lines.begin() + 2, data.begin(), data.end());  // below the data set
   print_lines(lines);
   std::cout << "config     " << printable(c.file.metadata.at("ntq.config"), kLongestConfig) << "\n\n"
-            << layer_table(layers);
+            << layer_table(layers) << skip_table(skips);
   if (o.tensors) std::cout << '\n' << tensor_list(header);
   if (o.graph) std::cout << '\n' << graph_table(graph_of(*model, c));
 }

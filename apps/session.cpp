@@ -81,6 +81,7 @@ std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64
   options.activation.bits = static_cast<int>(c.bits_of_activations());
   options.activation.settings = settings_of(c, Side::inputs);
   if (c.first_last_bits) options.first_last_bits = static_cast<int>(*c.first_last_bits);
+  if (c.skip_bits && c.quantizes(Side::inputs)) options.skip_bits = static_cast<int>(*c.skip_bits);
   for (const auto& [name, text] : c.bits_of) options.bits_of[name] = parse_layer_bits("--bits-of " + name, text);
   options.seed = static_cast<uint64_t>(c.seed);
   try {

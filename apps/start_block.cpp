@@ -47,7 +47,7 @@ std::string precision_text(const TrainConfig& c) {
       "weights ", bits(c.bits_of_weights()), ", activations ", bits(c.bits_of_activations()), " bits (", c.method,
       c.quantizes(Side::inputs) && own != c.method ? ", " + own : "", c.per_channel ? ", per channel)" : ")",
       c.bits_of.empty() ? "" : concat(", own bits in ", c.bits_of.size(), c.bits_of.size() == 1 ? " layer" : " layers"),
-      c.bits_before ? ", after " + *c.bits_before : "");
+      c.skip_bits ? concat(", skips ", *c.skip_bits) : "", c.bits_before ? ", after " + *c.bits_before : "");
 }
 
 void print_start(Console& console, const Session& s, const std::string& run_path) {

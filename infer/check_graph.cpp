@@ -37,6 +37,7 @@ class NodeCheck {
         vector("scale", node_.scale, x.channels);
         vector("bias", node_.bias, x.channels);
         return x;
+      case Op::quantize: return quantized(x);
       case Op::add: require(input(1) == x, "adds ", text(x), " and ", text(input(1))); return x;
       case Op::relu: return x;
       case Op::max_pool: return window(x, node_.kernel, node_.kernel, x.channels);
@@ -66,7 +67,7 @@ class NodeCheck {
   }
 
   void check_inputs() const {
-    const size_t least = node_.op == Op::add ? 2 : 1, most = node_.has_weights() ? 2 : least;
+    const size_t least = node_.op == Op::add ? 2 : 1, most = node_.may_quantize() ? 2 : least;
     require(node_.inputs.size() >= least && node_.inputs.size() <= most, "has ", node_.inputs.size(),
             " inputs, expected ", most);
     for (const int from : node_.inputs) {
@@ -77,7 +78,7 @@ class NodeCheck {
     require((pools || node_.kernel == 1) && (slides || node_.pad == 0) && (slides || pads || node_.stride == 1) &&
                 (pads || node_.extra == 0),
             op_name(node_.op), " with a kernel, stride, padding or extra channels, which it has no use for");
-    const bool may = node_.has_weights() || node_.op == Op::affine || node_.op == Op::add;
+    const bool may = node_.may_quantize() || node_.op == Op::affine || node_.op == Op::add;
     require(may || !node_.relu, op_name(node_.op), " cannot have a relu of its own");
   }
 
@@ -105,9 +106,25 @@ class NodeCheck {
     const bool offset = node_.codes.present() && node_.codes.levels.empty() && node_.codes.offset != 0;
     vector("offset_scale", node_.offset_scale, offset ? out.channels : 0);
     if (node_.is_integer()) check_sum(input(0));
+    check_added(out);
+    return out;
+  }
+
+  MapShape quantized(const MapShape& x) const {
+    const InputCodes& c = node_.codes;
+    require(c.present(), "quantizes without codes");
+    check_codes();
+    require(!c.levels.empty() || (c.thresholds.empty() && c.offset == 0),
+            "codes with thresholds or an offset have levels in a node of their own");
+    const auto most = static_cast<float>(std::max(c.high, -c.low));
+    require(!c.levels.empty() || std::isfinite(most * c.step), "step ", c.step, ", whose codes float32 does not hold");
+    check_added(x);
+    return x;
+  }
+
+  void check_added(const MapShape& out) const {
     require(node_.inputs.size() == 1 || input(1) == out, "gives ", text(out), " and adds ",
             text(input(node_.inputs.size() - 1)));
-    return out;
   }
 
   void check_weights(const MapShape& x) const {
@@ -194,6 +211,7 @@ const char* op_name(Op op) {
     case Op::conv: return "conv";
     case Op::linear: return "linear";
     case Op::affine: return "affine";
+    case Op::quantize: return "quantize";
     case Op::add: return "add";
     case Op::relu: return "relu";
     case Op::max_pool: return "max_pool";

@@ -42,11 +42,11 @@ void bytes_of(const InputCodes& codes, const float* x, int64_t n, uint8_t* bytes
   for (int64_t i = 0; i < n; ++i) bytes[i] = byte_of(codes, x[i]);
 }
 
-std::vector<float> decoded(const InputCodes& codes) {
+std::vector<float> decoded(const InputCodes& codes, float unit) {
   std::vector<float> out(256, 0.0f);
   for (int code = codes.low; code <= codes.high; ++code) {
     const auto byte = static_cast<size_t>(code - codes.low);
-    out[byte] = codes.levels.empty() ? static_cast<float>(code) : codes.levels[byte];
+    out[byte] = codes.levels.empty() ? static_cast<float>(code) * unit : codes.levels[byte];
   }
   return out;
 }

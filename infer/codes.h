@@ -11,8 +11,8 @@ namespace ntq::infer {
 uint8_t byte_of(const InputCodes& codes, float x);
 /// Of n values.
 void bytes_of(const InputCodes& codes, const float* x, int64_t n, uint8_t* bytes);
-/// What a float layer reads for each byte: its code, or its level; {256}.
-std::vector<float> decoded(const InputCodes& codes);
+/// What each byte means: fl(its code * unit), or its level; {256}.
+std::vector<float> decoded(const InputCodes& codes, float unit);
 /// Whether step, low and high are all there is.
 inline bool is_plain(const InputCodes& codes) { return codes.thresholds.empty() && codes.offset == 0; }
 /// Whether all of them are codes of `bits` bits.

@@ -12,6 +12,7 @@
 //   output   y = fl(fl(S * scale[c]) + bias[c]), of a sum of codes S = float(S). Inputs with an offset add to the bias
 //            what it does at the taps inside: fl(bias[c] + W * offset_scale[c]) in float64, W the sum of the weights'
 //            counts (levels, values: in float64, in that order) over the taps inside, in place of bias[c]
+//   quantize y = fl(code * step), or the code's level where there are levels
 //   then     y = fl(y + second input), where there is one; y = y > 0 ? y : 0 where relu
 #include <array>
 #include <cstdint>
@@ -28,7 +29,8 @@ struct MapShape {
   bool operator==(const MapShape&) const = default;
 };
 
-/// How a layer's input becomes codes. Padding is the value 0: its code where there is no offset, else left out.
+/// How the input of a layer, or of quantize, becomes codes. Padding is the value 0: its code where there is no offset,
+/// else left out.
 struct InputCodes {
   int bits = 32;                       ///< 2 to 8; 32: the layer reads floats, and all below means nothing
   int low = 0, high = 0;               ///< low <= 0 < high, high - low < 2^bits
@@ -55,21 +57,22 @@ struct Weights {
 };
 
 enum class Op {
-  conv,            ///< weights, codes, stride, pad; scale, bias
-  linear,          ///< the same of a flattened value
-  affine,          ///< y = fl(fl(x * scale[c]) + bias[c]): a batch norm before a quantizer
-  add,             ///< y = fl(a + b)
-  relu,            ///< y = x > 0 ? x : 0
-  max_pool,        ///< kernel, stride, pad; padding never wins
-  subsample_pad,   ///< every stride-th pixel, `extra` zero channels before and behind
+  conv,           ///< weights, codes, stride, pad; scale, bias
+  linear,         ///< the same of a flattened value
+  affine,         ///< y = fl(fl(x * scale[c]) + bias[c]): a batch norm before a quantizer
+  quantize,       ///< codes, and levels where they have an offset or thresholds: values for others than layers, as sums
+  add,            ///< y = fl(a + b)
+  relu,           ///< y = x > 0 ? x : 0
+  max_pool,       ///< kernel, stride, pad; padding never wins
+  subsample_pad,  ///< every stride-th pixel, `extra` zero channels before and behind
   global_average,  ///< float32 sum in pixel order, from 0, times fl(1 / (H * W)); {1,1,C}
 };
 
 struct Node {
   Op op = Op::conv;
-  std::string name = {};         ///< of the layer in the network; unique
-  std::vector<int> inputs = {};  ///< earlier nodes, or kImage. conv, linear: a second one is added to the output
-  bool relu = false;             ///< of conv, linear, affine, add: behind all else
+  std::string name = {};                    ///< of the layer in the network; unique
+  std::vector<int> inputs = {};             ///< earlier nodes, or kImage. conv, linear, quantize: a second one is added
+  bool relu = false;                        ///< of conv, linear, quantize, affine, add: behind all else
   int64_t kernel = 1, stride = 1, pad = 0;  ///< kernel: of max_pool; a conv's is that of its weights
   int64_t extra = 0;                        ///< of subsample_pad
   Weights weights = {};
@@ -77,6 +80,8 @@ struct Node {
   std::vector<float> scale = {}, bias = {};  ///< {C}
   std::vector<float> offset_scale = {};      ///< {C}, where codes.offset != 0
   bool has_weights() const { return op == Op::conv || op == Op::linear; }
+  /// Whether it may make codes of its input, and add a second one.
+  bool may_quantize() const { return has_weights() || op == Op::quantize; }
   /// Whether its sums are of integers.
   bool is_integer() const {
     return has_weights() && codes.present() && codes.levels.empty() && weights.bits != 32 && weights.levels.empty();

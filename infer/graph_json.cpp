@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kDepth = 6;      // of lists and objects
 constexpr size_t kMostKeys = 16;  // of an object
 constexpr int64_t kLargest = int64_t{1} << 30;
-constexpr Op kOps[] = {Op::conv, Op::linear,   Op::affine,        Op::add,
+constexpr Op kOps[] = {Op::conv, Op::linear,   Op::affine,        Op::quantize,      Op::add,
                        Op::relu, Op::max_pool, Op::subsample_pad, Op::global_average};
 
 /// The shortest decimal that gives the same float.
@@ -57,9 +57,8 @@ Json json_of(const Node& node) {
   if (node.stride != 1) out["stride"] = node.stride;
   if (node.pad != 0) out["pad"] = node.pad;
   if (node.extra != 0) out["extra"] = node.extra;
-  if (!node.has_weights()) return out;
-  out["weight"] = json_of(node.weights);
-  if (node.codes.present()) out["codes"] = json_of(node.codes);
+  if (node.has_weights()) out["weight"] = json_of(node.weights);
+  if (node.may_quantize() && node.codes.present()) out["codes"] = json_of(node.codes);
   return out;
 }
 
@@ -176,8 +175,9 @@ Node node_from(const Json& json, size_t index, const std::string& name, Expected
   if (node.has_weights() != fields.has("weight"))
     fields.fail(op, node.has_weights() ? " without" : " with", " weights");
   if (node.has_weights()) node.weights = weights_from(fields.at("weight"), named, expected);
+  if (node.op == Op::quantize && !fields.has("codes")) fields.fail(op, " without codes");
   if (fields.has("codes")) {
-    if (!node.has_weights()) fields.fail(op, " with codes");
+    if (!node.may_quantize()) fields.fail(op, " with codes");
     node.codes = codes_from(fields.at("codes"), named, expected);
   }
   return node;

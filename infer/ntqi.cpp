@@ -41,7 +41,7 @@ class Tensors {
     if (!node.scale.empty()) add(name + ".scale", node.scale);
     if (!node.bias.empty()) add(name + ".bias", node.bias);
     if (!node.offset_scale.empty()) add(name + ".offset_scale", node.offset_scale);
-    if (!node.has_weights() || !node.codes.present()) return;
+    if (!node.may_quantize() || !node.codes.present()) return;
     InputCodes& codes = node.codes;
     if (codes.thresholds.empty()) list.push_back({name + ".step", "F32", {1}, &codes.step});
     if (codes.offset != 0) list.push_back({name + ".offset", "F32", {1}, &codes.offset});
@@ -88,17 +88,20 @@ void make_room(Node& node, const Expected& expected, const std::map<std::string,
   const auto refuse_weights = [&](const std::string& why) {
     refuse(name, concat("node ", in_quotes(node.name), ": ", why));
   };
-  const bool affine = node.op == Op::affine;
-  if (!node.has_weights() && !affine) return;
   const auto sized = [&](const char* part) {
     const auto found = entries.find(node.name + part);
     if (found == entries.end()) refuse_weights(concat("the file has no tensor ", in_quotes(node.name + part)));
     return header.entries[found->second].bytes();
   };
+  if (expected.offset) node.codes.offset = 1;  // there is one
+  if (expected.thresholds) node.codes.thresholds.resize(sized(".thresholds") / sizeof(float));
+  if (expected.input_levels) node.codes.levels.resize(sized(".input_levels") / sizeof(float));
+  if (!node.has_weights() && node.op != Op::affine) return;
   const auto channels = sized(".scale") / sizeof(float);
   node.scale.resize(channels);
   node.bias.resize(channels);
-  if (affine) return;
+  if (expected.offset && !expected.input_levels) node.offset_scale.resize(channels);
+  if (!node.has_weights()) return;
   Weights& w = node.weights;
   if (w.bits != 32 && (w.bits < 2 || w.bits > 8))
     refuse_weights(concat("weights of ", w.bits, " bits, expected 2 to 8, or 32"));
@@ -121,10 +124,6 @@ void make_room(Node& node, const Expected& expected, const std::map<std::string,
     if (static_cast<uint64_t>(expected.levels) * 4 != sized(".levels")) refuse_weights("levels of another number");
     w.levels.resize(static_cast<size_t>(expected.levels));
   }
-  if (expected.offset && !expected.input_levels) node.offset_scale.resize(channels);
-  if (expected.offset) node.codes.offset = 1;  // there is one
-  if (expected.thresholds) node.codes.thresholds.resize(sized(".thresholds") / sizeof(float));
-  if (expected.input_levels) node.codes.levels.resize(sized(".input_levels") / sizeof(float));
 }
 
 Graph read_graph(safetensors::Reader& reader, const std::string& name) {

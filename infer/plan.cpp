@@ -6,6 +6,7 @@
 #include "base/integer/kernels/kernels.h"
 #include "infer/codes.h"
 #include "infer/kernels/kernels.h"
+#include "infer/values.h"
 
 namespace ntq::infer {
 namespace {
@@ -34,56 +35,25 @@ std::vector<float> byte_tables(const Preprocessing& p, int64_t channels) {
 
 class Planner {
  public:
-  explicit Planner(Plan& plan) : plan_(plan), graph_(plan.graph), values_(graph_.nodes.size() + 1) {}
+  explicit Planner(Plan& plan) : plan_(plan), graph_(plan.graph), values_(graph_), done_(graph_.nodes.size()) {}
 
   void plan() {
-    find_wishes();
     plan_image();
-    for (size_t n = 0; n < graph_.nodes.size(); ++n) plan_node(static_cast<int>(n));
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (!done_[n]) plan_node(static_cast<int>(n));
+    }
     plan_.logits = value(static_cast<int>(graph_.nodes.size()) - 1).floats;
     plan_.buffers[static_cast<size_t>(plan_.logits)].last = time();
     place_buffers(plan_);
   }
 
  private:
-  static constexpr int kNoReader = -1;
-  struct WantedCodes {
-    const InputCodes* codes;
-    int buffer = kNoBuffer;
-  };
-  /// The image or what a node gives: who reads it decides in which forms it is kept.
-  struct Value {
-    int last_reader = kNoReader;  ///< the last node that reads the floats
-    int floats = kNoBuffer;
-    std::vector<WantedCodes> codes = {};
-    bool wants_floats() const { return last_reader != kNoReader; }
-    WantedCodes& find(const InputCodes& wanted) {
-      return *std::find_if(codes.begin(), codes.end(),
-                           [&](const WantedCodes& c) { return same_bytes(*c.codes, wanted); });
-    }
-  };
-
-  Value& value(int node) { return values_[static_cast<size_t>(node + 1)]; }
+  Value& value(int node) { return values_.of(node); }
   const MapShape& shape(int node) const {
     return node == kImage ? graph_.image : plan_.shapes[static_cast<size_t>(node)];
   }
   /// Steps of the image are at time 0, the others follow.
   int time() const { return static_cast<int>(plan_.steps.size()); }
-
-  void find_wishes() {
-    const int nodes = static_cast<int>(graph_.nodes.size());
-    for (int n = 0; n < nodes; ++n) {
-      const Node& node = graph_.nodes[static_cast<size_t>(n)];
-      for (size_t i = 0; i < node.inputs.size(); ++i) {
-        Value& v = value(node.inputs[i]);
-        const bool codes = i == 0 && node.has_weights() && node.codes.present();
-        if (!codes) v.last_reader = n;
-        const auto known = [&](const WantedCodes& c) { return same_bytes(*c.codes, node.codes); };
-        if (codes && std::none_of(v.codes.begin(), v.codes.end(), known)) v.codes.push_back({&node.codes});
-      }
-    }
-    value(nodes - 1).last_reader = nodes;
-  }
 
   int new_buffer(const MapShape& s, int64_t bytes) {
     plan_.buffers.push_back({s.height * s.width * stored_channels(s.channels) * bytes, time() + 1, time() + 1});
@@ -94,8 +64,11 @@ class Planner {
   /// One int32 for each pixel.
   int new_sums(const MapShape& s) { return new_buffer({s.height, s.width, 1}, sizeof(int32_t) / integer::kQuad); }
 
+  /// Not in line: g++ 12 sees numbers without a value in the temporary.
+  [[gnu::noinline]] static void append(std::vector<Step>& steps, Step step) { steps.push_back(std::move(step)); }
+
   void add(Step step) {
-    plan_.steps.push_back(std::move(step));
+    append(plan_.steps, std::move(step));
     const Step& s = plan_.steps.back();
     for (const int buffer : {s.x, s.skip, s.windows}) {
       if (buffer != kNoBuffer) plan_.buffers[static_cast<size_t>(buffer)].last = time();
@@ -106,7 +79,7 @@ class Planner {
     return {.pixels = s.height * s.width, .channels = stored_channels(s.channels)};
   }
 
-  Step codes_step(const MapShape& s, const WantedCodes& wanted, int floats) {
+  Step codes_step(const MapShape& s, const Value::Codes& wanted, int floats) {
     Step step{.work = pointwise(s), .x = floats, .codes = wanted.buffer, .grid = grid_of(*wanted.codes)};
     if (!is_plain(*wanted.codes)) {
       step.work = MakeCodes{*wanted.codes, s.height * s.width * stored_channels(s.channels)};
@@ -119,32 +92,61 @@ class Planner {
     const MapShape& s = graph_.image;
     plan_.byte_tables = byte_tables(graph_.preprocessing, s.channels);
     image.floats = new_floats(s);
-    plan_.from_floats.push_back({.work = TakeFloats{s}, .y = image.floats});
-    if (image.wants_floats())
-      plan_.from_bytes.push_back({.work = NormaliseImage{s, plan_.byte_tables}, .y = image.floats});
-    for (WantedCodes& wanted : image.codes) {
+    append(plan_.from_floats, {.work = TakeFloats{s}, .y = image.floats});
+    if (image.wants_floats) append(plan_.from_bytes, {.work = NormaliseImage{s, plan_.byte_tables}, .y = image.floats});
+    for (Value::Codes& wanted : image.codes) {
       wanted.buffer = new_codes(s);
-      plan_.from_floats.push_back(codes_step(s, wanted, image.floats));
+      append(plan_.from_floats, codes_step(s, wanted, image.floats));
       std::vector<uint8_t> tables(plan_.byte_tables.size());
       bytes_of(*wanted.codes, plan_.byte_tables.data(), static_cast<int64_t>(tables.size()), tables.data());
-      plan_.from_bytes.push_back({.work = LookUpCodes{s, std::move(tables)}, .codes = wanted.buffer});
+      append(plan_.from_bytes, {.work = LookUpCodes{s, std::move(tables)}, .codes = wanted.buffer});
     }
     for (Buffer& b : plan_.buffers) b.first = b.last = 0;
   }
 
-  /// Adds `step`, which gives the node's value, in all forms that are wanted. With an epilogue it makes codes itself.
+  /// The node is part of a step from here on.
+  void start(int node) {
+    done_[static_cast<size_t>(node)] = true;
+    values_.start(node);
+  }
+
+  /// Nodes that only quantize what the step gives become part of it: the last of them. `adds` is the node whose second
+  /// input the step adds.
+  int with_quantizers(int node, Step& step, int& adds) {
+    for (int next = values_.quantizer_of(node); next >= 0 && !step.after; next = values_.quantizer_of(node)) {
+      const Node& q = graph_.nodes[static_cast<size_t>(next)];
+      const bool sum = q.inputs.size() > 1;
+      if (!sum && !q.relu) {
+        step.after = grid_of(q.codes);
+      } else if (step.before || step.skip != kNoBuffer || step.relu ||
+                 (sum && value(q.inputs[1]).floats == kNoBuffer)) {
+        break;
+      } else {
+        step.before = grid_of(q.codes), step.relu = q.relu;
+        if (sum) step.skip = added_to(q), adds = next;
+      }
+      start(node = next);
+    }
+    return node;
+  }
+
+  /// Adds `step`, which gives the node's value, in all forms that are wanted. With an epilogue it makes codes itself,
+  /// and does what the nodes do that quantize the value.
   void give(int node, Step step, bool epilogue) {
+    int adds = node;
+    if (epilogue) node = with_quantizers(node, step, adds);
     Value& v = value(node);
-    const std::vector<int>& inputs = graph_.nodes[static_cast<size_t>(node)].inputs;
-    const bool last_use = inputs.size() > 1 && value(inputs[1]).last_reader == node;
     const MapShape& s = shape(node);
     const auto fused = std::find_if(v.codes.begin(), v.codes.end(),
-                                    [&](const WantedCodes& c) { return epilogue && is_plain(*c.codes); });
+                                    [&](const Value::Codes& c) { return epilogue && is_plain(*c.codes); });
     const bool others = v.codes.size() > (fused == v.codes.end() ? 0u : 1u);
-    if (v.wants_floats() || others || v.codes.empty()) {
+    if (v.wants_floats || others || v.codes.empty()) {
       // The step may have its sums in the buffer already; a sum takes the place of what is added, if none reads it
       // after.
-      if (step.y == kNoBuffer) step.y = step.skip != kNoBuffer && last_use ? step.skip : new_floats(s);
+      if (step.y == kNoBuffer)
+        step.y = step.skip != kNoBuffer && value(graph_.nodes[static_cast<size_t>(adds)].inputs[1]).reads_left == 0
+                     ? step.skip
+                     : new_floats(s);
       v.floats = step.y;
     } else {
       step.y = kNoBuffer;
@@ -154,7 +156,7 @@ class Planner {
       step.grid = grid_of(*fused->codes);
     }
     add(std::move(step));
-    for (WantedCodes& wanted : v.codes) {
+    for (Value::Codes& wanted : v.codes) {
       if (wanted.buffer != kNoBuffer) continue;
       wanted.buffer = new_codes(s);
       add(codes_step(s, wanted, v.floats));
@@ -164,6 +166,7 @@ class Planner {
   void plan_node(int n) {
     Node& node = graph_.nodes[static_cast<size_t>(n)];
     const MapShape in = shape(node.inputs[0]), out = shape(n);
+    start(n);
     const auto floats = [&](size_t i) { return value(node.inputs[i]).floats; };
     Step step{.work = pointwise(out), .relu = node.relu};
     switch (node.op) {
@@ -175,6 +178,7 @@ class Planner {
         work.shift = filled_to(node.bias, work.channels);
         break;
       }
+      case Op::quantize: return plan_quantize(n, node, in);
       case Op::add: step.skip = floats(1); break;
       case Op::relu: step.relu = true; break;
       case Op::max_pool:
@@ -196,8 +200,7 @@ class Planner {
 
   void plan_layer(int n, Node& node, const MapShape& in, const MapShape& out) {
     Value& x = value(node.inputs[0]);
-    const int codes = node.codes.present() ? x.find(node.codes).buffer : kNoBuffer;
-    const int skip = node.inputs.size() > 1 ? value(node.inputs[1]).floats : kNoBuffer;
+    const int codes = node.codes.present() ? x.find(node.codes).buffer : kNoBuffer, skip = added_to(node);
     if (node.is_integer()) {
       IntegerLayer layer = integer_layer(node, in, out);
       const auto needs = [&](size_t bytes) { plan_.scratch = std::max(plan_.scratch, static_cast<int64_t>(bytes)); };
@@ -211,18 +214,29 @@ class Planner {
       drop_weights(node);
       return give(n, {.work = std::move(layer), .x = codes, .skip = skip, .windows = windows, .relu = node.relu}, true);
     }
-    int floats = x.floats;
-    if (node.codes.present()) {
-      floats = new_floats(in);
-      add({.work = Decode{decoded(node.codes), in.height * in.width * stored_channels(in.channels)},
-           .x = codes,
-           .y = floats});
-    }
+    const int floats = node.codes.present() ? decode(node, in, 1) : x.floats;
     FloatLayer layer = float_layer(node, in, out);
     drop_weights(node);
     const int sums = new_floats(out);
     add({.work = std::move(layer), .x = floats, .y = sums});
     give(n, {.work = pointwise(out), .x = sums, .skip = skip, .y = sums, .relu = node.relu}, true);
+  }
+
+  int added_to(const Node& node) { return node.inputs.size() > 1 ? value(node.inputs[1]).floats : kNoBuffer; }
+
+  /// The codes of the node's input, as floats again.
+  int decode(const Node& node, const MapShape& in, float unit) {
+    const int floats = new_floats(in);
+    add({.work = Decode{decoded(node.codes, unit), in.height * in.width * stored_channels(in.channels)},
+         .x = value(node.inputs[0]).find(node.codes).buffer,
+         .y = floats});
+    return floats;
+  }
+
+  /// One that is part of no other step.
+  void plan_quantize(int n, const Node& node, const MapShape& in) {
+    const int floats = decode(node, in, node.codes.step);
+    give(n, {.work = pointwise(in), .x = floats, .skip = added_to(node), .y = floats, .relu = node.relu}, true);
   }
 
   static void drop_weights(Node& node) {
@@ -232,7 +246,8 @@ class Planner {
 
   Plan& plan_;
   Graph& graph_;
-  std::vector<Value> values_;
+  Values values_;
+  std::vector<bool> done_;  ///< nodes that are part of an earlier step
 };
 
 }  // namespace

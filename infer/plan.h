@@ -1,6 +1,7 @@
 #pragma once
 // A graph as steps over buffers: what reads what is settled once, and a run only follows. Internal to infer.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -71,7 +72,7 @@ struct MakeCodes {
   InputCodes codes;
   int64_t values;
 };
-/// Bytes to what a float layer reads.
+/// Bytes to the values that they mean to who reads floats.
 struct Decode {
   std::vector<float> table;
   int64_t values;
@@ -96,6 +97,7 @@ struct Step {
   Work work;
   int x = kNoBuffer;  ///< of the image none
   int skip = kNoBuffer, windows = kNoBuffer, y = kNoBuffer, codes = kNoBuffer;
+  std::optional<integer::CodeGrid> before = {}, after = {};  ///< as integer::Epilogue has them
   bool relu = false;
   integer::CodeGrid grid = {};  ///< of codes
 };

@@ -155,8 +155,10 @@ class StepRun {
   integer::Epilogue epilogue(const std::vector<float>& scale, const std::vector<float>& shift) const {
     return {.scale = scale.empty() ? nullptr : scale.data(),
             .shift = shift.empty() ? nullptr : shift.data(),
+            .before = step_.before ? &*step_.before : nullptr,
             .skip = step_.skip == kNoBuffer ? nullptr : at<float>(step_.skip),
             .relu = step_.relu,
+            .after = step_.after ? &*step_.after : nullptr,
             .y = step_.y == kNoBuffer ? nullptr : at<float>(step_.y),
             .codes = step_.codes == kNoBuffer ? nullptr : at<uint8_t>(step_.codes),
             .grid = step_.grid};

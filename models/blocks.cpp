@@ -1,6 +1,8 @@
 #include "models/blocks.h"
 
+#include "engine/ops/binary.h"
 #include "engine/ops/subsample.h"
+#include "engine/ops/unary.h"
 #include "layers/sequential.h"
 
 namespace ntq {
@@ -16,6 +18,18 @@ std::shared_ptr<Module> projection(LayerMaker& make, const std::string& name, co
 
 }  // namespace
 
+ResidualSum::ResidualSum(LayerMaker& make, const std::string& block, bool projects)
+    : branch_(make.skip_quantizer(block + ".branch_skip_quant", Values::any)),
+      out_(make.skip_quantizer(block + ".skip_quant", kReluOutput)) {
+  if (projects) shortcut_ = make.skip_quantizer(block + ".shortcut_skip_quant", Values::any);
+}
+
+Tensor ResidualSum::forward(BatchNorm2d& norm, const Tensor& x, const Tensor& shortcut) const {
+  if (!quantizes()) return norm.forward_relu(x, shortcut);
+  const Tensor branch = apply_quantizer(branch_, norm.forward(x));
+  return apply_quantizer(out_, relu(add(branch, apply_quantizer(shortcut_, shortcut))));
+}
+
 BasicBlock::BasicBlock(LayerMaker& make, const std::string& name, const BlockSizes& sizes, Shortcut shortcut)
     : sizes_(sizes) {
   const int64_t in = sizes.in, out = sizes.out;
@@ -26,6 +40,8 @@ BasicBlock::BasicBlock(LayerMaker& make, const std::string& name, const BlockSiz
   bn2_ = register_module("bn2", make.last_norm(out));
   if (shortcut == Shortcut::conv) downsample_ = projection(make, name, sizes);
   if (downsample_) register_module("downsample", downsample_);
+  sum_ = ResidualSum(make, name, downsample_ != nullptr);
+  sum_.register_with([this](const char* child, const auto& quantizer) { register_module(child, quantizer); });
 }
 
 Tensor BasicBlock::forward(const Tensor& x) {
@@ -36,7 +52,7 @@ Tensor BasicBlock::forward(const Tensor& x) {
     shortcut = subsample_pad_channels(x, sizes_.stride, (sizes_.out - sizes_.in) / 2);
   }
   const Tensor inner = bn1_->forward_relu(conv1_->forward(x));
-  return bn2_->forward_relu(conv2_->forward(inner), shortcut);
+  return sum_.forward(*bn2_, conv2_->forward(inner), shortcut);
 }
 
 Bottleneck::Bottleneck(LayerMaker& make, const std::string& name, const BlockSizes& sizes) {
@@ -50,13 +66,15 @@ Bottleneck::Bottleneck(LayerMaker& make, const std::string& name, const BlockSiz
   bn3_ = register_module("bn3", make.last_norm(out));
   downsample_ = projection(make, name, sizes);
   if (downsample_) register_module("downsample", downsample_);
+  sum_ = ResidualSum(make, name, downsample_ != nullptr);
+  sum_.register_with([this](const char* child, const auto& quantizer) { register_module(child, quantizer); });
 }
 
 Tensor Bottleneck::forward(const Tensor& x) {
   const Tensor shortcut = downsample_ ? downsample_->forward(x) : x;
   Tensor y = bn1_->forward_relu(conv1_->forward(x));
   y = bn2_->forward_relu(conv2_->forward(y));
-  return bn3_->forward_relu(conv3_->forward(y), shortcut);
+  return sum_.forward(*bn3_, conv3_->forward(y), shortcut);
 }
 
 }  // namespace ntq

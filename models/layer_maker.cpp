@@ -71,6 +71,15 @@ std::shared_ptr<Linear> LayerMaker::classifier(const std::string& name, int64_t 
   return std::make_shared<Linear>(options);
 }
 
+std::shared_ptr<Quantizer> LayerMaker::skip_quantizer(const std::string& name, Values values) const {
+  return make_quantizer({.method = "lsq",
+                         .bits = options_.skip_bits,
+                         .is_signed = values == Values::any,
+                         .is_weight = false,
+                         .seed = options_.seed,
+                         .name = name});
+}
+
 void LayerMaker::check_exceptions() const {
   for (const auto& exception : options_.bits_of) {
     check(made_.contains(exception.first), "make_model: bits_of names '", exception.first,

@@ -33,6 +33,10 @@ class LayerMaker {
   /// The last layer: `features` -> classes, with bias.
   std::shared_ptr<Linear> classifier(const std::string& name, int64_t features, Values input);
 
+  /// For what a residual sum reads or gives, of 8 bits as runtimes add them: LSQ whatever the method of the inputs, as
+  /// these codes need an even step, zero among them, and both signs. Null where skip_bits is 32.
+  std::shared_ptr<Quantizer> skip_quantizer(const std::string& name, Values values) const;
+
   /// Call when the model is complete: throws std::invalid_argument for names in bits_of that are no layer of it.
   void check_exceptions() const;
 

@@ -29,6 +29,7 @@ struct ModelOptions {
   QuantSpec activation = {};                ///< for every conv and linear input; signed where that may be negative
   Values images = Values::any;              ///< what the model is given
   bool zero_init_residual = false;          ///< the last batch norm of a block starts at 0: the block at its shortcut
+  int skip_bits = 32;                       ///< of both inputs of a residual sum and of its result; 32: floats
   std::optional<int> first_last_bits = {};  ///< bits of the first conv and of the classifier, if not as the others
   std::map<std::string, LayerBits> bits_of = {};  ///< exceptions by dotted layer name; they beat all else
   uint64_t seed = 0;                              ///< of the initial weights and of the noise

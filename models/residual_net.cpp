@@ -22,6 +22,8 @@ ResidualNet::ResidualNet(const ModelOptions& options, const ResidualPlan& plan) 
   if (stem_ == Stem::imagenet) stem.kernel = 7, stem.stride = 2;
   conv1_ = register_module("conv1", make.first_conv("conv1", stem));
   bn1_ = register_module("bn1", make.norm(in));
+  skip_ = make.skip_quantizer("skip_quant", kReluOutput);
+  if (skip_) register_module("skip_quant", skip_);
   for (const int count : plan.blocks) {
     const std::string name = concat("layer", layers_.size() + 1);
     const auto layer = std::make_shared<Sequential>();
@@ -39,7 +41,7 @@ ResidualNet::ResidualNet(const ModelOptions& options, const ResidualPlan& plan) 
 }
 
 Tensor ResidualNet::forward(const Tensor& x) {
-  Tensor y = bn1_->forward_relu(conv1_->forward(x));  // cifar {N,H,W,C}, imagenet {N,H/2,W/2,C}
+  Tensor y = apply_quantizer(skip_, bn1_->forward_relu(conv1_->forward(x)));  // cifar {N,H,W,C}, imagenet {N,H/2,W/2,C}
   if (stem_ == Stem::imagenet) y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
   for (const auto& layer : layers_) y = layer->forward(y);
   return fc_->forward(global_avg_pool(y));  // {N,classes}

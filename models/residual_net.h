@@ -17,7 +17,8 @@ struct ResidualPlan {
   Stem stem = Stem::cifar;             ///< cifar: 3x3, full resolution; imagenet: 7x7 / 2, then 3x3 max pooling / 2
 };
 
-/// Children: conv1, bn1, layer1, layer2, ..., fc. A bottleneck stage gives four times its base channels.
+/// Children: conv1, bn1, with ModelOptions::skip_bits skip_quant, layer1, layer2, ..., fc. A bottleneck stage gives
+/// four times its base channels.
 class ResidualNet : public Module {
  public:
   ResidualNet(const ModelOptions& options, const ResidualPlan& plan);
@@ -27,6 +28,7 @@ class ResidualNet : public Module {
   Stem stem_;
   std::shared_ptr<Conv2d> conv1_;
   std::shared_ptr<BatchNorm2d> bn1_;
+  std::shared_ptr<Quantizer> skip_;  // the first block's shortcut; may be null
   std::vector<std::shared_ptr<Module>> layers_;
   std::shared_ptr<Linear> fc_;
 };

@@ -78,6 +78,9 @@ ModelBuilder wide_resnet(int depth, int width) {
           ": has only the cifar stem; with the imagenet stem: resnet18 ... resnet152, wide_resnet50_2");
     check(!options.zero_init_residual, "wrn", depth, "-", width,
           ": no batch norm ends its blocks, so zero_init_residual means nothing here; leave it out");
+    check(
+        options.skip_bits == 32, "wrn", depth, "-", width,
+        ": floats other than its sums lie between its layers, so --skip-bits would not make it integers; leave it out");
     return std::make_shared<WideResNet>(options, depth, width);
   };
 }

@@ -12,6 +12,7 @@ namespace {
 
 std::string without_last(const std::string& name) { return name.substr(0, name.rfind('.')); }
 std::string layer_of(const Quantizer& q) { return without_last(q.spec().name); }
+bool is_of_sum(const Quantizer& q) { return q.spec().name.ends_with("skip_quant"); }
 
 /// Parameters follow the layer that they belong to or stand behind.
 void hold_layers(const Quantizers& quantizers) {
@@ -33,13 +34,14 @@ void hold_layers(const Quantizers& quantizers) {
 Quantizers::Quantizers(Module& model) : model_(&model) {
   std::set<const Module*> seen;
   std::string layer_before;
+  int64_t layers = 0;
   model.visit([&](const std::string&, Module& module) {
     auto* quantizer = dynamic_cast<Quantizer*>(&module);
     if (quantizer == nullptr || !seen.insert(quantizer).second) return;
     const std::string layer = layer_of(*quantizer);
-    layers_.push_back(list_.empty() ? 0 : layers_.back() + (layer != layer_before ? 1 : 0));
+    if (!is_of_sum(*quantizer) && (layers == 0 || layer != layer_before)) ++layers, layer_before = layer;
+    layers_.push_back(std::max<int64_t>(layers - 1, 0));
     list_.push_back(quantizer);
-    layer_before = layer;
   });
 }
 

@@ -15,7 +15,8 @@ class Quantizers {
   auto begin() const { return list_.begin(); }
   auto end() const { return list_.end(); }
   size_t size() const { return list_.size(); }
-  /// Of quantizer i: "<layer>.weight_quant" and "<layer>.input_quant" share one.
+  /// Of quantizer i: "<layer>.weight_quant" and "<layer>.input_quant" share one; "...skip_quant", of a residual sum,
+  /// has that of the layer before it.
   LayerPlace place(size_t i) const { return {layers_[i], layers_.back() + 1}; }
   Module& model() const { return *model_; }
 

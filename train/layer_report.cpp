@@ -1,6 +1,7 @@
 #include "train/layer_report.h"
 
 #include <cmath>
+#include <set>
 
 #include "engine/autograd.h"
 #include "engine/ops/reduce.h"
@@ -62,6 +63,20 @@ std::vector<LayerReport> report_layers(Module& model) {
     if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) layers.push_back(report(name, *layer));
   });
   return layers;
+}
+
+std::vector<SkipReport> report_skips(Module& model) {
+  const NoGrad no_grad;
+  std::set<const Module*> of_layers;
+  std::vector<SkipReport> skips;
+  model.visit([&](const std::string& name, Module& module) {
+    if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) {
+      of_layers.insert({layer->weight_quantizer().get(), layer->input_quantizer().get()});
+    } else if (const auto* q = dynamic_cast<const Quantizer*>(&module); q && !of_layers.contains(q)) {
+      skips.push_back({name, q->spec().method, q->spec().bits, q->spec().is_signed, mean_step(*q)});
+    }
+  });
+  return skips;
 }
 
 double deployed_bits(Module& model) {

@@ -29,6 +29,16 @@ double deployed_bits(Module& model);
 /// In the model's order. Leaves the model as it is, the mode of its quantizers included.
 std::vector<LayerReport> report_layers(Module& model);
 
+/// A quantizer that belongs to no layer: of a residual sum.
+struct SkipReport {
+  std::string name, method;
+  int bits = 32;
+  bool is_signed = false;
+  double step = 0;  ///< 0 before it is set
+};
+/// In the model's order; none without ModelOptions::skip_bits.
+std::vector<SkipReport> report_skips(Module& model);
+
 /// Mean of the weight steps over the quantized layers, and mean |Q(w) - w| over all their weights; 0 without any.
 struct QuantMeans {
   double step = 0, error = 0;

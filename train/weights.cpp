@@ -12,7 +12,8 @@ namespace ntq {
 namespace {
 
 bool is_quantizer_entry(const std::string& name) {
-  return name.find("weight_quant.") != std::string::npos || name.find("input_quant.") != std::string::npos;
+  const auto has = [&](const char* child) { return name.find(child) != std::string::npos; };
+  return has("weight_quant.") || has("input_quant.") || has("skip_quant.");
 }
 
 /// {outer,rows,columns} -> {outer,columns,rows}.

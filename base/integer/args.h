@@ -13,24 +13,27 @@ namespace ntq::integer {
 constexpr int64_t kPanel = 32;  ///< output channels that packed weights have together
 constexpr int64_t kQuad = 4;    ///< input channels that they have together
 
-/// How float32 x becomes a byte: clamp(round_even(x / step), low, high) + zero, and `low + zero` where x is not a
-/// number.
+/// How float32 x becomes a code: clamp(round_even(x / step), low, high), and `low` where x is not a number; and its
+/// byte, code + zero.
 struct CodeGrid {
   float step = 1;
   int32_t low = 0, high = 255;  ///< of the code
   int32_t zero = 0;             ///< the byte of code 0; 0 <= low + zero, high + zero <= 255
 };
 
-/// What becomes of a value v, in this order: y = fl(fl(v * scale[c]) + shift[c]) without fused multiply-add; y = fl(y +
-/// skip); y = y > 0 ? y : 0; then y, its codes or both are stored.
+/// What becomes of a value v, in this order: y = fl(fl(v * scale[c]) + shift[c]) without fused multiply-add; y =
+/// fl(code of `before` * step); y = fl(y + skip); y = y > 0 ? y : 0; y = fl(code of `after` * step); then y, its codes
+/// or both are stored.
 struct Epilogue {
-  const float* scale = nullptr;  ///< {out_c rounded up to kPanel}
-  const float* shift = nullptr;  ///< the same
-  const float* skip = nullptr;   ///< shaped as the output; null: no addition
+  const float* scale = nullptr;      ///< {out_c rounded up to kPanel}
+  const float* shift = nullptr;      ///< the same
+  const CodeGrid* before = nullptr;  ///< null: y stays as it is
+  const float* skip = nullptr;       ///< shaped as the output; null: no addition
   bool relu = false;
-  float* y = nullptr;        ///< null: not stored
-  uint8_t* codes = nullptr;  ///< null: not stored
-  CodeGrid grid = {};        ///< of codes
+  const CodeGrid* after = nullptr;  ///< as before
+  float* y = nullptr;               ///< null: not stored
+  uint8_t* codes = nullptr;         ///< null: not stored
+  CodeGrid grid = {};               ///< of codes
 };
 
 struct ConvShape {

@@ -57,11 +57,22 @@ std::string codes_by_step(OnnxBuilder& b, const infer::Node& node, const std::st
       {codes, b.byte(node.name + ".low", OnnxType::u8, low), b.byte(node.name + ".high", OnnxType::u8, high)});
 }
 
+/// fl(code * step) without codes.
+std::string rounded_floats(OnnxBuilder& b, const infer::Node& node, const std::string& x) {
+  const std::string step = b.scalar(node.name + ".step", node.codes.step);
+  const std::string places = b.node("Round", node.name, {b.node("Div", node.name, {x, step})});
+  const std::string low = b.scalar(node.name + ".low", static_cast<float>(node.codes.low));
+  const std::string high = b.scalar(node.name + ".high", static_cast<float>(node.codes.high));
+  return b.node("Mul", node.name, {b.node("Clip", node.name, {places, low, high}), step});
+}
+
 /// TensorRT's: int8, zero point 0, the range by a Clip of floats before it.
 OnnxInput trt_input(OnnxBuilder& b, const infer::Node& node, const std::string& x) {
   const infer::InputCodes& c = node.codes;
   check(c.low >= -128 && c.high <= 127, "--dialect trt: ", node.name, " has inputs from ", c.low, " to ", c.high,
-        ", int8 ends at 127; train with --act-bits 7, or --bits-of ", node.name, "=a7 for this layer");
+        ", int8 ends at 127; train with ",
+        node.op == infer::Op::quantize ? "--skip-bits 7"
+                                       : concat("--act-bits 7, or --bits-of ", node.name, "=a7 for this layer"));
   check(c.offset == 0 && c.levels.empty() && evenly_spaced(c), "--dialect trt: ", node.name,
         " has inputs with an offset, levels or thresholds of their own, TensorRT takes multiples of a step; use "
         "--dialect plain");
@@ -108,6 +119,14 @@ OnnxInput layer_input(OnnxBuilder& b, const infer::Node& node, const std::string
   }
   in.unit = step;
   return in;
+}
+
+std::string quantizer_output(OnnxBuilder& b, const infer::Node& node, const std::string& x, int64_t rank,
+                             OnnxDialect dialect) {
+  // A sum between DequantizeLinear and QuantizeLinear is no longer one of floats: OpenVINO takes the ratio of steps.
+  const bool floats = dialect == OnnxDialect::exact || (dialect == OnnxDialect::plain && node.inputs.size() > 1);
+  if (floats && node.codes.levels.empty()) return rounded_floats(b, node, x);
+  return layer_input(b, node, x, rank, dialect).values;
 }
 
 }  // namespace ntq

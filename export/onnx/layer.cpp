@@ -1,7 +1,6 @@
 #include <cmath>
 #include <limits>
 
-#include "export/onnx/skips.h"
 #include "export/onnx/weights.h"
 #include "export/onnx/writer.h"
 
@@ -93,7 +92,6 @@ std::string common_part(OnnxBuilder& b, const OnnxLayer& layer, const OnnxInput&
 /// Scales in the weights: one operator that runtimes fuse with what stands around it.
 std::string fused_form(OnnxBuilder& b, const Node& given, const OnnxValue& x, const OnnxOptions& options) {
   const OnnxInput in = layer_input(b, given, x.name, x.flat ? 2 : 4, options.dialect);
-  if (is_quantizer(given)) return in.values;
   const OnnxLayer layer = onnx_layer(given, options.weights);
   Node node = layer.node;
   for (float& scale : node.scale) scale *= static_cast<float>(layer.factor);

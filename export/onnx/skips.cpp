@@ -20,7 +20,7 @@ Graph split_sums(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     Node copy = node;
     for (int& input : copy.inputs) input = input == infer::kImage ? input : moved[static_cast<size_t>(input)];
-    if (copy.has_weights() && copy.inputs.size() > 1) {
+    if (copy.may_quantize() && copy.inputs.size() > 1) {
       Node sum{.op = Op::add, .name = node.name + ".sum", .relu = node.relu};
       sum.inputs = {static_cast<int>(out.nodes.size()), copy.inputs[1]};
       copy.inputs.pop_back(), copy.relu = false;
@@ -54,17 +54,6 @@ float largest_of(const Graph& graph, int node, float sign, MapShape shape, const
   return largest(probe);
 }
 
-Node quantizer_of(const std::string& name, int input, int64_t channels, const infer::InputCodes& codes) {
-  Node node{.op = Op::conv, .name = name, .inputs = {input}};
-  node.weights = {.out = channels, .in = channels, .bits = 2};
-  node.weights.codes.assign(static_cast<size_t>(channels * channels), 0);
-  for (int64_t c = 0; c < channels; ++c) node.weights.codes[static_cast<size_t>(c * channels + c)] = 1;
-  node.codes = codes;
-  node.scale.assign(static_cast<size_t>(channels), codes.step);
-  node.bias.assign(static_cast<size_t>(channels), 0.0f);
-  return node;
-}
-
 class SkipQuantization {
  public:
   SkipQuantization(const Graph& split, OnnxDialect dialect, const LargestLogit& largest)
@@ -82,8 +71,10 @@ class SkipQuantization {
       }
       out_.nodes.push_back(std::move(node));
       places_.push_back(static_cast<int>(out_.nodes.size()) - 1);
-      codes_.emplace_back();
-      quantizers_.push_back(-1);
+      // One that training had serves as it is.
+      const bool trained = graph_.nodes[i].op == Op::quantize && graph_.nodes[i].codes.levels.empty();
+      codes_.push_back(trained ? graph_.nodes[i].codes : infer::InputCodes());
+      quantizers_.push_back(trained ? places_.back() : -1);
       if (dialect_ == OnnxDialect::ort && read_as_floats(static_cast<int>(i))) {
         places_.back() = quantized(static_cast<int>(i));
       }
@@ -98,7 +89,7 @@ class SkipQuantization {
   bool read_as_floats(int value) const {
     return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [&](const Node& node) {
       const bool reads = std::find(node.inputs.begin(), node.inputs.end(), value) != node.inputs.end();
-      return reads && !node.has_weights();
+      return reads && !node.may_quantize();
     });
   }
 
@@ -108,8 +99,8 @@ class SkipQuantization {
     if (quantizer >= 0) return quantizer;
     codes_[index(value)] = codes_of(value);
     const Node& node = graph_.nodes[index(value)];
-    out_.nodes.push_back(
-        quantizer_of(node.name + ".int8", places_[index(value)], shapes_[index(value)].channels, codes_[index(value)]));
+    out_.nodes.push_back({.op = Op::quantize, .name = node.name + ".int8", .inputs = {places_[index(value)]}});
+    out_.nodes.back().codes = codes_[index(value)];
     return quantizer = static_cast<int>(out_.nodes.size()) - 1;
   }
 
@@ -151,19 +142,6 @@ infer::Graph quantize_skips(const infer::Graph& graph, OnnxDialect dialect, cons
   }
   const Graph split = split_sums(graph);
   return SkipQuantization(split, dialect, largest).apply();
-}
-
-bool is_quantizer(const infer::Node& node) {
-  const infer::Weights& w = node.weights;
-  if (node.op != Op::conv || w.kernel_h != 1 || w.kernel_w != 1 || w.in != w.out || node.stride != 1) return false;
-  if (!node.is_integer() || node.codes.offset != 0 || !node.codes.thresholds.empty() || node.pad != 0) return false;
-  for (int64_t i = 0; i < w.size(); ++i) {
-    if (w.codes[static_cast<size_t>(i)] != (i / w.in == i % w.in ? 1 : 0)) return false;
-  }
-  const auto all = [](const std::vector<float>& values, float expected) {
-    return std::all_of(values.begin(), values.end(), [&](float v) { return v == expected; });
-  };
-  return all(node.scale, node.codes.step) && all(node.bias, 0.0f);
 }
 
 }  // namespace ntq

@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "base/printable.h"
-#include "export/onnx/skips.h"
 #include "export/onnx/weights.h"
 
 namespace ntq {
@@ -48,7 +47,6 @@ class GraphWriter {
     bool int4 = false, int2 = false;
     for (const Node& node : graph_.nodes) {
       if (!node.has_weights() || node.weights.bits == 32 || !node.weights.levels.empty()) continue;
-      if (is_quantizer(node)) continue;
       const OnnxType type = stored_type(node, options_.weights);
       int4 = int4 || type == OnnxType::int4;
       int2 = int2 || type == OnnxType::int2;
@@ -78,17 +76,16 @@ class GraphWriter {
     OnnxValue y = node.op == Op::linear ? flat(input(node, 0), node.name) : map(input(node, 0), node.name);
     switch (node.op) {
       case Op::conv:
-      case Op::linear:
-        y.name = layer_output(b_, node, y, shape, options_);
-        if (node.inputs.size() > 1) y.name = b_.node("Add", node.name, {y.name, like(y, node)});
-        break;
+      case Op::linear: y.name = layer_output(b_, node, y, shape, options_); break;
+      case Op::quantize: y.name = quantizer_output(b_, node, y.name, 4, options_.dialect); break;
       case Op::affine: y.name = affine(node, y.name); break;
-      case Op::add: y.name = b_.node("Add", node.name, {y.name, like(y, node)}); break;
+      case Op::add: break;
       case Op::relu: y.name = b_.node("Relu", node.name, {y.name}); break;
       case Op::max_pool: y.name = max_pool(node, y.name); break;
       case Op::subsample_pad: y.name = subsample_pad(node, y.name); break;
       case Op::global_average: y.name = global_average(node, y); break;
     }
+    if (node.inputs.size() > 1) y.name = b_.node("Add", node.name, {y.name, like(y, node)});
     if (node.relu) y.name = b_.node("Relu", node.name, {y.name});
     return y;
   }

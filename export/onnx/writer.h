@@ -29,6 +29,10 @@ struct OnnxInput {
 OnnxInput layer_input(OnnxBuilder& builder, const infer::Node& node, const std::string& x, int64_t rank,
                       OnnxDialect dialect);
 
+/// What quantize gives, up to what is added: QuantizeLinear and DequantizeLinear; in `exact`, and in `plain` where
+/// something is added, operators of floats.
+std::string quantizer_output(OnnxBuilder& builder, const infer::Node& node, const std::string& x, int64_t rank,
+                             OnnxDialect dialect);
 /// A convolution or linear layer, up to its bias; what is added and ReLU are the caller's.
 std::string layer_output(OnnxBuilder& builder, const infer::Node& node, const OnnxValue& x, const infer::MapShape& out,
                          const OnnxOptions& options);

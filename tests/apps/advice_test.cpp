@@ -47,6 +47,9 @@ TEST_CASE("options of quantization have no effect in full precision, NTQ's none 
   CHECK(idle({{"method", "lsq"}, {"noise", 0.1}, {"step_init", "mse"}, {"calibrate", 4}, {"first_last_bits", 8}}) ==
         Names{"--method", "--noise", "--first-last-bits", "--step-init", "--calibrate"});
   CHECK(idle({{"bits_before", "8,5"}}) == Names{"--bits-before"});
+  CHECK(idle({{"skip_bits", 8}}) == Names{"--skip-bits"});
+  CHECK(idle({{"skip_bits", 8}, {"bits", 4}, {"act_bits", 32}}) == Names{"--skip-bits"});
+  CHECK(idle({{"skip_bits", 8}, {"bits", 4}}).empty());
   CHECK(idle({{"pretrain_epochs", 3}, {"pretrain_lr", 0.1}, {"no_start_eval", true}}) ==
         Names{"--no-start-eval", "--pretrain-epochs", "--pretrain-lr"});
   CHECK(idle({{"bits", 4}, {"method", "ntq"}, {"noise", 0.1}, {"noise_k", 5}, {"pretrain_lr", 0.2}}).empty());

@@ -66,6 +66,35 @@ TEST_CASE("a packed network is small, the same each time, and gives its checkpoi
   CHECK(listed["tensors"].size() == 80);
 }
 
+TEST_CASE("--skip-bits is recorded, listed, and shipped as it was trained") {
+  const TempFolder folder;
+  const std::string checkpoint = trained(folder, "--bits 4 --skip-bits 8");
+  const std::string file = folder / "m.ntqi", eval = " --limit-val 16 --json --logits ";
+  REQUIRE(run("ntq-export " + checkpoint + " " + file).code == 0);
+  const Json of_file = Json::parse(run("ntq-eval " + file + eval + folder / "a").out);
+  const Json of_checkpoint = Json::parse(run("ntq-eval " + checkpoint + eval + folder / "b").out);
+  CHECK(read_file(folder / "a") == read_file(folder / "b"));
+  CHECK(of_checkpoint["arithmetic"] == "20 layers in integers");
+  CHECK(of_file["arithmetic"] == "20 layers in integers");
+  const Json info = Json::parse(run("ntq-info --json " + checkpoint).out);
+  CHECK(Json::parse(info["metadata"]["ntq.quantization"].get<std::string>())["skip_bits"] == 8);
+  REQUIRE(info["skips"].size() == 19);
+  CHECK(info["skips"][0]["name"] == "skip_quant");
+  CHECK(info["skips"][0]["step"].get<double>() > 0);
+  CHECK(info["skips"][1]["signed"] == true);
+  CHECK(contains(run("ntq-info " + checkpoint).out, "layer3.2.branch_skip_quant"));
+  // A network without them, or the way back, keeps the other steps; other bits start anew.
+  const auto goes_on = [&](const std::string& options) {
+    return run("ntq-train" + kTiny + "--epochs 1 --no-start-eval --output " + folder.str() + " --bits 4 --init " +
+               checkpoint + options);
+  };
+  CHECK(contains(goes_on("").out, " 0 quantizer entries to be calibrated"));
+  CHECK(contains(goes_on(" --skip-bits 6").out, "all steps start anew"));
+  const Outcome refused = run("ntq-train" + kTiny + "--bits 4 --skip-bits 9");
+  CHECK(refused.code == 2);
+  CHECK(contains(refused.err, "--skip-bits: expected 2 to 8, or 32 for full precision, found 9"));
+}
+
 TEST_CASE("weights alone, and full precision, are packed with float layers") {
   const TempFolder folder;
   const std::string checkpoint = trained(folder, "--bits 2 --act-bits 32");

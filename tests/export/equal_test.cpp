@@ -1,10 +1,13 @@
 // Lowered networks as infer/ runs them, against plain loops: every node, to the bit.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
+#include "engine/ops/pool.h"
 #include "export/lower.h"
 #include "infer/model.h"
+#include "models/blocks.h"
 #include "quant/method.h"
 #include "tests/export/networks.h"
 #include "tests/support/deploy_oracle.h"
@@ -75,6 +78,39 @@ TEST_CASE("every node of networks with pre-activation, projections and pooling")
   check_equal(lower(*settled("resnet20-b", options, 6), {6, 6, 3}).graph);
   options.stem = Stem::imagenet;
   check_equal(lower(*settled("resnet18", options, 8), {8, 8, 3}).graph);
+}
+
+TEST_CASE("every node where residual sums are of codes") {
+  ModelOptions options = bits(4, 4, "ntq");
+  options.skip_bits = 8;
+  check_equal(lower(*settled("resnet20", options, 4), {4, 4, 3}).graph);
+  check_equal(lower(*settled("resnet20-b", options, 4), {4, 4, 3}).graph);
+  options.stem = Stem::imagenet;
+  check_equal(lower(*settled("resnet18", options, 8), {8, 8, 3}).graph);
+}
+
+TEST_CASE("every node of a bottleneck whose sum is of codes") {
+  struct Net : Module {
+    std::shared_ptr<Bottleneck> block;
+    std::shared_ptr<Linear> fc;
+    explicit Net(LayerMaker& make) {
+      block = register_module("block", std::make_shared<Bottleneck>(
+                                           make, "block", BlockSizes{.in = 3, .out = 20, .stride = 2, .inner = 5}));
+      fc = register_module("fc", make.classifier("fc", 20, kReluOutput));
+    }
+    Tensor forward(const Tensor& x) override { return fc->forward(global_avg_pool(block->forward(x))); }
+  };
+  for (const int b : {5, 8}) {
+    ModelOptions options = bits(4, 4);
+    options.skip_bits = b;
+    LayerMaker make(options);
+    Net net(make);
+    settle(net, {4, 6, 6, 3});
+    const infer::Graph graph = lower(net, {6, 6, 3}).graph;
+    CHECK(std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                        [](const infer::Node& node) { return node.op == infer::Op::quantize; }) == 3);
+    check_equal(graph);
+  }
 }
 
 TEST_CASE("every node where inputs have an offset and images an odd size") {

@@ -225,6 +225,37 @@ TEST_CASE("onnx: thresholds are compared with, unless they are where rounding ha
   CHECK(written(one_layer(node)).count("Gather") == 1);
 }
 
+TEST_CASE("onnx: sums of codes are of floats where runtimes would compute them in another way") {
+  const auto graph = tiny_skip_graph();
+  const std::string floats = "Mul Clip Round Div", codes = "DequantizeLinear QuantizeLinear";
+  const auto ends_with = [&](OnnxDialect dialect, const std::string& ops) {
+    return written(graph, {.dialect = dialect}).way("layer1.0.conv2.branch/Relu").starts_with("Relu Add " + ops);
+  };
+  CHECK(ends_with(OnnxDialect::plain, floats + " Conv"));
+  CHECK(ends_with(OnnxDialect::exact, floats + " Add Mul Cast ConvInteger"));
+  CHECK(ends_with(OnnxDialect::ort, codes + " Conv"));
+  const Reader plain = written(graph), exact = written(graph, {.dialect = OnnxDialect::exact});
+  CHECK(plain.node("layer1.0.conv2.branch/Add").inputs[1] == "conv1.skip/DequantizeLinear");
+  CHECK(exact.node("layer1.0.conv2.branch/Add").inputs[1] == "conv1.skip/Mul");
+  const auto number = [&](const std::string& node, size_t input) {
+    float value = 0;
+    std::memcpy(&value, plain.constant(plain.node(node).inputs[input]).raw.data(), sizeof value);
+    return value;
+  };
+  CHECK(number("layer1.0.conv2.branch/Div", 1) == 0.0234375f);
+  CHECK(number("layer1.0.conv2.branch/Clip", 1) == -128);
+  CHECK(number("layer1.0.conv2.branch/Clip", 2) == 127);
+  CHECK(number("layer1.0.conv2.branch/Mul", 1) == 0.0234375f);
+  auto seven = graph;
+  for (auto& node : seven.nodes) {
+    if (node.codes.high == 255) node.codes.bits = 7, node.codes.high = 127;
+  }
+  CHECK(written(seven, {.dialect = OnnxDialect::trt}).count("Round") == 0);
+  seven.nodes[1].codes = graph.nodes[1].codes;
+  CHECK(refusal(seven, {.dialect = OnnxDialect::trt}) ==
+        "--dialect trt: conv1.skip has inputs from 0 to 255, int8 ends at 127; train with --skip-bits 7");
+}
+
 TEST_CASE("onnx trt: int8 without zero points, the range by a Clip before it") {
   auto graph = tiny_graph(4);
   graph.nodes.back().codes.bits = 7, graph.nodes.back().codes.high = 127;

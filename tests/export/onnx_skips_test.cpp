@@ -2,10 +2,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstring>
+#include <stdexcept>
 
+#include "export/lower.h"
 #include "export/onnx/skips.h"
 #include "export/onnx/writer.h"
 #include "infer/model.h"
+#include "tests/export/networks.h"
 #include "tests/export/tiny_graph.h"
 
 namespace ntq::test {
@@ -26,7 +30,7 @@ float largest_of_tiny(const infer::Graph& graph) {
 std::vector<std::string> quantizers_of(const infer::Graph& graph) {
   std::vector<std::string> names;
   for (const auto& node : graph.nodes) {
-    if (is_quantizer(node)) names.push_back(node.name);
+    if (node.op == infer::Op::quantize) names.push_back(node.name);
   }
   return names;
 }
@@ -91,6 +95,37 @@ TEST_CASE("skips: QuantizeLinear and DequantizeLinear in the file, no convolutio
   CHECK(count("Conv") == 5);
   CHECK(count("Add") == 2);
   CHECK(count("QuantizeLinear") == 6 + 6);
+}
+
+TEST_CASE("skips: quantizers that training had stay, and nothing changes") {
+  const Tensor images = noise_image({3, 8, 8, 3}, 12);
+  const auto logits = [&](const infer::Graph& graph) {
+    const infer::Model model(graph);
+    infer::Workspace work(model, 3);
+    std::vector<float> out(static_cast<size_t>(3 * model.classes()));
+    model.run(images.f32(), 3, out.data(), work);
+    return out;
+  };
+  const auto never = [](const infer::Graph&) -> float { throw std::logic_error("a range was measured"); };
+  ModelOptions options = bits(4, 4);
+  options.skip_bits = 8;
+  const auto changed = [&](const char* name, int64_t pickers) {
+    const infer::Graph graph = lower(*settled(name, options, 8), {8, 8, 3}).graph;
+    const infer::Graph quantized = quantize_skips(graph, OnnxDialect::ort, never);
+    CHECK(quantizers_of(quantized).size() == quantizers_of(graph).size() + static_cast<size_t>(pickers));
+    const auto before = logits(graph), after = logits(quantized);
+    return std::memcmp(before.data(), after.data(), before.size() * sizeof(float)) != 0;
+  };
+  CHECK_FALSE(changed("resnet20", 2));  // what only picks values gets the same codes again
+  CHECK_FALSE(changed("resnet20-b", 0));
+  options.stem = Stem::imagenet;
+  CHECK_FALSE(changed("resnet18", 1));
+  // In the file they are no convolutions.
+  const auto file =
+      onnx_file(quantize_skips(lower(*settled("resnet18", options, 8), {8, 8, 3}).graph, OnnxDialect::ort, never),
+                {.dialect = OnnxDialect::ort});
+  CHECK(std::count_if(file.nodes.begin(), file.nodes.end(), [](const OnnxNode& node) { return node.op == "Conv"; }) ==
+        20);
 }
 
 TEST_CASE("skips: layers in floats and other dialects are refused") {

@@ -90,8 +90,35 @@ inline infer::Graph half_graph(int bits) {
   return graph;
 }
 
-/// The same with what has no integer form, or codes of another kind: floats into conv1, levels of weights, an offset,
-/// levels of inputs, thresholds.
+/// The same with quantizers of 8 bits on the sums of residuals.
+inline infer::Graph tiny_skip_graph() {
+  const infer::Graph plain = tiny_graph(4);
+  infer::Graph graph = plain;
+  graph.nodes.clear();
+  std::vector<int> places;
+  const auto place = [&](int node) { return node == infer::kImage ? node : places[static_cast<size_t>(node)]; };
+  const auto last = [&] { return static_cast<int>(graph.nodes.size()) - 1; };
+  const auto quantize = [&](const std::string& name, std::vector<int> inputs, bool is_signed) {
+    graph.nodes.push_back({.op = infer::Op::quantize, .name = name, .inputs = std::move(inputs), .relu = is_signed});
+    graph.nodes.back().codes = {
+        .bits = 8, .low = is_signed ? -128 : 0, .high = is_signed ? 127 : 255, .step = 0.0234375f};
+  };
+  for (infer::Node node : plain.nodes) {
+    for (int& input : node.inputs) input = place(input);
+    const int added = node.inputs.size() > 1 ? node.inputs[1] : infer::kImage;
+    node.inputs.resize(1);
+    const bool sum = added != infer::kImage;
+    if (sum) node.relu = false;
+    graph.nodes.push_back(node);
+    if (sum) quantize(node.name + ".branch", {last(), added}, true);
+    if (sum || node.name == "conv1") quantize(node.name + ".skip", {last()}, false);
+    places.push_back(last());
+  }
+  return graph;
+}
+
+/// tiny_graph(4) with what has no integer form, or codes of another kind: floats into conv1, levels of weights, an
+/// offset, levels of inputs, thresholds.
 inline infer::Graph odd_graph() {
   infer::Graph graph = tiny_graph(4);
   graph.nodes[0].codes = {};

@@ -166,6 +166,71 @@ inline infer::Graph mixed_graph(uint32_t seed = 2) {
   return g;
 }
 
+inline infer::Node quantize_node(const std::string& name, std::vector<int> inputs, infer::InputCodes codes,
+                                 bool relu = false) {
+  infer::Node node{.op = infer::Op::quantize, .name = name, .inputs = std::move(inputs), .relu = relu};
+  node.codes = std::move(codes);
+  return node;
+}
+
+/// Residual sums of codes: an identity and a projection, in orders in which the sum can and cannot be part of the
+/// convolution before it; behind floats, pooling and a linear layer; codes with thresholds and an offset.
+inline infer::Graph skip_graph(int bits = 8, uint32_t seed = 5) {
+  using namespace infer;
+  Values values(seed);
+  Graph g;
+  g.image = {9, 7, 3};
+  const int top = 1 << bits, half = top / 2;
+  const InputCodes whole{.bits = bits, .low = 0, .high = top - 1, .step = 3.0f / static_cast<float>(top)};
+  const InputCodes both{.bits = bits, .low = -half, .high = half - 1, .step = 2.5f / static_cast<float>(half)};
+  const auto last = [&] { return static_cast<int>(g.nodes.size()) - 1; };
+  const auto conv = [&](ConvOf c) {
+    g.nodes.push_back(conv_node(c, values));
+    return last();
+  };
+  const auto quantize = [&](const std::string& name, std::vector<int> inputs, const InputCodes& codes,
+                            bool relu = false) {
+    g.nodes.push_back(quantize_node(name, std::move(inputs), codes, relu));
+    return last();
+  };
+  InputCodes moved = both, uneven{.bits = 2, .low = 0, .high = 3};
+  moved.offset = 0.3f;
+  for (int code = moved.low; code <= moved.high; ++code)
+    moved.levels.push_back(static_cast<float>(code) * moved.step + moved.offset);
+  uneven.thresholds = {0.1f, 0.5f, 1.5f};
+  uneven.levels = {0.0f, 0.3f, 0.9f, 2.5f};
+
+  const int image = quantize("image", {kImage}, both);
+  const int stem = conv({.name = "conv1", .inputs = {image}, .in = 3, .out = 18, .codes = image_codes()});
+  const int x = quantize("skip", {stem}, whole);
+  const int a = conv({.name = "a.conv1", .inputs = {x}, .in = 18, .out = 18});
+  const int branch = conv({.name = "a.conv2", .inputs = {a}, .in = 18, .out = 18, .relu = false});
+  const int sum = quantize("a.branch", {branch, x}, both, true);
+  const int block = quantize("a.skip", {sum}, whole);
+  g.nodes.push_back({.op = Op::max_pool, .name = "pool", .inputs = {block}, .kernel = 3, .stride = 2, .pad = 1});
+  const int pooled = quantize("pool.skip", {last()}, whole);
+  const int b = conv({.name = "b.conv", .inputs = {pooled}, .in = 18, .out = 20, .relu = false});
+  const int project = conv({.name = "b.shortcut", .inputs = {pooled}, .in = 18, .out = 20, .kernel = 1, .relu = false});
+  const int b_codes = quantize("b.branch", {b}, both);
+  const int b_sum = quantize("b.shortcut.skip", {project, b_codes}, both, true);
+  const int c = conv({.name = "c.conv", .inputs = {b_sum}, .in = 20, .out = 20, .relu = false});
+  const int c_floats = conv({.name = "c.floats", .inputs = {b_sum}, .in = 20, .out = 20, .codes = {}, .relu = false});
+  const int c_sum = quantize("c.later", {c, quantize("c.first", {c_floats}, moved)}, both);
+  const int c_twice = quantize("c.twice", {c_sum, c_sum}, whole);
+  g.nodes.push_back({.op = Op::add, .name = "add", .inputs = {c_twice, b_sum}});
+  // The sum is part of the convolution, but what it adds is read once more before its own place.
+  const int added = last();
+  const int e = conv({.name = "e.conv", .inputs = {added}, .in = 20, .out = 20, .relu = false});
+  g.nodes.push_back({.op = Op::relu, .name = "e.relu", .inputs = {added}});
+  const int e_sum = quantize("e.branch", {e, added}, both, true);
+  g.nodes.push_back({.op = Op::add, .name = "e.add", .inputs = {e_sum, last() - 1}});
+  const int d = quantize("d.uneven", {last(), c_sum}, uneven, true);
+  g.nodes.push_back({.op = Op::global_average, .name = "average", .inputs = {d}});
+  g.nodes.push_back(linear_node("fc", last(), 20, 10, {.bits = 8, .low = 0, .high = 255, .step = 0.03f}, values));
+  quantize("logits", {last()}, {.bits = 8, .low = -128, .high = 127, .step = 0.01f});
+  return g;
+}
+
 inline std::vector<uint8_t> some_images(const infer::Graph& graph, int64_t count, uint32_t seed = 7) {
   Values values(seed);
   std::vector<uint8_t> out(static_cast<size_t>(graph.image.size() * count));

@@ -167,6 +167,37 @@ TEST_CASE("ntqi damage: the text of the graph") {
   CHECK(contains(error_with("\"image\":[4,4,1]", "\"image\":[4,0,1]"), "images of {4,0,1}"));
 }
 
+TEST_CASE("ntqi damage: nodes that quantize") {
+  Graph graph = tiny_graph();
+  graph.nodes.pop_back();
+  graph.nodes.push_back(quantize_node("skip", {1}, {.bits = 4, .low = -8, .high = 7, .step = 0.5f}));
+  InputCodes moved{.bits = 2, .low = 0, .high = 3, .step = 0.5f, .offset = 1};
+  moved.levels = {1, 1.5f, 2, 2.5f};
+  graph.nodes.push_back(quantize_node("moved", {2, 1}, moved));
+  graph.classes.clear();
+  REQUIRE(error_of_bytes(file_of(graph)).empty());
+  const auto error = [&](const std::string& from, const std::string& to) { return error_with(from, to, graph); };
+  CHECK(contains(error(",\"codes\":{\"bits\":4,\"low\":-8,\"high\":7}", ""), "node 2: quantize without codes"));
+  CHECK(contains(error("\"bits\":4,\"low\"", "\"bits\":9,\"low\""), "inputs of 9 bits"));
+  CHECK(contains(error("\"bits\":4,\"low\"", "\"bits\":32,\"low\""), "codes of 32 bits"));
+  CHECK(contains(error("\"low\":-8", "\"low\":-9"), "codes from -9 to 7"));
+  CHECK(contains(error("\"high\":7}", "\"high\":7,\"offset\":true}"), "no tensor \"skip.offset\""));
+  CHECK(contains(error("\"inputs\":[2,1]", "\"inputs\":[2,0]"), "gives {1,1,4} and adds {4,4,4}"));
+  CHECK(contains(error("\"inputs\":[2,1]", "\"inputs\":[2,1,1]"), "\"inputs\" is no list of 1 to 2"));
+  CHECK(contains(error("\"op\":\"global_average\"", "\"op\":\"relu\",\"codes\":{}"), "relu with codes"));
+  const auto changed = [&](auto change) {
+    Graph other = graph;
+    change(other.nodes[2].codes);
+    return one_line_of<CheckpointError>([&] { Model{other, "model"}; });
+  };
+  for (const float step : {0.0f, -0.5f, std::nanf("")})
+    CHECK(contains(changed([&](InputCodes& c) { c.step = step; }), "model: node \"skip\": step"));
+  CHECK(contains(changed([](InputCodes& c) { c.step = 1e38f; }), "whose codes float32 does not hold"));
+  CHECK(contains(changed([](InputCodes& c) { c.offset = 1; }), "have levels in a node of their own"));
+  CHECK(contains(changed([](InputCodes& c) { c.thresholds.assign(15, 1.0f); }), "have levels in a node of their own"));
+  CHECK(contains(changed([](InputCodes& c) { c = {}; }), "quantizes without codes"));
+}
+
 TEST_CASE("ntqi damage: numbers in tensors") {
   for (const float step : {0.0f, -0.5f, std::nanf(""), std::numeric_limits<float>::infinity()}) {
     CHECK(contains(error_with_value("conv.step", step), "model.ntqi: node \"conv\": step"));

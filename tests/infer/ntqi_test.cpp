@@ -54,7 +54,7 @@ TEST_CASE("ntqi: graphs of every kind come back as they were, from files and fro
   Graph odd = mixed_graph();
   odd.preprocessing.fast_decode = true;
   odd.classes = {"\"quoted\"", "\u00fcml\u00e4ut", "", "d", "line\nbreak"};
-  for (const Graph& graph : {residual_graph(), residual_graph({.weight_bits = 2}), mixed_graph(), odd}) {
+  for (const Graph& graph : {residual_graph(), residual_graph({.weight_bits = 2}), mixed_graph(), skip_graph(), odd}) {
     const std::string path = folder / "a.ntqi";
     write_ntqi(path, graph);
     check_same(read_ntqi(path), graph);

@@ -62,6 +62,14 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
+/// The values of one of its nodes, for each channel the average: they differ where one of a few differs.
+Graph ending_at(Graph graph, const std::string& name) {
+  while (graph.nodes.back().name != name) graph.nodes.pop_back();
+  const int last = static_cast<int>(graph.nodes.size()) - 1;
+  graph.nodes.push_back({.op = Op::global_average, .name = "end", .inputs = {last}});
+  return graph;
+}
+
 /// Not all the same, and of many values: else nothing is tested.
 bool varied(const std::vector<float>& logits) {
   std::vector<float> sorted = logits;
@@ -125,6 +133,37 @@ TEST_CASE("run: floats, levels, offsets, thresholds and pooling give what plain 
   }
 }
 
+TEST_CASE("run: what is quantized between layers gives what plain loops give, at every node") {
+  for (const int bits : {2, 4, 8}) {
+    const Graph graph = skip_graph(bits, static_cast<uint32_t>(bits));
+    const auto images = some_images(graph, 3);
+    CHECK(varied(expected(ending_at(graph, "fc"), images)));
+    for (size_t n = 0; n < graph.nodes.size(); ++n) {
+      CAPTURE(graph.nodes[n].name);
+      const Graph part = ending_at(graph, graph.nodes[n].name);
+      const auto wanted = expected(part, images);
+      for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+        CAPTURE(isa);
+        CHECK(same_bits(run(Model(part, "graph", isa), images, 3), wanted));
+      }
+    }
+  }
+}
+
+TEST_CASE("run: sums of codes are those of plain loops in any batch, on any instruction set") {
+  const Graph graph = skip_graph(8, 6);
+  const auto images = some_images(graph, 129);
+  const auto wanted = expected(graph, images);
+  for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+    const Model model(graph, "graph", isa);
+    for (const int64_t batch : {1, 7, 128}) {
+      CAPTURE(isa);
+      CAPTURE(batch);
+      CHECK(same_bits(run(model, images, batch, batch == 7 ? 2 : 1), wanted));
+    }
+  }
+}
+
 TEST_CASE("run: threads that share an image may come one after the other, in any order, or late") {
   const auto last_first = [](int tasks, const std::function<void(int)>& task) {
     for (int t = tasks - 1; t >= 0; --t) task(t);
@@ -149,7 +188,7 @@ TEST_CASE("run: threads that share an image may come one after the other, in any
 
 TEST_CASE("run: batch and threads change no bit") {
   for (const Graph& graph : {residual_graph({.side = 12}), residual_graph({.weight_bits = 8, .halves = 1}),
-                             residual_graph({.weight_bits = 4, .halves = 1}), mixed_graph()}) {
+                             residual_graph({.weight_bits = 4, .halves = 1}), mixed_graph(), skip_graph()}) {
     const Model model(graph);
     const auto images = some_images(graph, 13);
     const auto wanted = run(model, images, 1);
@@ -164,7 +203,7 @@ TEST_CASE("run: batch and threads change no bit") {
 }
 
 TEST_CASE("run: normalised floats give what bytes give") {
-  for (const Graph& graph : {residual_graph(), mixed_graph()}) {
+  for (const Graph& graph : {residual_graph(), mixed_graph(), skip_graph()}) {
     const Model model(graph);
     const auto images = some_images(graph, 3);
     const std::vector<float> floats = normalised(model, images);

@@ -4,9 +4,15 @@
 
 #include <algorithm>
 
+#include "engine/autograd.h"
+#include "engine/ops/binary.h"
 #include "engine/ops/loss.h"
+#include "engine/ops/random.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/unary.h"
 #include "layers/conv2d.h"
 #include "layers/linear.h"
+#include "models/blocks.h"
 #include "models/layer_maker.h"
 #include "tests/support/module.h"
 #include "tests/support/numeric_grad.h"
@@ -178,6 +184,55 @@ TEST_CASE("bits: all layers, then first and last, then exceptions by name") {
   for (const auto& [name, layer] : bits_of(*model)) CHECK(layer == Bits{});
   full.bits_of = {{"fc", {8, 4}}};
   CHECK(bits_of(*make_model("resnet18", full))["fc"] == Bits{8, 4, false});
+}
+
+TEST_CASE("skip_bits: quantizers on both inputs of each sum and behind it, and on the first shortcut") {
+  auto options = quantized(4, 4);
+  options.skip_bits = 8;
+  const auto signs = [&](const char* name) {
+    std::map<std::string, bool> out;
+    make_model(name, options)->visit([&](const std::string& path, Module& module) {
+      const auto* q = dynamic_cast<const Quantizer*>(&module);
+      if (q == nullptr || !path.ends_with("skip_quant")) return;
+      CHECK(q->spec().bits == 8);
+      CHECK(q->spec().method == "lsq");
+      CHECK(q->spec().name == path);
+      out[path] = q->spec().is_signed;
+    });
+    return out;
+  };
+  auto a = signs("resnet20");
+  CHECK(a.size() == 1 + 9 * 2);
+  CHECK_FALSE(a.at("skip_quant"));
+  CHECK_FALSE(a.at("layer2.0.skip_quant"));
+  CHECK(a.at("layer2.0.branch_skip_quant"));
+  auto b = signs("resnet50");
+  CHECK(b.size() == 1 + 16 * 2 + 4);
+  CHECK(b.at("layer1.0.shortcut_skip_quant"));
+  options.skip_bits = 32;
+  CHECK(signs("resnet20").empty());
+  CHECK_THROWS_WITH_AS(make_model("wrn16-4", {.skip_bits = 8}), Contains("leave it out"), std::invalid_argument);
+}
+
+TEST_CASE("skip_bits: in training the sum is of codes, and gradients reach every step") {
+  auto options = quantized(8, 8);
+  options.skip_bits = 2;
+  LayerMaker make(options);
+  Bottleneck block(make, "b", {.in = 4, .out = 8, .stride = 1, .inner = 4});
+  const Tensor x = standard_normal({2, 4, 4, 4}, {.seed = 7});
+  const Tensor y = block.forward(relu(x));
+  std::set<float> values;
+  for (const float v : y.to_vector()) values.insert(v);
+  CHECK(values.size() <= 4);
+  CHECK(values.size() > 1);
+  sum(mul(y, y)).backward();
+  int steps = 0;
+  for (const Parameter& p : block.parameters()) {
+    if (!p.name.ends_with("skip_quant.step")) continue;
+    ++steps;
+    CHECK_MESSAGE(p.value.grad().item() != 0.0f, p.name);
+  }
+  CHECK(steps == 3);
 }
 
 TEST_CASE("weights depend on the seed and the layer, not on quantization") {

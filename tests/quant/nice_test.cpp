@@ -28,10 +28,18 @@ std::shared_ptr<Quantizer> nice(bool is_weight, const std::string& layer, int bi
 Tensor vector_weights() { return Tensor::from({6}, {-1.3f, -.52f, .08f, .27f, .61f, 1.05f}); }
 Tensor vector_inputs() { return Tensor::from({1, 5}, {-.5f, .2f, .9f, 1.6f, 2.4f}); }
 
-// Three layers with a quantizer on the weight and one on the input.
+enum class Sums { floats, codes };
+
+// Three layers with a quantizer on the weight and one on the input; residual sums between them.
 struct ThreeLayers : Module {
-  ThreeLayers() {
+  explicit ThreeLayers(Sums sums = Sums::floats) {
     for (const char* layer : {"a", "b", "c"}) {
+      for (const char* sum : {"branch_skip_quant", "skip_quant"}) {
+        if (sums == Sums::floats) continue;
+        const std::string block = std::string("before_") + layer;
+        register_module(block + sum,
+                        make_quantizer({.method = "lsq", .bits = 8, .is_weight = false, .name = block + "." + sum}));
+      }
       inputs.push_back(register_module(std::string(layer) + "_input", nice(false, layer)));
       weights.push_back(register_module(std::string(layer) + "_weight", nice(true, layer)));
     }
@@ -82,8 +90,11 @@ TEST_CASE("nice: inputs, 3 bits, clamped only and quantized") {
   run(1, {0, .2142857, .8571429, 1.5, 1.5}, 3.547619);
 }
 
-TEST_CASE("nice: one layer after the other, by the fraction of the run; evaluation quantizes all") {
-  ThreeLayers model;
+TEST_CASE("nice: one layer after the other, by the fraction of the run, sums in no turn; evaluation quantizes all") {
+  auto sums = Sums::floats;
+  SUBCASE("with sums of floats") {}
+  SUBCASE("with sums of codes") { sums = Sums::codes; }
+  ThreeLayers model(sums);
   const Tensor w = test::some_values({4000}).set_requires_grad(true), x = test::some_values({1, 4000}, 2);
   const auto hard = [](Quantizer& q, const Tensor& value) {
     q.eval();

@@ -139,6 +139,11 @@ inline OracleValue oracle_output(const infer::Node& node, OracleValue x, const s
           const float scaled = x.at(oy, ox, c) * node.scale[at];
           value = scaled + node.bias[at];
         }
+        if (node.op == Op::quantize) {
+          const int code = codes[static_cast<size_t>((oy * y.width + ox) * y.channels + c)];
+          value = node.codes.levels.empty() ? static_cast<float>(code) * node.codes.step
+                                            : node.codes.levels[static_cast<size_t>(code - node.codes.low)];
+        }
         if (node.op == Op::add || node.op == Op::relu) value = x.at(oy, ox, c);
         if (node.op == Op::subsample_pad && c >= node.extra && c < node.extra + x.channels)
           value = x.at(oy * node.stride, ox * node.stride, c - node.extra);
@@ -163,7 +168,7 @@ inline OracleRun oracle_run(const infer::Graph& graph, const std::vector<float>&
     };
     const OracleValue x = input(0);
     std::vector<int> codes;
-    if (node.has_weights() && node.codes.present()) {
+    if (node.may_quantize() && node.codes.present()) {
       for (const float value : x.values) codes.push_back(oracle_code(node.codes, value));
     }
     OracleValue y = oracle_output(node, x, codes);

@@ -7,64 +7,89 @@
 namespace ntq::integer::NTQ_ISA {
 namespace {
 
-/// An epilogue with what it needs of its grid. Clamping y is as good as clamping y / step: the quotient of fl(code *
-/// step) and step rounds to that code.
-template <bool kSkip, bool kFloats, bool kCodes>
+/// A grid as vectors. Clamping y is as good as clamping y / step: the quotient of fl(code * step) and step rounds to
+/// that code.
+struct Grid {
+  Floats step, low, high;
+
+  explicit Grid(const CodeGrid& grid, bool relu = false)
+      : step(splat_float(grid.step)),
+        low(splat_float(lowest(grid, relu))),
+        high(splat_float(static_cast<float>(grid.high) * grid.step)) {}
+
+  [[gnu::always_inline]] Ints codes(Floats v) const { return rounded(smaller(larger(v, low), high) / step); }
+  [[gnu::always_inline]] Floats values(Floats v) const { return to_floats(codes(v)) * step; }
+
+ private:
+  static float lowest(const CodeGrid& grid, bool relu) {
+    const float code = static_cast<float>(grid.low) * grid.step;
+    return relu && code < 0 ? 0 : code;
+  }
+};
+
+/// An epilogue with what it needs of its grids. kGrids: it may quantize before and after, and what else it does is
+/// decided as it runs, which costs little beside that.
+template <bool kSkip, bool kFloats, bool kCodes, bool kGrids = false>
 struct End {
   const float* skip;
   float* y;
   uint8_t* codes;
-  bool relu, has_zero;
-  Floats step, low, high;
+  bool has_before, relu, has_after, has_zero;
+  Grid before, after, grid;
   Ints zero;
 
   explicit End(const Epilogue& e)
       : skip(e.skip),
         y(e.y),
         codes(e.codes),
-        relu(e.relu && kFloats),
+        has_before(e.before != nullptr),
+        relu(e.relu && kFloats),  // codes alone: the grid's lowest value is the ReLU
+        has_after(e.after != nullptr),
         has_zero(e.grid.zero != 0),
-        step(splat_float(e.grid.step)),
-        low(splat_float(lowest(e))),
-        high(splat_float(static_cast<float>(e.grid.high) * e.grid.step)),
+        before(has_before ? *e.before : CodeGrid()),
+        after(has_after ? *e.after : CodeGrid()),
+        grid(e.grid, e.relu),
         zero(splat(e.grid.zero)) {}
 
   /// v at element `at` of the output.
   [[gnu::always_inline]] void whole(Floats v, int64_t at) const {
-    if constexpr (kSkip) v += load_floats(skip + at);
-    if (relu) v = larger(v, Floats{});
-    if constexpr (kFloats) store_floats(y + at, v);
-    if constexpr (kCodes) store_bytes(codes + at, bytes(v));
+    if (kGrids && has_before) v = before.values(v);
+    if (kSkip && (!kGrids || skip != nullptr)) v += load_floats(skip + at);
+    v = stored(v);
+    if (kFloats && (!kGrids || y != nullptr)) store_floats(y + at, v);
+    if (kCodes && (!kGrids || codes != nullptr)) store_bytes(codes + at, bytes(v));
   }
   /// Its first n lanes.
   [[gnu::always_inline]] void part(Floats v, int64_t at, int64_t n) const {
-    if constexpr (kSkip) {
+    if (kGrids && has_before) v = before.values(v);
+    if (kSkip && (!kGrids || skip != nullptr)) {
       for (int64_t i = 0; i < n; ++i) v[i] += skip[at + i];
     }
-    if (relu) v = larger(v, Floats{});
-    if constexpr (kFloats) {
+    v = stored(v);
+    if (kFloats && (!kGrids || y != nullptr)) {
       for (int64_t i = 0; i < n; ++i) y[at + i] = v[i];
     }
-    if constexpr (kCodes) store_bytes(codes + at, bytes(v), n);
+    if (kCodes && (!kGrids || codes != nullptr)) store_bytes(codes + at, bytes(v), n);
   }
 
  private:
-  /// Where only codes are stored, this is the ReLU too.
-  static float lowest(const Epilogue& e) {
-    const float code = static_cast<float>(e.grid.low) * e.grid.step;
-    return e.relu && code < 0 ? 0 : code;
+  [[gnu::always_inline]] Floats stored(Floats v) const {
+    if (relu) v = larger(v, Floats{});
+    return kGrids && has_after ? after.values(v) : v;
   }
   [[gnu::always_inline]] Ints bytes(Floats v) const {
-    const Ints codes_of = rounded(smaller(larger(v, low), high) / step);
+    const Ints codes_of = grid.codes(v);
     return has_zero ? codes_of + zero : codes_of;
   }
 };
 
-/// op(End) for what `e` stores.
+/// op(End) for what `e` does.
 template <bool... kFlags, class Op>
 [[gnu::always_inline]] inline void with_end(const Epilogue& e, const Op& op) {
   if constexpr (sizeof...(kFlags) == 3) {
     op(End<kFlags...>(e));
+  } else if (sizeof...(kFlags) == 0 && (e.before != nullptr || e.after != nullptr)) {
+    op(End<true, true, true, true>(e));
   } else {
     const void* const wanted[] = {e.skip, e.y, e.codes};
     if (wanted[sizeof...(kFlags)] != nullptr) {

@@ -54,6 +54,9 @@ std::vector<TinyFile> tiny_files() {
       {"w4a4-halves-plain-int4", half_graph(4), {.weights = OnnxWeights::int4}},
       {"w8a8-halves-exact", half_graph(8), {.dialect = OnnxDialect::exact}},
       {"w4a4-ort", quantize_skips(tiny_graph(4), OnnxDialect::ort, largest_logit), ort},
+      {"skip-plain", tiny_skip_graph(), {}},
+      {"skip-exact", tiny_skip_graph(), {.dialect = OnnxDialect::exact}},
+      {"skip-ort", quantize_skips(tiny_skip_graph(), OnnxDialect::ort, largest_logit), ort},
       {"w4a4-trt", quantize_skips(seven, OnnxDialect::trt, largest_logit), trt},
   };
 }
