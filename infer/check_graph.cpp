@@ -116,8 +116,6 @@ class NodeCheck {
     check_codes();
     require(!c.levels.empty() || (c.thresholds.empty() && c.offset == 0),
             "codes with thresholds or an offset have levels in a node of their own");
-    const auto most = static_cast<float>(std::max(c.high, -c.low));
-    require(!c.levels.empty() || std::isfinite(most * c.step), "step ", c.step, ", whose codes float32 does not hold");
     check_added(x);
     return x;
   }
@@ -240,15 +238,15 @@ std::vector<MapShape> check_graph(const Graph& graph, const std::string& name) {
     const auto require = [&](bool condition, const auto&... message) {
       require_of_graph(condition, name, "node ", in_quotes(node.name), ": ", message...);
     };
-    const int64_t read = node.has_weights() ? in.size() : 0;  // it may be kept in a form of its own
+    const int64_t read = node.may_quantize() ? in.size() : 0;  // it may be kept in a form of its own
     require(out.channels <= kMostChannels && out.size() <= kMostValues - values - read, text(out), " makes more than ",
             kMostValues, " values for an image");
     values += out.size() + read;
-    if (!node.has_weights()) continue;
-    if (node.codes.present()) {
+    if (node.may_quantize() && node.codes.present()) {
       const int64_t all = ++readers[static_cast<size_t>(node.inputs[0] + 1)];
       require(all <= kMostReaders, "its input has more than ", kMostReaders, " layers that read it by codes");
     }
+    if (!node.has_weights()) continue;
     weights += node.weights.size();
     work += preparation(node, in, out);
     require(work <= kMostPreparation + kPreparationOfWeight * static_cast<double>(weights), "up to here ", weights,
