@@ -1,5 +1,7 @@
 #include "apps/deploy.h"
 
+#include <cstdlib>
+
 #include "apps/json.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
@@ -19,7 +21,10 @@ std::string text(const infer::MapShape& s) { return concat(s.height, "x", s.widt
 std::string weights_text(const infer::Weights& w) {
   const std::string sizes = w.kernel_h * w.kernel_w > 1 ? concat(w.kernel_h, "x", w.kernel_w, " ", w.in, ">", w.out)
                                                         : concat(w.in, ">", w.out);
-  return concat(sizes, w.bits == 32 ? ", floats" : concat(", ", w.bits, " bits"), w.levels.empty() ? "" : ", levels");
+  std::string out = sizes + (w.bits == 32 ? ", floats" : concat(", ", w.bits, " bits"));
+  if (!w.levels.empty()) out += ", levels";
+  if (w.halves != 0) out += concat(w.halves > 0 ? " + " : " - ", std::abs(w.halves) / 2, w.halves % 2 == 0 ? "" : ".5");
+  return out;
 }
 
 std::string codes_text(const infer::InputCodes& c) {
@@ -155,8 +160,10 @@ nlohmann::ordered_json nodes_to_json(const infer::Graph& graph) {
     row["relu"] = node.relu;
     if (node.has_weights()) {
       const infer::Weights& w = node.weights;
-      row["weights"] = {
-          {"shape", {w.out, w.kernel_h, w.kernel_w, w.in}}, {"bits", w.bits}, {"levels", !w.levels.empty()}};
+      row["weights"] = {{"shape", {w.out, w.kernel_h, w.kernel_w, w.in}},
+                        {"bits", w.bits},
+                        {"halves", w.halves},
+                        {"levels", !w.levels.empty()}};
       row["codes"] = Json(nullptr);
       row["integer"] = node.is_integer();
       row["stride"] = node.stride;

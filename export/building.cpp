@@ -82,8 +82,9 @@ Closed Building::place(Open open) {
 /// Codes of values beyond float32 would pass for codes of large ones: a damaged network must not look like a sound one.
 void Building::check_size(const infer::Node& node) const {
   constexpr double kMost = 1e30;
-  const double sum = static_cast<double>(node.weights.taps()) * std::max(node.codes.high, -node.codes.low) *
-                     (1 << (node.weights.bits - 1));
+  const infer::Weights& w = node.weights;
+  const int half = 1 << (w.bits - 1), largest = std::max(std::abs(w.count(-half)), std::abs(w.count(half - 1)));
+  const double sum = static_cast<double>(w.taps()) * std::max(node.codes.high, -node.codes.low) * largest;
   for (size_t c = 0; c < node.scale.size(); ++c) {
     const double most =
         sum * std::abs(static_cast<double>(node.scale[c])) + std::abs(static_cast<double>(node.bias[c]));

@@ -76,23 +76,18 @@ std::vector<Even> lines_of(const CodeGrid& grid, const std::vector<Floats>& tabl
   return out;
 }
 
-/// Twice the value of the lowest code, in steps; nothing where it is no whole number, or not the same in all channels.
-std::optional<int> twice_lowest(const std::vector<Even>& lines) {
+/// Twice the value of the lowest code, in steps; nothing where it is no whole number, not the same in all channels, or
+/// 0 lies beyond the values.
+std::optional<int> twice_lowest(const std::vector<Even>& lines, int count) {
   constexpr double kNear = 1e-3;  // steps and offsets are float32
   std::optional<int> out;
   for (const Even& line : lines) {
     const double twice = 2 * line.first / line.step, nearest = std::nearbyint(twice);
-    if (std::abs(twice - nearest) > kNear || std::abs(nearest) > 1024) return std::nullopt;
+    if (std::abs(twice - nearest) > kNear || nearest > 0 || nearest < -2 * (count - 1)) return std::nullopt;
     if (out && *out != static_cast<int>(nearest)) return std::nullopt;
     out = static_cast<int>(nearest);
   }
   return out;
-}
-
-int bits_for(Range range) {
-  int bits = 2;
-  while (range.low < -(1 << (bits - 1)) || range.high >= 1 << (bits - 1)) ++bits;
-  return bits;
 }
 
 infer::Weights sizes_of(const Tensor& w) {
@@ -194,22 +189,21 @@ WeightForm weight_form(const Quantizer& quantizer, const Tensor& weight) {
     std::transform(values.begin(), values.end(), out.weights.codes.begin(),
                    [&](int code) { return static_cast<int8_t>(code_of(code)); });
   };
-  if (const auto twice = twice_lowest(lines)) {
-    const int factor = *twice % 2 == 0 ? 1 : 2, lowest = factor == 1 ? *twice / 2 : *twice;
-    const Range fitted{lowest, lowest + factor * (range.count() - 1)};
-    if (fitted.low >= -128 && fitted.high <= 127) {
-      out.weights.bits = bits_for(fitted);
-      put([&](int code) { return lowest + factor * (code - range.low); });
-      for (size_t c = 0; c < out.step.size(); ++c) out.step[c] = lines[lines.size() == 1 ? 0 : c].step / factor;
-      return out;
-    }
-    out.why_float = concat("the weights of method ", quantizer.spec().method, " need more than 8 bits beside zero");
-  } else {
-    out.why_float = of_method(quantizer, "weights");
+  int bits = 2;
+  while (1 << bits < range.count()) ++bits;
+  if (const auto twice = twice_lowest(lines, range.count())) {
+    const int half = 1 << (bits - 1), lowest = *twice / 2;
+    const bool centred = *twice % 2 == 0 && lowest >= -half && lowest + range.count() <= half;
+    out.weights.bits = bits;
+    out.weights.halves = centred ? 0 : *twice + 2 * half;
+    put([&](int code) { return code - range.low + (centred ? lowest : -half); });
+    for (size_t c = 0; c < out.step.size(); ++c)
+      out.step[c] = lines[lines.size() == 1 ? 0 : c].step / (centred ? 1 : 2);
+    return out;
   }
-  out.weights.bits = 8;
-  while (out.weights.bits > 2 && 1 << (out.weights.bits - 1) >= range.count()) --out.weights.bits;
-  const int entries = 1 << out.weights.bits;
+  out.why_float = of_method(quantizer, "weights");
+  out.weights.bits = bits;
+  const int entries = 1 << bits;
   put([&](int code) { return code - range.low - entries / 2; });
   for (const Floats& table : tables) {
     out.weights.levels.insert(out.weights.levels.end(), table.begin(), table.end());

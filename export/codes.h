@@ -10,12 +10,12 @@ namespace ntq {
 
 struct WeightForm {
   infer::Weights weights;
-  std::vector<double> step = {};  ///< of each output channel: value = step * code; of levels and floats 1
+  std::vector<double> step = {};  ///< of each output channel: value = step * count; of levels and floats 1
   std::string why_float = {};     ///< there are no codes of even steps
 };
 
-/// Of a weight {Cout,Kh,Kw,Cin} or {Cout,in}. Where zero lies between two codes (DoReFa) they are doubled, where it
-/// lies on another one moved; what then does not fit into 8 bits has a table of levels.
+/// Of a weight {Cout,Kh,Kw,Cin} or {Cout,in}. Where zero lies between two codes (DoReFa), or so far from their middle
+/// that they would need a bit more (asymmetric ranges), code 0 stands for halves of a step. Uneven ones have levels.
 WeightForm weight_form(const Quantizer& quantizer, const Tensor& weight);
 /// The same in full precision.
 WeightForm float_weights(const Tensor& weight, const std::string& why);

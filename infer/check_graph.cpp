@@ -135,7 +135,7 @@ class NodeCheck {
     require(static_cast<int64_t>(held) == w.size(), held, " weights, expected ", w.size());
     if (w.bits == 32) {
       require(all_sane(w.values), "a weight is not finite", kBeyond);
-      require(w.levels.empty(), "float weights with levels");
+      require(w.levels.empty() && w.halves == 0, "float weights with levels or halves of a step");
       return;
     }
     const int half = 1 << (w.bits - 1);
@@ -144,6 +144,8 @@ class NodeCheck {
     require(levels == 0 || levels == table || levels == table * w.out, levels, " levels, expected ", table, " or ",
             table * w.out);
     require(all_sane(w.levels), "a weight's level is not finite", kBeyond);
+    require(in(w.halves, -table, table) && (levels == 0 || w.halves == 0), "code 0 of the weights stands for ",
+            w.halves, " halves of a step, expected -", table, " to ", table, ", and 0 with levels");
   }
 
   void check_codes() const {
@@ -167,7 +169,9 @@ class NodeCheck {
   void check_sum(const MapShape& x) const {
     const Weights& w = node_.weights;
     const int64_t products = w.taps() / x.channels * round_up(x.channels, 4);
-    const int64_t bound = products * (node_.codes.high - node_.codes.low) * (int64_t{1} << (w.bits - 1));
+    const int64_t largest = int64_t{1} << (w.bits - 1);
+    const int64_t bound =
+        products * (node_.codes.high - node_.codes.low) * (w.halves == 0 ? largest : 2 * largest + std::abs(w.halves));
     require(bound <= std::numeric_limits<int32_t>::max(), "a sum of ", w.taps(), " products of ", node_.codes.bits,
             " by ", w.bits, " bits may reach ", bound, ", more than 32 bits hold");
   }

@@ -6,12 +6,12 @@
 // one IEEE operation in float32:
 //   codes    q = clamp(round_even(fl(fl(x - offset) / step)), low, high); without an offset fl(x / step); with
 //            thresholds low + how many of them are <= x; not a number gives low
-//   sum      conv, linear: S = sum of (code, or x) * (code, level or value of a weight) over the taps inside of the
-//            image. Of codes alone: int32, exact. Else float32, from 0, in the order of {Kh,Kw,Cin}, each time
-//            S = fl(S + a * w): here alone the product is not rounded (IEEE 754's fusedMultiplyAdd)
+//   sum      conv, linear: S = sum of (code, or x) * (count, level or value of a weight) over the taps inside of the
+//            image. Of codes and counts alone: int32, exact. Else float32, from 0, in the order of {Kh,Kw,Cin}, each
+//            time S = fl(S + a * w): here alone the product is not rounded (IEEE 754's fusedMultiplyAdd)
 //   output   y = fl(fl(S * scale[c]) + bias[c]), of a sum of codes S = float(S). Inputs with an offset add to the bias
 //            what it does at the taps inside: fl(bias[c] + W * offset_scale[c]) in float64, W the sum of the weights'
-//            codes (levels, values: in float64, in that order) over the taps inside, in place of bias[c]
+//            counts (levels, values: in float64, in that order) over the taps inside, in place of bias[c]
 //   quantize y = fl(code * step), or the code's level where there are levels
 //   then     y = fl(y + second input), where there is one; y = y > 0 ? y : 0 where relu
 #include <array>
@@ -46,11 +46,14 @@ struct Weights {
   int64_t out = 0, kernel_h = 1, kernel_w = 1, in = 0;
   int bits = 32;                   ///< 2 to 8, or 32: float values
   std::vector<int8_t> codes = {};  ///< of 2 to 8 bits, in [-2^(bits-1), 2^(bits-1) - 1]
+  int halves = 0;  ///< of a step, that code 0 stands for; to +-2^bits. 1: values at k + 1/2 steps; 2 n: at k + n
   std::vector<float> levels =
       {};  ///< {2^bits} or {Cout, 2^bits}: code c means levels[c + 2^(bits-1)]; then a float layer
   std::vector<float> values = {};  ///< of 32 bits
   int64_t size() const { return out * kernel_h * kernel_w * in; }
   int64_t taps() const { return kernel_h * kernel_w * in; }
+  /// What code c counts in a sum.
+  int count(int c) const { return halves == 0 ? c : 2 * c + halves; }
 };
 
 enum class Op {

@@ -37,6 +37,7 @@ Json channels_of(const std::array<float, 3>& values, int64_t channels) {
 
 Json json_of(const Weights& w) {
   Json out = {{"shape", {w.out, w.kernel_h, w.kernel_w, w.in}}, {"bits", w.bits}};
+  if (w.halves != 0) out["halves"] = w.halves;
   if (!w.levels.empty()) out["levels"] = w.levels.size();
   return out;
 }
@@ -129,7 +130,7 @@ std::array<float, 3> channels_from(const Fields& fields, const char* key, int64_
 }
 
 Weights weights_from(const Json& json, const std::string& where, Expected& expected) {
-  const Fields fields(json, where + ": weight", {"shape", "bits", "levels"});
+  const Fields fields(json, where + ": weight", {"shape", "bits", "halves", "levels"});
   const auto shape = fields.wholes("shape", 4, 4);
   for (const int64_t size : shape) {
     if (size < 1 || size > (1 << 20)) fields.fail("shape: size ", size, ", expected 1 to ", 1 << 20);
@@ -140,7 +141,8 @@ Weights weights_from(const Json& json, const std::string& where, Expected& expec
           .kernel_h = shape[1],
           .kernel_w = shape[2],
           .in = shape[3],
-          .bits = static_cast<int>(fields.whole("bits"))};
+          .bits = static_cast<int>(fields.whole("bits")),
+          .halves = static_cast<int>(fields.whole_or("halves", 0))};
 }
 
 InputCodes codes_from(const Json& json, const std::string& where, Expected& expected) {

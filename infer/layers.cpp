@@ -23,10 +23,27 @@ integer::ConvShape shape_of(const Node& node, const MapShape& in, const MapShape
 }
 
 /// Codes {out, taps, channels} with the channels in memory, zeros in those that fill up.
-std::vector<int8_t> filled_up(const Weights& w, const integer::ConvShape& shape, int64_t channels) {
+std::vector<int8_t> filled_up(const std::vector<int8_t>& codes, const integer::ConvShape& shape, int64_t channels) {
   std::vector<int8_t> out(static_cast<size_t>(shape.out_c * shape.kernel_h * shape.kernel_w * shape.in_c));
-  const int64_t rows = w.size() / channels;
-  for (int64_t r = 0; r < rows; ++r) std::copy_n(w.codes.data() + r * channels, channels, out.data() + r * shape.in_c);
+  const auto rows = static_cast<int64_t>(codes.size()) / channels;
+  for (int64_t r = 0; r < rows; ++r) std::copy_n(codes.data() + r * channels, channels, out.data() + r * shape.in_c);
+  return out;
+}
+
+int32_t largest(const std::vector<int8_t>& codes) {
+  uint8_t top = 0;  // of bytes: compilers make vectors of it
+  for (const int8_t code : codes) top = std::max(top, static_cast<uint8_t>(code < 0 ? -code : code));
+  return top;
+}
+
+/// What the codes count, where bytes hold that; else nothing.
+std::vector<int8_t> counts(const Weights& w) {
+  std::vector<int8_t> out;
+  const auto [low, high] = std::minmax_element(w.codes.begin(), w.codes.end());
+  if (w.count(*low) < -128 || w.count(*high) > 127) return out;
+  out.resize(w.codes.size());
+  std::transform(w.codes.begin(), w.codes.end(), out.begin(),
+                 [&](int8_t code) { return static_cast<int8_t>(w.count(code)); });
   return out;
 }
 
@@ -34,7 +51,7 @@ std::vector<int8_t> filled_up(const Weights& w, const integer::ConvShape& shape,
 float weight_value(const Weights& w, int64_t i) {
   const auto at = static_cast<size_t>(i);
   if (w.bits == 32) return w.values[at];
-  if (w.levels.empty()) return static_cast<float>(w.codes[at]);
+  if (w.levels.empty()) return static_cast<float>(w.count(w.codes[at]));
   const auto table = size_t{1} << w.bits;
   const size_t row = w.levels.size() == table ? 0 : at / static_cast<size_t>(w.size() / w.out);
   return w.levels[row * table + static_cast<size_t>(w.codes[at] + static_cast<int>(table / 2))];
@@ -92,9 +109,18 @@ std::vector<float> shifts_by_taps(const Node& node, const integer::ConvShape& sh
     }
     return out;
   };
-  const bool codes = w.bits != 32 && w.levels.empty();
-  return codes ? shifts(integer::sums_inside(shape, w.codes, w.out, channels))
-               : shifts(float_sums_inside(w, shape, channels));
+  if (w.bits == 32 || !w.levels.empty()) return shifts(float_sums_inside(w, shape, channels));
+  auto sums = integer::sums_inside(shape, w.codes, w.out, channels);
+  if (w.halves != 0) {
+    auto sum = sums.begin();
+    for (const integer::TapRun& row : runs_of(shape.rows())) {
+      for (const integer::TapRun& column : runs_of(shape.columns())) {
+        const int64_t codes = (row.last - row.first) * (column.last - column.first) * channels;
+        for (size_t o = 0; o < width; ++o, ++sum) *sum = 2 * *sum + static_cast<int32_t>(w.halves * codes);
+      }
+    }
+  }
+  return shifts(sums);
 }
 
 template <class Layer>
@@ -131,11 +157,23 @@ IntegerLayer integer_layer(const Node& node, const MapShape& in, const MapShape&
   IntegerLayer layer;
   layer.shape = shape_of(node, in, out);
   const Weights& w = node.weights;
-  uint8_t top = 0;  // of bytes: compilers make vectors of it
-  for (const int8_t code : w.codes) top = std::max(top, static_cast<uint8_t>(code < 0 ? -code : code));
-  layer.bounds = {.zero = -node.codes.low, .x_top = node.codes.high - node.codes.low, .w_top = top};
+  const auto bounds_of = [&](const std::vector<int8_t>& codes) {
+    return integer::CodeBounds{
+        .zero = -node.codes.low, .x_top = node.codes.high - node.codes.low, .w_top = largest(codes)};
+  };
+  const std::vector<int8_t>* codes = &w.codes;
+  layer.bounds = bounds_of(*codes);
+  std::vector<int8_t> counted;
+  // Winograd pays for sums over windows, which direct sums of what the codes count do without.
+  if (w.halves != 0 && !integer::uses_winograd(layer.shape, layer.bounds)) counted = counts(w);
+  if (!counted.empty()) {
+    codes = &counted;
+    layer.bounds = bounds_of(*codes);
+  } else {
+    layer.halves = w.halves;
+  }
   const bool whole = in.channels == layer.shape.in_c && w.out == layer.shape.out_c;
-  layer.packed = integer::pack(layer.shape, layer.bounds, whole ? w.codes : filled_up(w, layer.shape, in.channels));
+  layer.packed = integer::pack(layer.shape, layer.bounds, whole ? *codes : filled_up(*codes, layer.shape, in.channels));
   set_epilogue(layer, node, in.channels);
   return layer;
 }

@@ -1,5 +1,6 @@
 #include "infer/ntqi.h"
 
+#include <algorithm>
 #include <deque>
 
 #include "base/ceil_div.h"
@@ -71,6 +72,12 @@ class Tensors {
   }
 };
 
+int format_of(const Graph& graph) {
+  const bool halves =
+      std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.weights.halves != 0; });
+  return halves ? kFormat : 1;
+}
+
 [[noreturn]] void refuse(const std::string& name, const std::string& message) {
   throw CheckpointError(concat(printable(name), ": ", message));
 }
@@ -127,8 +134,8 @@ Graph read_graph(safetensors::Reader& reader, const std::string& name) {
            "a safetensors file, but no .ntqi (no \"ntqi.format\" and \"ntqi.graph\"); ntq-export --format packed "
            "makes one of a checkpoint");
   }
-  if (format->second != std::to_string(kFormat)) {
-    refuse(name, concat("of format ", in_quotes(format->second), ", this program reads ", kFormat,
+  if (format->second != "1" && format->second != std::to_string(kFormat)) {
+    refuse(name, concat("of format ", in_quotes(format->second), ", this program reads 1 and ", kFormat,
                         "; use a newer ntq or export it again"));
   }
   if (!reader.has_checksums()) refuse(name, "has no checksums; the file is damaged, use another copy");
@@ -178,7 +185,7 @@ void write_ntqi(const std::string& path, const Graph& graph) {
   Tensors tensors;
   for (size_t i = 0; i < copy.nodes.size(); ++i) tensors.add_node(copy.nodes[i], i);
   safetensors::Header header;
-  header.metadata = {{kFormatKey, std::to_string(kFormat)}, {kGraphKey, graph_to_json(graph)}};
+  header.metadata = {{kFormatKey, std::to_string(format_of(graph))}, {kGraphKey, graph_to_json(graph)}};
   for (const auto& [key, value] : graph.notes) header.metadata[kNotePrefix + key] = value;
   for (const Tensor& t : tensors.list) header.entries.push_back({t.name, t.dtype, t.sizes});
   safetensors::write(path, header, [&](size_t i) { return tensors.list[i].values; });

@@ -5,12 +5,13 @@
 //   NAME.scale, NAME.bias  F32 {Cout}; NAME.offset_scale likewise, where the inputs have an offset
 //   NAME.step    F32 {1}, of codes without thresholds; NAME.offset F32 {1}, where it is not 0
 //   NAME.thresholds, NAME.input_levels  F32, where the codes have them
-// Metadata: "ntqi.format" "1"; "ntqi.graph": JSON, below; "ntqi.note.KEY": the notes; "ntq.crc32" as
-// base/safetensors.h writes it. The JSON of the graph, keys in this order, those that say nothing left out:
+// Metadata: "ntqi.format" "1", or "2" where weights have halves; "ntqi.graph": JSON, below; "ntqi.note.KEY": the notes;
+// "ntq.crc32" as base/safetensors.h writes it. The JSON of the graph, keys in this order, those that say nothing left
+// out:
 //   {"image": [H,W,C], "mean": [..C], "std": [..C], "crop": "whole", "fast_decode": true, "classes": ["airplane", ..],
 //    "nodes": [{"op": "conv", "name": "conv1", "inputs": [-1], "relu": true, "kernel": 3, "stride": 1, "pad": 1,
 //    "extra": 8,
-//               "weight": {"shape": [Cout,Kh,Kw,Cin], "bits": 4, "levels": 16},
+//               "weight": {"shape": [Cout,Kh,Kw,Cin], "bits": 4, "halves": 1, "levels": 16},
 //               "codes": {"bits": 8, "low": 0, "high": 255, "offset": true, "thresholds": true, "levels": true}}, ..]}
 #include <cstdint>
 #include <string>
@@ -21,7 +22,8 @@
 
 namespace ntq::infer {
 
-inline constexpr int kFormat = 1;
+/// The newest format that is read and written; a file has the oldest that can say it.
+inline constexpr int kFormat = 2;
 
 /// Two's complement codes of `bits` bits: element i in bits [i * bits, (i + 1) * bits) of a little-endian stream;
 /// unused bits are 0.

@@ -60,6 +60,8 @@ class Planner {
   }
   int new_floats(const MapShape& s) { return new_buffer(s, 4); }
   int new_codes(const MapShape& s) { return new_buffer(s, 1); }
+  /// One int32 for each pixel.
+  int new_sums(const MapShape& s) { return new_buffer({s.height, s.width, 1}, sizeof(int32_t) / integer::kQuad); }
 
   /// Not in line: g++ 12 sees numbers without a value in the temporary.
   [[gnu::noinline]] static void append(std::vector<Step>& steps, Step step) { steps.push_back(std::move(step)); }
@@ -67,7 +69,7 @@ class Planner {
   void add(Step step) {
     append(plan_.steps, std::move(step));
     const Step& s = plan_.steps.back();
-    for (const int buffer : {s.x, s.skip}) {
+    for (const int buffer : {s.x, s.skip, s.windows}) {
       if (buffer != kNoBuffer) plan_.buffers[static_cast<size_t>(buffer)].last = time();
     }
   }
@@ -199,10 +201,16 @@ class Planner {
     const int codes = node.codes.present() ? x.find(node.codes).buffer : kNoBuffer, skip = added_to(node);
     if (node.is_integer()) {
       IntegerLayer layer = integer_layer(node, in, out);
-      if (layer.packed.winograd)
-        plan_.scratch = std::max(plan_.scratch, static_cast<int64_t>(integer::winograd_scratch(layer.shape)));
+      const auto needs = [&](size_t bytes) { plan_.scratch = std::max(plan_.scratch, static_cast<int64_t>(bytes)); };
+      if (layer.packed.winograd) needs(integer::winograd_scratch(layer.shape));
+      int windows = kNoBuffer;
+      if (layer.halves != 0) {
+        needs(integer::window_scratch(layer.shape) * sizeof(int32_t));
+        windows = new_sums(out);
+        add({.work = WindowSums{layer.shape, in.channels, layer.bounds.zero, layer.halves}, .x = codes, .y = windows});
+      }
       drop_weights(node);
-      return give(n, {.work = std::move(layer), .x = codes, .skip = skip, .relu = node.relu}, true);
+      return give(n, {.work = std::move(layer), .x = codes, .skip = skip, .windows = windows, .relu = node.relu}, true);
     }
     const int floats = node.codes.present() ? decode(node, in, 1) : x.floats;
     FloatLayer layer = float_layer(node, in, out);

@@ -35,6 +35,13 @@ struct IntegerLayer {
   integer::PackedWeights packed;
   std::vector<float> scale, shift;  ///< as integer::Epilogue has them
   bool shift_by_taps = false;
+  int32_t halves = 0;  ///< other than 0: sums over windows go before it
+};
+/// What such a layer's codes have in common; see integer::WindowSums.
+struct WindowSums {
+  integer::ConvShape shape;
+  int64_t channels;
+  int32_t zero, halves;
 };
 /// Sums of floats.
 struct FloatLayer {
@@ -82,13 +89,13 @@ struct TakeFloats {
   MapShape image;
 };
 
-using Work = std::variant<IntegerLayer, FloatLayer, Pointwise, MaxPool, Subsample, Average, MakeCodes, Decode,
-                          NormaliseImage, LookUpCodes, TakeFloats>;
+using Work = std::variant<IntegerLayer, WindowSums, FloatLayer, Pointwise, MaxPool, Subsample, Average, MakeCodes,
+                          Decode, NormaliseImage, LookUpCodes, TakeFloats>;
 
 struct Step {
   Work work;
   int x = kNoBuffer;  ///< of the image none
-  int skip = kNoBuffer, y = kNoBuffer, codes = kNoBuffer;
+  int skip = kNoBuffer, windows = kNoBuffer, y = kNoBuffer, codes = kNoBuffer;
   std::optional<integer::CodeGrid> before = {}, after = {};  ///< as integer::Epilogue has them
   bool relu = false;
   integer::CodeGrid grid = {};  ///< of codes

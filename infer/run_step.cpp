@@ -23,6 +23,7 @@ class StepRun {
                                 .x_top = l.bounds.x_top,
                                 .w_top = l.bounds.w_top,
                                 .shift_by_taps = l.shift_by_taps,
+                                .window_sums = step_.windows == kNoBuffer ? nullptr : at<int32_t>(step_.windows),
                                 .epilogue = epilogue(l.scale, l.shift)};
     const integer::Part part = part_of(l.shape);
     if (part.empty()) return;
@@ -31,6 +32,17 @@ class StepRun {
     } else {
       plan_.kernels->conv(conv, part);
     }
+  }
+
+  void operator()(const WindowSums& w) const {
+    const Range rows = share(memory_.images * w.shape.out_h);
+    plan_.kernels->window_sums({.shape = w.shape,
+                                 .channels = w.channels,
+                                 .x = at<uint8_t>(step_.x),
+                                 .zero = w.zero,
+                                 .times = w.halves,
+                                 .sums = at<int32_t>(step_.y)},
+                                rows.begin, rows.end, reinterpret_cast<int32_t*>(scratch_));
   }
 
   void operator()(const FloatLayer& l) const {

@@ -55,6 +55,8 @@ struct Conv {
   int32_t x_top, w_top;  ///< bounds of the bytes of x and of |w|: they decide which instructions are exact
   bool shift_by_taps =
       false;  ///< epilogue.shift is {runs of rows, runs of columns, ...}: one for each set of taps inside
+  /// {images, out_h, out_w}: a value is then 2 v + this one of its pixel. See WindowSums. Null: v.
+  const int32_t* window_sums = nullptr;
   Epilogue epilogue = {};
 };
 
@@ -67,6 +69,16 @@ struct FloatConv {
   const float* weights;  ///< packed, from a 64-byte boundary on (base/integer/pack.h)
   bool shift_by_taps = false;
   Epilogue epilogue = {};
+};
+
+/// What a convolution's weights have in common, k + times / 2 of them all: sums[pixel] = times * sum over the taps
+/// inside the input, and over the first `channels` channels, of (x - zero).
+struct WindowSums {
+  ConvShape shape;
+  int64_t channels;  ///< without those that fill up
+  const uint8_t* x;
+  int32_t zero, times;
+  int32_t* sums;  ///< {images, out_h, out_w}
 };
 
 /// A share of a convolution's work: the output rows [row_begin, row_end) of the images [image_begin, image_end), and of

@@ -208,6 +208,8 @@ size_t winograd_scratch(const ConvShape& s) {
   return static_cast<size_t>(round_up(s.in_c, 64) + rows * s.in_c);
 }
 
+size_t window_scratch(const ConvShape& s) { return static_cast<size_t>((s.kernel_h + 1) * s.in_w + 2 * s.pad); }
+
 Part whole_work(const ConvShape& s, int64_t images) { return {0, images, 0, s.out_h, 0, panels(s)}; }
 
 Part share_of(const Part& work, int64_t index, int64_t count) {

@@ -65,6 +65,9 @@ std::vector<int32_t> sums_inside(const ConvShape& shape, std::span<const int8_t>
 /// Bytes of scratch that Kernels::winograd needs for this shape; 64 more where the caller aligns them.
 size_t winograd_scratch(const ConvShape& shape);
 
+/// Numbers of scratch that Kernels::window_sums needs.
+size_t window_scratch(const ConvShape& shape);
+
 Part whole_work(const ConvShape& shape, int64_t images);
 /// The share `index` of `count` nearly equal ones, cut along what divides best: images, rows or panels. May be empty.
 Part share_of(const Part& work, int64_t index, int64_t count);

@@ -25,18 +25,29 @@ std::vector<int64_t> channel_dims(const Node& node) {
   return {node.weights.out};
 }
 
+OnnxAttribute cast_to(OnnxType type) { return attribute("to", static_cast<int64_t>(type)); }
+
+/// Codes as int8. Of narrower ones, runtimes fold the cast, and what their halves need, at load, and then see int8, for
+/// which they have kernels.
+std::string weights_as_bytes(OnnxBuilder& b, const Node& node, const std::vector<int8_t>& codes, OnnxType type) {
+  const std::string name = node.name + ".weight";
+  std::string stored = b.raw(name, type, onnx_weight_dims(node), pack(codes, type));
+  if (type == OnnxType::i8) return stored;
+  if (node.weights.halves != 0) {
+    stored = b.node("Cast", name, {stored}, {cast_to(OnnxType::i32)});
+    stored = b.node("Mul", name, {stored, b.int32s(name + ".two", {2}, {})});
+    stored = b.node("Add", name, {stored, b.int32s(name + ".halves", {node.weights.halves}, {})});
+  }
+  return b.node("Cast", name, {stored}, {cast_to(OnnxType::i8)});
+}
+
 /// float32 weights: a constant, or codes and their scales.
 std::string weights_as_floats(OnnxBuilder& b, const Node& node, const MapShape& x, double unit, bool scaled,
                               const OnnxCodes* codes) {
   if (codes == nullptr) {
     return b.floats(node.name + ".weight", onnx_values(node, x, unit, scaled), onnx_weight_dims(node));
   }
-  std::string stored =
-      b.raw(node.name + ".weight", codes->type, onnx_weight_dims(node), pack(codes->codes, codes->type));
-  // Runtimes fold the cast at load and then see int8, for which they have kernels.
-  if (codes->type != OnnxType::i8) {
-    stored = b.node("Cast", node.name + ".weight", {stored}, {attribute("to", static_cast<int64_t>(OnnxType::i8))});
-  }
+  const std::string stored = weights_as_bytes(b, node, codes->codes, codes->type);
   const std::string scales = b.floats(node.name + ".weight_scale", codes->scales, {node.weights.out});
   return b.node("DequantizeLinear", node.name + ".weight", {stored, scales}, {attribute("axis", 0)});
 }
@@ -56,22 +67,48 @@ std::string bias_as_int32(OnnxBuilder& b, const Node& node, double unit, const O
   return b.node("DequantizeLinear", node.name + ".bias", {stored, scale}, {attribute("axis", 0)});
 }
 
+/// A filter of ones over all of the input's channels: int8 {1,...}.
+std::string ones(OnnxBuilder& b, const Node& node) {
+  std::vector<int64_t> dims = onnx_weight_dims(node);
+  dims[0] = 1;
+  return b.raw(node.name + ".ones", OnnxType::i8, dims, std::string(static_cast<size_t>(node.weights.taps()), '\1'));
+}
+
+/// What the weights of a channel have in common, `beside` times its scale: a convolution by ones for all channels.
+std::string common_part(OnnxBuilder& b, const OnnxLayer& layer, const OnnxInput& in) {
+  const Node& node = layer.node;
+  const std::string scale = b.floats(node.name + ".one", {1}, {1});
+  const std::string filter =
+      b.node("DequantizeLinear", node.name + ".ones", {ones(b, node), scale}, {attribute("axis", 0)});
+  const std::string sum = is_conv(node)
+                              ? b.node("Conv", node.name + ".ones", {in.values, filter}, window(node))
+                              : b.node("Gemm", node.name + ".ones", {in.values, filter}, {attribute("transB", 1)});
+  std::vector<float> factors;
+  for (const float s : node.scale)
+    factors.push_back(static_cast<float>(static_cast<double>(s) * layer.beside / in.unit));
+  return b.node("Mul", node.name + ".ones", {sum, b.floats(node.name + ".ones_scale", factors, channel_dims(node))});
+}
+
 /// Scales in the weights: one operator that runtimes fuse with what stands around it.
-std::string fused_form(OnnxBuilder& b, const Node& node, const OnnxValue& x, const OnnxOptions& options) {
-  const OnnxInput in = layer_input(b, node, x.name, x.flat ? 2 : 4, options.dialect);
+std::string fused_form(OnnxBuilder& b, const Node& given, const OnnxValue& x, const OnnxOptions& options) {
+  const OnnxInput in = layer_input(b, given, x.name, x.flat ? 2 : 4, options.dialect);
+  const OnnxLayer layer = onnx_layer(given, options.weights);
+  Node node = layer.node;
+  for (float& scale : node.scale) scale *= static_cast<float>(layer.factor);
   const bool coded = node.weights.bits != 32 && node.weights.levels.empty();
   const bool ort = options.dialect == OnnxDialect::ort && coded && node.is_integer();
   OnnxCodes codes;
   if (coded) {
-    const OnnxType type = stored_type(node.weights.bits, options.weights);
+    const OnnxType type = stored_type(node, options.weights);
     const bool spread = type == OnnxType::i8 && options.dialect != OnnxDialect::trt && node.is_integer();
     codes = onnx_codes(node, x.shape, in.unit, type, spread);
   }
   const std::string weights = weights_as_floats(b, node, x.shape, in.unit, true, coded ? &codes : nullptr);
   std::string bias = ort ? bias_as_int32(b, node, in.unit, codes) : "";
   if (bias.empty()) bias = b.floats(node.name + ".bias", node.bias, {node.weights.out});
-  if (is_conv(node)) return b.node("Conv", node.name, {in.values, weights, bias}, window(node));
-  return b.node("Gemm", node.name, {in.values, weights, bias}, {attribute("transB", 1)});
+  const std::string y = is_conv(node) ? b.node("Conv", node.name, {in.values, weights, bias}, window(node))
+                                      : b.node("Gemm", node.name, {in.values, weights, bias}, {attribute("transB", 1)});
+  return layer.beside == 0 ? y : b.node("Add", node.name, {y, common_part(b, layer, in)});
 }
 
 /// bias + W * offset_scale for each pixel, W the sum of the weights over the taps inside the image: {1,Cout,H,W}.
@@ -99,6 +136,26 @@ std::vector<float> biases_at_pixels(const Node& node, const MapShape& x, const M
   return biases;
 }
 
+/// Sums of what codes and weights count, int32.
+std::string integer_sum(OnnxBuilder& b, const OnnxLayer& layer, const OnnxValue& x, const OnnxInput& in,
+                        OnnxWeights narrowest) {
+  const Node& node = layer.node;
+  const std::string zero = b.byte(node.name + ".zero_point", OnnxType::u8, in.zero_point);
+  const auto sum_with = [&](const std::string& name, std::string weights) {
+    if (is_conv(node)) return b.node("ConvInteger", name, {in.codes, weights, zero}, window(node));
+    weights = b.node("Transpose", name + ".weight", {weights}, {{"perm", {1, 0}}});
+    return b.node("MatMulInteger", name, {in.codes, weights, zero});
+  };
+  std::string sum =
+      sum_with(node.name, weights_as_bytes(b, node, onnx_plain_codes(node, x.shape), stored_type(node, narrowest)));
+  if (layer.beside == 0) return sum;
+  const std::string name = node.name + ".ones";
+  sum = b.node("Mul", node.name + ".sum", {sum, b.int32s(name + ".factor", {layer.factor}, {})});
+  const std::string common =
+      b.node("Mul", name, {sum_with(name, ones(b, node)), b.int32s(name + ".halves", {layer.beside}, {})});
+  return b.node("Add", node.name + ".sum", {sum, common});
+}
+
 /// The order of infer/graph.h: a sum of codes, then the scale, then the bias.
 std::string exact_form(OnnxBuilder& b, const Node& node, const OnnxValue& x, const MapShape& out,
                        const OnnxOptions& options) {
@@ -106,17 +163,8 @@ std::string exact_form(OnnxBuilder& b, const Node& node, const OnnxValue& x, con
   const bool conv = is_conv(node);
   std::string sum;
   if (node.is_integer()) {
-    const OnnxType type = stored_type(node.weights.bits, options.weights);
-    std::string weights =
-        b.raw(node.name + ".weight", type, onnx_weight_dims(node), pack(onnx_plain_codes(node, x.shape), type));
-    if (type != OnnxType::i8) {
-      weights = b.node("Cast", node.name + ".weight", {weights}, {attribute("to", static_cast<int64_t>(OnnxType::i8))});
-    }
-    if (!conv) weights = b.node("Transpose", node.name + ".weight", {weights}, {{"perm", {1, 0}}});
-    const std::string zero = b.byte(node.name + ".zero_point", OnnxType::u8, in.zero_point);
-    std::vector<std::string> inputs = {in.codes, weights, zero};
-    sum = conv ? b.node("ConvInteger", node.name, inputs, window(node)) : b.node("MatMulInteger", node.name, inputs);
-    sum = b.node("Cast", node.name, {sum}, {attribute("to", static_cast<int64_t>(OnnxType::f32))});
+    sum = integer_sum(b, onnx_layer(node, options.weights), x, in, options.weights);
+    sum = b.node("Cast", node.name, {sum}, {cast_to(OnnxType::f32)});
   } else {
     const std::string weights = weights_as_floats(b, node, x.shape, 1, false, nullptr);
     std::vector<std::string> inputs = {in.values, weights};

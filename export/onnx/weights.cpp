@@ -34,7 +34,7 @@ std::vector<float> counted(const infer::Weights& w) {
   for (size_t i = 0; i < values.size(); ++i) {
     const auto index = static_cast<size_t>(w.codes[i] + static_cast<int>(table / 2));
     const size_t row = w.levels.size() > table ? i / taps * table : 0;
-    values[i] = w.levels.empty() ? static_cast<float>(w.codes[i]) : w.levels[row + index];
+    values[i] = w.levels.empty() ? static_cast<float>(w.count(w.codes[i])) : w.levels[row + index];
   }
   return values;
 }
@@ -53,9 +53,30 @@ OnnxType stored_type(int bits, OnnxWeights narrowest) {
   return OnnxType::i8;
 }
 
+OnnxType stored_type(const infer::Node& node, OnnxWeights narrowest) {
+  constexpr float kNothing = 1e-30f;
+  const bool dead = std::any_of(node.scale.begin(), node.scale.end(), [](float s) { return std::abs(s) < kNothing; });
+  return stored_type(dead && node.weights.halves != 0 ? 8 : node.weights.bits, narrowest);
+}
+
+OnnxLayer onnx_layer(infer::Node node, OnnxWeights narrowest) {
+  OnnxLayer out{.node = std::move(node)};
+  infer::Weights& w = out.node.weights;
+  if (w.halves == 0 || stored_type(out.node, narrowest) != OnnxType::i8) return out;
+  const auto [low, high] = std::minmax_element(w.codes.begin(), w.codes.end());
+  if (w.count(*low) >= -128 && w.count(*high) <= 127) {
+    for (int8_t& code : w.codes) code = static_cast<int8_t>(w.count(code));
+    w.bits = 8;
+  } else {
+    out.factor = 2, out.beside = w.halves;
+  }
+  w.halves = 0;
+  return out;
+}
+
 OnnxCodes onnx_codes(const infer::Node& node, const infer::MapShape& input, double unit, OnnxType type, bool spread) {
   OnnxCodes out{.type = type, .codes = onnx_plain_codes(node, input), .scales = {}};
-  const int least = -(1 << (bits_of(type) - 1));
+  const int least = -(1 << (bits_of(type) - 1)), halves = node.weights.halves;
   int factor = 1;
   if (spread) {
     const int low = *std::min_element(out.codes.begin(), out.codes.end());
@@ -71,9 +92,11 @@ OnnxCodes onnx_codes(const infer::Node& node, const infer::MapShape& input, doub
       std::fill(begin, end, int8_t{0});
       scale = scale_of_nothing(node.bias[channel], unit);
     }
-    const bool turned = scale < 0 && *std::min_element(begin, end) * factor > least;
+    const auto [low, high] = std::minmax_element(begin, end);
+    const bool turned = scale < 0 && -*low * factor - halves < -least && -*high * factor - halves >= least;
     if (turned) scale = -scale;
-    for (auto code = begin; code != end; ++code) *code = static_cast<int8_t>(*code * (turned ? -factor : factor));
+    for (auto code = begin; code != end; ++code)
+      *code = static_cast<int8_t>(turned ? -*code * factor - halves : *code * factor);
     out.scales.push_back(scale);
   }
   return out;

@@ -13,11 +13,21 @@ namespace ntq {
 struct OnnxCodes {
   OnnxType type = OnnxType::i8;
   std::vector<int8_t> codes;
-  std::vector<float> scales;  ///< {Cout}: weight = scale * code
+  std::vector<float> scales;  ///< {Cout}: weight = scale * code, or of halves h other than 0 scale * (2 code + h)
 };
 
 /// int2, int4 or int8: the narrowest from `narrowest` on that has room for `bits`.
 OnnxType stored_type(int bits, OnnxWeights narrowest);
+/// The same of a layer's weights. Those with halves have a narrow type only where no channel is all 0: no code is.
+OnnxType stored_type(const infer::Node& node, OnnxWeights narrowest);
+
+/// A layer whose codes ONNX can store: int8 holds what they count, or they have a narrower type and their halves. Where
+/// neither is so, a weight is factor * code + beside, the latter for a convolution of its own.
+struct OnnxLayer {
+  infer::Node node;  ///< scale: of what the weights counted
+  int factor = 1, beside = 0;
+};
+OnnxLayer onnx_layer(infer::Node node, OnnxWeights narrowest);
 
 /// Codes of the node's weights, so that (code of the input) * unit * (these weights) is its scaled sum. A negative
 /// scale goes into the codes, unless one of the channel's would leave the type's range then. Channels whose scale is no

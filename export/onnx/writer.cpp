@@ -47,7 +47,7 @@ class GraphWriter {
     bool int4 = false, int2 = false;
     for (const Node& node : graph_.nodes) {
       if (!node.has_weights() || node.weights.bits == 32 || !node.weights.levels.empty()) continue;
-      const OnnxType type = stored_type(node.weights.bits, options_.weights);
+      const OnnxType type = stored_type(node, options_.weights);
       int4 = int4 || type == OnnxType::int4;
       int2 = int2 || type == OnnxType::int2;
     }

@@ -20,6 +20,8 @@ struct Case {
   int64_t kernel = 3, stride = 1, pad = 1;
   CodeBounds bounds = {.zero = 0, .x_top = 255, .w_top = 128};
   Fill fill = Fill::random;
+  int64_t filled = 0;  ///< of in_c, those that only fill up: their weights are 0
+  int32_t halves = 0;  ///< other than 0: a weight counts 2 w + halves
   bool skip = false, relu = false, shift_by_taps = false;
   bool floats = true, codes = true;  ///< stored
   CodeGrid grid = {};
@@ -64,6 +66,9 @@ class Problem {
     fill(x_, pixels * static_cast<size_t>(c.in_c), 0, c.bounds.x_top, c.bounds.x_top);
     fill(w_, static_cast<size_t>(c.out_c * c.kernel * c.kernel * c.in_c), -c.bounds.w_top,
          c.bounds.w_top < 128 ? c.bounds.w_top : 127, -c.bounds.w_top);
+    for (size_t i = 0; i < w_.size(); ++i) {
+      if (static_cast<int64_t>(i) % c.in_c >= c.in_c - c.filled) w_[i] = 0;
+    }
     const ConvShape s = c.shape();
     const int64_t classes = c.shift_by_taps ? run_count(s.rows()) * run_count(s.columns()) : 1;
     const auto width = static_cast<size_t>((c.out_c + kPanel - 1) / kPanel * kPanel);
@@ -120,6 +125,14 @@ class Problem {
                      .y = c.floats ? out.y.data() : nullptr,
                      .codes = c.codes ? out.codes.data() : nullptr,
                      .grid = c.grid};
+    std::vector<int32_t> windows(static_cast<size_t>(c.images * s.out_h * s.out_w), -77);
+    std::vector<int32_t> rows(window_scratch(s));
+    const int64_t all_rows = c.images * s.out_h;
+    for (int64_t p = 0; c.halves != 0 && p < parts; ++p) {
+      kernels.window_sums({s, c.in_c - c.filled, x_.data(), c.bounds.zero, c.halves, windows.data()},
+                          all_rows * p / parts, all_rows * (p + 1) / parts, rows.data());
+    }
+    if (c.halves != 0) conv.window_sums = windows.data();
     const AlignedBytes scratch(winograd ? winograd_scratch(s) : 0);
     for (int64_t i = 0; i < parts; ++i) {
       const Part part = share_of(whole_work(s, c.images), i, parts);
@@ -149,7 +162,8 @@ class Problem {
         if (h < 0 || h >= c.in_h || w < 0 || w >= c.in_w) continue;
         const uint8_t* x = x_.data() + ((n * c.in_h + h) * c.in_w + w) * c.in_c;
         const int8_t* f = w_.data() + ((o * c.kernel + kh) * c.kernel + kw) * c.in_c;
-        for (int64_t k = 0; k < c.in_c; ++k) total += (int64_t{x[k]} - c.bounds.zero) * f[k];
+        for (int64_t k = 0; k < c.in_c - c.filled; ++k)
+          total += (int64_t{x[k]} - c.bounds.zero) * (c.halves == 0 ? f[k] : 2 * f[k] + c.halves);
       }
     }
     return total;

@@ -109,6 +109,38 @@ TEST_CASE("integer convolution: the epilogue") {
   }
 }
 
+TEST_CASE("integer convolution: weights at halves of a step, by sums over windows") {
+  for (const int32_t halves : {1, -3, 256}) {
+    for (const int64_t kernel : {1, 3, 5}) {
+      for (const int64_t stride : {1, 2}) {
+        check_conv({.images = 2,
+                    .in_h = 7,
+                    .in_w = 6,
+                    .in_c = 20,
+                    .out_c = 36,
+                    .kernel = kernel,
+                    .stride = stride,
+                    .pad = kernel / 2,
+                    .bounds = bits(8, 8, halves == 1 ? 0 : 128),
+                    .halves = halves,
+                    .skip = true});
+      }
+    }
+    check_conv({.in_h = 5, .in_w = 9, .in_c = 4, .out_c = 16, .bounds = bits(8, 8), .filled = 1, .halves = halves});
+    check_conv(
+        {.in_h = 4, .in_w = 4, .in_c = 64, .out_c = 4, .kernel = 4, .pad = 0, .bounds = bits(8, 8), .halves = halves});
+    for (const int64_t in_c : {16, 64}) {
+      for (const int64_t out_c : {16, 36}) {
+        Case c{
+            .images = 2, .in_h = 5, .in_w = 7, .in_c = in_c, .out_c = out_c, .bounds = bits(4, 4, 5), .halves = halves};
+        check_conv(c, true);
+        c.shift_by_taps = true;
+        check_conv(c, true);
+      }
+    }
+  }
+}
+
 TEST_CASE("integer Winograd: sizes") {
   for (const int64_t in_c : {16, 32, 48, 64, 128, 192}) {
     for (const int64_t out_c : {16, 20, 32, 48, 64, 100})

@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
+#include <map>
 
 #include "export/lower.h"
 #include "quant/method.h"
@@ -37,7 +39,7 @@ std::vector<double> values_of(const WeightForm& form) {
     if (w.bits == 32) {
       out.push_back(static_cast<double>(w.values[i]));
     } else if (w.levels.empty()) {
-      out.push_back(form.step[c] * w.codes[i]);
+      out.push_back(form.step[c] * (w.halves == 0 ? w.codes[i] : 2 * w.codes[i] + w.halves));
     } else {
       const size_t first = w.levels.size() == table ? 0 : c * table;
       out.push_back(static_cast<double>(w.levels[first + table / 2 + static_cast<size_t>(w.codes[i] + 128) - 128]));
@@ -83,6 +85,38 @@ TEST_CASE("weights of every method, of 2 to 8 bits: the values that the network 
   }
 }
 
+TEST_CASE("which methods have integers at which bits: the table of docs/methods.md") {
+  const Tensor w = noise_image({3, 3, 3, 8}, 4), x = noise_image({1, 8, 8, 4}, 5);
+  std::vector<float> positive = x.to_vector();
+  for (float& v : positive) v = std::max(v, 0.0f);
+  const Tensor behind_relu = Tensor::from(x.shape(), std::span<const float>(positive));
+  const auto bits_of = [&](const std::string& method, const QuantSpec& side, const Tensor& input) {
+    const QuantScope scope = quant_method(method).scope;
+    std::string found;
+    for (int b = std::max(scope.least_bits, 2); b <= std::min(scope.most_bits, 8); ++b) {
+      QuantSpec spec = side;
+      spec.method = method, spec.bits = b, spec.shape = side.is_weight ? input.shape() : Shape();
+      const auto q = ready(spec, input);
+      if (!q->traits().codes) continue;
+      const bool even = side.is_weight ? weight_form(*q, input).why_float.empty() : input_form(*q).why_float.empty();
+      if (even) found += static_cast<char>('0' + b);
+    }
+    return found;
+  };
+  const std::map<std::string, std::array<const char*, 3>> special = {
+      {"apot", {"28", "78", "28"}}, {"lcq", {"2", "", "2"}}, {"lq-nets", {"", "", ""}}, {"diffq", {"", "", ""}}};
+  for (const std::string& method : quantizer_names()) {
+    CAPTURE(method);
+    const QuantScope scope = quant_method(method).scope;
+    const auto found = special.find(method);
+    const auto expected = found == special.end() ? std::array{"2345678", "2345678", "2345678"} : found->second;
+    if (scope.weights) CHECK(bits_of(method, {}, w) == expected[0]);
+    if (scope.unsigned_inputs)
+      CHECK(bits_of(method, {.is_signed = false, .is_weight = false}, behind_relu) == expected[1]);
+    if (scope.signed_inputs) CHECK(bits_of(method, {.is_weight = false}, x) == expected[2]);
+  }
+}
+
 TEST_CASE("which weights have codes of even steps") {
   const Tensor w = noise_image({3, 3, 3, 8}, 4);
   const auto form = [&](const char* method, int b) {
@@ -91,12 +125,23 @@ TEST_CASE("which weights have codes of even steps") {
   CHECK(form("lsq", 4).weights.bits == 4);
   CHECK(form("minmax", 8).weights.bits == 8);
   CHECK(form("qil", 3).weights.bits == 3);
+  CHECK(form("lsq", 4).weights.halves == 0);
   // Odd multiples of half a step.
-  const WeightForm dorefa = form("dorefa", 4);
-  CHECK(dorefa.weights.bits == 5);
-  CHECK(dorefa.step[0] == doctest::Approx(1.0 / 15));
-  CHECK(form("ewgs", 2).weights.bits == 3);
-  CHECK(form("dorefa", 8).why_float == "the weights of method dorefa need more than 8 bits beside zero");
+  for (const char* method : {"dorefa", "pact", "ewgs"}) {
+    for (const int b : {2, 4, 8}) {
+      CAPTURE(method);
+      CAPTURE(b);
+      CHECK(form(method, b).why_float.empty());
+      CHECK(form(method, b).weights.bits == b);
+      CHECK(form(method, b).weights.halves == 1);
+    }
+  }
+  CHECK(form("dorefa", 4).step[0] == doctest::Approx(1.0 / 15));
+  // Zero elsewhere than in the middle.
+  const WeightForm noisy = form("quant-noise", 8);
+  CHECK(noisy.why_float.empty());
+  CHECK(noisy.weights.bits == 8);
+  CHECK(noisy.weights.halves % 2 == 0);
   CHECK(form("lq-nets", 2).why_float == "the weights of method lq-nets are not evenly spaced");
   CHECK(form("lcq", 4).weights.levels.size() == 16);
   CHECK(form("apot", 4).weights.levels.size() == 16);
@@ -137,6 +182,21 @@ TEST_CASE("inputs of every method: its codes, asked anywhere, and their values")
       }
     }
   }
+}
+
+TEST_CASE("weights of an asymmetric range whose zero is far from the middle take no bit more") {
+  std::vector<float> values;
+  for (int i = 0; i <= 255; ++i) values.push_back(static_cast<float>(i - 20) / 100);
+  const Tensor w = Tensor::from({256, 1}, std::span<const float>(values));
+  QuantSpec spec{.method = "minmax", .bits = 8, .shape = w.shape()};
+  spec.settings.insert_or_assign("asymmetric", true);
+  const WeightForm form = weight_form(*ready(spec, w), w);
+  CHECK(form.why_float.empty());
+  CHECK(form.weights.bits == 8);
+  CHECK(form.weights.halves == 2 * (128 - 20));
+  const std::vector<double> found = values_of(form);
+  for (size_t i = 0; i < values.size(); ++i)
+    CHECK(found[i] == doctest::Approx(static_cast<double>(values[i])).epsilon(1e-5).scale(1));
 }
 
 TEST_CASE("which inputs are rounded to the nearest step, and which have thresholds") {

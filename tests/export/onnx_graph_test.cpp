@@ -1,59 +1,18 @@
 // Which operators stand in an ONNX file, and how they hang together.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <cstring>
-#include <optional>
 #include <stdexcept>
 
+#include "export/onnx/weights.h"
 #include "export/onnx/writer.h"
+#include "tests/export/onnx_reader.h"
 #include "tests/export/tiny_graph.h"
 
 namespace ntq::test {
 namespace {
 
-/// Looks things up in a file.
-class Reader {
- public:
-  explicit Reader(OnnxFile file) : file_(std::move(file)) {}
-  const OnnxFile& file() const { return file_; }
-
-  const OnnxNode& node(const std::string& name) const {
-    for (const auto& node : file_.nodes) {
-      if (node.name == name) return node;
-    }
-    throw std::runtime_error("no node " + name);
-  }
-  const OnnxTensor& constant(const std::string& name) const {
-    for (const auto& tensor : file_.constants) {
-      if (tensor.name == name) return tensor;
-    }
-    throw std::runtime_error("no constant " + name);
-  }
-  int count(const std::string& op) const {
-    return static_cast<int>(
-        std::count_if(file_.nodes.begin(), file_.nodes.end(), [&](const OnnxNode& node) { return node.op == op; }));
-  }
-  /// The ops from a node to the image, by first inputs: "Relu Conv DequantizeLinear ...".
-  std::string way(std::string value) const {
-    std::string ops;
-    while (value != file_.input) {
-      const OnnxNode& from = node(value);
-      ops += (ops.empty() ? "" : " ") + from.op;
-      value = from.inputs.at(0);
-    }
-    return ops;
-  }
-  std::string metadata(const std::string& key) const {
-    for (const auto& [found, value] : file_.metadata) {
-      if (found == key) return value;
-    }
-    return "(none)";
-  }
-
- private:
-  OnnxFile file_;
-};
+using Reader = OnnxReader;
 
 Reader written(const infer::Graph& graph, const OnnxOptions& options = {}) { return Reader(onnx_file(graph, options)); }
 
@@ -205,6 +164,38 @@ TEST_CASE("onnx: weights without an integer form are floats with the scale in th
   CHECK(r.constant("conv.weight").type == OnnxType::f32);
   CHECK(r.node("conv/Conv").inputs[1] == "conv.weight");
   CHECK(r.way("conv/Conv") == "Conv DequantizeLinear Clip QuantizeLinear");
+}
+
+TEST_CASE("onnx: weights at half steps are what they count, where a byte holds it") {
+  auto node = one_conv();
+  node.weights.halves = 1;
+  node.scale = {0.5f, 0.25f};
+  const Reader plain = written(one_layer(node));
+  CHECK(plain.count("Conv") == 1);
+  const auto weights = plain.folded(plain.node("conv/Conv").inputs[1]);
+  for (size_t i = 0; i < weights.size(); ++i)
+    CHECK(weights[i] == (2 * node.weights.codes[i] + 1) * static_cast<double>(node.scale[i / 9] / node.codes.step));
+  // Narrow types keep the codes, and runtimes compute the rest at load.
+  const Reader narrow = written(one_layer(node), {.weights = OnnxWeights::int4});
+  CHECK(narrow.constant("conv.weight").type == OnnxType::int4);
+  CHECK(narrow.way("conv/Conv") == plain.way("conv/Conv"));
+  CHECK(narrow.folded(narrow.node("conv/Conv").inputs[1]) == weights);
+  // All zeros are none of its values.
+  node.scale[1] = 0;
+  CHECK(stored_type(node, OnnxWeights::int4) == OnnxType::i8);
+}
+
+TEST_CASE("onnx: a filter of ones adds what weights have in common where no byte holds what they count") {
+  auto node = tiny_layer("conv", infer::kImage, 1, {.out = 2, .in = 1, .weight_bits = 8});
+  node.weights.halves = 1;
+  const Reader plain = written(one_layer(node));
+  CHECK(plain.count("Conv") == 2);
+  CHECK(plain.way("conv/Relu") == "Relu Add Conv DequantizeLinear Clip QuantizeLinear");
+  CHECK(plain.way(plain.node("conv/Add").inputs[1]) == "Mul Conv DequantizeLinear Clip QuantizeLinear");
+  CHECK(plain.constant("conv.ones").dims == std::vector<int64_t>{1, 1, 3, 3});
+  const Reader exact = written(one_layer(node), {.dialect = OnnxDialect::exact});
+  CHECK(exact.count("ConvInteger") == 2);
+  CHECK(exact.way("conv/Relu") == "Relu Add Mul Cast Add Mul ConvInteger Clip QuantizeLinear");
 }
 
 TEST_CASE("onnx: an offset of the inputs, and in the exact dialect a bias for each pixel") {

@@ -78,6 +78,18 @@ inline infer::Graph tiny_graph(int bits = 4) {
   return graph;
 }
 
+/// The same with weights at half steps, of 8 bits in the first and last layer, and no channel whose scale is 0.
+inline infer::Graph half_graph(int bits) {
+  infer::Graph graph = tiny_graph(bits);
+  for (infer::Node& node : graph.nodes) {
+    if (!node.has_weights()) continue;
+    node.weights.halves = 1;
+    if (node.scale.size() > 2) node.scale[2] = node.scale[0];
+    for (float& scale : node.scale) scale /= 2;
+  }
+  return graph;
+}
+
 /// The same with quantizers of 8 bits on the sums of residuals.
 inline infer::Graph tiny_skip_graph() {
   const infer::Graph plain = tiny_graph(4);

@@ -1,6 +1,7 @@
 #pragma once
 // Graphs for tests: every kind of node and of codes, with values that follow from a seed.
 #include <cmath>
+#include <cstdlib>
 
 #include "infer/graph.h"
 
@@ -30,6 +31,7 @@ struct ConvOf {
   int weight_bits = 4;
   infer::InputCodes codes = {.bits = 4, .low = 0, .high = 15, .step = 0.125f};
   bool relu = true;
+  int halves = 0;  ///< of the weights
 };
 
 /// Scales keep values about where they were: sums grow with the depth.
@@ -40,6 +42,7 @@ inline infer::Node conv_node(const ConvOf& c, Values& values) {
   node.codes = c.codes;
   infer::Weights& w = node.weights;
   w = {.out = c.out, .kernel_h = c.kernel, .kernel_w = c.kernel, .in = c.in, .bits = c.weight_bits};
+  w.halves = c.halves;
   const int top = 1 << (c.weight_bits % 32 - 1 + (c.weight_bits == 32 ? 8 : 0));
   const float code = c.codes.present() ? c.codes.step * static_cast<float>(c.codes.high) : 2.0f;
   if (c.weight_bits == 32) {
@@ -47,7 +50,8 @@ inline infer::Node conv_node(const ConvOf& c, Values& values) {
   } else {
     for (int64_t i = 0; i < w.size(); ++i) w.codes.push_back(static_cast<int8_t>(values.whole(-top, top - 1)));
   }
-  const float largest = c.weight_bits == 32 ? 1.0f : static_cast<float>(top);
+  const int most = c.halves == 0 ? top : 2 * top + std::abs(c.halves);
+  const float largest = c.weight_bits == 32 ? 1.0f : static_cast<float>(most);
   const float scale =
       6.0f / (std::sqrt(static_cast<float>(w.taps())) * largest * code) * (c.codes.present() ? c.codes.step : 1.0f);
   node.scale = values.reals(c.out, -scale, scale);
@@ -77,6 +81,7 @@ struct NetOptions {
   int weight_bits = 4;
   infer::InputCodes codes = {.bits = 4, .low = 0, .high = 15, .step = 0.125f};
   uint32_t seed = 1;
+  int halves = 0;
 };
 
 /// A stem, a block with an identity, one with subsample_pad and one with a projection, pooling, a classifier.
@@ -86,7 +91,7 @@ inline infer::Graph residual_graph(const NetOptions& o = {}) {
   g.image = {o.side, o.side, 3};
   g.preprocessing = {.mean = {0.4914f, 0.4822f, 0.4465f}, .deviation = {0.247f, 0.2435f, 0.2616f}};
   const auto conv = [&](ConvOf c) {
-    c.weight_bits = o.weight_bits;
+    c.weight_bits = o.weight_bits, c.halves = o.halves;
     if (c.inputs[0] != infer::kImage) c.codes = o.codes;
     g.nodes.push_back(conv_node(c, values));
     return static_cast<int>(g.nodes.size()) - 1;
@@ -134,8 +139,8 @@ inline infer::Graph mixed_graph(uint32_t seed = 2) {
                      .relu = true,
                      .scale = values.reals(6, 0.5f, 2),
                      .bias = values.reals(6, -1, 1)});
-  g.nodes.push_back(
-      conv_node({.name = "offset", .inputs = {2}, .in = 6, .out = 7, .codes = offset, .relu = false}, values));
+  g.nodes.push_back(conv_node(
+      {.name = "offset", .inputs = {2}, .in = 6, .out = 7, .codes = offset, .relu = false, .halves = -5}, values));
   g.nodes.back().offset_scale = values.reals(7, -0.01f, 0.01f);
   g.nodes.push_back(
       conv_node({.name = "thresholds", .inputs = {2}, .in = 6, .out = 7, .codes = thresholds, .relu = false}, values));
@@ -143,9 +148,15 @@ inline infer::Graph mixed_graph(uint32_t seed = 2) {
   g.nodes.push_back(
       conv_node({.name = "levels", .inputs = {5}, .in = 7, .out = 20, .weight_bits = 3, .codes = levels}, values));
   g.nodes.back().weights.levels = values.reals(20 * 8, -1, 1);
-  g.nodes.push_back(conv_node(
-      {.name = "weights", .inputs = {5, 6}, .in = 7, .out = 20, .weight_bits = 2, .codes = floats, .relu = false},
-      values));
+  g.nodes.push_back(conv_node({.name = "weights",
+                               .inputs = {5, 6},
+                               .in = 7,
+                               .out = 20,
+                               .weight_bits = 2,
+                               .codes = floats,
+                               .relu = false,
+                               .halves = 1},
+                              values));
   g.nodes.push_back({.op = Op::relu, .name = "relu", .inputs = {7}});
   g.nodes.push_back(conv_node(
       {.name = "offset of floats", .inputs = {8}, .in = 20, .out = 18, .stride = 2, .weight_bits = 32, .codes = offset},

@@ -109,8 +109,8 @@ TEST_CASE("ntqi damage: every flipped bit is refused") {
 TEST_CASE("ntqi damage: format, checksums and other tensors") {
   const std::string bytes = file_of(tiny_graph());
   const auto changed = [&](auto change) { return error_of_bytes(changed_file(bytes, change)); };
-  CHECK(contains(changed([](safetensors::Header& h, auto&) { h.metadata["ntqi.format"] = "2"; }),
-                 "of format \"2\", this program reads 1; use a newer ntq"));
+  CHECK(contains(changed([](safetensors::Header& h, auto&) { h.metadata["ntqi.format"] = "3"; }),
+                 "of format \"3\", this program reads 1 and 2; use a newer ntq"));
   CHECK(contains(changed([](safetensors::Header& h, auto&) { h.metadata.erase("ntqi.format"); }), "no .ntqi"));
   CHECK(contains(changed([](safetensors::Header& h, auto&) { h.metadata.erase("ntqi.graph"); }), "no .ntqi"));
   CHECK(contains(changed([](safetensors::Header& h, auto&) { h.entries[0].name = "x"; }), "no tensor \"conv.weight\""));
@@ -149,6 +149,9 @@ TEST_CASE("ntqi damage: the text of the graph") {
     CHECK(contains(error_with("\"inputs\":[0]", "\"inputs\":[0],\"" + key + "\":2"), "which it has no use for"));
   CHECK(contains(error_with("\"bits\":4", "\"bits\":1"), "weights of 1 bits"));
   CHECK(contains(error_with("\"bits\":4", "\"bits\":9"), "weights of 9 bits"));
+  CHECK(contains(error_with("\"bits\":4", "\"bits\":4,\"halves\":17"), "stands for 17 halves of a step"));
+  CHECK(contains(error_with("\"bits\":4", "\"bits\":4,\"halves\":-17"), "stands for -17 halves of a step"));
+  CHECK(contains(error_with("\"bits\":4", "\"bits\":4,\"halves\":\"1\""), "\"halves\" is no whole number"));
   CHECK(contains(error_with("\"bits\":8,\"low\"", "\"bits\":9,\"low\""), "inputs of 9 bits"));
   CHECK(contains(error_with("\"bits\":8,\"low\"", "\"bits\":1,\"low\""), "inputs of 1 bits"));
   CHECK(contains(error_with("\"low\":-128", "\"low\":-129"), "codes from -129 to 127"));
@@ -223,4 +226,12 @@ TEST_CASE("ntqi damage: memory in terabytes and sums beyond 32 bits are refused 
   deep.nodes.push_back(
       linear_node("fc", kImage, 148 * 148 * 3, 1, {.bits = 8, .low = 0, .high = 255, .step = 1}, values));
   CHECK(contains(one_line_of<CheckpointError>([&] { Model{deep, "deep"}; }), "may reach 2859786240"));
+  deep.image = {74, 74, 3};
+  deep.nodes[0] = linear_node("fc", kImage, 74 * 74 * 3, 1, {.bits = 8, .low = 0, .high = 255, .step = 1}, values);
+  CHECK(one_line_of<CheckpointError>([&] { Model{deep, "deep"}; }).empty());
+  deep.nodes[0].weights.halves = 256;
+  CHECK(contains(one_line_of<CheckpointError>([&] { Model{deep, "deep"}; }), "may reach 2859786240"));
+  Graph odd = mixed_graph();
+  for (Node& node : odd.nodes) node.weights.halves = node.weights.levels.empty() ? 0 : 1;
+  CHECK(contains(one_line_of<CheckpointError>([&] { Model{odd, "odd"}; }), "and 0 with levels"));
 }

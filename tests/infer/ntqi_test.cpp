@@ -23,7 +23,7 @@ bool same(const InputCodes& a, const InputCodes& b) {
 
 bool same(const Weights& a, const Weights& b) {
   return a.out == b.out && a.kernel_h == b.kernel_h && a.kernel_w == b.kernel_w && a.in == b.in && a.bits == b.bits &&
-         a.codes == b.codes && a.levels == b.levels && a.values == b.values;
+         a.halves == b.halves && a.codes == b.codes && a.levels == b.levels && a.values == b.values;
 }
 
 bool same(const Node& a, const Node& b) {
@@ -82,6 +82,16 @@ TEST_CASE("ntqi: codes of every width are packed as one stream of bits") {
       CHECK(unpack_codes(packed.data(), count, bits) == codes);
     }
   }
+}
+
+TEST_CASE("ntqi: the format is the oldest that can say the graph") {
+  const TempFolder folder;
+  const auto format_of = [&](const Graph& graph) {
+    write_ntqi(folder / "a", graph);
+    return safetensors::Reader(folder / "a").header().metadata.at("ntqi.format");
+  };
+  CHECK(format_of(residual_graph()) == "1");
+  CHECK(format_of(residual_graph({.halves = 1})) == "2");
 }
 
 TEST_CASE("ntqi: weights take the bits that they have") {

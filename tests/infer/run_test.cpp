@@ -101,6 +101,25 @@ TEST_CASE("run: residual nets of all widths give what plain loops give") {
   }
 }
 
+TEST_CASE("run: weights at halves of a step give what plain loops give") {
+  for (const int bits : {2, 4, 6, 7, 8}) {
+    for (const int halves : {1, 1 << bits, -3}) {
+      CAPTURE(bits);
+      CAPTURE(halves);
+      NetOptions o{.side = 9, .width = 16, .weight_bits = bits, .seed = 5, .halves = halves};
+      o.codes = {.bits = 4, .low = bits == 4 ? -8 : 0, .high = bits == 4 ? 7 : 15, .step = 0.125f};
+      const Graph graph = residual_graph(o);
+      const auto images = some_images(graph, 2);
+      const auto wanted = expected(graph, images);
+      CHECK(varied(wanted));
+      for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+        CAPTURE(isa);
+        CHECK(same_bits(run(Model(graph, "graph", isa), images, 2), wanted));
+      }
+    }
+  }
+}
+
 TEST_CASE("run: floats, levels, offsets, thresholds and pooling give what plain loops give") {
   for (const uint32_t seed : {2u, 3u, 4u}) {
     const Graph graph = mixed_graph(seed);
@@ -168,7 +187,8 @@ TEST_CASE("run: threads that share an image may come one after the other, in any
 }
 
 TEST_CASE("run: batch and threads change no bit") {
-  for (const Graph& graph : {residual_graph({.side = 12}), mixed_graph(), skip_graph()}) {
+  for (const Graph& graph : {residual_graph({.side = 12}), residual_graph({.weight_bits = 8, .halves = 1}),
+                             residual_graph({.weight_bits = 4, .halves = 1}), mixed_graph(), skip_graph()}) {
     const Model model(graph);
     const auto images = some_images(graph, 13);
     const auto wanted = run(model, images, 1);

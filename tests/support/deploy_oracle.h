@@ -58,8 +58,9 @@ class OracleSum {
           const auto at = static_cast<size_t>(((out * w.kernel_h + ky) * w.kernel_w + kx) * w.in + in);
           const auto from = static_cast<size_t>((y * x_.width + x) * w.in + in);
           if (node_.is_integer()) {
-            whole += int64_t{codes_[from]} * w.codes[at];
-            weights += w.codes[at];
+            const int count = w.halves == 0 ? w.codes[at] : 2 * w.codes[at] + w.halves;
+            whole += int64_t{codes_[from]} * count;
+            weights += count;
           } else {
             real = std::fma(input(from), weight(at, out), real);
             weights += static_cast<double>(weight(at, out));
@@ -85,7 +86,7 @@ class OracleSum {
   float weight(size_t at, int64_t out) const {
     const infer::Weights& w = node_.weights;
     if (w.bits == 32) return w.values[at];
-    if (w.levels.empty()) return static_cast<float>(w.codes[at]);
+    if (w.levels.empty()) return static_cast<float>(w.halves == 0 ? w.codes[at] : 2 * w.codes[at] + w.halves);
     const int64_t table = int64_t{1} << w.bits, tables = static_cast<int64_t>(w.levels.size()) / table;
     return w.levels[static_cast<size_t>((tables == 1 ? 0 : out * table) + w.codes[at] + table / 2)];
   }

@@ -18,6 +18,7 @@ void sum_codes(const Conv& c, const Part& part) {
                 .x = c.x,
                 .weights = c.weights,
                 .start = c.start,
+                .window_sums = c.window_sums,
                 .shift_by_taps = c.shift_by_taps,
                 .shorts = shorts_of(c),
                 .epilogue = &c.epilogue},

@@ -22,11 +22,12 @@ constexpr int64_t kBlock = 256;  // pixels that a panel of weights is used for w
 
 /// What these loops need of a convolution. A quad is what one product of Dot takes: four codes, or one float.
 struct Direct {
-  ConvShape shape;        // in_c in bytes
-  int64_t quads;          // of a pixel of the input, those that are read
-  const uint8_t* x;       //
-  const int8_t* weights;  // {panel, tap, quads, kPanel, kQuad bytes}
-  const int32_t* start;   // null: 0
+  ConvShape shape;             // in_c in bytes
+  int64_t quads;               // of a pixel of the input, those that are read
+  const uint8_t* x;            //
+  const int8_t* weights;       // {panel, tap, quads, kPanel, kQuad bytes}
+  const int32_t* start;        // null: 0
+  const int32_t* window_sums;  // null: none
   bool shift_by_taps;
   int64_t shorts;  // how many sums of four products 16 bits hold
   const Epilogue* epilogue;
@@ -185,7 +186,8 @@ void conv_group(const Direct& c, const Block& b, const Group& g, const uint8_t* 
                  .start = c.start == nullptr ? nullptr : c.start + g.number * width,
                  .scale = c.epilogue->scale,
                  .shift = c.epilogue->shift + (c.shift_by_taps ? g.number * width : 0),
-                 .sums = Dot::kFloats ? SumsAre::floats : SumsAre::codes};
+                 .sums = Dot::kFloats ? SumsAre::floats : SumsAre::codes,
+                 .window_sums = c.window_sums};
   const int64_t pixels = g.end - g.begin, tiles = (pixels + Dot::kPixels - 1) / Dot::kPixels;
   const int64_t channels = s.out_c - at < panels * kPanel ? s.out_c - at : panels * kPanel;
   alignas(64) int32_t sums[kPanels * kTile * kPanel];

@@ -106,7 +106,7 @@ template <class AnEnd, class AsFloats>
 [[gnu::always_inline]] inline void finish_vector(const AnEnd end, const AsFloats as_floats, Floats scale, Floats shift,
                                                  const int32_t* sums, const int64_t* pixels, int64_t count,
                                                  int64_t pitch, int64_t at, int64_t n) {
-  const auto value = [=](int64_t i) { return as_floats(load(sums + i * kPanel)) * scale + shift; };
+  const auto value = [=](int64_t i) { return as_floats(load(sums + i * kPanel), pixels[i]) * scale + shift; };
   if (n >= kInts) {
     for (int64_t i = 0; i < count; ++i) {
       if (pixels[i] >= 0) end.whole(value(i), pixels[i] * pitch + at);
@@ -129,15 +129,25 @@ void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int
       const auto vector = [&](const auto& as_floats) {
         finish_vector(end, as_floats, scale, shift, sums + c, pixels, count, tile.channels, at, n - c);
       };
-      if (tile.sums == SumsAre::four_times) {
-        vector([](Ints sum) { return to_floats(sum >> 2); });
-      } else if (tile.sums == SumsAre::floats) {
-        vector([](Ints sum) { return reinterpret_cast<Floats>(sum); });
+      const bool four = tile.sums == SumsAre::four_times, floats = tile.sums == SumsAre::floats;
+      const Ints start = tile.start == nullptr || four || floats ? Ints{} : load(tile.start + at);
+      if (const int32_t* windows = tile.window_sums; windows != nullptr) {  // counts of halves
+        const auto doubled = [windows](Ints sum, int64_t pixel) {
+          return to_floats(sum + sum + splat(windows[pixel]));
+        };
+        if (four) {
+          vector([doubled](Ints sum, int64_t pixel) { return doubled(sum >> 2, pixel); });
+        } else {
+          vector([doubled, start](Ints sum, int64_t pixel) { return doubled(sum + start, pixel); });
+        }
+      } else if (four) {
+        vector([](Ints sum, int64_t) { return to_floats(sum >> 2); });
+      } else if (floats) {
+        vector([](Ints sum, int64_t) { return reinterpret_cast<Floats>(sum); });
       } else if (tile.start == nullptr) {
-        vector([](Ints sum) { return to_floats(sum); });
+        vector([](Ints sum, int64_t) { return to_floats(sum); });
       } else {
-        const Ints start = load(tile.start + at);
-        vector([start](Ints sum) { return to_floats(sum + start); });
+        vector([start](Ints sum, int64_t) { return to_floats(sum + start); });
       }
     }
   });

@@ -15,6 +15,7 @@ struct TileEnd {
   const int32_t* start;  ///< of channel 0, as scale and shift; null: 0
   const float *scale, *shift;
   SumsAre sums;
+  const int32_t* window_sums = nullptr;  ///< of each pixel, as Conv has them
 };
 
 /// Sums {count, kPanel} of pixels number pixels[i]; those below 0 are left out.

@@ -25,6 +25,7 @@ void float_conv(const FloatConv& c, const Part& part) {
                    .x = reinterpret_cast<const uint8_t*>(c.x),
                    .weights = reinterpret_cast<const int8_t*>(c.weights),
                    .start = nullptr,
+                   .window_sums = nullptr,
                    .shift_by_taps = c.shift_by_taps,
                    .shorts = 0,
                    .epilogue = &c.epilogue};

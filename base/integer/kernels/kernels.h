@@ -15,6 +15,8 @@ struct Kernels {
   /// 64-byte boundary on.
   void (*winograd)(const Conv& c, const Part& part, uint8_t* scratch);
   void (*float_conv)(const FloatConv& c, const Part& part);
+  /// For the output rows [row_begin, row_end) of images in one, as max_pool has them; scratch of window_scratch().
+  void (*window_sums)(const WindowSums& w, int64_t row_begin, int64_t row_end, int32_t* scratch);
   /// The epilogue alone, of float32 {pixels, channels}: quantization, an affine map, an addition, a ReLU. Scale and
   /// shift may both be null, and need no rounding up; `y` may be `x`.
   void (*pointwise)(const float* x, int64_t pixels, int64_t channels, const Epilogue& e);
@@ -41,6 +43,7 @@ const Kernels& kernels();
 void conv(const Conv& c, const Part& part);
 void winograd(const Conv& c, const Part& part, uint8_t* scratch);
 void float_conv(const FloatConv& c, const Part& part);
+void window_sums(const WindowSums& w, int64_t row_begin, int64_t row_end, int32_t* scratch);
 void pointwise(const float* x, int64_t pixels, int64_t channels, const Epilogue& e);
 void look_up(const uint8_t* image, int64_t pixels, int64_t channels, const uint8_t* tables, uint8_t* codes);
 void max_pool(const Pool& p, const float* x, int64_t row_begin, int64_t row_end, float* y);

@@ -190,7 +190,8 @@ void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Gro
                          .start = nullptr,
                          .scale = c.epilogue.scale,
                          .shift = c.epilogue.shift,
-                         .sums = SumsAre::four_times};
+                         .sums = SumsAre::four_times,
+                         .window_sums = c.window_sums};
     for (int64_t k = 0; k < count; ++k) {
       const uint8_t* group = v + k * kTiles * 16 * s.in_c;
       for (int64_t o = 0; o < kPanel && at + o < s.out_c; o += 2 * kInts) {
