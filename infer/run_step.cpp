@@ -37,12 +37,12 @@ class StepRun {
   void operator()(const WindowSums& w) const {
     const Range rows = share(memory_.images * w.shape.out_h);
     plan_.kernels->window_sums({.shape = w.shape,
-                                 .channels = w.channels,
-                                 .x = at<uint8_t>(step_.x),
-                                 .zero = w.zero,
-                                 .times = w.halves,
-                                 .sums = at<int32_t>(step_.y)},
-                                rows.begin, rows.end, reinterpret_cast<int32_t*>(scratch_));
+                                .channels = w.channels,
+                                .x = at<uint8_t>(step_.x),
+                                .zero = w.zero,
+                                .times = w.halves,
+                                .sums = at<int32_t>(step_.y)},
+                               rows.begin, rows.end, reinterpret_cast<int32_t*>(scratch_));
   }
 
   void operator()(const FloatLayer& l) const {
