@@ -49,8 +49,11 @@ ImageRecord image_record(const RunCheckpoint& checkpoint, const std::string& pat
   config.limit_train.reset(), config.limit_val.reset();
   const DatasetPair found = open_data(config, console, {}, checkpoint.classes);
   const DatasetInfo& info = found.val->info();
-  console.line(path + ": of an older release, without preprocessing and class names: they are the data set's");
-  return {preprocessing_of(config, info), info.class_names};
+  const bool by_folders = config.dataset == "folder" || config.dataset == "imagenet";
+  if (!data && by_folders) console.warn(unknown_classes(path));
+  if (!pixels || !by_folders)
+    console.line(path + ": of an older release, without preprocessing and class names: they are the data set's");
+  return {pixels ? *pixels : preprocessing_of(config, info), data ? data->classes : info.class_names};
 }
 
 Lowered deploy(const RunCheckpoint& checkpoint, Module& model, const ImageRecord& record, bool average) {

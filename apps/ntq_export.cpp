@@ -132,6 +132,7 @@ void add_record(Metadata& metadata, const ExportOptions& o, const RunCheckpoint&
     const ImageRecord found = image_record(checkpoint, o.checkpoint, console);
     put_record(metadata, {found.classes, {}, {}}, found.preprocessing);
   } catch (const DataError&) {
+    if (preprocessing_record(metadata, o.checkpoint)) return console.warn(unknown_classes(o.checkpoint));
     console.warn(concat(o.checkpoint, ": of an older release, without preprocessing and class names, and so is ", o.out,
                         "; --data-dir names the folder of ", checkpoint.config.dataset, ", which has them"));
   }

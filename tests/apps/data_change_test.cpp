@@ -143,7 +143,8 @@ TEST_CASE("--init knows the classes and the preprocessing of a file, checkpoint 
   }
   CHECK(contains(run(again + bare).out, "does not name its classes"));
   CHECK(contains(run("ntq-eval " + bare + data).err, "does not name its classes"));
-  CHECK(contains(run("ntq-export " + bare + " " + runs / "x.safetensors").err, "does not name its classes"));
+  const Outcome exported = run("ntq-export " + bare + " " + runs / "x.safetensors");
+  CHECK_MESSAGE(contains(exported.err, "does not name its classes"), exported.out, exported.err);
 }
 
 TEST_CASE("ntq-eval maps classes by name; exports keep classes and preprocessing") {
