@@ -189,7 +189,8 @@ TEST_CASE("float convolution: one rounding for a product and its sum, of numbers
     return std::ldexp(random() % 2 == 0 ? fraction : -fraction, exponent);
   };
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  for (const auto& [lowest, highest] : {std::pair{-24, 0}, {-170, -60}, {-20, 100}, {-150, 100}}) {
+  for (const auto& range : {std::pair{-24, 0}, {-170, -60}, {-20, 100}, {-150, 100}}) {
+    const int lowest = range.first, highest = range.second;
     // fma(x[1], w, x[0] * 1): each image has its own numbers, all filters are alike.
     const Floats w = {1, number(lowest, highest)};
     Floats x, expected;
