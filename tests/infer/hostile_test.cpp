@@ -21,11 +21,12 @@ using namespace ntq::test;
 namespace {
 
 /// Of this process, so that other work on the machine does not count.
-constexpr double kMostSeconds =
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
-    60;
+constexpr double kMostSeconds = 60;
+#elif defined(__has_feature)
+constexpr double kMostSeconds = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 60 : 1;
 #else
-    1;
+constexpr double kMostSeconds = 1;
 #endif
 
 /// The error, "" where it loads; never later than that.
