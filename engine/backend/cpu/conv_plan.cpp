@@ -77,7 +77,7 @@ ConvPlan plan_bf16(const ConvGeometry& g, ConvPass pass) {
     // The sums of a task stay in its L2 cache.
     plan.channel_groups = ceil_div(std::max<int64_t>(1, g.out_c), 256);
     const int64_t sums = ceil_div(filters, plan.channel_groups), tasks = plan.parts * plan.channel_groups;
-    plan.tap_groups = std::clamp<int64_t>(std::max(ceil_div(sums, kTaskSums), 32 / tasks), 1, ceil_div(inputs, 64));
+    plan.tap_groups = std::clamp<int64_t>(std::max(ceil_div(sums, kTaskSums), 16 / tasks), 1, ceil_div(inputs, 64));
   }
   return plan;
 }

@@ -9,6 +9,8 @@ namespace {
 
 constexpr int64_t kPairs = 128;  // of one block
 constexpr int64_t kBlock = 2 * kPairs;
+constexpr int64_t kPanels = 4;  // interleaved together, so that neighbours are read together
+constexpr int64_t kPanelSize = kBlock * kPanel + 2 * kPanel;  // not a power of two, which would share cache sets
 
 struct Memory {
   int64_t panel, edges, patches, zeros, bytes;  // behind the interleaved dy
@@ -17,8 +19,8 @@ int64_t pitch_of(const Windows& s) { return s.run() + 2 * kSlack; }
 Memory memory_of(const Outer& p, int64_t co_count) {
   constexpr int64_t kSize = sizeof(BFloat16);
   Memory m{};
-  m.panel = (kBlock * co_count + 2 * kSlack) * kSize;
-  m.edges = m.panel + kBlock * kPanel * kSize;
+  m.panel = (kBlock * co_count + ceil_div(co_count, kTile) * 2 * kSlack) * kSize;
+  m.edges = m.panel + kPanels * kPanelSize * kSize;
   m.patches = m.edges + kBlock * pitch_of(p.x) * kSize;
   m.zeros = m.patches + (p.x.unfolded ? kBlock * pitch_of(p.x) * kSize : 0);
   const int64_t widest = pitch_of(p.x) > p.dy_c ? pitch_of(p.x) : p.dy_c;
@@ -31,32 +33,44 @@ int64_t outer_scratch(const Outer& p, const OuterRange& range) { return memory_o
 struct Tiles {
   int64_t co, count, tiles;
   int64_t begin(int64_t k) const { return co + count * k / tiles; }
+  /// Of a tile in the interleaved dy; with room behind it.
+  int64_t place(int64_t k) const { return (begin(k) - co) * kBlock + k * 2 * kSlack; }
 };
 
-/// To {tiles, pairs, channels of a tile, 2}; rows from `row` on.
+/// To {pairs, channels of a tile, 2} for each tile, at its place; rows from `row` on.
 void interleave_dy(const Outer& p, const Tiles& tiles, int64_t row, int64_t rows, const BFloat16* zeros, BFloat16* to) {
   const int64_t pairs = (rows + 1) / 2;
   const Extent<BFloat16> extent{p.dy, p.dy + p.x.rows() * p.dy_c};
-  for (int64_t k = 0; k < tiles.tiles; ++k) {
-    const int64_t co = tiles.begin(k), m = tiles.begin(k + 1) - co;
-    for (int64_t i = 0; i < pairs; ++i, to += 2 * m) {
-      const BFloat16* first = p.dy + (row + 2 * i) * p.dy_c + co;
+  constexpr int64_t kTogether = 8;  // tiles, so that neighbours are read together
+  for (int64_t k0 = 0; k0 < tiles.tiles; k0 += kTogether) {
+    const int64_t n = least(kTogether, tiles.tiles - k0);
+    int64_t from[kTogether + 1], places[kTogether];
+    for (int64_t k = 0; k <= n; ++k) from[k] = tiles.begin(k0 + k);
+    for (int64_t k = 0; k < n; ++k) places[k] = tiles.place(k0 + k);
+    for (int64_t i = 0; i < pairs; ++i) {
+      const BFloat16* first = p.dy + (row + 2 * i) * p.dy_c;
       const BFloat16* second = 2 * i + 1 < rows ? first + p.dy_c : zeros;
-      // Beyond m lies what the next pair, or tile, overwrites.
-      for (int64_t c = 0; c < m; c += kWidth)
-        store_pairs(to + 2 * c, interleaved(extent, first + c, second + c, m - c));
+      for (int64_t k = 0; k < n; ++k) {
+        const int64_t m = from[k + 1] - from[k];
+        BFloat16* out = to + places[k] + i * 2 * m;
+        // Beyond m lies what the next pair overwrites, or room.
+        for (int64_t c = 0; c < m; c += kWidth)
+          store_pairs(out + 2 * c, interleaved(extent, first + from[k] + c, second + from[k] + c, m - c));
+      }
     }
   }
 }
 
-/// Columns [first, first + n) of a block of rows, to {pairs, kPanel, 2}.
-template <int V, class T>
-void interleave_panel(const Extent<T>& extent, const T* const* rows, int64_t pairs, int64_t first, int64_t n,
-                      BFloat16* to) {
+/// Columns [first, first + n) of a block of rows, to {panels, pairs, kPanel, 2}.
+template <class T>
+void interleave_panels(const Extent<T>& extent, const T* const* rows, int64_t pairs, int64_t first, int64_t n,
+                       BFloat16* to) {
   for (int64_t i = 0; i < pairs; ++i, to += 2 * kPanel) {
-    for (int v = 0; v < V; ++v) {
-      const int64_t c = v * kWidth;
-      store_pairs(to + 2 * c, interleaved(extent, rows[2 * i] + first + c, rows[2 * i + 1] + first + c, n - c));
+    const T *even = rows[2 * i] + first, *odd = rows[2 * i + 1] + first;
+    BFloat16* out = to;
+    for (int64_t c = 0; c < n; c += kPanel, out += kPanelSize) {
+      for (int64_t v = 0; v < kPanel && c + v < n; v += kWidth)
+        store_pairs(out + 2 * v, interleaved(extent, even + c + v, odd + c + v, n - c - v));
     }
   }
 }
@@ -87,19 +101,17 @@ void unfold(const Windows& s, int64_t row, int64_t rows, const T* zeros, T* edge
 template <class T>
 void add_panels(const Outer& p, const Tiles& tiles, const Extent<T>& extent, const T* const* rows, int64_t pairs,
                 int64_t panel, int64_t panel_end, int64_t run, const BFloat16* dy, BFloat16* packed, float* sums) {
-  for (int64_t k = panel; k < panel_end; ++k, sums += p.dy_c * kPanel) {
-    const int64_t n = least(run - k * kPanel, kPanel);
-    if (n > kWidth) {
-      interleave_panel<kVecs>(extent, rows, pairs, k * kPanel, n, packed);
-    } else {
-      interleave_panel<1>(extent, rows, pairs, k * kPanel, n, packed);
-    }
-    for (int64_t t = 0; t < tiles.tiles; ++t) {
-      const int64_t co = tiles.begin(t), m = tiles.begin(t + 1) - co;
-      const BFloat16* from = dy + (co - tiles.co) * pairs * 2;
-      with_tile(m, n, [&](auto tile_rows, auto vecs) {
-        tile<tile_rows.value, vecs.value>(pairs, from, packed, sums + co * kPanel);
-      });
+  for (int64_t k0 = panel; k0 < panel_end; k0 += kPanels) {
+    const int64_t k_end = least(panel_end, k0 + kPanels);
+    interleave_panels(extent, rows, pairs, k0 * kPanel, least(run, k_end * kPanel) - k0 * kPanel, packed);
+    for (int64_t k = k0; k < k_end; ++k, sums += p.dy_c * kPanel) {
+      const BFloat16* const of_panel = packed + (k - k0) * kPanelSize;
+      for (int64_t t = 0; t < tiles.tiles; ++t) {
+        const int64_t co = tiles.begin(t), m = tiles.begin(t + 1) - co;
+        with_tile(m, least(run - k * kPanel, kPanel), [&](auto tile_rows, auto vecs) {
+          tile<tile_rows.value, vecs.value>(pairs, dy + tiles.place(t), of_panel, sums + co * kPanel);
+        });
+      }
     }
   }
 }

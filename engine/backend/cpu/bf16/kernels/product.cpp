@@ -63,11 +63,14 @@ struct Sums {
   int64_t first, channels;
 };
 
-/// `runs` runs of `pairs` pairs behind each pointer.
+/// `runs` runs of `pairs` pairs behind each pointer. Where the sums go to, and the rows of the tile to come, `ahead` or
+/// none, are asked for while it computes.
 template <int M, int V>
 void tile(const BFloat16* const* rows, int64_t runs, int64_t pairs, const BFloat16* panel, int64_t run_stride,
-          const Sums& sums) {
+          const Sums& sums, const BFloat16* const* ahead) {
   Tile<M, V> tile;
+  for (int m = 0; sums.y && m < M; ++m)
+    __builtin_prefetch(static_cast<const char*>(sums.y[m]) + sums.first * (sums.y_type == DType::bf16 ? 2 : 4), 1);
   if (sums.load) {
     tile.load_rows(sums.memory);
   } else {
@@ -77,9 +80,12 @@ void tile(const BFloat16* const* rows, int64_t runs, int64_t pairs, const BFloat
     const BFloat16* a[M];
     each<M>([&](auto m) __attribute__((always_inline)) { a[m.value] = rows[m.value]; });
     const BFloat16* b = panel;
-    for (int64_t k = 0; k < pairs; ++k, b += 2 * kPanel)
-      tile.add(
-          [&](auto m) __attribute__((always_inline)) { return a[m.value] + 2 * k; }, b);
+    for (int64_t k = 0; k < pairs;) {
+      for (int m = 0; ahead && m < M; ++m) __builtin_prefetch(ahead[t * kBlock + m] + 2 * k, 0, 2);
+      for (const int64_t line = least(k + 16, pairs); k < line; ++k, b += 2 * kPanel)
+        tile.add(
+            [&](auto m) __attribute__((always_inline)) { return a[m.value] + 2 * k; }, b);
+    }
   }
   const bool whole = sums.channels == V * kWidth;
   if (sums.y && whole && sums.y_type == DType::bf16) {
@@ -196,7 +202,8 @@ void product_of(const Product& p, int64_t begin, int64_t end, int64_t panel, int
                             channels};
             with_tile(least(count - i, kTile), channels, [&](auto tile_rows, auto vecs) {
               tile<tile_rows.value, vecs.value>(pointers + i, run_count, (values + 1) / 2, packed,
-                                                all_pairs * 2 * kPanel, sums);
+                                                all_pairs * 2 * kPanel, sums,
+                                                o == panel && i + 2 * kTile <= count ? pointers + i + kTile : nullptr);
             });
           }
         }
