@@ -16,8 +16,8 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
 
   const auto per_channel = [channels, device = x.device()] { return Tensor::empty({channels}, DType::f32, device); };
   const auto backend = [&](Primitive primitive) -> Backend& {
-    return backend_for("batch_norm", primitive,
-                       {x, args.gamma, args.beta, args.running_mean, args.running_var, args.residual});
+    return backend_for("batch_norm", primitive, {x, args.residual},
+                       {args.gamma, args.beta, args.running_mean, args.running_var});
   };
   Tensor mean = per_channel(), inv_std = per_channel();
   if (args.training) {
@@ -26,10 +26,11 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
                                      args.momentum, args.eps});
   } else {
     mean.copy_from(args.running_mean);
-    backend(Primitive::inverse_std).inverse_std(args.running_var.view(), args.eps, inv_std.view());
+    backend_for("batch_norm", Primitive::inverse_std, {args.running_var})
+        .inverse_std(args.running_var.view(), args.eps, inv_std.view());
   }
 
-  Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   NormArgs inputs{x.view(), mean.view(), inv_std.view(), args.gamma.view(), args.beta.view()};
   if (args.residual) inputs.residual = args.residual.view();
   inputs.relu = args.relu;
@@ -41,10 +42,10 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
                 [per_channel, mean, inv_std, x = x.detach(), mask = args.relu ? y.detach() : Tensor(),
                  gamma = args.gamma.detach(), frozen = !args.training,
                  want_residual = args.residual.requires_grad()](const Tensor& dy) {
-                  Tensor dx = Tensor::empty(x.shape(), DType::f32, dy.device());
+                  Tensor dx = Tensor::empty(x.shape(), x.dtype(), dy.device());
                   Tensor dgamma = per_channel(), dbeta = per_channel();
                   // Without a ReLU the residual's gradient is dy itself.
-                  Tensor dresidual = want_residual && mask ? Tensor::empty(x.shape(), DType::f32, dy.device())
+                  Tensor dresidual = want_residual && mask ? Tensor::empty(x.shape(), x.dtype(), dy.device())
                                      : want_residual       ? dy
                                                            : Tensor();
                   NormArgs in{x.view(), mean.view(), inv_std.view(), gamma.view()};
@@ -53,7 +54,7 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
                   NormGrads out{dx.view(), dgamma.view(), dbeta.view()};
                   if (mask) in.y = mask.view();
                   if (mask && want_residual) out.d_residual = dresidual.view();
-                  backend_for("batch_norm", Primitive::batch_norm_grad, {x, dy, gamma}).batch_norm_grad(in, out);
+                  backend_for("batch_norm", Primitive::batch_norm_grad, {x, dy}, {gamma}).batch_norm_grad(in, out);
                   return std::vector<Tensor>{dx, dgamma, dbeta, dresidual, {}, {}};
                 });
 }

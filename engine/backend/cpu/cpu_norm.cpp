@@ -6,6 +6,7 @@
 
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/views.h"
 
@@ -15,16 +16,16 @@ namespace {
 /// Rows of a chunk: about 64 KB of float32.
 int64_t chunk_rows(int64_t channels) { return std::max<int64_t>(8, 16384 / std::max<int64_t>(channels, 1)); }
 
-NormInputs inputs_of(const NormArgs& a, int64_t size) {
+NormInputs inputs_of(InFloat32& wide, const NormArgs& a, int64_t size) {
   const int64_t channels = a.gamma.size;
-  return {values(a.x, size),
-          values(a.y, size),
-          values(a.dy, size),
+  return {wide.in(a.x, size),
+          wide.in(a.y, size),
+          wide.in(a.dy, size),
           values(a.mean, channels),
           values(a.inv_std, channels),
           values(a.gamma, channels),
           values(a.beta, channels),
-          values(a.residual, size),
+          wide.in(a.residual, size),
           a.relu,
           channels};
 }
@@ -33,7 +34,8 @@ NormInputs inputs_of(const NormArgs& a, int64_t size) {
 
 void CpuBackend::batch_norm_stats(ConstView x, const NormStats& stats) {
   const int64_t channels = stats.mean.size, rows = x.size / channels;
-  const float* const from = values(x, rows * channels);
+  InFloat32 wide(*this);
+  const float* const from = wide.in(x, rows * channels);
   const int64_t step = chunk_rows(channels), chunks = ceil_div(rows, step);
   Scratch means(*this, chunks * channels), m2s(*this, chunks * channels), var(*this, channels);
   parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
@@ -70,17 +72,21 @@ void CpuBackend::inverse_std(ConstView var, float eps, View y) {
 }
 
 void CpuBackend::batch_norm_apply(const NormArgs& args, View y) {
-  const NormInputs a = inputs_of(args, y.size);
-  float* const to = values(y, y.size);
+  InFloat32 wide(*this);
+  const NormInputs a = inputs_of(wide, args, y.size);
+  float* const to = wide.out(y, y.size);
   parallel_ranges(y.size / a.channels, chunk_rows(a.channels), a.channels,
                   [&](int64_t b, int64_t e) { k_.norm_apply(a, b, e, to); });
+  wide.finish();
 }
 
 void CpuBackend::batch_norm_grad(const NormArgs& args, const NormGrads& grads) {
-  const NormInputs a = inputs_of(args, grads.dx.size);
+  InFloat32 wide(*this);
+  const NormInputs a = inputs_of(wide, args, grads.dx.size);
   const int64_t channels = a.channels, rows = grads.dx.size / channels;
   const int64_t step = chunk_rows(channels), chunks = ceil_div(rows, step);
-  float *const dx = values(grads.dx, rows * channels), *const residual = values(grads.d_residual, rows * channels);
+  float* const dx = wide.out(grads.dx, rows * channels);
+  float* const residual = wide.out(grads.d_residual, rows * channels);
   float *const dgamma = values(grads.dgamma, channels), *const dbeta = values(grads.dbeta, channels);
   Scratch sums(*this, chunks * channels), sums_x(*this, chunks * channels);
   parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
@@ -102,6 +108,7 @@ void CpuBackend::batch_norm_grad(const NormArgs& args, const NormGrads& grads) {
   }
   parallel_ranges(rows, step, 2 * channels,
                   [&](int64_t b, int64_t e) { k_.norm_grad_apply(a, b, e, mean_dy.data(), mean_dy_x.data(), dx); });
+  wide.finish();
 }
 
 }  // namespace ntq::cpu

@@ -18,6 +18,16 @@ T* values(View view, int64_t size) {
   return const_cast<T*>(values<T>(ConstView(view), size));
 }
 
+/// run(T{}), T what values between layers are stored as: float or BFloat16.
+template <class Run>
+void with_stored(DType type, const Run& run) {
+  if (type == DType::bf16) {
+    run(BFloat16{});
+  } else {
+    run(float{});
+  }
+}
+
 /// Puts a result into a view of one element, float32 or float64.
 inline void put_number(double number, View view) {
   if (view.type == DType::f64) {

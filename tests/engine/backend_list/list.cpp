@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "engine/backend/cpu_settings.h"
+#include "engine/ops/cast.h"
 #include "tests/support/emulated_device.h"
 #include "tests/support/numeric_grad.h"
 
@@ -83,6 +84,7 @@ std::vector<double> values_of(const Tensor& t) {
   switch (t.dtype()) {
     case DType::f32: return all(t.f32());
     case DType::f64: return all(t.data<double>());
+    case DType::bf16: return all(cast(t, DType::f32).f32());
     case DType::i32: return all(t.data<int32_t>());
     case DType::i8: return all(t.data<int8_t>());
     case DType::u8: return all(t.data<uint8_t>());
@@ -160,8 +162,8 @@ Answers answers_of(const BackendCase& one, const std::vector<Tensor>& expected, 
   return out;
 }
 
-std::string lack_of(const NamedBackend& named, Primitive primitive) {
-  return named.name + " has no " + name_of(primitive);
+std::string lack_of(const NamedBackend& named, Primitive primitive, DType type = DType::f32) {
+  return concat(named.name, " has no ", name_of(primitive), type == DType::f32 ? "" : concat(" of ", dtype_name(type)));
 }
 
 }  // namespace
@@ -195,8 +197,8 @@ ListReport run_list(const BackendCases& cases, const std::vector<NamedBackend>& 
     const std::vector<Tensor> expected =
         one.expected ? one.expected() : outputs_of(one, *all_backends().front().backend);
     for (const NamedBackend& named : backends) {
-      if (!named.backend->supports(one.primitive, DType::f32)) {
-        ++report.skipped[lack_of(named, one.primitive)];
+      if (!named.backend->supports(one.primitive, one.type)) {
+        ++report.skipped[lack_of(named, one.primitive, one.type)];
         continue;
       }
       CAPTURE(named.name);
@@ -231,6 +233,7 @@ Tensor wild_values(int64_t n, uint32_t seed) {
 std::string name_of(Primitive primitive) {
   switch (primitive) {
     case Primitive::fill: return "fill";
+    case Primitive::cast: return "cast";
     case Primitive::unary: return "unary";
     case Primitive::binary: return "binary";
     case Primitive::binary_along: return "binary_along";

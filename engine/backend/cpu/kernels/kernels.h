@@ -76,10 +76,16 @@ struct Kernels {
   int tile_rows;  // rows of the register tile
 
   // Elementwise over [0, n).
+  void (*widen)(const BFloat16* x, float* y, int64_t n);
+  void (*narrow)(const float* x, BFloat16* y, int64_t n);
   void (*scale)(const float* x, float alpha, float* y, int64_t n);
   void (*axpy)(float alpha, const float* x, float* y, int64_t n);
   void (*relu)(const float* x, float* y, int64_t n);
   void (*relu_grad)(const float* y, const float* dy, float* dx, int64_t n);
+  // The same on what is stored as bfloat16.
+  void (*axpy_bf16)(float alpha, const BFloat16* x, BFloat16* y, int64_t n);
+  void (*relu_bf16)(const BFloat16* x, BFloat16* y, int64_t n);
+  void (*relu_grad_bf16)(const BFloat16* y, const BFloat16* dy, BFloat16* dx, int64_t n);
   void (*sgd)(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n);
   void (*adam)(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n);
   double (*sum)(const float* x, int64_t n);
