@@ -24,7 +24,7 @@ QuantRange Quantizer::range() const {
 
 Tensor Quantizer::forward(const Tensor& x) {
   check(x.defined() && (x.dtype() == DType::f32 || x.dtype() == DType::bf16) && x.shape().rank() >= 1 && x.numel() > 0,
-        spec_.name, ": needs a float32 or bfloat16 tensor with elements, found ",
+        spec_.name, ": needs a float32 tensor with elements, or a bfloat16 one, found ",
         x.defined() ? x.shape().str() : "none");
   const GraphPart part(*this);
   if (takes_bf16()) return quantized(transform(x));

@@ -108,7 +108,7 @@ class Primitives : public DeviceMemory {
   /// finite.
   virtual void quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) = 0;
   /// dx = dy inside the open range, else 0; dstep = grad_scale * sum dy * d, where d = round(x / step) - x / step
-  /// inside, low or high outside (LSQ Eq. 3). One pass.
+  /// inside, low or high outside (LSQ Eq. 3). One pass; dx may be the memory of dy.
   virtual void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
                              View dstep) = 0;
   /// Integer codes, int8 or uint8 as the view says.

@@ -38,22 +38,22 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
 
   OpInfo op{"batch_norm"};
   if (graph_is_recorded()) op.attributes = {{"eps", double{args.eps}}, {"relu", int64_t{args.relu}}};
+  // The ReLU's mask: the gradient finds it again from x, or, with a residual, in y, which what follows keeps anyway.
   return record(op, y, {x, args.gamma, args.beta, args.residual, args.running_mean, args.running_var},
-                [per_channel, mean, inv_std, x = x.detach(), mask = args.relu ? y.detach() : Tensor(),
-                 gamma = args.gamma.detach(), frozen = !args.training,
+                [per_channel, mean, inv_std, x = x.detach(), mask = args.relu && args.residual ? y.detach() : Tensor(),
+                 gamma = args.gamma.detach(), beta = args.beta.detach(), relu = args.relu, frozen = !args.training,
                  want_residual = args.residual.requires_grad()](const Tensor& dy) {
-                  Tensor dx = Tensor::empty(x.shape(), x.dtype(), dy.device());
-                  Tensor dgamma = per_channel(), dbeta = per_channel();
-                  // Without a ReLU the residual's gradient is dy itself.
-                  Tensor dresidual = want_residual && mask ? Tensor::empty(x.shape(), x.dtype(), dy.device())
-                                     : want_residual       ? dy
-                                                           : Tensor();
-                  NormArgs in{x.view(), mean.view(), inv_std.view(), gamma.view()};
+                  Tensor dgamma = per_channel(), dbeta = per_channel(), dresidual;
+                  if (want_residual) dresidual = relu ? gradient_room(dy) : dy;  // without a ReLU it is dy itself
+                  const Tensor dx =
+                      want_residual ? Tensor::empty(x.shape(), x.dtype(), dy.device()) : gradient_room(dy);
+                  NormArgs in{x.view(), mean.view(), inv_std.view(), gamma.view(), beta.view()};
+                  in.relu = relu;
+                  if (mask) in.y = mask.view();
                   in.dy = dy.view();
                   in.frozen = frozen;
                   NormGrads out{dx.view(), dgamma.view(), dbeta.view()};
-                  if (mask) in.y = mask.view();
-                  if (mask && want_residual) out.d_residual = dresidual.view();
+                  if (relu && want_residual) out.d_residual = dresidual.view();
                   backend_for("batch_norm", Primitive::batch_norm_grad, {x, dy}, {gamma}).batch_norm_grad(in, out);
                   return std::vector<Tensor>{dx, dgamma, dbeta, dresidual, {}, {}};
                 });

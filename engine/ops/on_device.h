@@ -14,4 +14,8 @@ Backend& backend_for(const char* op, Primitive primitive, std::initializer_list<
 /// The same question put to the backend of one device.
 void check_supported(const char* op, const Backend& backend, Device device, Primitive primitive, DType type);
 
+/// For a gradient of the shape and type of `dy`, to be computed element by element: the memory of `dy` itself where
+/// nobody else holds it, else new memory.
+Tensor gradient_room(const Tensor& dy);
+
 }  // namespace ntq

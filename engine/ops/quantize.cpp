@@ -25,7 +25,7 @@ Tensor quantize(const Tensor& x, const Tensor& step, const QuantizeArgs& args) {
   OpInfo op{"quantize"};
   if (graph_is_recorded()) op.attributes = {{"low", std::round(args.range.low)}, {"high", std::round(args.range.high)}};
   return record(op, y, {x, step}, [x = x.detach(), step = step.detach(), args](const Tensor& dy) {
-    Tensor dx = Tensor::empty(x.shape(), x.dtype(), dy.device());
+    const Tensor dx = gradient_room(dy);
     Tensor dstep = Tensor::empty(step.shape(), DType::f32, dy.device());
     backend_for("quantize", Primitive::quantize_grad, {x, dy}, {step})
         .quantize_grad(args, x.view(), step.view(), dy.view(), dx.view(), dstep.view());

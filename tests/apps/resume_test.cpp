@@ -81,6 +81,7 @@ TEST_CASE("the result does not depend on threads and loader workers" * doctest::
     }
   }
   const std::string last = kQuant + "last.bin";
+  CHECK(contains(run("ntq-info " + undisturbed("bf16").str() + last).out, "trained in bf16"));
   CHECK(read_file(undisturbed("fp32").str() + last) != read_file(undisturbed("bf16").str() + last));
 }
 

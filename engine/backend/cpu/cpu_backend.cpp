@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
@@ -101,52 +102,57 @@ void CpuBackend::all_finite(ConstView x, View y) {
 }
 
 void CpuBackend::quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) {
-  InFloat32 wide(*this);
-  const float *const steps = values(step, step.size), *const from = wide.in(x, y.size);
-  float* const to = wide.out(y, y.size);
-  for_each_step(y.size, step.size, args.noise.c == 0 ? 1 : 16, [&](int64_t i, int64_t b, int64_t e) {
-    k_.quantize(from, steps[i], args.range, args.noise, to, b, e);
+  const float* const steps = values(step, step.size);
+  with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T* const from = values<T>(x, y.size);
+    T* const to = values<T>(y, y.size);
+    for_each_step(y.size, step.size, args.noise.c == 0 ? 1 : 16, [&](int64_t i, int64_t b, int64_t e) {
+      k.quantize(from, {steps[i], args.range}, args.noise, to, b, e);
+    });
   });
-  wide.finish();
 }
 
 void CpuBackend::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
                                View dstep) {
-  InFloat32 wide(*this);
-  const float *const steps = values(step, dstep.size), *const from = wide.in(x, dx.size);
-  const float* const grad = wide.in(dy, dx.size);
-  float *const to = wide.out(dx, dx.size), *const dsteps = values(dstep, dstep.size);
-  const auto part = [&](int64_t i, int64_t b, int64_t count) {
-    return k_.quantize_grad(from + b, steps[i], args.range, grad + b, to + b, count);
-  };
-  if (dstep.size == 1) {
-    const double total = chunked_sum(dx.size, [&](int64_t b, int64_t count) { return part(0, b, count); });
-    *dsteps = static_cast<float>(args.grad_scale * total);
-    return wide.finish();
-  }
-  for_each_step(dx.size, dstep.size, 1, [&](int64_t i, int64_t b, int64_t e) {
-    dsteps[i] = static_cast<float>(args.grad_scale * part(i, b, e - b));
+  const float* const steps = values(step, dstep.size);
+  float* const dsteps = values(dstep, dstep.size);
+  with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T *const from = values<T>(x, dx.size), *const grad = values<T>(dy, dx.size);
+    T* const to = values<T>(dx, dx.size);
+    const auto part = [&](int64_t i, int64_t b, int64_t count) {
+      return k.quantize_grad(from + b, {steps[i], args.range}, grad + b, to + b, count);
+    };
+    if (dstep.size == 1) {
+      const double total = chunked_sum(dx.size, [&](int64_t b, int64_t count) { return part(0, b, count); });
+      *dsteps = static_cast<float>(args.grad_scale * total);
+      return;
+    }
+    for_each_step(dx.size, dstep.size, 1, [&](int64_t i, int64_t b, int64_t e) {
+      dsteps[i] = static_cast<float>(args.grad_scale * part(i, b, e - b));
+    });
   });
-  wide.finish();
 }
 
 void CpuBackend::quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) {
-  InFloat32 wide(*this);
-  const float *const steps = values(step, step.size), *const from = wide.in(x, codes.size);
-  // Two's complement: the same bytes for both types.
-  auto* const to = codes.type == DType::i8 ? reinterpret_cast<uint8_t*>(values<int8_t>(codes, codes.size))
-                                           : values<uint8_t>(codes, codes.size);
-  for_each_step(codes.size, step.size, 1,
-                [&](int64_t i, int64_t b, int64_t e) { k_.quantize_codes(from + b, steps[i], range, to + b, e - b); });
+  const float* const steps = values(step, step.size);
+  uint8_t* const to = bytes(codes, codes.size);
+  with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T* const from = values<T>(x, codes.size);
+    for_each_step(codes.size, step.size, 1, [&](int64_t i, int64_t b, int64_t e) {
+      k.quantize_codes(from + b, {steps[i], range}, to + b, e - b);
+    });
+  });
 }
 
 void CpuBackend::quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) {
-  InFloat32 wide(*this);
-  const float *const from = wide.in(x, x.size), *const step = values(steps, errors.size);
-  for (int64_t i = 0; i < errors.size; ++i) {
-    const auto part = [&](int64_t b, int64_t count) { return k_.quantize_error(from + b, step[i], range, count); };
-    put_number(chunked_sum(x.size, part), errors.part(i, 1));
-  }
+  const float* const step = values(steps, errors.size);
+  with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T* const from = values<T>(x, x.size);
+    for (int64_t i = 0; i < errors.size; ++i) {
+      const auto part = [&](int64_t b, int64_t count) { return k.quantize_error(from + b, {step[i], range}, count); };
+      put_number(chunked_sum(x.size, part), errors.part(i, 1));
+    }
+  });
 }
 
 void CpuBackend::sgd_step(const SgdUpdate& update, View w, ConstView g, View m) {

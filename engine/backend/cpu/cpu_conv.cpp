@@ -162,7 +162,7 @@ void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& pla
   });
   parallel_for(g.out_c, parts * filter, [&](int64_t co) {
     float* total = sums.data() + co * filter;
-    for (int64_t part = 1; part < parts; ++part) k.axpy(1.0f, total + part * size, total, filter);
+    for (int64_t part = 1; part < parts; ++part) k.f32.axpy(1.0f, total + part * size, total, filter);
     for (int64_t t = 0; t < tap_count; ++t) {
       std::memcpy(dw + (co * tap_count + t) * g.in_c, total + t * padded_c,
                   static_cast<size_t>(g.in_c) * sizeof(float));

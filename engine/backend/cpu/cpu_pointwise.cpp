@@ -4,6 +4,7 @@
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
@@ -14,21 +15,11 @@ int64_t rows_of_task(int64_t size) { return std::max<int64_t>(1, kGrain / std::m
 
 /// kernel(inputs..., to, n) on pieces of y and of inputs of its size, all stored as T.
 template <class T, class Kernel, class... Inputs>
-void each_piece_of(int64_t work, View y, const Kernel& kernel, Inputs... inputs) {
+void each_piece(int64_t work, View y, const Kernel& kernel, Inputs... inputs) {
   const auto run = [&](T* to, const auto*... from) {
     parallel_ranges(y.size, kGrain, work, [=](int64_t i, int64_t e) { kernel(from + i..., to + i, e - i); });
   };
   run(values<T>(y, y.size), values<T>(inputs, y.size)...);
-}
-
-/// By the type of y: `kernel` on float32, `narrow_kernel` on bfloat16.
-template <class Kernel, class NarrowKernel, class... Inputs>
-void each_piece(int64_t work, View y, const Kernel& kernel, const NarrowKernel& narrow_kernel, Inputs... inputs) {
-  if (y.type == DType::bf16) {
-    each_piece_of<BFloat16>(work, y, narrow_kernel, inputs...);
-  } else {
-    each_piece_of<float>(work, y, kernel, inputs...);
-  }
 }
 
 using In = const float*;
@@ -36,11 +27,11 @@ using Out = float*;
 using In16 = const BFloat16*;
 using Out16 = BFloat16*;
 
-constexpr int64_t kBlock = 2048;
+constexpr int64_t kBlock = 2048;  // stays in the first cache
 
-/// Kernels of float32 for bfloat16, on blocks that stay in the first cache.
+/// A kernel of float32, for bfloat16.
 template <class Kernel>
-auto of_one(const Kernels& k, Kernel kernel) {
+auto in_blocks(const Kernels& k, Kernel kernel) {
   return [&k, kernel](In16 x, Out16 to, int64_t n) {
     float block[kBlock];
     for (int64_t at = 0; at < n; at += kBlock) {
@@ -52,7 +43,7 @@ auto of_one(const Kernels& k, Kernel kernel) {
   };
 }
 template <class Kernel>
-auto of_two(const Kernels& k, Kernel kernel) {
+auto in_blocks_of_two(const Kernels& k, Kernel kernel) {
   return [&k, kernel](In16 a, In16 b, Out16 to, int64_t n) {
     float left[kBlock], right[kBlock];
     for (int64_t at = 0; at < n; at += kBlock) {
@@ -65,42 +56,55 @@ auto of_two(const Kernels& k, Kernel kernel) {
   };
 }
 
+/// y = kernel(x) of either type.
+template <class Kernel>
+void of_one(const Kernels& k, int64_t work, ConstView x, View y, const Kernel& kernel) {
+  if (y.type == DType::bf16) return each_piece<BFloat16>(work, y, in_blocks(k, kernel), x);
+  each_piece<float>(work, y, kernel, x);
+}
+
 }  // namespace
 
 void CpuBackend::fill(float value, View y) {
-  each_piece(
-      1, y, [=](Out to, int64_t n) { std::fill(to, to + n, value); },
-      [stored = to_bf16(value)](Out16 to, int64_t n) { std::fill(to, to + n, stored); });
+  if (y.type == DType::bf16)
+    return each_piece<BFloat16>(1, y, [v = to_bf16(value)](Out16 to, int64_t n) { std::fill(to, to + n, v); });
+  each_piece<float>(1, y, [=](Out to, int64_t n) { std::fill(to, to + n, value); });
 }
 void CpuBackend::cast(ConstView x, View y) {
-  const auto run = [&](auto* from, auto* to, const auto& kernel) {
-    parallel_ranges(y.size, kGrain, 1, [=](int64_t i, int64_t e) { kernel(from + i, to + i, e - i); });
-  };
-  if (x.type == y.type)
-    return copy(y.data, x.data, static_cast<size_t>(y.size) * dtype_size(y.type), CopyKind::on_device);
-  if (y.type == DType::f32) return run(values<BFloat16>(x, y.size), values(y, y.size), k_.widen);
-  run(values(x, y.size), values<BFloat16>(y, y.size), k_.narrow);
+  if (x.type == y.type) {
+    copy(y.data, x.data, static_cast<size_t>(y.size) * dtype_size(y.type), CopyKind::on_device);
+  } else if (y.type == DType::f32) {
+    const BFloat16* const from = values<BFloat16>(x, y.size);
+    float* const to = values(y, y.size);
+    parallel_ranges(y.size, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.widen(from + i, to + i, e - i); });
+  } else {
+    const float* const from = values(x, y.size);
+    BFloat16* const to = values<BFloat16>(y, y.size);
+    parallel_ranges(y.size, kGrain, 1, [=, this](int64_t i, int64_t e) { k_.narrow(from + i, to + i, e - i); });
+  }
 }
 void CpuBackend::unary(Unary op, ConstView x, View y) {
-  const auto kernel = [=, this](In a, Out to, int64_t n) { k_.unary(op, a, to, n); };
-  each_piece(4, y, kernel, of_one(k_, kernel), x);
+  of_one(k_, 4, x, y, [=, this](In a, Out to, int64_t n) { k_.unary(op, a, to, n); });
 }
 void CpuBackend::scale(float alpha, ConstView x, View y) {
-  const auto kernel = [=, this](In a, Out to, int64_t n) { k_.scale(a, alpha, to, n); };
-  each_piece(1, y, kernel, of_one(k_, kernel), x);
+  of_one(k_, 1, x, y, [=, this](In a, Out to, int64_t n) { k_.scale(a, alpha, to, n); });
 }
 void CpuBackend::axpy(float alpha, ConstView x, View y) {
-  each_piece(
-      1, y, [=, this](In a, Out to, int64_t n) { k_.axpy(alpha, a, to, n); },
-      [=, this](In16 a, Out16 to, int64_t n) { k_.axpy_bf16(alpha, a, to, n); }, x);
+  with_stored(k_, y.type, [&]<class T>(const StoredKernels<T>& k) {
+    each_piece<T>(
+        1, y, [&k, alpha](const T* a, T* to, int64_t n) { k.axpy(alpha, a, to, n); }, x);
+  });
 }
-void CpuBackend::relu(ConstView x, View y) { each_piece(1, y, k_.relu, k_.relu_bf16, x); }
+void CpuBackend::relu(ConstView x, View y) {
+  with_stored(k_, y.type, [&]<class T>(const StoredKernels<T>& k) { each_piece<T>(1, y, k.relu, x); });
+}
 void CpuBackend::relu_grad(ConstView y, ConstView dy, View dx) {
-  each_piece(1, dx, k_.relu_grad, k_.relu_grad_bf16, y, dy);
+  with_stored(k_, dx.type, [&]<class T>(const StoredKernels<T>& k) { each_piece<T>(1, dx, k.relu_grad, y, dy); });
 }
 void CpuBackend::binary(Binary op, ConstView a, ConstView b, View y) {
   const auto kernel = [=, this](In l, In r, Out to, int64_t n) { k_.binary(op, l, r, to, n); };
-  each_piece(1, y, kernel, of_two(k_, kernel), a, b);
+  if (y.type == DType::bf16) return each_piece<BFloat16>(1, y, in_blocks_of_two(k_, kernel), a, b);
+  each_piece<float>(1, y, kernel, a, b);
 }
 void CpuBackend::where(ConstView condition, ConstView a, ConstView b, View y) {
   InFloat32 wide(*this);

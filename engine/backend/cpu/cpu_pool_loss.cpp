@@ -6,6 +6,7 @@
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
@@ -61,7 +62,7 @@ void largest_of_windows(const PoolGeometry& g, const T* x, T* y, int32_t* index)
 }  // namespace
 
 void CpuBackend::max_pool(const PoolGeometry& g, ConstView x, View y, View index) {
-  with_stored(y.type, [&]<class T>(T) {
+  with_stored(k_, y.type, [&]<class T>(const StoredKernels<T>&) {
     largest_of_windows(g, values<T>(x, input_size(g)), values<T>(y, output_size(g)),
                        values<int32_t>(index, output_size(g)));
   });
@@ -91,7 +92,7 @@ void CpuBackend::avg_pool(const PoolGeometry& g, ConstView input, View output) {
     std::fill(to, to + g.channels, 0.0f);
     for (int64_t h = w.h0; h < w.h1; ++h) {
       for (int64_t v = w.w0; v < w.w1; ++v)
-        k_.axpy(1.0f, x + ((n * g.in_h + h) * g.in_w + v) * g.channels, to, g.channels);
+        k_.f32.axpy(1.0f, x + ((n * g.in_h + h) * g.in_w + v) * g.channels, to, g.channels);
     }
     k_.scale(to, inverse_count(w), to, g.channels);
   });
@@ -106,7 +107,8 @@ void CpuBackend::avg_pool_grad(const PoolGeometry& g, ConstView d_output, View d
   each_window(g, [&](int64_t n, int64_t out, const Window& w) {
     for (int64_t h = w.h0; h < w.h1; ++h) {
       for (int64_t v = w.w0; v < w.w1; ++v)
-        k_.axpy(inverse_count(w), dy + out * g.channels, dx + ((n * g.in_h + h) * g.in_w + v) * g.channels, g.channels);
+        k_.f32.axpy(inverse_count(w), dy + out * g.channels, dx + ((n * g.in_h + h) * g.in_w + v) * g.channels,
+                    g.channels);
     }
   });
   wide.finish();

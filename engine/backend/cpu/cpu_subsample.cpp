@@ -3,6 +3,7 @@
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
@@ -36,11 +37,14 @@ void subsampled_grad(const SubsampleGeometry& g, const T* dy, T* dx) {
 }  // namespace
 
 void CpuBackend::subsample(const SubsampleGeometry& g, ConstView x, View y) {
-  with_stored(y.type, [&]<class T>(T) { subsampled(g, values<T>(x, g.in_size()), values<T>(y, g.out_size())); });
+  with_stored(k_, y.type, [&]<class T>(const StoredKernels<T>&) {
+    subsampled(g, values<T>(x, g.in_size()), values<T>(y, g.out_size()));
+  });
 }
 void CpuBackend::subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) {
-  with_stored(dx.type,
-              [&]<class T>(T) { subsampled_grad(g, values<T>(dy, g.out_size()), values<T>(dx, g.in_size())); });
+  with_stored(k_, dx.type, [&]<class T>(const StoredKernels<T>&) {
+    subsampled_grad(g, values<T>(dy, g.out_size()), values<T>(dx, g.in_size()));
+  });
 }
 
 }  // namespace ntq::cpu

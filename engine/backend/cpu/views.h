@@ -18,14 +18,9 @@ T* values(View view, int64_t size) {
   return const_cast<T*>(values<T>(ConstView(view), size));
 }
 
-/// run(T{}), T what values between layers are stored as: float or BFloat16.
-template <class Run>
-void with_stored(DType type, const Run& run) {
-  if (type == DType::bf16) {
-    run(BFloat16{});
-  } else {
-    run(float{});
-  }
+/// Codes, int8 or uint8 as the view says: two's complement, so the same bytes for both.
+inline uint8_t* bytes(View view, int64_t size) {
+  return view.type == DType::i8 ? reinterpret_cast<uint8_t*>(values<int8_t>(view, size)) : values<uint8_t>(view, size);
 }
 
 /// Puts a result into a view of one element, float32 or float64.

@@ -72,6 +72,7 @@ BackendCase as_bf16(const BackendCase& plain, const Between& between) {
   const bool product = one.primitive == Primitive::conv2d || one.primitive == Primitive::conv2d_grad_input ||
                        one.primitive == Primitive::conv2d_grad_weight;
   if (product) one.tolerance = kProducts;
+  one.to_the_bit = !plain.expected;  // as its float32 case is
   if (!exact && !between.outputs.empty()) one.relative = std::max(one.relative, kStored);
   BackendCase wide = plain;
   wide.inputs = stored(one.inputs, between.inputs, DType::f32);

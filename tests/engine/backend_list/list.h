@@ -29,6 +29,8 @@ struct BackendCase {
   /// What decides, in float64; empty: the portable kernels.
   std::function<std::vector<Tensor>()> expected = {};
   DType type = DType::f32;  ///< that the backend is asked for
+  /// Asked of the CPU for the bits of the portable kernels, also where something else decides.
+  bool to_the_bit = false;
 };
 using BackendCases = std::vector<BackendCase>;
 

@@ -84,18 +84,21 @@ void sum_rows(const float* x, float* y, int64_t rows, int64_t channels) {
   for (int64_t r = 0; r < rows; ++r) axpy(1.0f, x + r * channels, y, channels);
 }
 
+template <class T>
+void fill(StoredKernels<T>& t) {
+  t.axpy = axpy<T>;
+  t.relu = relu<T>;
+  t.relu_grad = relu_grad<T>;
+}
+
 }  // namespace
 
 void fill_elementwise(Kernels& t) {
+  fill(t.f32);
+  fill(t.bf16);
   t.widen = convert<BFloat16, float>;
   t.narrow = convert<float, BFloat16>;
   t.scale = scale;
-  t.axpy = axpy<float>;
-  t.axpy_bf16 = axpy<BFloat16>;
-  t.relu = relu<float>;
-  t.relu_bf16 = relu<BFloat16>;
-  t.relu_grad = relu_grad<float>;
-  t.relu_grad_bf16 = relu_grad<BFloat16>;
   t.sgd = sgd;
   t.adam = adam;
   t.sum = sum;
