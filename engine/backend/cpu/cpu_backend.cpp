@@ -6,6 +6,7 @@
 
 #include "base/ceil_div.h"
 #include "base/check.h"
+#include "engine/backend/cpu/conv_plan.h"
 #include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/stored.h"
@@ -51,9 +52,9 @@ bool CpuBackend::supports(Primitive primitive, DType type) const {
     case Primitive::companding_grad:
     case Primitive::sgd_step:
     case Primitive::adam_step: return type == DType::f32;
-    case Primitive::conv2d:
-    case Primitive::conv2d_grad_weight:
-      return type == DType::f32 || type == DType::bf16 || type == DType::i8 || type == DType::u8;
+    case Primitive::conv2d: return has_conv(ConvPass::forward, type);
+    case Primitive::conv2d_grad_input: return has_conv(ConvPass::grad_input, type);
+    case Primitive::conv2d_grad_weight: return has_conv(ConvPass::grad_weight, type);
     default: return type == DType::f32 || type == DType::bf16;
   }
 }
@@ -176,7 +177,7 @@ std::unique_ptr<CpuBackend> make_cpu_backend(const std::string& isa) {
 
 CpuBackend& cpu_backend() {
   // Never destroyed: tensors of static lifetime may outlive any order of destruction.
-  static CpuBackend* const backend = new CpuBackend(chosen_kernels());
+  static CpuBackend* const backend = new CpuBackend(chosen_kernels(), bf16::chosen_kernels());
   return *backend;
 }
 

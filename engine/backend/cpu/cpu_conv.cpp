@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/ceil_div.h"
+#include "engine/backend/cpu/bf16/direct.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
@@ -170,39 +171,43 @@ void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& pla
   });
 }
 
+bool in_bf16(const ConvPlan& plan) {
+  return plan.algorithm == ConvAlgorithm::bf16_product || plan.algorithm == ConvAlgorithm::bf16_unfolded;
+}
+
 }  // namespace
 
 void CpuBackend::conv2d(const ConvGeometry& g, ConstView input, ConstView filters, View output) {
+  const ConvPlan plan = plan_conv(g, ConvPass::forward, {input.type, filters.type, output.type}, k_.width);
+  const float* const w = values(filters, filter_size(g));
+  check_size(input, input_size(g)), check_size(output, output_size(g));
+  if (in_bf16(plan)) return bf16::conv(*this, k16_, plan, input, w, output);
   InFloat32 wide(*this);
-  const float *const x = wide.in(input, input_size(g)), *const w = values(filters, filter_size(g));
-  float* const y = wide.out(output, output_size(g));
-  const ConvPlan plan = plan_conv(g, ConvPass::forward, {}, k_.width);
-  if (plan.algorithm == ConvAlgorithm::winograd) {
-    winograd_conv(*this, k_, plan, Filters::as_they_are, x, w, y);
-  } else {
-    with_rows(*this, plan, g, x, [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
-  }
-  wide.finish();
+  const float* const x = wide.in(input, input_size(g));  // codes are widened
+  float* const y = values(output, output_size(g));
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::as_they_are, x, w, y);
+  with_rows(*this, plan, g, x, [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
 }
 
 void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, ConstView filters, View d_input) {
-  InFloat32 wide(*this);
-  const float *const dy = wide.in(d_output, output_size(g)), *const w = values(filters, filter_size(g));
-  float* const dx = wide.out(d_input, input_size(g));
-  const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {}, k_.width);
-  if (plan.algorithm == ConvAlgorithm::winograd) {
-    winograd_conv(*this, k_, plan, Filters::turned, dy, w, dx);
-  } else {
-    product_grad_input(*this, k_, plan.g, dy, w, dx);
-  }
-  wide.finish();
+  const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {d_input.type, filters.type, d_output.type}, k_.width);
+  const float* const w = values(filters, filter_size(g));
+  check_size(d_output, output_size(g)), check_size(d_input, input_size(g));
+  if (in_bf16(plan)) return bf16::conv_grad_input(*this, k16_, plan, d_output, w, d_input);
+  const float* const dy = values(d_output, output_size(g));
+  float* const dx = values(d_input, input_size(g));
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::turned, dy, w, dx);
+  product_grad_input(*this, k_, plan.g, dy, w, dx);
 }
 
 void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, ConstView input, View d_filters) {
-  InFloat32 wide(*this);
-  const float *const dy = wide.in(d_output, output_size(g)), *const x = wide.in(input, input_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::grad_weight, {input.type, d_filters.type, d_output.type}, k_.width);
   float* const dw = values(d_filters, filter_size(g));
-  const ConvPlan plan = plan_conv(g, ConvPass::grad_weight, {}, k_.width);
+  check_size(d_output, output_size(g)), check_size(input, input_size(g));
+  if (in_bf16(plan)) return bf16::conv_grad_weight(*this, k16_, plan, d_output, input, dw);
+  const float* const dy = values(d_output, output_size(g));
+  InFloat32 wide(*this);
+  const float* const x = wide.in(input, input_size(g));  // codes are widened
   if (plan.algorithm == ConvAlgorithm::winograd) return winograd_grad_weight(*this, k_, plan, dy, x, dw);
   with_rows(*this, plan, g, x, [&](const float* rows) { product_grad_weight(*this, k_, plan, dy, rows, dw); });
 }

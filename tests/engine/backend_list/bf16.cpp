@@ -1,5 +1,6 @@
-// Every case of the other families once more, with what lies between layers stored as bfloat16. What decides: the same
-// values widened, the portable float32 kernels, the result rounded. Equal to the bit where the float32 case is.
+// Every case of the other families but convolution once more, with what lies between layers stored as bfloat16. What
+// decides: the same values widened, the portable float32 kernels, the result rounded. Equal to the bit where the
+// float32 case is.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -30,9 +31,6 @@ const std::map<Primitive, std::vector<Between>> kBetween = {
     {Primitive::spread, {{{0}, {0}}, {{}, {0}}}},
     {Primitive::sum_abs, {{{0}, {}}}},
     {Primitive::all_finite, {{{0}, {}}}},
-    {Primitive::conv2d, {{{0}, {0}}}},
-    {Primitive::conv2d_grad_input, {{{0}, {0}}}},
-    {Primitive::conv2d_grad_weight, {{{0, 1}, {}}}},
     {Primitive::batch_norm_stats, {{{0}, {}}}},
     {Primitive::batch_norm_apply, {{{0, 5}, {0}}}},
     {Primitive::batch_norm_grad, {{{0, 4, 5}, {0, 3}}}},
@@ -52,8 +50,6 @@ const std::map<Primitive, std::vector<Between>> kBetween = {
 
 // A result that is not exact may lie on the other side of the middle between two numbers of 8 bits.
 constexpr double kStored = 1.0 / 128;
-// Of the largest value: products of weights that are rounded too, and Winograd's sums of rounded values.
-constexpr double kProducts = 0.03;
 
 std::vector<Tensor> stored(const std::vector<Tensor>& tensors, const std::set<size_t>& between, DType type) {
   std::vector<Tensor> out = tensors;
@@ -69,9 +65,6 @@ BackendCase as_bf16(const BackendCase& plain, const Between& between) {
   one.inputs = stored(plain.inputs, between.inputs, DType::bf16);
   one.outputs = stored(plain.outputs, between.outputs, DType::bf16);
   const bool exact = plain.tolerance == 0 && plain.relative == 0;
-  const bool product = one.primitive == Primitive::conv2d || one.primitive == Primitive::conv2d_grad_input ||
-                       one.primitive == Primitive::conv2d_grad_weight;
-  if (product) one.tolerance = kProducts;
   one.to_the_bit = !plain.expected;  // as its float32 case is
   if (!exact && !between.outputs.empty()) one.relative = std::max(one.relative, kStored);
   BackendCase wide = plain;
@@ -106,27 +99,6 @@ void add_casts(BackendCases& list) {
   }
 }
 
-/// Codes are whole numbers to a convolution, whatever y and dy are.
-void add_code_inputs(BackendCases& list, const BackendCase& plain) {
-  const size_t at = plain.primitive == Primitive::conv2d ? 0 : 1;  // x
-  if (plain.primitive == Primitive::conv2d_grad_input || plain.inputs[at].numel() > 20000) return;
-  for (const DType type : {DType::u8, DType::i8}) {
-    BackendCase wide = plain, one = plain;
-    Tensor x = Tensor::empty(plain.inputs[at].shape()), codes = Tensor::empty(x.shape(), type);
-    for (int64_t i = 0; i < x.numel(); ++i) {
-      const auto code = static_cast<int>(i * 7 % 16) - (type == DType::i8 ? 8 : 0);
-      x.f32()[i] = static_cast<float>(code);
-      static_cast<uint8_t*>(codes.raw())[i] = static_cast<uint8_t>(code);
-    }
-    wide.inputs[at] = x;
-    one.inputs[at] = codes;
-    one.type = type;
-    one.tolerance = kProducts;
-    one.expected = [wide] { return outputs_of(wide, *all_backends().front().backend); };
-    list.push_back(one);
-  }
-}
-
 }  // namespace
 
 BackendCases bf16_cases() {
@@ -136,9 +108,8 @@ BackendCases bf16_cases() {
     if (family.cases == bf16_cases) continue;
     for (const BackendCase& plain : family.cases()) {
       const auto between = kBetween.find(plain.primitive);
-      if (between == kBetween.end() || plain.type != DType::f32) continue;
+      if (between == kBetween.end()) continue;
       for (const Between& which : between->second) list.push_back(as_bf16(plain, which));
-      if (family.cases == conv_cases) add_code_inputs(list, plain);
     }
   }
   return list;

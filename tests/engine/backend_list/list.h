@@ -67,6 +67,7 @@ std::string name_of(Primitive primitive);
 BackendCases elementwise_cases();
 BackendCases reduction_cases();
 BackendCases conv_cases();
+BackendCases conv_type_cases();
 BackendCases norm_cases();
 BackendCases pool_cases();
 BackendCases loss_cases();

@@ -16,6 +16,7 @@ namespace ntq::test {
 const std::vector<Family> kFamilies = {{"elementwise", elementwise_cases},
                                        {"reductions", reduction_cases},
                                        {"convolution", conv_cases},
+                                       {"convolution, types", conv_type_cases},
                                        {"batch norm", norm_cases},
                                        {"pooling", pool_cases},
                                        {"loss", loss_cases},

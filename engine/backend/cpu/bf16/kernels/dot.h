@@ -47,5 +47,15 @@ typedef uint32_t Pairs __attribute__((vector_size(kWidth * 4)));  // of bfloat16
 #endif
 }
 
+/// A vector of sums of dot products, which are never subnormal; rounded as store() does.
+[[maybe_unused]] inline void put_sums(BFloat16* p, Vec v) {
+#if defined(__AVX512BF16__)
+  const __m256bh halves = _mm512_cvtneps_pbh(v);
+  __builtin_memcpy(p, &halves, sizeof halves);
+#else
+  store(p, v);
+#endif
+}
+
 }  // namespace
 }  // namespace ntq::bf16::NTQ_ISA
