@@ -175,7 +175,7 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"model-ema", "Optimizer", recipe, "average the weights with this decay; 0: off [0]"}, c.model_ema);
 
   visit(Option{"device", "Run", run, "auto or cpu [auto]"}, c.device);
-  visit(Option{"precision", "Run", recipe, "fp32 [fp32]"}, c.precision);
+  visit(Option{"precision", "Run", recipe, "of training: fp32, or bf16 between the layers [fp32]"}, c.precision);
   visit(Option{"threads", "Run", run, "compute threads [one per core]"}, c.threads);
   visit(Option{"seed", "Run", recipe, "of weights, data order, augmentation and noise [0]"}, c.seed);
   visit(Option{"output", "Run", run, "folder of the run folders [runs]"}, c.output);

@@ -6,6 +6,7 @@
 #include "models/model.h"
 #include "optim/adam.h"
 #include "optim/sgd.h"
+#include "train/activations.h"
 
 namespace ntq::apps {
 
@@ -114,6 +115,8 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   s.config = c;
   s.data = data;
   s.record = record_of(data);
+  s.activations = c.precision == "bf16" ? DType::bf16 : DType::f32;
+  check_activations(Device{}, s.activations);
   s.loss = cross_entropy(static_cast<float>(c.smoothing));
   s.model = build_model(c, data.train->info().classes, data.train->info().channels);
   const std::vector<Parameter> parameters = s.model->parameters();

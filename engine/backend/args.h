@@ -61,14 +61,14 @@ struct NormStats {
   float momentum = 0.1f, eps = 1e-5f;
 };
 /// y = (x - mean) * inv_std * gamma + beta [+ residual], then max(y, 0) if relu. The gradient reads x, dy, mean,
-/// inv_std and gamma, and y, without which there was no ReLU.
+/// inv_std and gamma, and for the ReLU y or, without it, what y is made of.
 struct NormArgs {
   ConstView x, mean, inv_std, gamma, beta = {}, residual = {};
   bool relu = false;
   ConstView y = {}, dy = {};
   bool frozen = false;  ///< mean and inv_std are constants (evaluation, frozen statistics), not functions of x
 };
-/// d_residual (or none) gets dy where the ReLU passed it.
+/// d_residual (or none) gets dy where the ReLU passed it. It may be the memory of dy, and without it dx may be.
 struct NormGrads {
   View dx, dgamma, dbeta, d_residual = {};
 };

@@ -12,24 +12,24 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const Tensor& x, co
   for (const int64_t size : {g.batch, g.out_h, g.out_w, g.out_c, g.kernel_h, g.kernel_w, g.in_c})
     macs *= static_cast<double>(std::max<int64_t>(size, 1));
   check(macs <= 0x1p60, op.name, ": more than 2^60 products");
-  Tensor y = Tensor::empty(Shape(out), DType::f32, x.device());
-  backend_for(op.name, Primitive::conv2d, {x, w}).conv2d(g, x.view(), w.view(), y.view());
-  return record(
-      op, y, {x, w},
-      [g, name = op.name, x = x.detach(), w = w.detach(), want_x = x.requires_grad(),
-       want_w = w.requires_grad()](const Tensor& dy) {
-        Tensor dx, dw;
-        if (want_w) {
-          dw = Tensor::empty(w.shape(), DType::f32, dy.device());
-          backend_for(name, Primitive::conv2d_grad_weight, {x, dy})
-              .conv2d_grad_weight(g, dy.view(), x.view(), dw.view());
-        }
-        if (want_x) {
-          dx = Tensor::empty(x.shape(), DType::f32, dy.device());
-          backend_for(name, Primitive::conv2d_grad_input, {w, dy}).conv2d_grad_input(g, dy.view(), w.view(), dx.view());
-        }
-        return std::vector<Tensor>{dx, dw};
-      });
+  Tensor y = Tensor::empty(Shape(out), x.dtype(), x.device());
+  backend_for(op.name, Primitive::conv2d, {x}, {w}).conv2d(g, x.view(), w.view(), y.view());
+  return record(op, y, {x, w},
+                [g, name = op.name, x = x.detach(), w = w.detach(), want_x = x.requires_grad(),
+                 want_w = w.requires_grad()](const Tensor& dy) {
+                  Tensor dx, dw;
+                  if (want_w) {
+                    dw = Tensor::empty(w.shape(), DType::f32, dy.device());
+                    backend_for(name, Primitive::conv2d_grad_weight, {x, dy})
+                        .conv2d_grad_weight(g, dy.view(), x.view(), dw.view());
+                  }
+                  if (want_x) {
+                    dx = Tensor::empty(x.shape(), x.dtype(), dy.device());
+                    backend_for(name, Primitive::conv2d_grad_input, {dy}, {w})
+                        .conv2d_grad_input(g, dy.view(), w.view(), dx.view());
+                  }
+                  return std::vector<Tensor>{dx, dw};
+                });
 }
 
 }  // namespace ntq

@@ -16,8 +16,8 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
 
   const auto per_channel = [channels, device = x.device()] { return Tensor::empty({channels}, DType::f32, device); };
   const auto backend = [&](Primitive primitive) -> Backend& {
-    return backend_for("batch_norm", primitive,
-                       {x, args.gamma, args.beta, args.running_mean, args.running_var, args.residual});
+    return backend_for("batch_norm", primitive, {x, args.residual},
+                       {args.gamma, args.beta, args.running_mean, args.running_var});
   };
   Tensor mean = per_channel(), inv_std = per_channel();
   if (args.training) {
@@ -26,10 +26,11 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
                                      args.momentum, args.eps});
   } else {
     mean.copy_from(args.running_mean);
-    backend(Primitive::inverse_std).inverse_std(args.running_var.view(), args.eps, inv_std.view());
+    backend_for("batch_norm", Primitive::inverse_std, {args.running_var})
+        .inverse_std(args.running_var.view(), args.eps, inv_std.view());
   }
 
-  Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   NormArgs inputs{x.view(), mean.view(), inv_std.view(), args.gamma.view(), args.beta.view()};
   if (args.residual) inputs.residual = args.residual.view();
   inputs.relu = args.relu;
@@ -37,23 +38,23 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
 
   OpInfo op{"batch_norm"};
   if (graph_is_recorded()) op.attributes = {{"eps", double{args.eps}}, {"relu", int64_t{args.relu}}};
+  // The ReLU's mask: the gradient finds it again from x, or, with a residual, in y, which what follows keeps anyway.
   return record(op, y, {x, args.gamma, args.beta, args.residual, args.running_mean, args.running_var},
-                [per_channel, mean, inv_std, x = x.detach(), mask = args.relu ? y.detach() : Tensor(),
-                 gamma = args.gamma.detach(), frozen = !args.training,
+                [per_channel, mean, inv_std, x = x.detach(), mask = args.relu && args.residual ? y.detach() : Tensor(),
+                 gamma = args.gamma.detach(), beta = args.beta.detach(), relu = args.relu, frozen = !args.training,
                  want_residual = args.residual.requires_grad()](const Tensor& dy) {
-                  Tensor dx = Tensor::empty(x.shape(), DType::f32, dy.device());
-                  Tensor dgamma = per_channel(), dbeta = per_channel();
-                  // Without a ReLU the residual's gradient is dy itself.
-                  Tensor dresidual = want_residual && mask ? Tensor::empty(x.shape(), DType::f32, dy.device())
-                                     : want_residual       ? dy
-                                                           : Tensor();
-                  NormArgs in{x.view(), mean.view(), inv_std.view(), gamma.view()};
+                  Tensor dgamma = per_channel(), dbeta = per_channel(), dresidual;
+                  if (want_residual) dresidual = relu ? gradient_room(dy) : dy;  // without a ReLU it is dy itself
+                  const Tensor dx =
+                      want_residual ? Tensor::empty(x.shape(), x.dtype(), dy.device()) : gradient_room(dy);
+                  NormArgs in{x.view(), mean.view(), inv_std.view(), gamma.view(), beta.view()};
+                  in.relu = relu;
+                  if (mask) in.y = mask.view();
                   in.dy = dy.view();
                   in.frozen = frozen;
                   NormGrads out{dx.view(), dgamma.view(), dbeta.view()};
-                  if (mask) in.y = mask.view();
-                  if (mask && want_residual) out.d_residual = dresidual.view();
-                  backend_for("batch_norm", Primitive::batch_norm_grad, {x, dy, gamma}).batch_norm_grad(in, out);
+                  if (relu && want_residual) out.d_residual = dresidual.view();
+                  backend_for("batch_norm", Primitive::batch_norm_grad, {x, dy}, {gamma}).batch_norm_grad(in, out);
                   return std::vector<Tensor>{dx, dgamma, dbeta, dresidual, {}, {}};
                 });
 }

@@ -7,7 +7,9 @@
 #include "base/ceil_div.h"
 #include "base/check.h"
 #include "engine/backend/cpu/conv_plan.h"
+#include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
@@ -40,10 +42,20 @@ std::string CpuBackend::describe() const {
 
 bool CpuBackend::supports(Primitive primitive, DType type) const {
   switch (primitive) {
+    // Of parameters, tables and logits alone.
+    case Primitive::inverse_std:
+    case Primitive::softmax_cross_entropy:
+    case Primitive::count_correct:
+    case Primitive::basis_levels:
+    case Primitive::basis_fit:
+    case Primitive::companding:
+    case Primitive::companding_grad:
+    case Primitive::sgd_step:
+    case Primitive::adam_step: return type == DType::f32;
     case Primitive::conv2d: return has_conv(ConvPass::forward, type);
     case Primitive::conv2d_grad_input: return has_conv(ConvPass::grad_input, type);
     case Primitive::conv2d_grad_weight: return has_conv(ConvPass::grad_weight, type);
-    default: return type == DType::f32;
+    default: return type == DType::f32 || type == DType::bf16;
   }
 }
 
@@ -59,14 +71,10 @@ void CpuBackend::zero(void* memory, size_t bytes) {
   });
 }
 
-void CpuBackend::fill(float value, View y) {
-  float* const to = values(y, y.size);
-  parallel_ranges(y.size, kGrain, 1, [=](int64_t b, int64_t e) { std::fill(to + b, to + e, value); });
-}
-
 void CpuBackend::sum_rows(ConstView x, View y) {
   const int64_t channels = y.size, rows = channels ? x.size / channels : 0;
-  const float* const from = values(x, rows * channels);
+  InFloat32 wide(*this);
+  const float* const from = wide.in(x, rows * channels);
   const int64_t grain = std::max<int64_t>(16, kGrain / std::max<int64_t>(channels, 1));
   const int64_t chunks = ceil_div(rows, grain);
   Scratch partial(*this, chunks * channels);
@@ -74,15 +82,18 @@ void CpuBackend::sum_rows(ConstView x, View y) {
     k_.sum_rows(from + i * grain * channels, partial.data() + i * channels, std::min(grain, rows - i * grain),
                 channels);
   });
-  k_.sum_rows(partial.data(), values(y, channels), chunks, channels);
+  k_.sum_rows(partial.data(), wide.out(y, channels), chunks, channels);
+  wide.finish();
 }
 
 void CpuBackend::sum(ConstView x, double factor, View y) {
-  const float* const from = values(x, x.size);
+  InFloat32 wide(*this);
+  const float* const from = wide.in(x, x.size);
   put_number(chunked_sum(x.size, [&](int64_t b, int64_t count) { return k_.sum(from + b, count); }) * factor, y);
 }
 double CpuBackend::total_abs(ConstView x) {
-  const float* const from = values(x, x.size);
+  InFloat32 wide(*this);
+  const float* const from = wide.in(x, x.size);
   return chunked_sum(x.size, [&](int64_t b, int64_t count) { return k_.sum_abs(from + b, count); });
 }
 void CpuBackend::sum_abs(ConstView x, View y) { put_number(total_abs(x), y); }
@@ -92,46 +103,57 @@ void CpuBackend::all_finite(ConstView x, View y) {
 }
 
 void CpuBackend::quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) {
-  const float *const steps = values(step, step.size), *const from = values(x, y.size);
-  float* const to = values(y, y.size);
-  for_each_step(y.size, step.size, args.noise.c == 0 ? 1 : 16, [&](int64_t i, int64_t b, int64_t e) {
-    k_.quantize(from, steps[i], args.range, args.noise, to, b, e);
+  const float* const steps = values(step, step.size);
+  with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T* const from = values<T>(x, y.size);
+    T* const to = values<T>(y, y.size);
+    for_each_step(y.size, step.size, args.noise.c == 0 ? 1 : 16, [&](int64_t i, int64_t b, int64_t e) {
+      k.quantize(from, {steps[i], args.range}, args.noise, to, b, e);
+    });
   });
 }
 
 void CpuBackend::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
                                View dstep) {
-  const float *const steps = values(step, dstep.size), *const from = values(x, dx.size);
-  const float* const grad = values(dy, dx.size);
-  float *const to = values(dx, dx.size), *const dsteps = values(dstep, dstep.size);
-  const auto part = [&](int64_t i, int64_t b, int64_t count) {
-    return k_.quantize_grad(from + b, steps[i], args.range, grad + b, to + b, count);
-  };
-  if (dstep.size == 1) {
-    const double total = chunked_sum(dx.size, [&](int64_t b, int64_t count) { return part(0, b, count); });
-    *dsteps = static_cast<float>(args.grad_scale * total);
-    return;
-  }
-  for_each_step(dx.size, dstep.size, 1, [&](int64_t i, int64_t b, int64_t e) {
-    dsteps[i] = static_cast<float>(args.grad_scale * part(i, b, e - b));
+  const float* const steps = values(step, dstep.size);
+  float* const dsteps = values(dstep, dstep.size);
+  with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T *const from = values<T>(x, dx.size), *const grad = values<T>(dy, dx.size);
+    T* const to = values<T>(dx, dx.size);
+    const auto part = [&](int64_t i, int64_t b, int64_t count) {
+      return k.quantize_grad(from + b, {steps[i], args.range}, grad + b, to + b, count);
+    };
+    if (dstep.size == 1) {
+      const double total = chunked_sum(dx.size, [&](int64_t b, int64_t count) { return part(0, b, count); });
+      *dsteps = static_cast<float>(args.grad_scale * total);
+      return;
+    }
+    for_each_step(dx.size, dstep.size, 1, [&](int64_t i, int64_t b, int64_t e) {
+      dsteps[i] = static_cast<float>(args.grad_scale * part(i, b, e - b));
+    });
   });
 }
 
 void CpuBackend::quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) {
-  const float *const steps = values(step, step.size), *const from = values(x, codes.size);
-  // Two's complement: the same bytes for both types.
-  auto* const to = codes.type == DType::i8 ? reinterpret_cast<uint8_t*>(values<int8_t>(codes, codes.size))
-                                           : values<uint8_t>(codes, codes.size);
-  for_each_step(codes.size, step.size, 1,
-                [&](int64_t i, int64_t b, int64_t e) { k_.quantize_codes(from + b, steps[i], range, to + b, e - b); });
+  const float* const steps = values(step, step.size);
+  uint8_t* const to = bytes(codes, codes.size);
+  with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T* const from = values<T>(x, codes.size);
+    for_each_step(codes.size, step.size, 1, [&](int64_t i, int64_t b, int64_t e) {
+      k.quantize_codes(from + b, {steps[i], range}, to + b, e - b);
+    });
+  });
 }
 
 void CpuBackend::quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) {
-  const float *const from = values(x, x.size), *const step = values(steps, errors.size);
-  for (int64_t i = 0; i < errors.size; ++i) {
-    const auto part = [&](int64_t b, int64_t count) { return k_.quantize_error(from + b, step[i], range, count); };
-    put_number(chunked_sum(x.size, part), errors.part(i, 1));
-  }
+  const float* const step = values(steps, errors.size);
+  with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T* const from = values<T>(x, x.size);
+    for (int64_t i = 0; i < errors.size; ++i) {
+      const auto part = [&](int64_t b, int64_t count) { return k.quantize_error(from + b, {step[i], range}, count); };
+      put_number(chunked_sum(x.size, part), errors.part(i, 1));
+    }
+  });
 }
 
 void CpuBackend::sgd_step(const SgdUpdate& update, View w, ConstView g, View m) {

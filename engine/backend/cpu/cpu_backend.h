@@ -29,6 +29,7 @@ class CpuBackend : public Backend {
   BackendError take_error() override { return {}; }
 
   void fill(float value, View y) override;
+  void cast(ConstView x, View y) override;
   void scale(float alpha, ConstView x, View y) override;
   void axpy(float alpha, ConstView x, View y) override;
   void unary(Unary op, ConstView x, View y) override;

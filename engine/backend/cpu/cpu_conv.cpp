@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <optional>
 #include <vector>
 
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/bf16/direct.h"
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/views.h"
 #include "engine/backend/cpu/winograd.h"
@@ -163,38 +163,13 @@ void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& pla
   });
   parallel_for(g.out_c, parts * filter, [&](int64_t co) {
     float* total = sums.data() + co * filter;
-    for (int64_t part = 1; part < parts; ++part) k.axpy(1.0f, total + part * size, total, filter);
+    for (int64_t part = 1; part < parts; ++part) k.f32.axpy(1.0f, total + part * size, total, filter);
     for (int64_t t = 0; t < tap_count; ++t) {
       std::memcpy(dw + (co * tap_count + t) * g.in_c, total + t * padded_c,
                   static_cast<size_t>(g.in_c) * sizeof(float));
     }
   });
 }
-
-/// The values of a view of `size` elements as float32; codes are widened to scratch.
-class Floats {
- public:
-  Floats(Backend& backend, ConstView view, int64_t size) : values_(static_cast<const float*>(view.data)) {
-    if (view.type == DType::u8) {
-      widen(backend, values<uint8_t>(view, size), size);
-    } else if (view.type == DType::i8) {
-      widen(backend, values<int8_t>(view, size), size);
-    } else {
-      values_ = values(view, size);
-    }
-  }
-  const float* data() const { return values_; }
-
- private:
-  template <class T>
-  void widen(Backend& backend, const T* codes, int64_t size) {
-    float* const to = scratch_.emplace(backend, size).data();
-    parallel_ranges(size, kGrain, 1, [=](int64_t b, int64_t e) { std::copy(codes + b, codes + e, to + b); });
-    values_ = to;
-  }
-  std::optional<Scratch> scratch_;
-  const float* values_;
-};
 
 bool in_bf16(const ConvPlan& plan) {
   return plan.algorithm == ConvAlgorithm::bf16_product || plan.algorithm == ConvAlgorithm::bf16_unfolded;
@@ -207,11 +182,11 @@ void CpuBackend::conv2d(const ConvGeometry& g, ConstView input, ConstView filter
   const float* const w = values(filters, filter_size(g));
   check_size(input, input_size(g)), check_size(output, output_size(g));
   if (in_bf16(plan)) return bf16::conv(*this, k16_, plan, input, w, output);
-  const Floats x(*this, input, input_size(g));
+  InFloat32 wide(*this);
+  const float* const x = wide.in(input, input_size(g));  // codes are widened
   float* const y = values(output, output_size(g));
-  if (plan.algorithm == ConvAlgorithm::winograd)
-    return winograd_conv(*this, k_, plan, Filters::as_they_are, x.data(), w, y);
-  with_rows(*this, plan, g, x.data(), [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::as_they_are, x, w, y);
+  with_rows(*this, plan, g, x, [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
 }
 
 void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, ConstView filters, View d_input) {
@@ -231,9 +206,10 @@ void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, C
   check_size(d_output, output_size(g)), check_size(input, input_size(g));
   if (in_bf16(plan)) return bf16::conv_grad_weight(*this, k16_, plan, d_output, input, dw);
   const float* const dy = values(d_output, output_size(g));
-  const Floats x(*this, input, input_size(g));
-  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_grad_weight(*this, k_, plan, dy, x.data(), dw);
-  with_rows(*this, plan, g, x.data(), [&](const float* rows) { product_grad_weight(*this, k_, plan, dy, rows, dw); });
+  InFloat32 wide(*this);
+  const float* const x = wide.in(input, input_size(g));  // codes are widened
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_grad_weight(*this, k_, plan, dy, x, dw);
+  with_rows(*this, plan, g, x, [&](const float* rows) { product_grad_weight(*this, k_, plan, dy, rows, dw); });
 }
 
 }  // namespace ntq::cpu

@@ -7,6 +7,7 @@
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
@@ -15,30 +16,91 @@ namespace {
 /// Rows of a chunk: about 64 KB of float32.
 int64_t chunk_rows(int64_t channels) { return std::max<int64_t>(8, 16384 / std::max<int64_t>(channels, 1)); }
 
-NormInputs inputs_of(const NormArgs& a, int64_t size) {
+template <class T>
+NormInputs<T> inputs_of(const NormArgs& a, int64_t size) {
   const int64_t channels = a.gamma.size;
-  return {values(a.x, size),
-          values(a.y, size),
-          values(a.dy, size),
+  return {values<T>(a.x, size),
+          values<T>(a.y, size),
+          values<T>(a.dy, size),
+          values<T>(a.residual, size),
           values(a.mean, channels),
           values(a.inv_std, channels),
           values(a.gamma, channels),
           values(a.beta, channels),
-          values(a.residual, size),
           a.relu,
           channels};
+}
+
+/// Sums over runs of kLaneRun elements, kLaneSums each, as chunked_sum() joins them where rows end with the runs.
+double joined(const float* sums, int64_t count) {
+  constexpr int64_t kTogether = kGrain / kLaneRun * kLaneSums;
+  double total = 0;
+  for (int64_t i = 0; i < count; i += kTogether) {
+    double part = 0;
+    for (int64_t j = i; j < std::min(count, i + kTogether); ++j) part += static_cast<double>(sums[j]);
+    total += part;
+  }
+  return total;
+}
+
+/// The gradient of what `quantizer` gives (null: of the norm's own values); returns that of its step, before scaling.
+template <class T>
+double norm_grad(Backend& backend, const StoredKernels<T>& k, const NormArgs& args, const UniformSteps* quantizer,
+                 const NormGrads& grads) {
+  NormInputs<T> a = inputs_of<T>(args, grads.dx.size);
+  const int64_t channels = a.channels, rows = grads.dx.size / channels;
+  const int64_t chunk = chunk_rows(channels), chunks = ceil_div(rows, chunk);
+  T *const dx = values<T>(grads.dx, rows * channels), *const residual = values<T>(grads.d_residual, rows * channels);
+  float *const dgamma = values(grads.dgamma, channels), *const dbeta = values(grads.dbeta, channels);
+  const int64_t step_rows = std::max<int64_t>(1, kLaneRun / channels),
+                step_sums = ceil_div(chunk, step_rows) * kLaneSums;
+  const Scratch sums(backend, chunks * channels), sums_x(backend, chunks * channels);
+  const Scratch of_step(backend, quantizer ? chunks * step_sums : 0);
+  if (quantizer) std::fill(of_step.data(), of_step.data() + chunks * step_sums, 0.0f);
+  parallel_for(chunks, 2 * chunk * channels, [&](int64_t i) {
+    const Scratch scratch(backend, 2 * channels);
+    k.norm_grad_sums(a, quantizer, i * chunk, std::min(rows, (i + 1) * chunk),
+                     {sums.data() + i * channels, sums_x.data() + i * channels, of_step.data() + i * step_sums,
+                      step_rows, scratch.data()},
+                     residual);
+  });
+  std::vector<float> mean_dy(static_cast<size_t>(channels)), mean_dy_x(static_cast<size_t>(channels));
+  for (int64_t c = 0; c < channels; ++c) {
+    double s = 0, q = 0;
+    for (int64_t i = 0; i < chunks; ++i) {
+      s += static_cast<double>(sums.data()[i * channels + c]);
+      q += static_cast<double>(sums_x.data()[i * channels + c]);
+    }
+    dbeta[c] = static_cast<float>(s);
+    dgamma[c] = static_cast<float>(q);
+    if (args.frozen) continue;  // constant statistics: the means drop out
+    mean_dy[static_cast<size_t>(c)] = static_cast<float>(s / static_cast<double>(rows));
+    mean_dy_x[static_cast<size_t>(c)] = static_cast<float>(q / static_cast<double>(rows));
+  }
+  if (residual) {  // dy as the first pass has masked it
+    a.dy = residual;
+    a.y = nullptr, a.relu = false, quantizer = nullptr;
+  }
+  // From the end back, which the first pass has left in the cache.
+  parallel_for(chunks, 2 * chunk * channels, [&](int64_t i) {
+    const int64_t begin = (chunks - 1 - i) * chunk;
+    k.norm_grad_apply(a, quantizer, begin, std::min(rows, begin + chunk), mean_dy.data(), mean_dy_x.data(), dx);
+  });
+  return joined(of_step.data(), of_step.view().size);
 }
 
 }  // namespace
 
 void CpuBackend::batch_norm_stats(ConstView x, const NormStats& stats) {
   const int64_t channels = stats.mean.size, rows = x.size / channels;
-  const float* const from = values(x, rows * channels);
   const int64_t step = chunk_rows(channels), chunks = ceil_div(rows, step);
   Scratch means(*this, chunks * channels), m2s(*this, chunks * channels), var(*this, channels);
-  parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
-    k_.norm_chunk(from + i * step * channels, std::min(step, rows - i * step), channels, means.data() + i * channels,
-                  m2s.data() + i * channels);
+  with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T* const from = values<T>(x, rows * channels);
+    parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
+      k.norm_chunk(from + i * step * channels, std::min(step, rows - i * step), channels, means.data() + i * channels,
+                   m2s.data() + i * channels);
+    });
   });
   float *const mean = values(stats.mean, channels), *const running_mean = values(stats.running_mean, channels);
   float* const running_var = values(stats.running_var, channels);
@@ -70,38 +132,16 @@ void CpuBackend::inverse_std(ConstView var, float eps, View y) {
 }
 
 void CpuBackend::batch_norm_apply(const NormArgs& args, View y) {
-  const NormInputs a = inputs_of(args, y.size);
-  float* const to = values(y, y.size);
-  parallel_ranges(y.size / a.channels, chunk_rows(a.channels), a.channels,
-                  [&](int64_t b, int64_t e) { k_.norm_apply(a, b, e, to); });
+  with_stored(k_, args.x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const NormInputs<T> a = inputs_of<T>(args, y.size);
+    T* const to = values<T>(y, y.size);
+    parallel_ranges(y.size / a.channels, chunk_rows(a.channels), a.channels,
+                    [&](int64_t b, int64_t e) { k.norm_apply(a, b, e, to); });
+  });
 }
 
 void CpuBackend::batch_norm_grad(const NormArgs& args, const NormGrads& grads) {
-  const NormInputs a = inputs_of(args, grads.dx.size);
-  const int64_t channels = a.channels, rows = grads.dx.size / channels;
-  const int64_t step = chunk_rows(channels), chunks = ceil_div(rows, step);
-  float *const dx = values(grads.dx, rows * channels), *const residual = values(grads.d_residual, rows * channels);
-  float *const dgamma = values(grads.dgamma, channels), *const dbeta = values(grads.dbeta, channels);
-  Scratch sums(*this, chunks * channels), sums_x(*this, chunks * channels);
-  parallel_for(chunks, 2 * step * channels, [&](int64_t i) {
-    k_.norm_grad_sums(a, i * step, std::min(rows, (i + 1) * step), sums.data() + i * channels,
-                      sums_x.data() + i * channels, residual);
-  });
-  std::vector<float> mean_dy(static_cast<size_t>(channels)), mean_dy_x(static_cast<size_t>(channels));
-  for (int64_t c = 0; c < channels; ++c) {
-    double s = 0, q = 0;
-    for (int64_t i = 0; i < chunks; ++i) {
-      s += static_cast<double>(sums.data()[i * channels + c]);
-      q += static_cast<double>(sums_x.data()[i * channels + c]);
-    }
-    dbeta[c] = static_cast<float>(s);
-    dgamma[c] = static_cast<float>(q);
-    if (args.frozen) continue;  // constant statistics: the means drop out
-    mean_dy[static_cast<size_t>(c)] = static_cast<float>(s / static_cast<double>(rows));
-    mean_dy_x[static_cast<size_t>(c)] = static_cast<float>(q / static_cast<double>(rows));
-  }
-  parallel_ranges(rows, step, 2 * channels,
-                  [&](int64_t b, int64_t e) { k_.norm_grad_apply(a, b, e, mean_dy.data(), mean_dy_x.data(), dx); });
+  with_stored(k_, args.x.type, [&]<class T>(const StoredKernels<T>& k) { norm_grad(*this, k, args, nullptr, grads); });
 }
 
 }  // namespace ntq::cpu

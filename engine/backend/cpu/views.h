@@ -18,6 +18,11 @@ T* values(View view, int64_t size) {
   return const_cast<T*>(values<T>(ConstView(view), size));
 }
 
+/// Codes, int8 or uint8 as the view says: two's complement, so the same bytes for both.
+inline uint8_t* bytes(View view, int64_t size) {
+  return view.type == DType::i8 ? reinterpret_cast<uint8_t*>(values<int8_t>(view, size)) : values<uint8_t>(view, size);
+}
+
 /// Throws std::invalid_argument where a view of any type has another size.
 inline void check_size(ConstView view, int64_t size) {
   check(view.size == size, "cpu: a primitive expected ", size, " ", dtype_name(view.type), ", found ", view.size);

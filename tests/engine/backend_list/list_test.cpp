@@ -22,7 +22,8 @@ const std::vector<Family> kFamilies = {{"elementwise", elementwise_cases},
                                        {"loss", loss_cases},
                                        {"quantizers", quantize_cases},
                                        {"tables", look_up_cases},
-                                       {"optimizers", optimizer_cases}};
+                                       {"optimizers", optimizer_cases},
+                                       {"bfloat16", bf16_cases}};
 
 }  // namespace ntq::test
 

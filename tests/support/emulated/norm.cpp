@@ -16,9 +16,18 @@ float normalised(const NormArgs& a, int64_t i, int64_t c) {
   return (floats(a.x)[i] - floats(a.mean)[c]) * floats(a.inv_std)[c];
 }
 
+float value_of(const NormArgs& a, int64_t i, int64_t c) {
+  const float value = normalised(a, i, c) * floats(a.gamma)[c] + floats(a.beta)[c];
+  return a.residual ? value + floats(a.residual)[i] : value;
+}
+
+bool is_masked(const NormArgs& a, int64_t i, int64_t c) {
+  return a.y ? !(floats(a.y)[i] > 0.0f) : a.relu && !(value_of(a, i, c) > 0.0f);
+}
+
 void gradient_of_channel(const NormArgs& a, const NormGrads& grads, int64_t c) {
   const int64_t size = grads.dx.size, channels = a.gamma.size;
-  const auto masked = [&](int64_t i) { return a.y && !(floats(a.y)[i] > 0.0f) ? 0.0f : floats(a.dy)[i]; };
+  const auto masked = [&](int64_t i) { return is_masked(a, i, c) ? 0.0f : floats(a.dy)[i]; };
   double sum = 0, sum_x = 0;
   each_of_channel(size, channels, c, [&](int64_t i) {
     sum += double{masked(i)};
@@ -65,8 +74,7 @@ void Emulated::batch_norm_apply(const NormArgs& a, View y) {
     const int64_t channels = a.gamma.size;
     for (int64_t i = 0; i < y.size; ++i) {
       const int64_t c = i % channels;
-      float value = normalised(a, i, c) * floats(a.gamma)[c] + floats(a.beta)[c];
-      if (a.residual) value += floats(a.residual)[i];
+      const float value = value_of(a, i, c);
       floats(y)[i] = a.relu && value < 0.0f ? 0.0f : value;
     }
   });

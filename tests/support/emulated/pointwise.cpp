@@ -19,6 +19,8 @@ void Emulated::fill(float value, View y) {
   later([=] { std::fill_n(floats(y), y.size, value); });
 }
 
+void Emulated::cast(ConstView, View) { lacks("cast"); }
+
 void Emulated::unary(Unary op, ConstView x, View y) {
   later([=] { portable().unary(op, floats(x), floats(y), y.size); });
 }
@@ -57,7 +59,7 @@ void Emulated::quantize(const QuantizeArgs& args, ConstView x, ConstView step, V
   later([=] {
     const int64_t run = y.size / step.size;
     for (int64_t i = 0; i < step.size; ++i)
-      portable().quantize(floats(x), floats(step)[i], args.range, args.noise, floats(y), i * run, (i + 1) * run);
+      portable().f32.quantize(floats(x), {floats(step)[i], args.range}, args.noise, floats(y), i * run, (i + 1) * run);
   });
 }
 
@@ -66,8 +68,8 @@ void Emulated::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView st
     const int64_t run = dx.size / dstep.size;
     for (int64_t i = 0; i < dstep.size; ++i) {
       const int64_t at = i * run;
-      const double total =
-          portable().quantize_grad(floats(x) + at, floats(step)[i], args.range, floats(dy) + at, floats(dx) + at, run);
+      const double total = portable().f32.quantize_grad(floats(x) + at, {floats(step)[i], args.range}, floats(dy) + at,
+                                                        floats(dx) + at, run);
       floats(dstep)[i] = static_cast<float>(args.grad_scale * total);
     }
   });

@@ -48,11 +48,62 @@ struct WinogradImages {
   int64_t tiles() const { return ((h + 3) / 4) * ((w + 3) / 4); }
 };
 
+/// A uniform quantizer with one step.
+struct UniformSteps {
+  float step = 1;
+  QuantRange range = {};
+};
+/// Sums of many elements: sixteen of float32, element i into sum i % 16, over runs of at most kLaneRun; then float64.
+constexpr int kLaneSums = 16;
+constexpr int64_t kLaneRun = 4096;
+
 /// Batch norm inputs shared by its kernels; see Backend::batch_norm_*.
+template <class T>
 struct NormInputs {
-  const float *x, *y, *dy, *mean, *inv_std, *gamma, *beta, *residual;
+  const T *x, *y, *dy, *residual;
+  const float *mean, *inv_std, *gamma, *beta;
   bool relu;
   int64_t channels;
+};
+/// Where the sums of a gradient over a chunk of rows go.
+struct NormSums {
+  float *dy, *dy_x;   // {channels}: of dy, and of dy * normalised x
+  float* step;        // kLaneSums for each step_rows of the rows: of the step's gradient; or null
+  int64_t step_rows;  // step_rows * channels is about kLaneRun
+  float* scratch;     // {2,channels}
+};
+
+/// Kernels on tensors whose elements are stored as T, float or BFloat16; arithmetic, statistics and steps are float32.
+template <class T>
+struct StoredKernels {
+  // Elementwise over [0, n).
+  void (*axpy)(float alpha, const T* x, T* y, int64_t n);
+  void (*relu)(const T* x, T* y, int64_t n);
+  void (*relu_grad)(const T* y, const T* dy, T* dx, int64_t n);
+
+  // Batch norm over rows [begin, end).
+  /// Mean and sum of squared deviations of a chunk of rows.
+  void (*norm_chunk)(const T* x, int64_t rows, int64_t channels, float* mean, float* m2);
+  void (*norm_apply)(const NormInputs<T>& a, int64_t begin, int64_t end, T* y);
+  /// The codes of what norm_apply gives; returns 0, or not a number where a value is not finite.
+  float (*norm_codes)(const NormInputs<T>& a, const UniformSteps& steps, int64_t begin, int64_t end, uint8_t* codes);
+  /// dy masked by what lies behind the norm: a quantizer (or null), then the ReLU: from y where it is given, else from
+  /// what it is made of. d_residual (or null) gets the masked dy.
+  void (*norm_grad_sums)(const NormInputs<T>& a, const UniformSteps* steps, int64_t begin, int64_t end,
+                         const NormSums& to, T* d_residual);
+  /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x), dy masked in the same way; dx may be dy.
+  void (*norm_grad_apply)(const NormInputs<T>& a, const UniformSteps* steps, int64_t begin, int64_t end,
+                          const float* mean_dy, const float* mean_dy_x, T* dx);
+
+  // Quantization.
+  /// Over elements [begin, end) of a tensor: absolute positions, for the noise.
+  void (*quantize)(const T* x, const UniformSteps& steps, const QuantNoise& noise, T* y, int64_t begin, int64_t end);
+  /// dx may be dy.
+  double (*quantize_grad)(const T* x, const UniformSteps& steps, const T* dy, T* dx, int64_t n);
+  /// Returns 0, or not a number where a value is not finite.
+  float (*quantize_codes)(const T* x, const UniformSteps& steps, uint8_t* codes, int64_t n);
+  double (*quantize_error)(const T* x, const UniformSteps& steps, int64_t n);
+  void (*decode)(const uint8_t* codes, bool is_signed, float step, T* y, int64_t n);
 };
 
 /// One table of Backend::look_up().
@@ -76,10 +127,9 @@ struct Kernels {
   int tile_rows;  // rows of the register tile
 
   // Elementwise over [0, n).
+  void (*widen)(const BFloat16* x, float* y, int64_t n);
+  void (*narrow)(const float* x, BFloat16* y, int64_t n);
   void (*scale)(const float* x, float alpha, float* y, int64_t n);
-  void (*axpy)(float alpha, const float* x, float* y, int64_t n);
-  void (*relu)(const float* x, float* y, int64_t n);
-  void (*relu_grad)(const float* y, const float* dy, float* dx, int64_t n);
   void (*sgd)(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n);
   void (*adam)(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n);
   double (*sum)(const float* x, int64_t n);
@@ -113,24 +163,8 @@ struct Kernels {
   void (*winograd_product)(const float* v, const float* u, int64_t rows, int64_t in, int64_t out, float* m);
   void (*winograd_outer)(const float* d, const float* v, int64_t rows, int64_t in, int64_t out, float* acc);
 
-  // Batch norm over rows [begin, end).
-  /// Mean and sum of squared deviations of a chunk of rows.
-  void (*norm_chunk)(const float* x, int64_t rows, int64_t channels, float* mean, float* m2);
-  void (*norm_apply)(const NormInputs& a, int64_t begin, int64_t end, float* y);
-  /// Sums over the rows of dy and of dy * normalised x, dy masked where y is given; d_residual (or null) gets the
-  /// masked dy.
-  void (*norm_grad_sums)(const NormInputs& a, int64_t begin, int64_t end, float* sum_dy, float* sum_dy_x,
-                         float* d_residual);
-  /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x)
-  void (*norm_grad_apply)(const NormInputs& a, int64_t begin, int64_t end, const float* mean_dy, const float* mean_dy_x,
-                          float* dx);
-
-  // Quantization over elements [begin, end) of a tensor: absolute positions, for the noise.
-  void (*quantize)(const float* x, float step, QuantRange range, const QuantNoise& noise, float* y, int64_t begin,
-                   int64_t end);
-  double (*quantize_grad)(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n);
-  void (*quantize_codes)(const float* x, float step, QuantRange range, uint8_t* codes, int64_t n);
-  double (*quantize_error)(const float* x, float step, QuantRange range, int64_t n);
+  StoredKernels<float> f32;
+  StoredKernels<BFloat16> bf16;
 
   // Tables; `sums` {2,count} or null.
   void (*look_up)(const Entries& table, const float* x, float* y, int64_t n, double* sums);

@@ -1,18 +1,15 @@
-// Batch norm: chunks of rows that stay in cache, so two passes over a chunk cost one read of memory.
+// Batch norm, and what is fused behind it: a residual, ReLU, a quantizer. Chunks of rows that stay in cache, so two
+// passes over a chunk cost one read of memory.
+#include "engine/backend/cpu/kernels/each_vec.h"
 #include "engine/backend/cpu/kernels/kernels.h"
-#include "engine/backend/cpu/kernels/vec.h"
+#include "engine/backend/cpu/kernels/uniform.h"
 
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
-/// Runs op(first channel, lanes) for each vector of channels.
-template <class Op>
-inline void each_channel_vec(int64_t channels, Op op) {
-  for (int64_t c = 0; c < channels; c += kWidth) op(c, channels - c < kWidth ? channels - c : int64_t{kWidth});
-}
-
-void norm_chunk(const float* x, int64_t rows, int64_t channels, float* mean, float* m2) {
-  each_channel_vec(channels, [=](int64_t c, int64_t l) {
+template <class T>
+void norm_chunk(const T* x, int64_t rows, int64_t channels, float* mean, float* m2) {
+  each_vec(channels, [=](int64_t c, int64_t l) {
     // Four sums hide the latency of an addition.
     Vec s[4] = {};
     int64_t r = 0;
@@ -37,67 +34,112 @@ void norm_chunk(const float* x, int64_t rows, int64_t channels, float* mean, flo
   });
 }
 
-void norm_apply(const NormInputs& a, int64_t begin, int64_t end, float* y) {
+/// Channels from c on of the row that begins at `row`.
+template <class T>
+inline Vec value_of(const NormInputs<T>& a, int64_t row, int64_t c, int64_t l) {
+  const Vec factor = get(a.inv_std + c, l) * get(a.gamma + c, l);
+  Vec v = (get(a.x + row + c, l) - get(a.mean + c, l)) * factor + get(a.beta + c, l);
+  if (a.residual) v += get(a.residual + row + c, l);
+  return a.relu ? select(v < Vec{}, Vec{}, v) : v;
+}
+
+template <class T>
+void norm_apply(const NormInputs<T>& a, int64_t begin, int64_t end, T* y) {
   for (int64_t r = begin; r < end; ++r) {
     const int64_t row = r * a.channels;
-    each_channel_vec(a.channels, [&](int64_t c, int64_t l) {
-      const Vec factor = get(a.inv_std + c, l) * get(a.gamma + c, l);
-      Vec v = (get(a.x + row + c, l) - get(a.mean + c, l)) * factor + get(a.beta + c, l);
-      if (a.residual) v += get(a.residual + row + c, l);
-      if (a.relu) v = select(v < Vec{}, Vec{}, v);
-      put(y + row + c, v, l);
-    });
+    each_vec(a.channels, [&](int64_t c, int64_t l) { put(y + row + c, value_of(a, row, c, l), l); });
   }
 }
 
-inline Vec masked(const NormInputs& a, int64_t at, int64_t l) {
-  const Vec dy = get(a.dy + at, l);
-  return a.y ? select(get(a.y + at, l) > Vec{}, dy, Vec{}) : dy;
+template <class T>
+float norm_codes(const NormInputs<T>& a, const UniformSteps& steps, int64_t begin, int64_t end, uint8_t* codes) {
+  const Uniform q(steps);
+  Vec check = {};
+  for (int64_t r = begin; r < end; ++r) {
+    const int64_t row = r * a.channels;
+    each_vec(a.channels, [&](int64_t c, int64_t l) {
+      const Vec v = value_of(a, row, c, l);
+      check += v - v;
+      store_bytes(codes + row + c, q.byte(v), l);
+    });
+  }
+  return sum_of_lanes(check);
 }
 
-void norm_grad_sums(const NormInputs& a, int64_t begin, int64_t end, float* sum_dy, float* sum_dy_x,
-                    float* d_residual) {
-  each_channel_vec(a.channels, [&](int64_t c, int64_t l) {
-    const Vec mean = get(a.mean + c, l);
-    Vec s[2] = {}, q[2] = {};
-    int64_t r = begin;
-    const auto one = [&](int64_t row, int i) {
-      const int64_t at = row * a.channels + c;
-      const Vec g = masked(a, at, l);
-      if (d_residual) put(d_residual + at, g, l);
-      s[i] += g;
-      q[i] += g * (get(a.x + at, l) - mean);
-    };
-    for (; r + 2 <= end; r += 2) {
-      one(r, 0);
-      one(r + 1, 1);
-    }
-    if (r < end) one(r, 0);
-    put(sum_dy + c, s[0] + s[1], l);
-    put(sum_dy_x + c, (q[0] + q[1]) * get(a.inv_std + c, l), l);
+/// The gradient of the normalised and shifted value. With a quantizer behind it, `of_step` becomes the terms of its
+/// step's gradient.
+template <class T>
+inline Vec gradient_of(const NormInputs<T>& a, const Uniform* q, int64_t row, int64_t c, int64_t l, Vec& of_step) {
+  const Vec dy = get(a.dy + row + c, l);
+  if (a.y) return select(get(a.y + row + c, l) > Vec{}, dy, Vec{});
+  if (!a.relu && !q) return dy;
+  const Vec v = value_of(a, row, c, l);
+  const Vec passed = q ? q->gradient(v, dy, of_step) : dy;
+  return a.relu ? select(v > Vec{}, passed, Vec{}) : passed;
+}
+
+template <class T>
+void norm_grad_sums(const NormInputs<T>& a, const UniformSteps* steps, int64_t begin, int64_t end, const NormSums& to,
+                    T* d_residual) {
+  const Uniform uniform(steps ? *steps : UniformSteps{});
+  const Uniform* const q = steps ? &uniform : nullptr;
+  // Even and odd rows have sums of their own.
+  float *const sums[2] = {to.dy, to.scratch}, *const sums_x[2] = {to.dy_x, to.scratch + a.channels};
+  for (int i = 0; i < 2; ++i) {
+    each_vec(a.channels, [&](int64_t c, int64_t l) { put(sums[i] + c, Vec{}, l), put(sums_x[i] + c, Vec{}, l); });
+  }
+  LaneSums of_step;
+  float* step_sums = to.step;
+  for (int64_t r = begin; r < end; ++r) {
+    const int64_t row = r * a.channels;
+    float *const s = sums[(r - begin) & 1], *const x = sums_x[(r - begin) & 1];
+    each_vec(a.channels, [&](int64_t c, int64_t l) {
+      Vec terms = {};
+      const Vec g = gradient_of(a, q, row, c, l, terms);
+      if (q) of_step.add(c, terms);
+      if (d_residual) put(d_residual + row + c, g, l);
+      put(s + c, get(s + c, l) + g, l);
+      put(x + c, get(x + c, l) + g * (get(a.x + row + c, l) - get(a.mean + c, l)), l);
+    });
+    if (q && ((r + 1 - begin) % to.step_rows == 0 || r + 1 == end)) of_step.take(step_sums), step_sums += kLaneSums;
+  }
+  each_vec(a.channels, [&](int64_t c, int64_t l) {
+    put(to.dy + c, get(sums[0] + c, l) + get(sums[1] + c, l), l);
+    put(to.dy_x + c, (get(sums_x[0] + c, l) + get(sums_x[1] + c, l)) * get(a.inv_std + c, l), l);
   });
 }
 
-void norm_grad_apply(const NormInputs& a, int64_t begin, int64_t end, const float* mean_dy, const float* mean_dy_x,
-                     float* dx) {
+template <class T>
+void norm_grad_apply(const NormInputs<T>& a, const UniformSteps* steps, int64_t begin, int64_t end,
+                     const float* mean_dy, const float* mean_dy_x, T* dx) {
+  const Uniform uniform(steps ? *steps : UniformSteps{});
+  const Uniform* const q = steps ? &uniform : nullptr;
   for (int64_t r = begin; r < end; ++r) {
-    each_channel_vec(a.channels, [&](int64_t c, int64_t l) {
-      const int64_t at = r * a.channels + c;
+    const int64_t row = r * a.channels;
+    each_vec(a.channels, [&](int64_t c, int64_t l) {
+      Vec terms = {};
       const Vec inv = get(a.inv_std + c, l);
-      const Vec xhat = (get(a.x + at, l) - get(a.mean + c, l)) * inv;
-      const Vec g = masked(a, at, l) - get(mean_dy + c, l) - xhat * get(mean_dy_x + c, l);
-      put(dx + at, g * (get(a.gamma + c, l) * inv), l);
+      const Vec xhat = (get(a.x + row + c, l) - get(a.mean + c, l)) * inv;
+      const Vec g = gradient_of(a, q, row, c, l, terms) - get(mean_dy + c, l) - xhat * get(mean_dy_x + c, l);
+      put(dx + row + c, g * (get(a.gamma + c, l) * inv), l);
     });
   }
+}
+
+template <class T>
+void fill_stored(StoredKernels<T>& t) {
+  t.norm_chunk = norm_chunk<T>;
+  t.norm_apply = norm_apply<T>;
+  t.norm_codes = norm_codes<T>;
+  t.norm_grad_sums = norm_grad_sums<T>;
+  t.norm_grad_apply = norm_grad_apply<T>;
 }
 
 }  // namespace
 
 void fill_norm(Kernels& t) {
-  t.norm_chunk = norm_chunk;
-  t.norm_apply = norm_apply;
-  t.norm_grad_sums = norm_grad_sums;
-  t.norm_grad_apply = norm_grad_apply;
+  fill_stored(t.f32);
+  fill_stored(t.bf16);
 }
 
 }  // namespace ntq::cpu::NTQ_ISA

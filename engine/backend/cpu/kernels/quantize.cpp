@@ -1,29 +1,24 @@
 // Quantization with a learned step, and NTQ's noise. Plain operators only: the same bits on every ISA.
+#include "engine/backend/cpu/kernels/each_vec.h"
 #include "engine/backend/cpu/kernels/kernels.h"
 #include "engine/backend/cpu/kernels/noise.h"
-#include "engine/backend/cpu/kernels/vec.h"
+#include "engine/backend/cpu/kernels/uniform.h"
 
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
-/// x / step clamped to the range and rounded to even.
-inline Vec code(Vec x, Vec step, Vec low, Vec high) { return round_even(clamp(x / step, low, high)); }
+inline Vec quantized(const Uniform& q, Vec v) { return where_finite(v, q.code(v) * q.step); }
 
-void quantize_plain(const float* x, float step, QuantRange range, float* y, int64_t n) {
-  const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
-  int64_t i = 0;
-  const auto value = [=](Vec v) { return where_finite(v, code(v, s, low, high) * s); };
-  for (; i + kWidth <= n; i += kWidth) store(y + i, value(load(x + i)));
-  if (i < n) store_part(y + i, value(load_part(x + i, n - i)), n - i);
+template <class T>
+void quantize_plain(const T* x, const UniformSteps& steps, T* y, int64_t n) {
+  const Uniform q(steps);
+  each_vec(n, [&](int64_t i, int64_t l) { put(y + i, quantized(q, get(x + i, l)), l); });
 }
 
-void quantize(const float* x, float step, QuantRange range, const QuantNoise& noise, float* y, int64_t begin,
-              int64_t end) {
-  if (noise.c == 0) {
-    quantize_plain(x + begin, step, range, y + begin, end - begin);
-    return;
-  }
-  const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
+template <class T>
+void quantize(const T* x, const UniformSteps& steps, const QuantNoise& noise, T* y, int64_t begin, int64_t end) {
+  if (noise.c == 0) return quantize_plain(x + begin, steps, y + begin, end - begin);
+  const Uniform uniform(steps);
   const Vec c = splat(noise.c), k = splat(-noise.k);
   float eps[kNoiseChunk];
   for (int64_t at = begin; at < end;) {
@@ -34,7 +29,7 @@ void quantize(const float* x, float step, QuantRange range, const QuantNoise& no
       const int64_t lanes = stop - at < kWidth ? stop - at : kWidth;
       const Vec v = get(x + at, lanes);
       const Vec n = get(eps + (at - first), lanes);
-      const Vec q = where_finite(v, code(v, s, low, high) * s);
+      const Vec q = quantized(uniform, v);
       const Vec e = absolute(q - v);
       put(y + at, q + c * exponential(k * e) * square_root(e) * n, lanes);
     }
@@ -44,65 +39,76 @@ void quantize(const float* x, float step, QuantRange range, const QuantNoise& no
 
 /// The sum of terms(at, lanes) over `lanes` elements from each `at`, 0 in the lanes beyond them. Sixteen float lanes
 /// over at most a chunk of elements, then float64: the same sum on every ISA.
-template <typename Terms>
+template <class Terms>
 double sum_over(int64_t n, Terms terms) {
-  constexpr int kLaneVecs = 16 / kWidth;
-  constexpr int64_t kChunk = 4096;
   double total = 0;
-  for (int64_t c0 = 0; c0 < n; c0 += kChunk) {
-    const int64_t stop = n - c0 < kChunk ? n : c0 + kChunk;
-    Vec sums[kLaneVecs] = {};
-    for (int64_t i = c0; i < stop; i += 16) {
-      for (int j = 0; j < kLaneVecs; ++j) {
-        const int64_t at = i + j * kWidth;
-        const int64_t lanes = stop - at < kWidth ? stop - at : kWidth;
-        if (lanes <= 0) break;
-        sums[j] += terms(at, lanes);
-      }
-    }
-    for (int l = 0; l < 16; ++l) total += static_cast<double>(sums[l / kWidth][l % kWidth]);
+  for (int64_t c0 = 0; c0 < n; c0 += kLaneRun) {
+    LaneSums sums;
+    each_vec(n - c0 < kLaneRun ? n - c0 : kLaneRun, [&](int64_t i, int64_t l) { sums.add(i, terms(c0 + i, l)); });
+    float lanes[kLaneSums];
+    sums.take(lanes);
+    for (const float lane : lanes) total += static_cast<double>(lane);
   }
   return total;
 }
 
-double quantize_grad(const float* x, float step, QuantRange range, const float* dy, float* dx, int64_t n) {
-  const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
-  return sum_over(n, [&](int64_t at, int64_t lanes) {
-    const Vec v = get(x + at, lanes) / s;
-    const Vec g = get(dy + at, lanes);
-    const VecI below = v <= low, above = v >= high;
-    const Vec clipped = clamp(v, low, high);
-    const Vec d = select(below, low, select(above, high, round_even(clipped) - v));
-    put(dx + at, select(below | above, Vec{}, g), lanes);
-    return g * d;
+template <class T>
+double quantize_grad(const T* x, const UniformSteps& steps, const T* dy, T* dx, int64_t n) {
+  const Uniform q(steps);
+  return sum_over(n, [&](int64_t at, int64_t l) {
+    Vec of_step;
+    put(dx + at, q.gradient(get(x + at, l), get(dy + at, l), of_step), l);
+    return of_step;
   });
 }
 
-double quantize_error(const float* x, float step, QuantRange range, int64_t n) {
-  const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
-  return sum_over(n, [&](int64_t at, int64_t lanes) {
-    const Vec v = get(x + at, lanes);
-    const Vec e = code(v, s, low, high) * s - v;
+template <class T>
+double quantize_error(const T* x, const UniformSteps& steps, int64_t n) {
+  const Uniform q(steps);
+  return sum_over(n, [&](int64_t at, int64_t l) {
+    const Vec v = get(x + at, l);
+    const Vec e = q.code(v) * q.step - v;
     return e * e;
   });
 }
 
-void quantize_codes(const float* x, float step, QuantRange range, uint8_t* codes, int64_t n) {
-  const Vec s = splat(step), low = splat(range.low), high = splat(range.high);
-  for (int64_t i = 0; i < n; i += kWidth) {
-    const int64_t lanes = n - i < kWidth ? n - i : kWidth;
-    const VecI q = __builtin_convertvector(code(load_part(x + i, lanes), s, low, high), VecI);
-    for (int64_t lane = 0; lane < lanes; ++lane) codes[i + lane] = static_cast<uint8_t>(q[lane]);
-  }
+template <class T>
+float quantize_codes(const T* x, const UniformSteps& steps, uint8_t* codes, int64_t n) {
+  const Uniform q(steps);
+  Vec check = {};
+  each_vec(n, [&](int64_t i, int64_t l) {
+    const Vec v = get(x + i, l);
+    check += v - v;
+    store_bytes(codes + i, q.byte(v), l);
+  });
+  return sum_of_lanes(check);
+}
+
+template <class T>
+void decode(const uint8_t* codes, bool is_signed, float step, T* y, int64_t n) {
+  const Vec s = splat(step);
+  each_vec(n, [=](int64_t i, int64_t l) {
+    const VecB bytes = load_bytes(codes + i, l);
+    const VecI whole = is_signed ? __builtin_convertvector(reinterpret_cast<VecSB>(bytes), VecI)
+                                 : __builtin_convertvector(bytes, VecI);
+    put(y + i, __builtin_convertvector(whole, Vec) * s, l);
+  });
+}
+
+template <class T>
+void fill_stored(StoredKernels<T>& t) {
+  t.quantize = quantize<T>;
+  t.quantize_grad = quantize_grad<T>;
+  t.quantize_codes = quantize_codes<T>;
+  t.quantize_error = quantize_error<T>;
+  t.decode = decode<T>;
 }
 
 }  // namespace
 
 void fill_quantize(Kernels& t) {
-  t.quantize = quantize;
-  t.quantize_grad = quantize_grad;
-  t.quantize_codes = quantize_codes;
-  t.quantize_error = quantize_error;
+  fill_stored(t.f32);
+  fill_stored(t.bf16);
 }
 
 }  // namespace ntq::cpu::NTQ_ISA

@@ -23,20 +23,41 @@ constexpr int kWidth = 4;
 typedef float Vec __attribute__((vector_size(kWidth * 4)));
 typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 
+#if defined(__AVX512F__)
+[[maybe_unused]] inline __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
+#elif defined(__AVX2__)
+[[maybe_unused]] inline __m256i first_lanes(int64_t n) {
+  const VecI lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+  return reinterpret_cast<__m256i>(lanes < VecI{} + static_cast<int32_t>(n));
+}
+#endif
+
 [[maybe_unused]] inline Vec load(const float* p) {
   Vec v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
 [[maybe_unused]] inline void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
-/// The first n floats, zeros behind them.
+/// The first n <= kWidth floats, zeros behind them.
 [[maybe_unused]] inline Vec load_part(const float* p, int64_t n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(first_lanes(n), p);
+#elif defined(__AVX2__)
+  return _mm256_maskload_ps(p, first_lanes(n));
+#else
   Vec v = {};
   for (int i = 0; i < kWidth; ++i) v[i] = i < n ? p[i] : 0.0f;
   return v;
+#endif
 }
 [[maybe_unused]] inline void store_part(float* p, Vec v, int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, first_lanes(n), v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, first_lanes(n), v);
+#else
   for (int i = 0; i < kWidth && i < n; ++i) p[i] = v[i];
+#endif
 }
 typedef uint16_t VecH __attribute__((vector_size(kWidth * 2)));  // the upper halves of floats
 
@@ -59,13 +80,43 @@ typedef uint16_t VecH __attribute__((vector_size(kWidth * 2)));  // the upper ha
   __builtin_memcpy(p, &halves, sizeof halves);
 }
 [[maybe_unused]] inline Vec load_part(const BFloat16* p, int64_t n) {
+#if defined(__AVX512F__)
+  return widened(reinterpret_cast<VecH>(_mm256_maskz_loadu_epi16(first_lanes(n), p)));
+#else
   VecH halves = {};
   for (int i = 0; i < kWidth; ++i) halves[i] = i < n ? p[i].bits : uint16_t{0};
   return widened(halves);
+#endif
 }
 [[maybe_unused]] inline void store_part(BFloat16* p, Vec v, int64_t n) {
   const VecH halves = narrowed(v);
+#if defined(__AVX512F__)
+  _mm256_mask_storeu_epi16(p, first_lanes(n), reinterpret_cast<__m256i>(halves));
+#else
   for (int i = 0; i < kWidth && i < n; ++i) p[i].bits = halves[i];
+#endif
+}
+
+/// Whole numbers of one byte.
+typedef uint8_t VecB __attribute__((vector_size(kWidth)));
+typedef int8_t VecSB __attribute__((vector_size(kWidth)));
+[[maybe_unused]] inline VecB load_bytes(const uint8_t* p, int64_t n) {
+  VecB bytes = {};
+  if (n == kWidth) {
+    __builtin_memcpy(&bytes, p, sizeof bytes);
+  } else {
+    for (int i = 0; i < kWidth && i < n; ++i) bytes[i] = p[i];
+  }
+  return bytes;
+}
+/// The low byte of each lane: int8 or uint8.
+[[maybe_unused]] inline void store_bytes(uint8_t* p, VecI v, int64_t n) {
+  const VecB bytes = __builtin_convertvector(v, VecB);
+  if (n == kWidth) {
+    __builtin_memcpy(p, &bytes, sizeof bytes);
+  } else {
+    for (int i = 0; i < kWidth && i < n; ++i) p[i] = bytes[i];
+  }
 }
 
 /// A whole vector, or its first `lanes` floats.
