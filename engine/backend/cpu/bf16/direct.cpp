@@ -114,8 +114,9 @@ void conv_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, 
   const Outer p{windows_of(g, x, plan.algorithm), static_cast<const BFloat16*>(dy.data), g.out_c};
   const int64_t rows = p.x.rows(), run = p.x.run(), run_panels = ceil_div(run, k.panel);
   const int64_t panels = p.x.runs() * run_panels, size = panels * g.out_c * k.panel;
-  const int64_t parts = plan.parts, tasks = plan.channel_groups * plan.tap_groups;
-  const int64_t part_rows = round_up(ceil_div(rows, parts), 256);
+  const int64_t part_rows = std::max<int64_t>(256, round_up(ceil_div(rows, plan.parts), 256));
+  const int64_t parts = std::max<int64_t>(1, ceil_div(rows, part_rows));
+  const int64_t tasks = plan.channel_groups * plan.tap_groups;
   const Scratch sums(backend, parts * size);
   parallel_for(parts * tasks, std::min(part_rows, rows) * size / tasks / kProducts, [&](int64_t i) {
     const int64_t part = i / tasks, co = i % tasks / plan.tap_groups, tap = i % plan.tap_groups;

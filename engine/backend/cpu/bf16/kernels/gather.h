@@ -25,6 +25,15 @@ inline void each_line(const Windows& s, int64_t begin, int64_t end, const Op& op
   }
 }
 
+/// Of a run of n values from `first` on, those within [0, width): [left, right) of the run.
+struct Cut {
+  int64_t left, right;
+};
+[[maybe_unused]] inline Cut cut_of(int64_t first, int64_t n, int64_t width) {
+  const int64_t left = first < 0 ? least(-first, n) : 0, right = least(n, width - first);
+  return {left, right > left ? right : left};
+}
+
 /// pointers[row - begin] to values [offset, offset + n) of the run of a line of taps, for rows [begin, end). Runs that
 /// the border cuts are put together in `edge`, `pitch` values for each row.
 template <class T>
@@ -43,11 +52,11 @@ inline void gather(const Windows& s, int64_t tap, int64_t offset, int64_t n, int
     for (int64_t i = 0; i < count; ++i) out[i] = from + first + i * step;
     const auto cut = [&](int64_t i) {
       const int64_t at = first + i * step;
-      const int64_t left = at < 0 ? least(-at, n) : 0, right = at + n > width ? (width > at ? width - at : left) : n;
+      const auto [left, right] = cut_of(at, n, width);
       T* to = edge + (row - begin + i) * pitch;
-      if (left > 0) __builtin_memset(to, 0, static_cast<size_t>(left) * sizeof(T));
+      for (int64_t e = 0; e < left; ++e) to[e] = {};
       if (right > left) __builtin_memcpy(to + left, from + at + left, static_cast<size_t>(right - left) * sizeof(T));
-      if (n > right) __builtin_memset(to + right, 0, static_cast<size_t>(n - right) * sizeof(T));
+      for (int64_t e = right; e < n; ++e) to[e] = {};
       out[i] = to;
     };
     int64_t i = 0;
@@ -115,6 +124,39 @@ inline void copy_run(const Extent<T>& extent, const T* from, int64_t n, BFloat16
   T last[kWidth] = {};
   for (int64_t e = i; e < n; ++e) last[e - i] = from[e];
   put_values(last, to + i);
+}
+
+/// All lines of taps of rows [begin, end), one behind the other, and whatever follows up to whole vectors; `pitch`
+/// values for each row.
+template <class T>
+inline void unfold(const Windows& s, int64_t begin, int64_t end, BFloat16* to, int64_t pitch) {
+  const Extent<T> extent = extent_of<T>(s);
+  const int64_t n = s.taps_w * s.c, width = s.w * s.c, step = s.step * s.c;
+  for (int64_t t = 0; t < s.taps_h; ++t) {
+    each_line(s, begin, end, [&](int64_t row, int64_t count, int64_t image, int64_t line, int64_t j) {
+      const int64_t h = line * s.step + s.h0 + t, first = (j * s.step + s.w0) * s.c;
+      const T* from = static_cast<const T*>(s.x) + (image * s.h + h) * width;
+      BFloat16* out = to + (row - begin) * pitch + t * n;
+      // Runs inside of the image, of which whole vectors may be read.
+      int64_t whole = 0, whole_end = h >= 0 && h < s.h ? count : 0;
+      while (whole < whole_end && first + whole * step < 0) ++whole;
+      while (whole < whole_end && first + (whole_end - 1) * step + n > width) --whole_end;
+      while (whole < whole_end && !extent.has(from + first + (whole_end - 1) * step, ceil_div(n, kWidth) * kWidth))
+        --whole_end;
+      for (int64_t e = 0; e < n; e += kWidth) {
+        for (int64_t i = whole; i < whole_end; ++i) put_values(from + first + i * step + e, out + i * pitch + e);
+      }
+      for (int64_t i = 0; i < count; ++i) {
+        if (i == whole && whole < whole_end) i = whole_end;
+        if (i == count) break;
+        const int64_t at = first + i * step;
+        const Cut cut = h >= 0 && h < s.h ? cut_of(at, n, width) : Cut{0, 0};
+        for (int64_t e = 0; e < cut.left; ++e) out[i * pitch + e] = {};
+        copy_run(extent, from + at + cut.left, cut.right - cut.left, out + i * pitch + cut.left);
+        for (int64_t e = cut.right; e < n; ++e) out[i * pitch + e] = {};
+      }
+    });
+  }
 }
 
 /// kWidth pairs of neighbours of two rows, of which n are read.

@@ -9,8 +9,23 @@ namespace {
 
 constexpr int64_t kPairs = 128;  // of one block
 constexpr int64_t kBlock = 2 * kPairs;
+constexpr int64_t kBlockChannels = kTile * 8;
 constexpr int64_t kPanels = 4;  // interleaved together, so that neighbours are read together
 constexpr int64_t kPanelSize = kBlock * kPanel + 2 * kPanel;  // not a power of two, which would share cache sets
+
+/// Channels [co, co_end) of dy as they lie interleaved: blocks of up to kBlockChannels, each {pairs, stride, 2}.
+struct Channels {
+  int64_t co, co_end;
+  int64_t blocks() const { return ceil_div(co_end - co, kBlockChannels); }
+  int64_t begin(int64_t block) const { return co + block * kBlockChannels; }
+  int64_t count(int64_t block) const { return least(kBlockChannels, co_end - begin(block)); }
+  /// Whole vectors, an odd number of them: rows of the register tile are read at this stride.
+  int64_t stride(int64_t block) const { return (ceil_div(count(block), kWidth) | 1) * kWidth; }
+  int64_t place(int64_t block) const { return block * kBlock * ((kBlockChannels / kWidth | 1) * kWidth); }
+  /// Even tiles: 64 channels go as six of 11 and 10, so that none is too low to hide the latency of its sums.
+  int64_t tiles(int64_t block) const { return ceil_div(count(block), kTile); }
+  int64_t all_tiles() const { return ceil_div(co_end - co, kTile); }
+};
 
 struct Memory {
   int64_t panel, edges, patches, zeros, bytes;  // behind the interleaved dy
@@ -19,7 +34,7 @@ int64_t pitch_of(const Windows& s) { return s.run() + 2 * kSlack; }
 Memory memory_of(const Outer& p, int64_t co_count) {
   constexpr int64_t kSize = sizeof(BFloat16);
   Memory m{};
-  m.panel = (kBlock * co_count + ceil_div(co_count, kTile) * 2 * kSlack) * kSize;
+  m.panel = Channels{0, co_count}.place(Channels{0, co_count}.blocks()) * kSize;
   m.edges = m.panel + kPanels * kPanelSize * kSize;
   m.patches = m.edges + kBlock * pitch_of(p.x) * kSize;
   m.zeros = m.patches + (p.x.unfolded ? kBlock * pitch_of(p.x) * kSize : 0);
@@ -29,34 +44,35 @@ Memory memory_of(const Outer& p, int64_t co_count) {
 }
 int64_t outer_scratch(const Outer& p, const OuterRange& range) { return memory_of(p, range.co_end - range.co).bytes; }
 
-/// Even tiles: 64 channels go as six of 11 and 10, so that none is too low to hide the latency of its sums.
-struct Tiles {
-  int64_t co, count, tiles;
-  int64_t begin(int64_t k) const { return co + count * k / tiles; }
-  /// Of a tile in the interleaved dy; with room behind it.
-  int64_t place(int64_t k) const { return (begin(k) - co) * kBlock + k * 2 * kSlack; }
+/// Memory of the block to come, asked for bit by bit while this one is computed.
+struct Ahead {
+  const char* at;
+  const char* end;
+  int64_t bytes;  // at a time
+  void ask() {
+    for (const char* stop = end - at > bytes ? at + bytes : end; at < stop; at += 64) __builtin_prefetch(at, 0, 2);
+  }
 };
+template <class T>
+inline Ahead ahead_of(const T* rows, int64_t count, int64_t times) {
+  const auto* at = reinterpret_cast<const char*>(rows);
+  const int64_t bytes = count * static_cast<int64_t>(sizeof(T));
+  return {at, at + bytes, ceil_div(bytes, times)};
+}
 
-/// To {pairs, channels of a tile, 2} for each tile, at its place; rows from `row` on.
-void interleave_dy(const Outer& p, const Tiles& tiles, int64_t row, int64_t rows, const BFloat16* zeros, BFloat16* to) {
-  const int64_t pairs = (rows + 1) / 2;
+/// Rows from `row` on.
+void interleave_dy(const Outer& p, const Channels& channels, int64_t row, int64_t rows, const BFloat16* zeros,
+                   BFloat16* to) {
   const Extent<BFloat16> extent{p.dy, p.dy + p.x.rows() * p.dy_c};
-  constexpr int64_t kTogether = 8;  // tiles, so that neighbours are read together
-  for (int64_t k0 = 0; k0 < tiles.tiles; k0 += kTogether) {
-    const int64_t n = least(kTogether, tiles.tiles - k0);
-    int64_t from[kTogether + 1], places[kTogether];
-    for (int64_t k = 0; k <= n; ++k) from[k] = tiles.begin(k0 + k);
-    for (int64_t k = 0; k < n; ++k) places[k] = tiles.place(k0 + k);
-    for (int64_t i = 0; i < pairs; ++i) {
-      const BFloat16* first = p.dy + (row + 2 * i) * p.dy_c;
-      const BFloat16* second = 2 * i + 1 < rows ? first + p.dy_c : zeros;
-      for (int64_t k = 0; k < n; ++k) {
-        const int64_t m = from[k + 1] - from[k];
-        BFloat16* out = to + places[k] + i * 2 * m;
-        // Beyond m lies what the next pair overwrites, or room.
-        for (int64_t c = 0; c < m; c += kWidth)
-          store_pairs(out + 2 * c, interleaved(extent, first + from[k] + c, second + from[k] + c, m - c));
-      }
+  const int64_t blocks = channels.blocks();
+  for (int64_t i = 0; 2 * i < rows; ++i) {
+    const BFloat16* first = p.dy + (row + 2 * i) * p.dy_c + channels.co;
+    const BFloat16* second = 2 * i + 1 < rows ? first + p.dy_c : zeros;
+    for (int64_t b = 0; b < blocks; ++b, first += kBlockChannels, second += kBlockChannels) {
+      const int64_t n = channels.count(b);
+      BFloat16* out = to + channels.place(b) + i * 2 * channels.stride(b);
+      for (int64_t c = 0; c < n; c += kWidth)
+        store_pairs(out + 2 * c, interleaved(extent, first + c, second + c, n - c));
     }
   }
 }
@@ -75,42 +91,37 @@ void interleave_panels(const Extent<T>& extent, const T* const* rows, int64_t pa
   }
 }
 
-/// sums {M, kPanel} += over pairs of dy {pairs, M, 2} x panel {pairs, kPanel, 2}.
+/// sums {M, kPanel} += over pairs of dy {pairs, stride, 2}, its first M, x panel {pairs, kPanel, 2}.
 template <int M, int V>
-void tile(int64_t pairs, const BFloat16* dy, const BFloat16* panel, float* sums) {
+void tile(int64_t pairs, const BFloat16* dy, int64_t stride, const BFloat16* panel, float* sums) {
   Tile<M, V> tile;
   tile.load_rows(sums);
-  for (int64_t i = 0; i < pairs; ++i, dy += 2 * M, panel += 2 * kPanel)
+  for (int64_t i = 0; i < pairs; ++i, dy += 2 * stride, panel += 2 * kPanel)
     tile.add(
         [&](auto m) __attribute__((always_inline)) { return dy + 2 * m.value; }, panel);
   tile.store_rows(sums);
 }
 
-template <class T>
-void unfold(const Windows& s, int64_t row, int64_t rows, const T* zeros, T* edges, BFloat16* patches) {
-  const Extent<T> extent = extent_of<T>(s);
-  const int64_t n = s.taps_w * s.c, pitch = pitch_of(s);
-  for (int64_t t = 0; t < s.taps_h; ++t) {
-    const T* from[kBlock];
-    gather(s, t, 0, n, row, row + rows, zeros, edges, pitch, from);
-    for (int64_t i = 0; i < rows; ++i) copy_run(extent, from[i], n, patches + i * pitch + t * n);
-  }
-}
-
 /// The tiles of panels [panel, panel_end) of one run, of which rows[] point to `run` values.
 template <class T>
-void add_panels(const Outer& p, const Tiles& tiles, const Extent<T>& extent, const T* const* rows, int64_t pairs,
-                int64_t panel, int64_t panel_end, int64_t run, const BFloat16* dy, BFloat16* packed, float* sums) {
+void add_panels(const Outer& p, const Channels& channels, const Extent<T>& extent, const T* const* rows, int64_t pairs,
+                int64_t panel, int64_t panel_end, int64_t run, const BFloat16* dy, BFloat16* packed, float* sums,
+                Ahead* ahead) {
   for (int64_t k0 = panel; k0 < panel_end; k0 += kPanels) {
     const int64_t k_end = least(panel_end, k0 + kPanels);
     interleave_panels(extent, rows, pairs, k0 * kPanel, least(run, k_end * kPanel) - k0 * kPanel, packed);
     for (int64_t k = k0; k < k_end; ++k, sums += p.dy_c * kPanel) {
       const BFloat16* const of_panel = packed + (k - k0) * kPanelSize;
-      for (int64_t t = 0; t < tiles.tiles; ++t) {
-        const int64_t co = tiles.begin(t), m = tiles.begin(t + 1) - co;
-        with_tile(m, least(run - k * kPanel, kPanel), [&](auto tile_rows, auto vecs) {
-          tile<tile_rows.value, vecs.value>(pairs, dy + tiles.place(t), of_panel, sums + co * kPanel);
-        });
+      for (int64_t block = 0; block < channels.blocks(); ++block) {
+        const int64_t count = channels.count(block), tiles = channels.tiles(block);
+        for (int64_t t = 0; t < tiles; ++t) {
+          const int64_t co = count * t / tiles, m = count * (t + 1) / tiles - co;
+          ahead[0].ask(), ahead[1].ask();
+          with_tile(m, least(run - k * kPanel, kPanel), [&](auto tile_rows, auto vecs) {
+            tile<tile_rows.value, vecs.value>(pairs, dy + channels.place(block) + 2 * co, channels.stride(block),
+                                              of_panel, sums + (channels.begin(block) + co) * kPanel);
+          });
+        }
       }
     }
   }
@@ -122,7 +133,7 @@ void outer_of(const Outer& p, const OuterRange& range, float* sums, char* scratc
   const int64_t co_count = range.co_end - range.co, run = s.run(), panels = ceil_div(run, kPanel);
   if (co_count == 0 || run == 0) return;
   const Memory m = memory_of(p, co_count);
-  const Tiles tiles{range.co, co_count, ceil_div(co_count, kTile)};
+  const Channels channels{range.co, range.co_end};
   auto* const dy = reinterpret_cast<BFloat16*>(scratch);
   auto* const packed = reinterpret_cast<BFloat16*>(scratch + m.panel);
   auto* const patches = reinterpret_cast<BFloat16*>(scratch + m.patches);
@@ -133,8 +144,14 @@ void outer_of(const Outer& p, const OuterRange& range, float* sums, char* scratc
 
   for (int64_t r0 = range.row; r0 < range.row_end; r0 += kBlock) {
     const int64_t rows = least(kBlock, range.row_end - r0), pairs = (rows + 1) / 2;
-    interleave_dy(p, tiles, r0, rows, zeros, dy);
-    if (s.unfolded) unfold(s, r0, rows, no_codes, edges, patches);
+    interleave_dy(p, channels, r0, rows, zeros, dy);
+    // Of windows only those of one pixel lie as they are needed; the others come from few lines of the images.
+    const int64_t next = r0 + rows, more = least(kBlock, range.row_end - next);
+    const int64_t times = channels.all_tiles() * (range.panel_end - range.panel),
+                  pixels = s.h == 1 && s.taps_w == 1 ? more : 0;
+    Ahead ahead[2] = {ahead_of(p.dy + next * p.dy_c, more * p.dy_c, times),
+                      ahead_of(static_cast<const T*>(s.x) + next * s.c, pixels * s.c, times)};
+    if (s.unfolded) unfold<T>(s, r0, r0 + rows, patches, pitch_of(s));
     for (int64_t k = range.panel; k < range.panel_end;) {
       const int64_t line = k / panels, first = k % panels, last = least(panels, first + range.panel_end - k);
       float* const to = sums + k * p.dy_c * kPanel;
@@ -142,12 +159,12 @@ void outer_of(const Outer& p, const OuterRange& range, float* sums, char* scratc
         const BFloat16* from[kBlock];
         for (int64_t i = 0; i < rows; ++i) from[i] = patches + i * pitch_of(s);
         if (rows % 2) from[rows] = zeros;
-        add_panels(p, tiles, Extent<BFloat16>{zeros, zeros}, from, pairs, first, last, run, dy, packed, to);
+        add_panels(p, channels, Extent<BFloat16>{zeros, zeros}, from, pairs, first, last, run, dy, packed, to, ahead);
       } else {
         const T* from[kBlock];
         gather(s, line, 0, run, r0, r0 + rows, no_codes, edges, pitch_of(s), from);
         if (rows % 2) from[rows] = no_codes;
-        add_panels(p, tiles, extent_of<T>(s), from, pairs, first, last, run, dy, packed, to);
+        add_panels(p, channels, extent_of<T>(s), from, pairs, first, last, run, dy, packed, to, ahead);
       }
       k += last - first;
     }

@@ -134,20 +134,6 @@ struct Rows {
       }
     }
   }
-  /// All lines of each row as one run.
-  void unfold(int64_t begin, int64_t end) {
-    const Extent<T> extent = extent_of<T>(s);
-    const int64_t n = s.taps_w * s.c;
-    for (int64_t t = 0; t < s.taps_h; ++t) {
-      const T* from[kBlock];
-      gather(s, t, 0, n, begin, end, zeros, edges, b.slot, from);
-      for (int64_t i = 0; i < end - begin; ++i) {
-        BFloat16* copy = copies + i * b.slot + t * n;
-        copy_run(extent, from[i], n, copy);
-        copy[n] = {};
-      }
-    }
-  }
 };
 
 void find_outputs(const Product& p, int64_t begin, int64_t end, void** out) {
@@ -178,7 +164,10 @@ void product_of(const Product& p, int64_t begin, int64_t end, int64_t panel, int
       for (int64_t i = 0; i < count; ++i) __builtin_memset(out[i], 0, static_cast<size_t>(p.y_c * size));
       continue;
     }
-    if (s.unfolded) rows.unfold(r0, r0 + count);
+    if (s.unfolded) {
+      unfold<T>(s, r0, r0 + count, rows.copies, b.slot);
+      for (int64_t i = 0; i < count; ++i) rows.copies[i * b.slot + run] = {};
+    }
     for (int64_t t0 = 0; t0 < runs; t0 += b.runs) {
       const int64_t run_count = least(b.runs, runs - t0);
       for (int64_t e0 = 0; e0 < run; e0 += b.depth) {
