@@ -47,5 +47,25 @@ typedef uint32_t Pairs __attribute__((vector_size(kWidth * 4)));  // of bfloat16
 #endif
 }
 
+/// Rounded to nearest even as vcvtneps2bf16 has it: subnormal numbers are 0.
+[[maybe_unused]] inline VecH rounded(Vec v) {
+#if defined(__AVX512BF16__)
+  return reinterpret_cast<VecH>(_mm512_cvtneps_pbh(v));
+#else
+  return narrowed(flushed(v));
+#endif
+}
+/// Pairs of the two, rounded.
+[[maybe_unused]] inline Pairs zipped(Vec lower, Vec upper) {
+#if defined(__AVX512BF16__)
+  alignas(64) static constexpr uint16_t kOrder[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  const __m512bh both = _mm512_cvtne2ps_pbh(upper, lower);
+  return reinterpret_cast<Pairs>(_mm512_permutexvar_epi16(_mm512_load_si512(kOrder), reinterpret_cast<__m512i>(both)));
+#else
+  return __builtin_convertvector(rounded(lower), Pairs) | __builtin_convertvector(rounded(upper), Pairs) << 16;
+#endif
+}
+
 }  // namespace
 }  // namespace ntq::bf16::NTQ_ISA
