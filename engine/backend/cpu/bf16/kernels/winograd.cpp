@@ -14,25 +14,40 @@ namespace {
 constexpr int kTiles = kTile / 2;        // two columns each fill the registers
 constexpr int kRowOf[4] = {2, 0, 1, 3};  // where a row of the transform stands in v and u
 
+/// A tile's kDepth channels to their places in v, rows `row` apart.
+template <int kDepth, class X, class Pixel>
+[[gnu::always_inline]] inline void input_block(const Pixel& pixel, int64_t at, int64_t row, BFloat16* v) {
+  const auto put = [=](int i, int64_t place, Pairs pairs) {
+    __builtin_memcpy(v + kRowOf[i] * row + place, &pairs, sizeof pairs);
+  };
+  if constexpr (kDepth >= 2 * kWidth) {
+    using Read = Halves<X>;
+    for (int64_t c = 0; c < kDepth; c += 2 * kWidth) {
+      Vec a[4][4], b[4][4];
+      input_transform([&](auto i, auto j) { return Read::first(pixel(i, j) + at + c); }, a);
+      input_transform([&](auto i, auto j) { return Read::second(pixel(i, j) + at + c); }, b);
+      unrolled<4>(
+          [&](auto i) { unrolled<4>([&](auto j) { put(i, j * kDepth + c, Read::together(a[i][j], b[i][j])); }); });
+    }
+  } else {  // two columns are a vector
+    Vec a[4][4];
+    input_transform([&](auto i, auto j) { return values_at(pixel(i, j) + at); }, a);
+    unrolled<4>([&](auto i) {
+      put(i, 0, joined(a[i][0], a[i][1]));
+      put(i, 2 * kDepth, joined(a[i][2], a[i][3]));
+    });
+  }
+}
+
 template <int kDepth, class X>
 void input_tiles(const TiledInput& in, const X* x, int64_t begin, int64_t end, BFloat16* v) {
   const int64_t channels = in.images.channels, row = kTiles * 4 * channels;
   Tile t = tile_at(in.images, begin);
   for (int64_t k = 0; k < end - begin; ++k, step(in.images, t)) {
-    BFloat16* to = v + k / kTiles * 4 * row + k % kTiles * 4 * kDepth;
-    const Patch<X, 4> patch(in.images, x, static_cast<const X*>(in.zeros), t.image, t.row - 1, t.column - 1);
-    for (int64_t block = 0; block < channels; block += kDepth, to += kTiles * 4 * kDepth) {
-      for (int64_t c = 0; c < kDepth; c += kWidth) {
-        Vec values[4][4];
-        transform(patch, block + c, values);
-        unrolled<4>([&](auto i) {
-          unrolled<4>([&](auto j) {
-            const VecH halves = rounded(values[i][j]);
-            __builtin_memcpy(to + kRowOf[i] * row + j * kDepth + c, &halves, sizeof halves);
-          });
-        });
-      }
-    }
+    BFloat16* const to = v + k / kTiles * 4 * row + k % kTiles * 4 * kDepth;
+    with_patch<4>(in, x, t, 1, [&](const auto& pixel) {
+      for (int64_t c = 0; c < channels; c += kDepth) input_block<kDepth, X>(pixel, c, row, to + c * kTiles * 4);
+    });
   }
 }
 

@@ -29,8 +29,31 @@ inline Vec values_at(const Code* p) {
   typedef Code Codes __attribute__((vector_size(kWidth)));
   Codes codes;
   __builtin_memcpy(&codes, p, sizeof codes);
+#if defined(__AVX512F__)  // where the compiler would do it by halves
+  const __m128i bytes = reinterpret_cast<__m128i>(codes);
+  return _mm512_cvtepi32_ps(Code(-1) < 0 ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
+#else
   return __builtin_convertvector(__builtin_convertvector(codes, VecI), Vec);
+#endif
 }
+
+/// 2 * kWidth values as two vectors, the way that is cheapest, and how to put such vectors back, rounded, in their
+/// order.
+struct EvenOdd {
+  static Vec first(const BFloat16* p) { return reinterpret_cast<Vec>(load_pairs(p) << 16); }
+  static Vec second(const BFloat16* p) { return reinterpret_cast<Vec>(load_pairs(p) & (Pairs{} + 0xffff0000u)); }
+  static Pairs together(Vec a, Vec b) { return zipped(a, b); }
+};
+template <class Code>
+struct TwoHalves {
+  static Vec first(const Code* p) { return values_at(p); }
+  static Vec second(const Code* p) { return values_at(p + kWidth); }
+  static Pairs together(Vec a, Vec b) { return joined(a, b); }
+};
+template <class X>
+struct Halves : TwoHalves<X> {};
+template <>
+struct Halves<BFloat16> : EvenOdd {};
 
 /// op(pointer) with the input's type.
 template <class Op>
@@ -56,27 +79,26 @@ struct Tile {
   ++t.image;
 }
 
-/// Pointers to the kSize x kSize pixels from (row, column) of an image on; to zeros for those outside.
-template <class X, int kSize>
-struct Patch {
-  Patch(const TiledImages& g, const X* x, const X* zeros, int64_t image, int64_t row, int64_t column) {
-    const int64_t pitch = g.w * g.channels;
-    const X* const first = x + (image * g.h + row) * pitch + column * g.channels;
-    if (row >= 0 && row + kSize <= g.h && column >= 0 && column + kSize <= g.w) {
-      unrolled<kSize>(
-          [&](auto i) { unrolled<kSize>([&](auto j) { pixel[i][j] = first + (i * pitch + j * g.channels); }); });
-      return;
-    }
-    for (int i = 0; i < kSize; ++i) {
-      const bool there = row + i >= 0 && row + i < g.h;
-      for (int j = 0; j < kSize; ++j) {
-        const bool inside = there && column + j >= 0 && column + j < g.w;
-        pixel[i][j] = inside ? first + (i * pitch + j * g.channels) : zeros;
-      }
+/// op(pixel) for the kSize x kSize pixels from (row, column) of an image on: pixel(i, j) points to them, or to zeros
+/// for those outside.
+template <int kSize, class X, class Op>
+[[gnu::always_inline]] inline void with_patch(const TiledInput& in, const X* x, const Tile& t, int64_t margin,
+                                              const Op& op) {
+  const TiledImages& g = in.images;
+  const int64_t row = t.row - margin, column = t.column - margin, channels = g.channels, pitch = g.w * channels;
+  const X* const first = x + (t.image * g.h + row) * pitch + column * channels;
+  if (row >= 0 && row + kSize <= g.h && column >= 0 && column + kSize <= g.w)
+    return op([=](auto i, auto j) { return first + (i * pitch + j * channels); });
+  const X* pixels[kSize][kSize];
+  for (int i = 0; i < kSize; ++i) {
+    const bool there = row + i >= 0 && row + i < g.h;
+    for (int j = 0; j < kSize; ++j) {
+      const bool inside = there && column + j >= 0 && column + j < g.w;
+      pixels[i][j] = inside ? first + (i * pitch + j * channels) : static_cast<const X*>(in.zeros);
     }
   }
-  const X* pixel[kSize][kSize];
-};
+  op([&pixels](auto i, auto j) { return pixels[i][j]; });
+}
 
 /// B^T d for B^T = (1 0 -1 0 | 0 1 1 0 | 0 -1 1 0 | 0 1 0 -1).
 [[gnu::always_inline]] inline void input_line(const Vec& d0, const Vec& d1, const Vec& d2, const Vec& d3, Vec* to) {
@@ -85,14 +107,12 @@ struct Patch {
   to[2] = d2 - d1;
   to[3] = d1 - d3;
 }
-/// The 4x4 values B^T d B of kWidth channels from c on.
-template <class X>
-[[gnu::always_inline]] inline void transform(const Patch<X, 4>& patch, int64_t c, Vec (&to)[4][4]) {
+/// B^T d B, at(i, j) giving d.
+template <class At>
+[[gnu::always_inline]] inline void input_transform(const At& at, Vec (&to)[4][4]) {
   Vec half[4][4];  // column, row
-  unrolled<4>([&](auto j) {
-    input_line(values_at(patch.pixel[0][j] + c), values_at(patch.pixel[1][j] + c), values_at(patch.pixel[2][j] + c),
-               values_at(patch.pixel[3][j] + c), half[j]);
-  });
+  unrolled<4>(
+      [&](auto j) { input_line(at(Index<0>{}, j), at(Index<1>{}, j), at(Index<2>{}, j), at(Index<3>{}, j), half[j]); });
   unrolled<4>([&](auto i) { input_line(half[0][i], half[1][i], half[2][i], half[3][i], to[i]); });
 }
 

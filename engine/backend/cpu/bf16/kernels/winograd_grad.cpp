@@ -19,47 +19,55 @@ static_assert(kBlock % kGradRows == 0 && kBlock % kWidth == 0);
   to[2] = y0 - y1;
   to[3] = y1;
 }
-template <class X>
-[[gnu::always_inline]] inline void transform(const Patch<X, 2>& patch, int64_t c, Vec (&to)[4][4]) {
+template <class At>
+[[gnu::always_inline]] inline void grad_transform(const At& at, Vec (&to)[4][4]) {
   Vec half[2][4];  // column, row
-  unrolled<2>([&](auto j) { grad_line(values_at(patch.pixel[0][j] + c), values_at(patch.pixel[1][j] + c), half[j]); });
+  unrolled<2>([&](auto j) { grad_line(at(Index<0>{}, j), at(Index<1>{}, j), half[j]); });
   unrolled<4>([&](auto i) { grad_line(half[0][i], half[1][i], to[i]); });
 }
 
-/// Of patches of kSize x kSize pixels that begin kMargin before a tile. Behind the last tile there are zeros.
-template <int kSize, int kMargin, class X>
-void transform_pairs(const TiledInput& in, const X* x, const TilePairs& tiles, int64_t begin, int64_t end,
-                     BFloat16* to) {
+/// transform(at, values) of two tiles' patches of kSize x kSize pixels that begin `margin` before a tile, side by side.
+/// Behind the last tile there are zeros.
+template <int kSize, class X, class Transform>
+void transform_pairs(const TiledInput& in, const X* x, int64_t margin, const TilePairs& tiles, int64_t begin,
+                     int64_t end, BFloat16* to, const Transform& transform) {
   const TiledImages& g = in.images;
-  const X* const zeros = static_cast<const X*>(in.zeros);
   const int64_t position = pair_stride((tiles.tiles + 1) / 2) * 2 * kBlock, block = 16 * position;
   Tile t = tile_at(g, tiles.first + 2 * begin);
   for (int64_t pair = begin; pair < end; ++pair) {
-    const Patch<X, kSize> one(g, x, zeros, t.image, t.row - kMargin, t.column - kMargin);
+    const Tile first = t;
     step(g, t);
-    const int64_t beyond = 2 * pair + 1 < tiles.tiles ? 0 : g.h + kMargin;  // rows, so that all pixels are outside
-    const Patch<X, kSize> two(g, x, zeros, t.image, t.row - kMargin + beyond, t.column - kMargin);
+    Tile second = t;
     step(g, t);
-    for (int64_t c = 0; c < g.channels; c += kWidth) {
-      BFloat16* at = to + c / kBlock * block + (pair * kBlock + c % kBlock) * 2;
-      Vec a[4][4], b[4][4];
-      transform(one, c, a);
-      transform(two, c, b);
-      unrolled<4>([&](auto i) {
-        unrolled<4>([&](auto j) {
-          const Pairs pairs = zipped(a[i][j], b[i][j]);
-          __builtin_memcpy(at + (i * 4 + j) * position, &pairs, sizeof pairs);
-        });
+    if (2 * pair + 1 == tiles.tiles) second.row = g.h + margin;  // all of it outside
+    with_patch<kSize>(in, x, first, margin, [&](const auto& one) {
+      with_patch<kSize>(in, x, second, margin, [&](const auto& two) {
+        for (int64_t c = 0; c < g.channels; c += kWidth) {
+          BFloat16* const at = to + c / kBlock * block + (pair * kBlock + c % kBlock) * 2;
+          Vec a[4][4], b[4][4];
+          transform([&](auto i, auto j) { return values_at(one(i, j) + c); }, a);
+          transform([&](auto i, auto j) { return values_at(two(i, j) + c); }, b);
+          unrolled<4>([&](auto i) {
+            unrolled<4>([&](auto j) {
+              const Pairs pairs = zipped(a[i][j], b[i][j]);
+              __builtin_memcpy(at + (i * 4 + j) * position, &pairs, sizeof pairs);
+            });
+          });
+        }
       });
-    }
+    });
   }
 }
 
 void winograd_pairs(const TiledInput& input, const TilePairs& tiles, int64_t begin, int64_t end, BFloat16* v) {
-  with_type(input.x, [&](const auto* x) { transform_pairs<4, 1>(input, x, tiles, begin, end, v); });
+  with_type(input.x, [&](const auto* x) {
+    transform_pairs<4>(input, x, 1, tiles, begin, end, v,
+                       [](const auto& at, Vec(&to)[4][4]) { input_transform(at, to); });
+  });
 }
 void winograd_grad_pairs(const TiledInput& dy, const TilePairs& tiles, int64_t begin, int64_t end, BFloat16* d) {
-  transform_pairs<2, 0>(dy, static_cast<const BFloat16*>(dy.x.data), tiles, begin, end, d);
+  transform_pairs<2>(dy, static_cast<const BFloat16*>(dy.x.data), 0, tiles, begin, end, d,
+                     [](const auto& at, Vec(&to)[4][4]) { grad_transform(at, to); });
 }
 
 /// G^T u for the G of the filters.
