@@ -42,8 +42,9 @@ template <int kDepth, class X, class Pixel>
 template <int kDepth, class X>
 void input_tiles(const TiledInput& in, const X* x, int64_t begin, int64_t end, BFloat16* v) {
   const int64_t channels = in.images.channels, row = kTiles * 4 * channels;
-  Tile t = tile_at(in.images, begin);
-  for (int64_t k = 0; k < end - begin; ++k, step(in.images, t)) {
+  Tile t = tile_at(in.images, begin), later = tile_at(in.images, begin + kAhead);
+  for (int64_t k = 0; k < end - begin; ++k, step(in.images, t), step(in.images, later)) {
+    prefetch(in, x, later, 1);
     BFloat16* const to = v + k / kTiles * 4 * row + k % kTiles * 4 * kDepth;
     with_patch<4>(in, x, t, 1, [&](const auto& pixel) {
       for (int64_t c = 0; c < channels; c += kDepth) input_block<kDepth, X>(pixel, c, row, to + c * kTiles * 4);

@@ -100,6 +100,19 @@ template <int kSize, class X, class Op>
   op([&pixels](auto i, auto j) { return pixels[i][j]; });
 }
 
+constexpr int64_t kAhead = 16;  // tiles, about as far as memory is
+/// Asks for the pixels of tile t that the tiles above it have not read.
+template <class X>
+[[gnu::always_inline]] inline void prefetch(const TiledInput& in, const X* x, const Tile& t, int64_t margin) {
+  constexpr int64_t kLine = 64;
+  const TiledImages& g = in.images;
+  const int64_t bytes = g.channels * int64_t{sizeof(X)}, pitch = g.w * bytes;
+  const char* from = reinterpret_cast<const char*>(x) + (t.image * g.h + t.row + margin) * pitch + t.column * bytes;
+  for (int i = 0; i < 2; ++i, from += pitch) {
+    for (int64_t at = 0; at < 2 * bytes; at += kLine) __builtin_prefetch(from + at);
+  }
+}
+
 /// B^T d for B^T = (1 0 -1 0 | 0 1 1 0 | 0 -1 1 0 | 0 1 0 -1).
 [[gnu::always_inline]] inline void input_line(const Vec& d0, const Vec& d1, const Vec& d2, const Vec& d3, Vec* to) {
   to[0] = d0 - d2;

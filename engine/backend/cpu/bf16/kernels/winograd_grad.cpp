@@ -33,9 +33,10 @@ void transform_pairs(const TiledInput& in, const X* x, int64_t margin, const Til
                      int64_t end, BFloat16* to, const Transform& transform) {
   const TiledImages& g = in.images;
   const int64_t position = pair_stride((tiles.tiles + 1) / 2) * 2 * kBlock, block = 16 * position;
-  Tile t = tile_at(g, tiles.first + 2 * begin);
+  Tile t = tile_at(g, tiles.first + 2 * begin), later = tile_at(g, tiles.first + 2 * begin + kAhead);
   for (int64_t pair = begin; pair < end; ++pair) {
     const Tile first = t;
+    for (int k = 0; k < 2; ++k, step(g, later)) prefetch(in, x, later, margin);
     step(g, t);
     Tile second = t;
     step(g, t);
