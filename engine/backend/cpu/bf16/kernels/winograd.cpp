@@ -59,27 +59,32 @@ void winograd_input(const TiledInput& input, int64_t begin, int64_t end, BFloat1
   });
 }
 
-/// Of two columns of a row of M, by V vectors of output channels.
+/// Tiles that fill the registers with V vectors of output channels.
+template <int V>
+constexpr int kTilesOf = kTiles* kVecs / V;
+
+/// Of two columns of a row of M.
 template <int V>
 struct Sums {
-  Vec of[2][kTiles][V];
+  Vec of[2][kTilesOf<V>][V];
 };
 /// op(h, m, k) for both columns, tiles and vectors.
 template <int V, class Op>
 [[gnu::always_inline]] inline void each_sum(const Op& op) {
-  unrolled<2>([&](auto h) { unrolled<kTiles>([&](auto m) { unrolled<V>([&](auto k) { op(h, m, k); }); }); });
+  unrolled<2>([&](auto h) { unrolled<kTilesOf<V>>([&](auto m) { unrolled<V>([&](auto k) { op(h, m, k); }); }); });
 }
 
-/// Two columns of a row, all channels; moves u on.
+/// Two columns of a row, all channels; moves u on. v: a row of each group.
 template <int kDepth, int kFirst, int kSecond, int V>
-[[gnu::always_inline]] inline void add_columns(const BFloat16* v, const BFloat16*& u, int64_t in_c, Sums<V>& sums) {
-  for (int64_t at = 0; at < in_c; at += kDepth, v += kTiles * 4 * kDepth) {
-    for (int64_t c = 0; c < kDepth; c += 2, u += 4 * kPanel) {
+[[gnu::always_inline]] inline void add_columns(const BFloat16* const (&v)[kVecs / V], const BFloat16*& u, int64_t in_c,
+                                               Sums<V>& sums) {
+  for (int64_t at = 0; at < in_c * kTiles * 4; at += kDepth * kTiles * 4) {
+    for (int64_t c = at; c < at + kDepth; c += 2, u += 4 * kPanel) {
       unrolled<2>([&](auto h) {
         Pairs wide[V];
         unrolled<V>([&](auto k) { wide[k] = load_pairs(u + (h * kPanel + k * kWidth) * 2); });
-        unrolled<kTiles>([&](auto m) {
-          const Pairs pair = splat_pair(v + (m * 4 + (h == 0 ? kFirst : kSecond)) * kDepth + c);
+        unrolled<kTilesOf<V>>([&](auto m) {
+          const Pairs pair = splat_pair(v[m / kTiles] + (m % kTiles * 4 + (h == 0 ? kFirst : kSecond)) * kDepth + c);
           unrolled<V>([&](auto k) { sums.of[h][m][k] = dot(pair, wide[k], sums.of[h][m][k]); });
         });
       });
@@ -87,15 +92,17 @@ template <int kDepth, int kFirst, int kSecond, int V>
   }
 }
 
-/// A group of tiles and a strip of V vectors of a panel: outputs {row, column, kTiles, kPanel}.
+/// Groups of tiles and a strip of V vectors of a panel: outputs {row, column, kTilesOf<V>, kPanel}.
 template <int kDepth, int V>
-void multiply(const BFloat16* v, const BFloat16* u, int64_t in_c, float* outputs) {
+void multiply(const BFloat16* const* groups, const BFloat16* u, int64_t in_c, float* outputs) {
+  const BFloat16* v[kVecs / V];
+  unrolled<kVecs / V>([&](auto i) { v[i] = groups[i]; });
   Sums<V> waiting[2];
-  for (int row = 0; row < 4; ++row, v += kTiles * 4 * in_c) {
+  for (int row = 0; row < 4; ++row) {
     Sums<V> sums;
     each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] = Vec{}; });
-    add_columns<kDepth, 1, 2>(v, u, in_c, sums);
-    unrolled<kTiles>([&](auto m) {
+    add_columns<kDepth, 1, 2, V>(v, u, in_c, sums);
+    unrolled<kTilesOf<V>>([&](auto m) {
       unrolled<V>([&](auto k) {
         const Vec a = sums.of[0][m][k], b = sums.of[1][m][k];
         sums.of[0][m][k] = a + b;
@@ -107,13 +114,14 @@ void multiply(const BFloat16* v, const BFloat16* u, int64_t in_c, float* outputs
     } else if (row == 3) {
       each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] - waiting[1].of[h][m][k]; });
     }
-    add_columns<kDepth, 0, 3>(v, u, in_c, sums);
+    add_columns<kDepth, 0, 3, V>(v, u, in_c, sums);
+    unrolled<kVecs / V>([&](auto i) { v[i] += kTiles * 4 * in_c; });
     if (row < 2) {
       each_sum<V>([&](auto h, auto m, auto k) { waiting[row].of[h][m][k] = sums.of[h][m][k]; });
     } else {
-      float* to = outputs + (row - 2) * 2 * kTiles * kPanel;
+      float* to = outputs + (row - 2) * 2 * kTilesOf<V> * kPanel;
       each_sum<V>(
-          [&](auto h, auto m, auto k) { store(to + (h * kTiles + m) * kPanel + k * kWidth, sums.of[h][m][k]); });
+          [&](auto h, auto m, auto k) { store(to + (h * kTilesOf<V> + m) * kPanel + k * kWidth, sums.of[h][m][k]); });
     }
   }
 }
@@ -124,32 +132,39 @@ void multiply(const BFloat16* v, const BFloat16* u, int64_t in_c, float* outputs
   __builtin_memcpy(y, &halves, sizeof halves);
 }
 
-/// Outputs of `count` tiles from t on to y, which begins with the panel's channels; those outside are left out.
-template <class Y>
-void finish(const TiledImages& g, Tile t, int64_t count, int vectors, const float* outputs, Y* y) {
+/// The first `count` tiles' outputs, from t on, to y, which begins with the strip's channels; those outside are left
+/// out.
+template <int V, class Y>
+void finish(const TiledImages& g, Tile t, int64_t count, const float* outputs, Y* y) {
   for (int64_t m = 0; m < count; ++m, step(g, t)) {
     for (int i = 0; i < 2 && t.row + i < g.h; ++i) {
       Y* to = y + ((t.image * g.h + t.row + i) * g.w + t.column) * g.channels;
-      const float* from = outputs + (i * 2 * kTiles + m) * kPanel;
-      for (int j = 0; j < 2 && t.column + j < g.w; ++j, to += g.channels, from += kTiles * kPanel) {
-        for (int k = 0; k < vectors; ++k) put_output(to + k * kWidth, from + k * kWidth);
-      }
+      const float* from = outputs + (i * 2 * kTilesOf<V> + m) * kPanel;
+      for (int j = 0; j < 2 && t.column + j < g.w; ++j, to += g.channels, from += kTilesOf<V> * kPanel)
+        unrolled<V>([&](auto k) { put_output(to + k * kWidth, from + k * kWidth); });
     }
+  }
+}
+
+template <int kDepth, int V, class Y>
+void multiply_strip(const WinogradProduct& p, const BFloat16* u, int64_t begin, int64_t end, Y* y) {
+  alignas(64) float outputs[4 * kTilesOf<V> * kPanel];
+  for (int64_t t = begin; t < end; t += kTilesOf<V>) {
+    const BFloat16* groups[kVecs / V];
+    for (int i = 0; i < kVecs / V; ++i)  // behind the last group the first one again
+      groups[i] = p.v + (t - begin + (t + i * kTiles < end ? i * kTiles : 0)) * 16 * p.in_c;
+    multiply<kDepth, V>(groups, u, p.in_c, outputs);
+    finish<V>(p.images, tile_at(p.images, t), end - t < kTilesOf<V> ? end - t : kTilesOf<V>, outputs, y);
   }
 }
 
 template <int kDepth, class Y>
 void multiply_tiles(const WinogradProduct& p, Y* y, int64_t begin, int64_t end, int64_t panel_begin,
                     int64_t panel_end) {
-  alignas(64) float outputs[4 * kTiles * kPanel];
   for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
     const int64_t at = panel * kPanel;
-    const int vectors = p.images.channels - at > kWidth ? 2 : 1;
-    const auto strip = vectors == 2 ? multiply<kDepth, 2> : multiply<kDepth, 1>;
-    for (int64_t t = begin; t < end; t += kTiles) {
-      strip(p.v + (t - begin) * 16 * p.in_c, p.u + at * 16 * p.in_c, p.in_c, outputs);
-      finish(p.images, tile_at(p.images, t), end - t < kTiles ? end - t : kTiles, vectors, outputs, y + at);
-    }
+    const auto strip = p.images.channels - at > kWidth ? multiply_strip<kDepth, 2, Y> : multiply_strip<kDepth, 1, Y>;
+    strip(p, p.u + at * 16 * p.in_c, begin, end, y + at);
   }
 }
 

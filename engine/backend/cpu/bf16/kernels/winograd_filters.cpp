@@ -26,54 +26,94 @@ constexpr int64_t place_in_panel(int i, int j, int64_t in_c) {
   return ((row[i] * 2 + (j == 0 || j == 3)) * in_c + (j >= 2)) * 2 * kPanel;
 }
 
-/// A strip of kWidth output channels, side by side in w.
-void turned_strip(const WinogradFilters& f, int64_t o, BFloat16* u) {
-  for (int64_t c = 0; c < f.in_c; c += 2, u += 4 * kPanel) {
-    Vec values[2][4][4];
-    unrolled<2>([&](auto q) {
-      const float* w = f.w + (c + q) * 9 * f.out_c + o;
-      transform_filter([&](int i, int j) { return load(w + (8 - 3 * i - j) * f.out_c); }, values[q]);
+/// Two input channels of kWidth output channels, which are side by side in w.
+void turned_strip(const WinogradFilters& f, int64_t c, int64_t o, BFloat16* u) {
+  Vec values[2][4][4];
+  unrolled<2>([&](auto q) {
+    const float* w = f.w + (c + q) * 9 * f.out_c + o;
+    transform_filter([&](int i, int j) { return load(w + (8 - 3 * i - j) * f.out_c); }, values[q]);
+  });
+  unrolled<4>([&](auto i) {
+    unrolled<4>([&](auto j) {
+      const Pairs pairs = zipped(values[0][i][j], values[1][i][j]);
+      __builtin_memcpy(u + place_in_panel(i, j, f.in_c), &pairs, sizeof pairs);
     });
-    unrolled<4>([&](auto i) {
-      unrolled<4>([&](auto j) {
-        const Pairs pairs = zipped(values[0][i][j], values[1][i][j]);
-        __builtin_memcpy(u + place_in_panel(i, j, f.in_c), &pairs, sizeof pairs);
-      });
-    });
-  }
+  });
 }
 
-/// The same of filters whose input channels are side by side: pairs of them are turned to columns.
-void strip(const WinogradFilters& f, int64_t o, BFloat16* u) {
-  constexpr int kPairs = kWidth / 2;
-  for (int64_t c = 0; c < f.in_c; c += kWidth, u += kPairs * 4 * kPanel) {
-    uint32_t rows[16][kWidth][kPairs];
-    for (int l = 0; l < kWidth; ++l) {
-      const float* w = f.w + (o + l) * 9 * f.in_c + c;
-      Vec values[4][4];
-      transform_filter([&](int i, int j) { return load(w + (3 * i + j) * f.in_c); }, values);
-      unrolled<4>([&](auto i) {
-        unrolled<4>([&](auto j) {
-          const VecH halves = rounded(values[i][j]);
-          __builtin_memcpy(rows[i * 4 + j][l], &halves, sizeof halves);
-        });
-      });
+/// Lane k of row l becomes lane l of row k.
+inline void transpose(Pairs (&rows)[kWidth]) {
+#if defined(__AVX512F__)
+  // Masked, all of it: the plain forms trip a warning of g++ 12.
+  const auto low = [](__m512i x, __m512i y) { return _mm512_maskz_unpacklo_epi32(0xffff, x, y); };
+  const auto high = [](__m512i x, __m512i y) { return _mm512_maskz_unpackhi_epi32(0xffff, x, y); };
+  const auto low_two = [](__m512i x, __m512i y) { return _mm512_maskz_unpacklo_epi64(0xff, x, y); };
+  const auto high_two = [](__m512i x, __m512i y) { return _mm512_maskz_unpackhi_epi64(0xff, x, y); };
+  const auto even = [](__m512i x, __m512i y) { return _mm512_maskz_shuffle_i32x4(0xffff, x, y, 0x88); };
+  const auto odd = [](__m512i x, __m512i y) { return _mm512_maskz_shuffle_i32x4(0xffff, x, y, 0xdd); };
+  const auto row = [&](int i) { return reinterpret_cast<__m512i>(rows[i]); };
+  __m512i a[16], b[16];
+  unrolled<8>([&](auto i) {
+    a[2 * i] = low(row(2 * i), row(2 * i + 1));
+    a[2 * i + 1] = high(row(2 * i), row(2 * i + 1));
+  });
+  unrolled<4>([&](auto i) {
+    unrolled<2>([&](auto k) {
+      b[4 * i + 2 * k] = low_two(a[4 * i + k], a[4 * i + 2 + k]);
+      b[4 * i + 2 * k + 1] = high_two(a[4 * i + k], a[4 * i + 2 + k]);
+    });
+  });
+  unrolled<4>([&](auto k) {
+    const __m512i p = even(b[k], b[4 + k]), q = odd(b[k], b[4 + k]);
+    const __m512i x = even(b[8 + k], b[12 + k]), y = odd(b[8 + k], b[12 + k]);
+    rows[k] = reinterpret_cast<Pairs>(even(p, x));
+    rows[4 + k] = reinterpret_cast<Pairs>(even(q, y));
+    rows[8 + k] = reinterpret_cast<Pairs>(odd(p, x));
+    rows[12 + k] = reinterpret_cast<Pairs>(odd(q, y));
+  });
+#else
+  for (int l = 0; l < kWidth; ++l) {
+    for (int k = 0; k < l; ++k) {
+      const uint32_t other = rows[l][k];
+      rows[l][k] = rows[k][l];
+      rows[k][l] = other;
     }
-    for (int p = 0; p < 16; ++p) {
-      BFloat16* to = u + place_in_panel(p / 4, p % 4, f.in_c);
-      for (int k = 0; k < kPairs; ++k, to += 4 * kPanel) {
-        uint32_t column[kWidth];
-        for (int l = 0; l < kWidth; ++l) column[l] = rows[p][l][k];
-        __builtin_memcpy(to, column, sizeof column);
-      }
-    }
+  }
+#endif
+}
+
+/// `pairs` pairs of input channels of kWidth output channels: the former are side by side in w.
+void strip(const WinogradFilters& f, int64_t c, int64_t pairs, int64_t o, BFloat16* u) {
+  Pairs rows[16][kWidth];
+  for (int l = 0; l < kWidth; ++l) {
+    const float* w = f.w + (o + l) * 9 * f.in_c + c;
+    Vec a[4][4], b[4][4];
+    transform_filter([&](int i, int j) { return load(w + (3 * i + j) * f.in_c); }, a);
+    if (2 * pairs > kWidth) w += kWidth;
+    transform_filter([&](int i, int j) { return load(w + (3 * i + j) * f.in_c); }, b);
+    unrolled<4>([&](auto i) { unrolled<4>([&](auto j) { rows[i * 4 + j][l] = joined(a[i][j], b[i][j]); }); });
+  }
+  for (int p = 0; p < 16; ++p) {
+    transpose(rows[p]);
+    BFloat16* const to = u + place_in_panel(p / 4, p % 4, f.in_c);
+    for (int64_t k = 0; k < pairs; ++k) __builtin_memcpy(to + k * 4 * kPanel, &rows[p][k], sizeof rows[p][k]);
   }
 }
 
 void winograd_filters(const WinogradFilters& f, int64_t panel, BFloat16* u) {
   u += panel * kPanel * 16 * f.in_c;
-  for (int64_t o = panel * kPanel; o < (panel + 1) * kPanel && o < f.out_c; o += kWidth, u += 2 * kWidth)
-    f.turned ? turned_strip(f, o, u) : strip(f, o, u);
+  const int64_t first = panel * kPanel, count = f.out_c - first < kPanel ? f.out_c - first : kPanel;
+  const int64_t channels = f.turned ? 2 : 2 * kWidth;
+  for (int64_t c = 0; c < f.in_c; c += channels) {
+    for (int64_t k = 0; k < count; k += kWidth) {
+      BFloat16* const to = u + c * 2 * kPanel + 2 * k;
+      if (f.turned) {
+        turned_strip(f, c, first + k, to);
+      } else {
+        strip(f, c, (f.in_c - c < channels ? f.in_c - c : channels) / 2, first + k, to);
+      }
+    }
+  }
 }
 
 }  // namespace

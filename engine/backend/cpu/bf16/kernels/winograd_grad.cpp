@@ -80,55 +80,58 @@ void winograd_grad_pairs(const TiledInput& dy, const TilePairs& tiles, int64_t b
   to[2] = ends - u3;
 }
 
-/// kGradRows output channels by V vectors of input channels, v's blocks or parts of them.
+/// One of the 16 products of kGradRows output channels by V vectors of input channels: rows kPanel apart.
 template <int V>
-void outer(const BFloat16* d, const BFloat16* const* v, int64_t pairs, int64_t in_c, float* dw) {
-  const int64_t skip = (pair_stride(pairs) - pairs) * 2 * kBlock;
-  const BFloat16* wide[V];
-  unrolled<V>([&](auto k) { wide[k] = v[k]; });
-  Vec products[16][kGradRows][V];
-  for (int p = 0; p < 16; ++p) {
-    Vec sums[kGradRows][V];
-    unrolled<kGradRows>([&](auto m) { unrolled<V>([&](auto k) { sums[m][k] = Vec{}; }); });
-    for (int64_t i = 0; i < pairs; ++i, d += 2 * kBlock) {
-      Pairs b[V];
-      unrolled<V>([&](auto k) {
-        b[k] = load_pairs(wide[k]);
-        wide[k] += 2 * kBlock;
-      });
-      unrolled<kGradRows>([&](auto m) {
-        const Pairs a = splat_pair(d + 2 * m);
-        unrolled<V>([&](auto k) { sums[m][k] = dot(a, b[k], sums[m][k]); });
-      });
-    }
-    d += skip;
-    unrolled<V>([&](auto k) { wide[k] += skip; });
-    unrolled<kGradRows>([&](auto m) { unrolled<V>([&](auto k) { products[p][m][k] = sums[m][k]; }); });
-  }
-  for (int m = 0; m < kGradRows; ++m, dw += 9 * in_c) {
-    unrolled<V>([&](auto k) {
-      const auto at = [&](int i, int j) { return products[i * 4 + j][m][k]; };
-      Vec half[4][3], g[3][3];  // column, row
-      unrolled<4>([&](auto j) { filter_grad_line(at(0, j), at(1, j), at(2, j), at(3, j), half[j]); });
-      unrolled<3>([&](auto i) { filter_grad_line(half[0][i], half[1][i], half[2][i], half[3][i], g[i]); });
-      for (int tap = 0; tap < 9; ++tap) {
-        float* to = dw + tap * in_c + k * kWidth;
-        store(to, load(to) + g[tap / 3][tap % 3]);
-      }
+void outer(const BFloat16* d, const BFloat16* const* v, int64_t pairs, float* to) {
+  Vec sums[kGradRows][V];
+  unrolled<kGradRows>([&](auto m) { unrolled<V>([&](auto k) { sums[m][k] = Vec{}; }); });
+  for (int64_t at = 0; at < pairs * 2 * kBlock; at += 2 * kBlock) {
+    Pairs wide[V];
+    unrolled<V>([&](auto k) { wide[k] = load_pairs(v[k] + at); });
+    unrolled<kGradRows>([&](auto m) {
+      const Pairs pair = splat_pair(d + at + 2 * m);
+      unrolled<V>([&](auto k) { sums[m][k] = dot(pair, wide[k], sums[m][k]); });
     });
   }
+  unrolled<kGradRows>([&](auto m) { unrolled<V>([&](auto k) { store(to + m * kPanel + k * kWidth, sums[m][k]); }); });
+}
+
+constexpr int kRows = 2 * kBlock;  // output channels that share a product's v while it is in the first-level cache
+struct Products {
+  alignas(64) float of[16][kRows][kPanel];
+};
+
+/// dw += G^T products G, a vector of input channels of one output channel.
+void add_back(const Products& products, int row, int at, int64_t in_c, float* dw) {
+  const auto product = [&](int i, int j) { return load(products.of[i * 4 + j][row] + at); };
+  Vec half[4][3], g[3][3];  // column, row
+  unrolled<4>([&](auto j) { filter_grad_line(product(0, j), product(1, j), product(2, j), product(3, j), half[j]); });
+  unrolled<3>([&](auto i) { filter_grad_line(half[0][i], half[1][i], half[2][i], half[3][i], g[i]); });
+  unrolled<9>([&](auto tap) {
+    float* const to = dw + tap * in_c;
+    store(to, load(to) + g[tap / 3][tap % 3]);
+  });
 }
 
 void winograd_outer(const BFloat16* d, const BFloat16* v, int64_t pairs, int64_t in_c, int64_t begin, int64_t end,
                     float* dw) {
-  const int64_t block = 16 * pair_stride(pairs) * 2 * kBlock;
+  const int64_t position = pair_stride(pairs) * 2 * kBlock, block = 16 * position;
+  const auto channel = [=](const BFloat16* from, int64_t c) { return from + c / kBlock * block + c % kBlock * 2; };
+  Products products;
   for (int64_t c = 0; c < in_c; c += kPanel) {
-    const auto part = [&](int64_t at) { return v + at / kBlock * block + at % kBlock * 2; };
-    const bool both = in_c - c > kWidth;
-    const BFloat16* const wide[2] = {part(c), both ? part(c + kWidth) : nullptr};
-    const auto run = both ? outer<2> : outer<1>;
-    for (int64_t o = begin * kBlock; o < end * kBlock; o += kGradRows)
-      run(d + o / kBlock * block + o % kBlock * 2, wide, pairs, in_c, dw + o * 9 * in_c + c);
+    const int vectors = in_c - c > kWidth ? 2 : 1;
+    const auto run = vectors == 2 ? outer<2> : outer<1>;
+    for (int64_t o = begin * kBlock; o < end * kBlock; o += kRows) {
+      const int rows = end * kBlock - o < kRows ? kBlock : kRows;
+      for (int p = 0; p < 16; ++p) {
+        const BFloat16* const wide[2] = {channel(v, c) + p * position, channel(v, c + kWidth) + p * position};
+        for (int m = 0; m < rows; m += kGradRows) run(channel(d, o + m) + p * position, wide, pairs, products.of[p][m]);
+      }
+      for (int m = 0; m < rows; ++m) {
+        for (int k = 0; k < vectors; ++k)
+          add_back(products, m, k * kWidth, in_c, dw + (o + m) * 9 * in_c + c + k * kWidth);
+      }
+    }
   }
 }
 
