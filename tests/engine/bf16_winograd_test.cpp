@@ -148,7 +148,7 @@ const std::string& best_isa() {
 struct Deviation {
   double largest, mean_square;
 };
-Deviation error_of(const std::vector<float>& got, const std::vector<double>& want) {
+Deviation deviation_of(const std::vector<float>& got, const std::vector<double>& want) {
   double most = 0, top = 0, sum = 0, all = 0;
   for (size_t i = 0; i < want.size(); ++i) {
     const double d = std::fabs(static_cast<double>(got[i]) - want[i]);
@@ -188,7 +188,8 @@ TEST_CASE("Winograd in bfloat16: errors within the bounds stated, smaller on cod
       CAPTURE(g.in_c);
       CAPTURE(g.in_h);
       CAPTURE(dtype_name(type));
-      const Deviation y = error_of(got.y, want.y), dx = error_of(got.dx, want.dx), dw = error_of(got.dw, want.dw);
+      const Deviation y = deviation_of(got.y, want.y), dx = deviation_of(got.dx, want.dx),
+                      dw = deviation_of(got.dw, want.dw);
       CHECK(y.mean_square < (type == DType::bf16 ? 4.9e-3 : 3.1e-3));
       CHECK(dx.mean_square < 4.9e-3);
       CHECK(dw.mean_square < (type == DType::bf16 ? 4.9e-3 : 3.4e-3));

@@ -77,11 +77,84 @@ TEST_CASE("a plan's product: patches as one line, 1x1 filters as one line, else 
   CHECK(cpu::plan_conv(stem, ConvPass::grad_input, {}, 8).g.in_h == 8);
 }
 
+TEST_CASE("types say whether products are of float32 or of bfloat16") {
+  using enum DType;
+  const ConvGeometry g = conv_geometry(8, 8, 16, 16, 3, 1, 1);
+  const auto taken = [&](ConvPass pass, DType x, DType y) {
+    return cpu::plan_conv(g, pass, {x, f32, y}, 16).algorithm == ConvAlgorithm::winograd ? "f32" : "bf16";
+  };
+  for (const ConvPass pass : {ConvPass::forward, ConvPass::grad_input, ConvPass::grad_weight}) {
+    CHECK(taken(pass, f32, f32) == "f32");
+    CHECK(taken(pass, bf16, bf16) == "bf16");
+    if (pass == ConvPass::grad_input) continue;
+    for (const DType codes : {u8, i8}) {
+      CHECK(taken(pass, codes, f32) == "f32");
+      CHECK(taken(pass, codes, bf16) == "bf16");
+    }
+  }
+  CHECK(taken(ConvPass::forward, bf16, f32) == "bf16");
+  CHECK(taken(ConvPass::grad_input, f32, bf16) == "bf16");
+  const auto refused = [&](ConvPass pass, DType x, DType w, DType y) {
+    CHECK_THROWS_WITH_AS(
+        cpu::plan_conv(g, pass, {x, w, y}, 16),
+        doctest::Contains(
+            concat("found input ", dtype_name(x), ", filters ", dtype_name(w), ", output ", dtype_name(y)).c_str()),
+        std::invalid_argument);
+    if (pass != ConvPass::grad_weight && w == f32) {
+      // What the pass reads first is there, what it should write is not: supports() cannot say so.
+      CHECK(cpu::has_conv(pass, pass == ConvPass::forward ? x : y));
+    }
+  };
+  refused(ConvPass::forward, f32, f32, bf16);
+  refused(ConvPass::grad_input, bf16, f32, f32);
+  refused(ConvPass::grad_input, u8, f32, bf16);
+  refused(ConvPass::grad_weight, bf16, f32, f32);
+  refused(ConvPass::grad_weight, f32, f32, bf16);
+  refused(ConvPass::forward, bf16, bf16, bf16);
+  CHECK(!cpu::has_conv(ConvPass::grad_input, u8));
+  CHECK(!cpu::has_conv(ConvPass::forward, f64));
+}
+
+TEST_CASE(
+    "plans in bfloat16: few channels as one run, 1x1 as one line, filter gradients in pieces that fit the cache") {
+  const cpu::ConvTypes types{DType::bf16, DType::f32, DType::bf16};
+  const auto plan = [&](const ConvGeometry& g, ConvPass pass) { return cpu::plan_conv(g, pass, types, 4); };
+  const ConvGeometry stem = conv_geometry(16, 224, 3, 64, 7, 2, 3);
+  CHECK(plan(stem, ConvPass::forward).algorithm == ConvAlgorithm::bf16_unfolded);
+  CHECK(plan(stem, ConvPass::forward).g.in_c == 3);
+  CHECK(plan(stem, ConvPass::grad_input).algorithm == ConvAlgorithm::bf16_product);
+  CHECK(plan(conv_geometry(16, 56, 64, 256, 1, 1, 0), ConvPass::forward).g.in_h == 1);
+  for (const ConvPass pass : {ConvPass::forward, ConvPass::grad_input, ConvPass::grad_weight}) {
+    const auto way = [&](const ConvGeometry& g) { return plan(g, pass).algorithm; };
+    CHECK(way(conv_geometry(128, 32, 16, 16, 3, 1, 1)) == ConvAlgorithm::bf16_winograd);
+    CHECK(way(conv_geometry(16, 7, 512, 512, 3, 1, 1)) == ConvAlgorithm::bf16_winograd);
+    CHECK(way(conv_geometry(16, 8, 48, 80, 3, 1, 1)) == ConvAlgorithm::bf16_winograd);
+    CHECK(way(conv_geometry(16, 8, 24, 32, 3, 1, 1)) == ConvAlgorithm::bf16_product);
+    CHECK(way(conv_geometry(16, 1, 64, 64, 3, 1, 1)) == ConvAlgorithm::bf16_product);  // tiles half outside
+    CHECK(way(conv_geometry(16, 8, 64, 64, 3, 2, 1)) == ConvAlgorithm::bf16_product);
+    CHECK(way(conv_geometry(16, 8, 64, 64, 3, 1, 0)) == ConvAlgorithm::bf16_product);
+  }
+  struct Row {
+    ConvGeometry g;
+    int64_t parts, channel_groups, tap_groups;
+  };
+  for (const Row& row :
+       {Row{conv_geometry(128, 32, 16, 32, 3, 2, 1), 32, 1, 1}, Row{conv_geometry(128, 8, 256, 512, 3, 2, 1), 3, 2, 5},
+        Row{conv_geometry(16, 7, 512, 2048, 1, 1, 0), 1, 8, 4}, Row{conv_geometry(16, 14, 512, 512, 3, 2, 1), 1, 2, 16},
+        Row{conv_geometry(0, 8, 0, 0, 3, 1, 1), 1, 1, 1}}) {
+    const cpu::ConvPlan found = plan(row.g, ConvPass::grad_weight);
+    CAPTURE(sizes_of(row.g));
+    CHECK(found.parts == row.parts);
+    CHECK(found.channel_groups == row.channel_groups);
+    CHECK(found.tap_groups == row.tap_groups);
+  }
+}
+
 TEST_CASE("whole vectors, types and groups that kernels lack") {
   const ConvGeometry g = conv_geometry(8, 8, 16, 16, 3, 1, 1);
   CHECK(cpu::plan_conv(g, ConvPass::forward, {}, 32).algorithm == ConvAlgorithm::product);
   CHECK_THROWS_WITH_AS(cpu::plan_conv(g, ConvPass::forward, {DType::u8, DType::i8}, 8),
-                       doctest::Contains("kernels for F32 only, found U8 and I8"), std::invalid_argument);
+                       doctest::Contains("found input U8, filters I8, output F32"), std::invalid_argument);
   ConvGeometry grouped = g;
   grouped.groups = 2;
   CHECK(grouped.macs() == g.macs() / 2);

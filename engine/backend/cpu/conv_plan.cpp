@@ -4,6 +4,7 @@
 
 #include "base/ceil_div.h"
 #include "base/check.h"
+#include "engine/backend/cpu/bf16/winograd.h"
 #include "engine/backend/cpu/winograd.h"
 
 namespace ntq::cpu {
@@ -11,6 +12,7 @@ namespace {
 
 constexpr int64_t kCacheFloats = 96 << 10;  // of both operands of a block of tiles: 384 KB, most of an L2 cache
 constexpr int64_t kPassTiles = 256;         // when the threads share each phase
+constexpr int64_t kTaskSums = 128 << 10;    // of a filter gradient in bfloat16: 512 KB
 constexpr int64_t kWholeVectors = 16;       // channels of a vector on every instruction set so far
 
 /// 3x3, stride 1, padding 1, whole vectors of channels, and tiles that the images fill well.
@@ -45,21 +47,62 @@ ConvGeometry line(const ConvGeometry& g, int64_t in_c) {
   return flat;
 }
 
+bool is_code(DType type) { return type == DType::u8 || type == DType::i8; }
+
+/// Whether products are of bfloat16, not of float32. Throws for types that have neither.
+bool in_bf16(ConvPass pass, ConvTypes types) {
+  constexpr DType f32 = DType::f32, bf16 = DType::bf16;
+  const auto [x, w, y] = types;
+  const bool codes = is_code(x) && pass != ConvPass::grad_input;
+  if (w == f32 && y == f32 && (x == f32 || codes)) return false;
+  if (w == f32 && y == bf16 && (x == bf16 || codes)) return true;
+  // What is written may be of either type.
+  if (w == f32 && pass == ConvPass::forward && x == bf16 && y == f32) return true;
+  if (w == f32 && pass == ConvPass::grad_input && y == bf16 && x == f32) return true;
+  check(false, "convolution: the cpu has kernels for F32 and BF16, and for U8 and I8 codes of the input, with F32 ",
+        "filters; found input ", dtype_name(x), ", filters ", dtype_name(w), ", output ", dtype_name(y));
+  return false;
+}
+
+bool few_channels(const ConvGeometry& g) { return g.in_c < 8 && g.kernel_h * g.kernel_w > 1; }
+bool is_point(const ConvGeometry& g) { return g.kernel_h * g.kernel_w == 1 && g.stride == 1 && g.pad == 0; }
+
+ConvPlan plan_bf16(const ConvGeometry& g, ConvPass pass) {
+  if (bf16::suits_winograd(g)) return {ConvAlgorithm::bf16_winograd, g, 1, 1, {}, 1};
+  ConvPlan plan{ConvAlgorithm::bf16_product, is_point(g) ? line(g, g.in_c) : g, 1, 1, {}, 1};
+  if (pass != ConvPass::grad_input && few_channels(g)) plan.algorithm = ConvAlgorithm::bf16_unfolded;
+  if (pass == ConvPass::grad_weight) {
+    const int64_t rows = g.batch * g.out_h * g.out_w;
+    const int64_t inputs = std::max<int64_t>(1, g.kernel_h * g.kernel_w * g.in_c), filters = g.out_c * inputs;
+    plan.parts = std::clamp<int64_t>((int64_t{4} << 20) / std::max<int64_t>(1, filters), 1,
+                                     std::clamp<int64_t>(rows / 512, 1, 32));
+    // The sums of a task stay in its L2 cache.
+    plan.channel_groups = ceil_div(std::max<int64_t>(1, g.out_c), 256);
+    const int64_t sums = ceil_div(filters, plan.channel_groups), tasks = plan.parts * plan.channel_groups;
+    plan.tap_groups = std::clamp<int64_t>(std::max(ceil_div(sums, kTaskSums), 32 / tasks), 1, ceil_div(inputs, 64));
+  }
+  return plan;
+}
+
 }  // namespace
 
+bool has_conv(ConvPass pass, DType type) {
+  return type == DType::f32 || type == DType::bf16 || (is_code(type) && pass != ConvPass::grad_input);
+}
+
 ConvPlan plan_conv(const ConvGeometry& g, ConvPass pass, ConvTypes types, int width) {
-  check(types.x == DType::f32 && types.w == DType::f32, "convolution: the cpu has kernels for F32 only, found ",
-        dtype_name(types.x), " and ", dtype_name(types.w));
+  const bool bf16 = in_bf16(pass, types);
   check(g.groups == 1, "convolution: the cpu has no kernels for groups, found ", g.groups);
+  if (bf16) return plan_bf16(g, pass);
   if (suits_winograd(g, width)) return {ConvAlgorithm::winograd, g, 1, 1, schedule_of(g, pass)};
 
   ConvPlan plan{ConvAlgorithm::product, g, 1, 1, {}};
   const int64_t taps = g.kernel_h * g.kernel_w;
-  if (pass != ConvPass::grad_input && g.in_c < 8 && taps > 1) {
+  if (pass != ConvPass::grad_input && few_channels(g)) {
     // One row of all taps per pixel, so that the inner loop is long enough.
     plan.algorithm = ConvAlgorithm::unfolded;
     plan.g = line(g, taps * g.in_c);
-  } else if (taps == 1 && g.stride == 1 && g.pad == 0) {
+  } else if (is_point(g)) {
     plan.g = line(g, g.in_c);  // a plain matrix product: longer runs
   }
   if (pass == ConvPass::grad_weight) {

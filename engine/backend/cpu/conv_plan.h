@@ -9,9 +9,12 @@ namespace ntq::cpu {
 
 enum class ConvPass { forward, grad_input, grad_weight };
 enum class ConvAlgorithm {
-  product,   ///< a matrix product that reads its rows in place
-  unfolded,  ///< the same on patches that are copied together first: few input channels, as of an image
-  winograd,  ///< F(4x4,3x3), winograd.h: a quarter of the multiplications
+  product,        ///< a matrix product that reads its rows in place
+  unfolded,       ///< the same on patches that are copied together first: few input channels, as of an image
+  winograd,       ///< F(4x4,3x3), winograd.h: a quarter of the multiplications
+  bf16_product,   ///< as product, of pairs of bfloat16 (bf16/direct.h); codes are widened as they are read
+  bf16_unfolded,  ///< as unfolded, of the same
+  bf16_winograd,  ///< F(2x2,3x3) of the same, bf16/winograd.h: 4/9 of the multiplications
 };
 
 /// Winograd's 4x4 tiles: `parts` of them, each of which one thread takes through all phases, `pass` tiles at a time,
@@ -29,16 +32,22 @@ struct ConvPlan {
   ConvAlgorithm algorithm = ConvAlgorithm::product;
   ConvGeometry g;  ///< of the product: that of the patches when unfolded, one line of pixels for a 1x1 convolution
   /// Of a filter gradient by product: so many parts of the pixels get sums of their own, joined in their order, and so
-  /// many groups of output channels are tasks of their own.
+  /// many groups of output channels, and in bfloat16 of taps and input channels, are tasks of their own.
   int64_t parts = 1, channel_groups = 1;
   TileSchedule tiles;  ///< of Winograd; parts of a filter gradient have sums of their own, joined in their order
+  int64_t tap_groups = 1;
 };
 
+/// Of input, filters and output, or of their gradients where the pass has those.
 struct ConvTypes {
-  DType x = DType::f32, w = DType::f32;
+  DType x = DType::f32, w = DType::f32, y = DType::f32;
 };
 
-/// `width`: floats of a vector. Throws std::invalid_argument for types and groups that no kernel has.
+/// Whether a view of this type may be what the pass reads first: x, or dy of a data gradient.
+bool has_conv(ConvPass pass, DType type);
+
+/// `width`: floats of a vector. Throws std::invalid_argument for types and groups that no kernel has. Filters are
+/// float32. What is read as bfloat16 or given as such is computed in bfloat16; codes (u8, i8) against float32 are not.
 ConvPlan plan_conv(const ConvGeometry& g, ConvPass pass, ConvTypes types, int width);
 
 }  // namespace ntq::cpu

@@ -6,6 +6,7 @@
 
 #include "base/ceil_div.h"
 #include "base/check.h"
+#include "engine/backend/cpu/conv_plan.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/views.h"
 
@@ -35,6 +36,15 @@ void for_each_step(int64_t n, int64_t steps, int64_t work, Task&& task) {
 
 std::string CpuBackend::describe() const {
   return concat("cpu, ", k_.name, ", ", threads(), threads() == 1 ? " thread" : " threads");
+}
+
+bool CpuBackend::supports(Primitive primitive, DType type) const {
+  switch (primitive) {
+    case Primitive::conv2d: return has_conv(ConvPass::forward, type);
+    case Primitive::conv2d_grad_input: return has_conv(ConvPass::grad_input, type);
+    case Primitive::conv2d_grad_weight: return has_conv(ConvPass::grad_weight, type);
+    default: return type == DType::f32;
+  }
 }
 
 void CpuBackend::copy(void* to, const void* from, size_t bytes, CopyKind) {
@@ -145,7 +155,7 @@ std::unique_ptr<CpuBackend> make_cpu_backend(const std::string& isa) {
 
 CpuBackend& cpu_backend() {
   // Never destroyed: tensors of static lifetime may outlive any order of destruction.
-  static CpuBackend* const backend = new CpuBackend(chosen_kernels());
+  static CpuBackend* const backend = new CpuBackend(chosen_kernels(), bf16::chosen_kernels());
   return *backend;
 }
 

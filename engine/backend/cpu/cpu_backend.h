@@ -5,16 +5,18 @@
 #include "base/isa.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/allocator.h"
+#include "engine/backend/cpu/bf16/kernels/kernels.h"
 #include "engine/backend/cpu/kernels/kernels.h"
 
 namespace ntq::cpu {
 
 class CpuBackend : public Backend {
  public:
-  explicit CpuBackend(const Kernels& kernels) : k_(kernels) {}
+  explicit CpuBackend(const Kernels& kernels) : CpuBackend(kernels, bf16::kernels_of(kernels.name)) {}
+  CpuBackend(const Kernels& kernels, const bf16::Kernels& in_bf16) : k_(kernels), k16_(in_bf16) {}
 
   std::string describe() const override;
-  bool supports(Primitive, DType type) const override { return type == DType::f32; }
+  bool supports(Primitive primitive, DType type) const override;
   std::string isa() const { return k_.name; }
   MemoryUse memory() const { return allocator_.use(); }
 
@@ -81,6 +83,7 @@ class CpuBackend : public Backend {
   double total_abs(ConstView x);
 
   const Kernels& k_;
+  const bf16::Kernels& k16_;
   CachingAllocator allocator_;
 };
 

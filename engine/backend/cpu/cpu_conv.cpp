@@ -2,9 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "base/ceil_div.h"
+#include "engine/backend/cpu/bf16/direct.h"
+#include "engine/backend/cpu/bf16/winograd.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/views.h"
@@ -169,30 +172,75 @@ void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& pla
   });
 }
 
+/// The values of a view of `size` elements as float32; codes are widened to scratch.
+class Floats {
+ public:
+  Floats(Backend& backend, ConstView view, int64_t size) : values_(static_cast<const float*>(view.data)) {
+    if (view.type == DType::u8) {
+      widen(backend, values<uint8_t>(view, size), size);
+    } else if (view.type == DType::i8) {
+      widen(backend, values<int8_t>(view, size), size);
+    } else {
+      values_ = values(view, size);
+    }
+  }
+  const float* data() const { return values_; }
+
+ private:
+  template <class T>
+  void widen(Backend& backend, const T* codes, int64_t size) {
+    float* const to = scratch_.emplace(backend, size).data();
+    parallel_ranges(size, kGrain, 1, [=](int64_t b, int64_t e) { std::copy(codes + b, codes + e, to + b); });
+    values_ = to;
+  }
+  std::optional<Scratch> scratch_;
+  const float* values_;
+};
+
+bool in_bf16(const ConvPlan& plan) {
+  return plan.algorithm == ConvAlgorithm::bf16_product || plan.algorithm == ConvAlgorithm::bf16_unfolded;
+}
+
 }  // namespace
 
 void CpuBackend::conv2d(const ConvGeometry& g, ConstView input, ConstView filters, View output) {
-  const float *const x = values(input, input_size(g)), *const w = values(filters, filter_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::forward, {input.type, filters.type, output.type}, k_.width);
+  const float* const w = values(filters, filter_size(g));
+  check_size(input, input_size(g)), check_size(output, output_size(g));
+  if (plan.algorithm == ConvAlgorithm::bf16_winograd)
+    return bf16::winograd_conv(*this, k16_, g, Filters::as_they_are, input, filters, output);
+  if (in_bf16(plan)) return bf16::conv(*this, k16_, plan, input, w, output);
+  const Floats x(*this, input, input_size(g));
   float* const y = values(output, output_size(g));
-  const ConvPlan plan = plan_conv(g, ConvPass::forward, {input.type, filters.type}, k_.width);
-  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::as_they_are, x, w, y);
-  with_rows(*this, plan, g, x, [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
+  if (plan.algorithm == ConvAlgorithm::winograd)
+    return winograd_conv(*this, k_, plan, Filters::as_they_are, x.data(), w, y);
+  with_rows(*this, plan, g, x.data(), [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
 }
 
 void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, ConstView filters, View d_input) {
-  const float *const dy = values(d_output, output_size(g)), *const w = values(filters, filter_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {d_input.type, filters.type, d_output.type}, k_.width);
+  const float* const w = values(filters, filter_size(g));
+  check_size(d_output, output_size(g)), check_size(d_input, input_size(g));
+  if (plan.algorithm == ConvAlgorithm::bf16_winograd)
+    return bf16::winograd_conv(*this, k16_, g, Filters::turned, d_output, filters, d_input);
+  if (in_bf16(plan)) return bf16::conv_grad_input(*this, k16_, plan, d_output, w, d_input);
+  const float* const dy = values(d_output, output_size(g));
   float* const dx = values(d_input, input_size(g));
-  const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {d_output.type, filters.type}, k_.width);
   if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::turned, dy, w, dx);
   product_grad_input(*this, k_, plan.g, dy, w, dx);
 }
 
 void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, ConstView input, View d_filters) {
-  const float *const dy = values(d_output, output_size(g)), *const x = values(input, input_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::grad_weight, {input.type, d_filters.type, d_output.type}, k_.width);
   float* const dw = values(d_filters, filter_size(g));
-  const ConvPlan plan = plan_conv(g, ConvPass::grad_weight, {input.type, d_filters.type}, k_.width);
-  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_grad_weight(*this, k_, plan, dy, x, dw);
-  with_rows(*this, plan, g, x, [&](const float* rows) { product_grad_weight(*this, k_, plan, dy, rows, dw); });
+  check_size(d_output, output_size(g)), check_size(input, input_size(g));
+  if (plan.algorithm == ConvAlgorithm::bf16_winograd)
+    return bf16::winograd_grad_weight(*this, k16_, g, d_output, input, d_filters);
+  if (in_bf16(plan)) return bf16::conv_grad_weight(*this, k16_, plan, d_output, input, dw);
+  const float* const dy = values(d_output, output_size(g));
+  const Floats x(*this, input, input_size(g));
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_grad_weight(*this, k_, plan, dy, x.data(), dw);
+  with_rows(*this, plan, g, x.data(), [&](const float* rows) { product_grad_weight(*this, k_, plan, dy, rows, dw); });
 }
 
 }  // namespace ntq::cpu

@@ -18,6 +18,11 @@ T* values(View view, int64_t size) {
   return const_cast<T*>(values<T>(ConstView(view), size));
 }
 
+/// Throws std::invalid_argument where a view of any type has another size.
+inline void check_size(ConstView view, int64_t size) {
+  check(view.size == size, "cpu: a primitive expected ", size, " ", dtype_name(view.type), ", found ", view.size);
+}
+
 /// Puts a result into a view of one element, float32 or float64.
 inline void put_number(double number, View view) {
   if (view.type == DType::f64) {

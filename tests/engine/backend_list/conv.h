@@ -13,5 +13,7 @@ std::string sizes_of(const ConvGeometry& g);
 const std::vector<ConvGeometry>& conv_geometries();
 /// Forward, data gradient and filter gradient; what decides is not said.
 BackendCases conv_calls(const ConvGeometry& g);
+/// The same in bfloat16, and with codes as input, of values whose sums are rounded.
+BackendCases conv_calls_bf16(const ConvGeometry& g);
 
 }  // namespace ntq::test

@@ -83,6 +83,11 @@ std::vector<double> values_of(const Tensor& t) {
   switch (t.dtype()) {
     case DType::f32: return all(t.f32());
     case DType::f64: return all(t.data<double>());
+    case DType::bf16: {
+      std::vector<double> values;
+      for (int64_t i = 0; i < t.numel(); ++i) values.push_back(double{from_bf16(t.data<BFloat16>()[i])});
+      return values;
+    }
     case DType::i32: return all(t.data<int32_t>());
     case DType::i8: return all(t.data<int8_t>());
     case DType::u8: return all(t.data<uint8_t>());
@@ -195,7 +200,7 @@ ListReport run_list(const BackendCases& cases, const std::vector<NamedBackend>& 
     const std::vector<Tensor> expected =
         one.expected ? one.expected() : outputs_of(one, *all_backends().front().backend);
     for (const NamedBackend& named : backends) {
-      if (!named.backend->supports(one.primitive, DType::f32)) {
+      if (!named.backend->supports(one.primitive, one.type)) {
         ++report.skipped[lack_of(named, one.primitive)];
         continue;
       }

@@ -28,6 +28,7 @@ struct BackendCase {
   double relative = 0;   ///< share of each value itself, on top
   /// What decides, in float64; empty: the portable kernels.
   std::function<std::vector<Tensor>()> expected = {};
+  DType type = DType::f32;  ///< what the backend is asked to support
 };
 using BackendCases = std::vector<BackendCase>;
 
@@ -64,6 +65,7 @@ std::string name_of(Primitive primitive);
 BackendCases elementwise_cases();
 BackendCases reduction_cases();
 BackendCases conv_cases();
+BackendCases conv_type_cases();
 BackendCases norm_cases();
 BackendCases pool_cases();
 BackendCases loss_cases();

@@ -8,7 +8,6 @@
 namespace ntq::bf16 {
 namespace {
 
-using cpu::ConvPass;
 using cpu::Filters;
 
 constexpr int64_t kProductsOfTile = 16;
@@ -41,10 +40,9 @@ int64_t grad_parts(const ConvGeometry& g) {
 
 }  // namespace
 
-bool suits_winograd(const ConvGeometry& g, ConvPass pass, DType x) {
+bool suits_winograd(const ConvGeometry& g) {
   if (g.kernel_h != 3 || g.kernel_w != 3 || g.stride != 1 || g.pad != 1 || g.groups != 1) return false;
-  if (g.in_c % kBlock || g.out_c % kBlock || g.in_c == 0 || g.out_c == 0) return false;
-  (void)pass, (void)x;
+  if (g.in_c % kChannelBlock || g.out_c % kChannelBlock || g.in_c == 0 || g.out_c == 0) return false;
   const int64_t covered = ceil_div(g.in_h, 2) * ceil_div(g.in_w, 2) * 4;
   return 2 * covered <= 3 * g.in_h * g.in_w;
 }
@@ -93,7 +91,7 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, Fi
 
 void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvGeometry& g, ConstView dy, ConstView x,
                           View dw) {
-  const int64_t tiles = tiles_of(g), parts = grad_parts(g), blocks = g.out_c / kBlock;
+  const int64_t tiles = tiles_of(g), parts = grad_parts(g), blocks = g.out_c / kChannelBlock;
   const Outside no_x(backend, g.in_c, x.type), no_dy(backend, g.out_c, dy.type);
   const TiledInput source{images_of(g, g.in_c), x, no_x.view().data};
   const TiledInput grads{images_of(g, g.out_c), dy, no_dy.view().data};

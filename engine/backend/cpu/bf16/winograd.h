@@ -6,13 +6,13 @@
 // direct sums have 1.7e-3.
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/bf16/kernels/kernels.h"
-#include "engine/backend/cpu/conv_plan.h"
 #include "engine/backend/cpu/winograd.h"
 
 namespace ntq::bf16 {
 
-/// Whether this is the way for a pass with inputs x (dy for the data gradient) of that type.
-bool suits_winograd(const ConvGeometry& g, cpu::ConvPass pass, DType x);
+/// Whether this is the way for a convolution in bfloat16, in all its passes: 3x3, stride 1, padding 1, whole blocks of
+/// 16 channels, and 2x2 tiles that the images fill well.
+bool suits_winograd(const ConvGeometry& g);
 
 /// y = conv(x, w), float32 or bfloat16; with turned filters x is dy and y is dx.
 void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, cpu::Filters filters, ConstView x,

@@ -77,6 +77,11 @@ typedef uint32_t Pairs __attribute__((vector_size(kWidth * 4)));  // of bfloat16
   return __builtin_convertvector(rounded(lower), Pairs) | __builtin_convertvector(rounded(upper), Pairs) << 16;
 #endif
 }
+/// A vector of sums of dot products, which are never subnormal; rounded as store() does.
+[[maybe_unused]] inline void put_sums(BFloat16* p, Vec v) {
+  const VecH halves = rounded(v);
+  __builtin_memcpy(p, &halves, sizeof halves);
+}
 
 }  // namespace
 }  // namespace ntq::bf16::NTQ_ISA

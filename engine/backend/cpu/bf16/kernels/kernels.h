@@ -1,6 +1,7 @@
 #pragma once
 // The serial kernels of convolutions in bfloat16, of one instruction set: products of pairs summed in float32. All
-// instruction sets give the same bits, those without such an instruction too (dot.h).
+// instruction sets give the same bits, those without such an instruction too (dot.h): each sum takes its pairs in their
+// order, whatever the width of a vector and the blocks that a kernel cuts them into.
 #include <string>
 
 #include "base/bf16.h"
@@ -8,12 +9,51 @@
 
 namespace ntq::bf16 {
 
+/// What filters see of images {N,h,w,c}, as matrix rows. Row (n,i,j) of a grid is `taps_h` runs of taps_w * c
+/// neighbouring values, of which the first begins at pixel (step i + h0, step j + w0), each next one a line below;
+/// zeros outside of the image. Pairs are of two values of a run, an odd last one with zero.
+struct Windows {
+  const void* x;
+  DType type;  // bf16; u8, i8: codes, which bfloat16 holds as they are
+  int64_t h, w, c;
+  int64_t batch, grid_h, grid_w, step, h0, w0, taps_h, taps_w;
+  bool unfolded;  // all runs of a row are one: few channels
+  int64_t rows() const { return batch * grid_h * grid_w; }
+  int64_t runs() const { return unfolded ? 1 : taps_h; }
+  int64_t run() const { return taps_w * c * (unfolded ? taps_h : 1); }
+};
+
+/// y[row] = sum over the row's values of value * packed[value]; row (n,i,j) writes pixel (y_h0 + y_step i, y_w0 +
+/// y_step j) of y {N,y_h,y_w,y_c}.
+struct Product {
+  Windows x;
+  void* y;
+  DType y_type;  // bf16, f32
+  int64_t y_h, y_w, y_c, y_h0, y_w0, y_step;
+  const BFloat16* packed;  // {panels of y_c, runs, pairs of a run, panel width, 2}
+};
+
+/// Filter gradient over rows: sums {runs, panels of a run, dy_c, panel width} of dy[row] times value. Pairs are of two
+/// rows.
+struct Outer {
+  Windows x;
+  const BFloat16* dy;  // {rows, dy_c}
+  int64_t dy_c;
+};
+
+/// A part of a filter gradient.
+struct OuterRange {
+  int64_t row, row_end;      // from an even row on
+  int64_t co, co_end;        // channels of dy
+  int64_t panel, panel_end;  // of all runs
+};
+
 /// Images {batch,h,w,channels} that Winograd's F(2x2,3x3) takes in 2x2 tiles, numbered along rows, then images; those
-/// at odd borders are cut. Channels are whole blocks of kBlock.
+/// at odd borders are cut. Channels are whole blocks of kChannelBlock.
 struct TiledImages {
   int64_t batch, h, w, channels;
 };
-constexpr int64_t kBlock = 16;
+constexpr int64_t kChannelBlock = 16;
 /// What Winograd reads: bfloat16, or codes as whole numbers; `zeros`: `channels` of that type, for what lies outside.
 struct TiledInput {
   TiledImages images;
@@ -34,16 +74,31 @@ struct WinogradProduct {
   View y;
 };
 /// Tiles that a filter gradient sums over at once, in pairs: the two numbers of a dot product. A transform of them is
-/// {channels / kBlock, 16, pair_stride(), kBlock, 2}.
+/// {channels / kChannelBlock, 16, pair_stride(), kChannelBlock, 2}.
 struct TilePairs {
   int64_t first, tiles;
 };
 
 struct Kernels {
   const char* name;
-  int width;  // floats of a vector
+  int width;       // floats of a vector
+  int panel;       // width of a packed panel of output channels
+  int block_rows;  // that share what is gathered once
   /// sums[i] += a[2i+1] b[2i+1], then += a[2i] b[2i], over n sums: the step that all products are made of.
   void (*dot)(const BFloat16* a, const BFloat16* b, float* sums, int64_t n);
+
+  /// One panel of one run, to {pairs, panel width, 2}: `rows` filters of `length` neighbouring values.
+  void (*pack_rows)(const float* w, int64_t row_stride, int64_t rows, int64_t length, BFloat16* to);
+  /// One pair of all panels, `panel_stride` apart: values of n channels, `odd` or zeros beside them.
+  void (*pack_pair)(const float* even, const float* odd, int64_t n, BFloat16* to, int64_t panel_stride);
+
+  /// Rows [begin, end) of panels [panel, panel_end). `scratch` holds product_scratch() bytes.
+  void (*product)(const Product& p, int64_t begin, int64_t end, int64_t panel, int64_t panel_end, void* scratch);
+  int64_t (*product_scratch)(const Product& p, int64_t panels);
+
+  /// Adds to the sums. `scratch` holds outer_scratch() bytes.
+  void (*outer)(const Outer& p, const OuterRange& range, float* sums, void* scratch);
+  int64_t (*outer_scratch)(const Outer& p, const OuterRange& range);
 
   // Winograd's F(2x2,3x3): winograd.cpp, winograd_filters.cpp, winograd_grad.cpp.
   int64_t winograd_group;  // tiles that are multiplied together
@@ -75,6 +130,9 @@ const Kernels& chosen_kernels();
 #ifdef NTQ_ISA
 namespace ntq::bf16::NTQ_ISA {
 const Kernels& kernels();
+void fill_pack(Kernels& table);
+void fill_product(Kernels& table);
+void fill_outer(Kernels& table);
 void fill_winograd(Kernels& t);
 void fill_winograd_filters(Kernels& t);
 void fill_winograd_grad(Kernels& t);

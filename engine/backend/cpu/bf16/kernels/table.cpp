@@ -26,6 +26,9 @@ const Kernels& kernels() {
     fill_winograd(t);
     fill_winograd_filters(t);
     fill_winograd_grad(t);
+    fill_pack(t);
+    fill_product(t);
+    fill_outer(t);
     return t;
   }();
   return table;

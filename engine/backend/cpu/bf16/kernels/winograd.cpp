@@ -26,13 +26,12 @@ template <int kDepth, class X, class Pixel>
       Vec a[4][4], b[4][4];
       input_transform([&](auto i, auto j) { return Read::first(pixel(i, j) + at + c); }, a);
       input_transform([&](auto i, auto j) { return Read::second(pixel(i, j) + at + c); }, b);
-      unrolled<4>(
-          [&](auto i) { unrolled<4>([&](auto j) { put(i, j * kDepth + c, Read::together(a[i][j], b[i][j])); }); });
+      each<4>([&](auto i) { each<4>([&](auto j) { put(i, j * kDepth + c, Read::together(a[i][j], b[i][j])); }); });
     }
   } else {  // two columns are a vector
     Vec a[4][4];
     input_transform([&](auto i, auto j) { return values_at(pixel(i, j) + at); }, a);
-    unrolled<4>([&](auto i) {
+    each<4>([&](auto i) {
       put(i, 0, joined(a[i][0], a[i][1]));
       put(i, 2 * kDepth, joined(a[i][2], a[i][3]));
     });
@@ -42,7 +41,7 @@ template <int kDepth, class X, class Pixel>
 template <int kDepth, class X>
 void input_tiles(const TiledInput& in, const X* x, int64_t begin, int64_t end, BFloat16* v) {
   const int64_t channels = in.images.channels, row = kTiles * 4 * channels;
-  Tile t = tile_at(in.images, begin), later = tile_at(in.images, begin + kAhead);
+  TileAt t = tile_at(in.images, begin), later = tile_at(in.images, begin + kAhead);
   for (int64_t k = 0; k < end - begin; ++k, step(in.images, t), step(in.images, later)) {
     prefetch(in, x, later, 1);
     BFloat16* const to = v + k / kTiles * 4 * row + k % kTiles * 4 * kDepth;
@@ -71,7 +70,7 @@ struct Sums {
 /// op(h, m, k) for both columns, tiles and vectors.
 template <int V, class Op>
 [[gnu::always_inline]] inline void each_sum(const Op& op) {
-  unrolled<2>([&](auto h) { unrolled<kTilesOf<V>>([&](auto m) { unrolled<V>([&](auto k) { op(h, m, k); }); }); });
+  each<2>([&](auto h) { each<kTilesOf<V>>([&](auto m) { each<V>([&](auto k) { op(h, m, k); }); }); });
 }
 
 /// Two columns of a row, all channels; moves u on. v: a row of each group.
@@ -80,12 +79,12 @@ template <int kDepth, int kFirst, int kSecond, int V>
                                                Sums<V>& sums) {
   for (int64_t at = 0; at < in_c * kTiles * 4; at += kDepth * kTiles * 4) {
     for (int64_t c = at; c < at + kDepth; c += 2, u += 4 * kPanel) {
-      unrolled<2>([&](auto h) {
+      each<2>([&](auto h) {
         Pairs wide[V];
-        unrolled<V>([&](auto k) { wide[k] = load_pairs(u + (h * kPanel + k * kWidth) * 2); });
-        unrolled<kTilesOf<V>>([&](auto m) {
+        each<V>([&](auto k) { wide[k] = load_pairs(u + (h * kPanel + k * kWidth) * 2); });
+        each<kTilesOf<V>>([&](auto m) {
           const Pairs pair = splat_pair(v[m / kTiles] + (m % kTiles * 4 + (h == 0 ? kFirst : kSecond)) * kDepth + c);
-          unrolled<V>([&](auto k) { sums.of[h][m][k] = dot(pair, wide[k], sums.of[h][m][k]); });
+          each<V>([&](auto k) { sums.of[h][m][k] = dot(pair, wide[k], sums.of[h][m][k]); });
         });
       });
     }
@@ -96,14 +95,14 @@ template <int kDepth, int kFirst, int kSecond, int V>
 template <int kDepth, int V>
 void multiply(const BFloat16* const* groups, const BFloat16* u, int64_t in_c, float* outputs) {
   const BFloat16* v[kVecs / V];
-  unrolled<kVecs / V>([&](auto i) { v[i] = groups[i]; });
+  each<kVecs / V>([&](auto i) { v[i] = groups[i]; });
   Sums<V> waiting[2];
   for (int row = 0; row < 4; ++row) {
     Sums<V> sums;
     each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] = Vec{}; });
     add_columns<kDepth, 1, 2, V>(v, u, in_c, sums);
-    unrolled<kTilesOf<V>>([&](auto m) {
-      unrolled<V>([&](auto k) {
+    each<kTilesOf<V>>([&](auto m) {
+      each<V>([&](auto k) {
         const Vec a = sums.of[0][m][k], b = sums.of[1][m][k];
         sums.of[0][m][k] = a + b;
         sums.of[1][m][k] = a - b;
@@ -115,7 +114,7 @@ void multiply(const BFloat16* const* groups, const BFloat16* u, int64_t in_c, fl
       each_sum<V>([&](auto h, auto m, auto k) { sums.of[h][m][k] += waiting[0].of[h][m][k] - waiting[1].of[h][m][k]; });
     }
     add_columns<kDepth, 0, 3, V>(v, u, in_c, sums);
-    unrolled<kVecs / V>([&](auto i) { v[i] += kTiles * 4 * in_c; });
+    each<kVecs / V>([&](auto i) { v[i] += kTiles * 4 * in_c; });
     if (row < 2) {
       each_sum<V>([&](auto h, auto m, auto k) { waiting[row].of[h][m][k] = sums.of[h][m][k]; });
     } else {
@@ -135,13 +134,13 @@ void multiply(const BFloat16* const* groups, const BFloat16* u, int64_t in_c, fl
 /// The first `count` tiles' outputs, from t on, to y, which begins with the strip's channels; those outside are left
 /// out.
 template <int V, class Y>
-void finish(const TiledImages& g, Tile t, int64_t count, const float* outputs, Y* y) {
+void finish(const TiledImages& g, TileAt t, int64_t count, const float* outputs, Y* y) {
   for (int64_t m = 0; m < count; ++m, step(g, t)) {
     for (int i = 0; i < 2 && t.row + i < g.h; ++i) {
       Y* to = y + ((t.image * g.h + t.row + i) * g.w + t.column) * g.channels;
       const float* from = outputs + (i * 2 * kTilesOf<V> + m) * kPanel;
       for (int j = 0; j < 2 && t.column + j < g.w; ++j, to += g.channels, from += kTilesOf<V> * kPanel)
-        unrolled<V>([&](auto k) { put_output(to + k * kWidth, from + k * kWidth); });
+        each<V>([&](auto k) { put_output(to + k * kWidth, from + k * kWidth); });
     }
   }
 }

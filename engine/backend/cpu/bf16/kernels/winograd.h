@@ -1,26 +1,11 @@
 #pragma once
-// What the kernels of Winograd's F(2x2,3x3) have in common: loops that stay in registers, tiles and their patches, B^T
+// What the kernels of Winograd's F(2x2,3x3) have in common: tiles and their patches, B^T
 // d B.
-#include "engine/backend/cpu/bf16/kernels/dot.h"
 #include "engine/backend/cpu/bf16/kernels/kernels.h"
-#include "engine/backend/cpu/kernels/tile.h"
+#include "engine/backend/cpu/bf16/kernels/tile.h"
 
 namespace ntq::bf16::NTQ_ISA {
 namespace {
-
-/// A number as a type.
-template <int N>
-struct Index {
-  constexpr operator int() const { return N; }
-};
-/// op(Index<0>), op(Index<1>) .. op(Index<N - 1>): what they index may stay in registers.
-template <int N, int I = 0, class Op>
-[[gnu::always_inline]] inline void unrolled(const Op& op) {
-  if constexpr (I < N) {
-    op(Index<I>{});
-    unrolled<N, I + 1>(op);
-  }
-}
 
 /// kWidth values as floats: bfloat16, or codes as whole numbers.
 [[maybe_unused]] inline Vec values_at(const BFloat16* p) { return load(p); }
@@ -64,14 +49,14 @@ inline void with_type(ConstView x, const Op& op) {
 }
 
 /// A tile: its first pixel.
-struct Tile {
+struct TileAt {
   int64_t image, row, column;
 };
-[[maybe_unused]] inline Tile tile_at(const TiledImages& g, int64_t number) {
+[[maybe_unused]] inline TileAt tile_at(const TiledImages& g, int64_t number) {
   const int64_t columns = (g.w + 1) / 2, line = number / columns, rows = (g.h + 1) / 2;
   return {line / rows, line % rows * 2, number % columns * 2};
 }
-[[maybe_unused]] inline void step(const TiledImages& g, Tile& t) {
+[[maybe_unused]] inline void step(const TiledImages& g, TileAt& t) {
   if ((t.column += 2) < g.w) return;
   t.column = 0;
   if ((t.row += 2) < g.h) return;
@@ -82,7 +67,7 @@ struct Tile {
 /// op(pixel) for the kSize x kSize pixels from (row, column) of an image on: pixel(i, j) points to them, or to zeros
 /// for those outside.
 template <int kSize, class X, class Op>
-[[gnu::always_inline]] inline void with_patch(const TiledInput& in, const X* x, const Tile& t, int64_t margin,
+[[gnu::always_inline]] inline void with_patch(const TiledInput& in, const X* x, const TileAt& t, int64_t margin,
                                               const Op& op) {
   const TiledImages& g = in.images;
   const int64_t row = t.row - margin, column = t.column - margin, channels = g.channels, pitch = g.w * channels;
@@ -103,7 +88,7 @@ template <int kSize, class X, class Op>
 constexpr int64_t kAhead = 16;  // tiles, about as far as memory is
 /// Asks for the pixels of tile t that the tiles above it have not read.
 template <class X>
-[[gnu::always_inline]] inline void prefetch(const TiledInput& in, const X* x, const Tile& t, int64_t margin) {
+[[gnu::always_inline]] inline void prefetch(const TiledInput& in, const X* x, const TileAt& t, int64_t margin) {
   constexpr int64_t kLine = 64;
   const TiledImages& g = in.images;
   const int64_t bytes = g.channels * int64_t{sizeof(X)}, pitch = g.w * bytes;
@@ -124,9 +109,9 @@ template <class X>
 template <class At>
 [[gnu::always_inline]] inline void input_transform(const At& at, Vec (&to)[4][4]) {
   Vec half[4][4];  // column, row
-  unrolled<4>(
-      [&](auto j) { input_line(at(Index<0>{}, j), at(Index<1>{}, j), at(Index<2>{}, j), at(Index<3>{}, j), half[j]); });
-  unrolled<4>([&](auto i) { input_line(half[0][i], half[1][i], half[2][i], half[3][i], to[i]); });
+  each<4>(
+      [&](auto j) { input_line(at(Count<0>{}, j), at(Count<1>{}, j), at(Count<2>{}, j), at(Count<3>{}, j), half[j]); });
+  each<4>([&](auto i) { input_line(half[0][i], half[1][i], half[2][i], half[3][i], to[i]); });
 }
 
 }  // namespace

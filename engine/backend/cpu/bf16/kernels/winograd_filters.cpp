@@ -16,8 +16,8 @@ namespace {
 template <class Tap>
 [[gnu::always_inline]] inline void transform_filter(const Tap& tap, Vec (&to)[4][4]) {
   Vec half[3][4];  // column, row
-  unrolled<3>([&](auto j) { filter_line(tap(0, j), tap(1, j), tap(2, j), half[j]); });
-  unrolled<4>([&](auto i) { filter_line(half[0][i], half[1][i], half[2][i], to[i]); });
+  each<3>([&](auto j) { filter_line(tap(0, j), tap(1, j), tap(2, j), half[j]); });
+  each<4>([&](auto i) { filter_line(half[0][i], half[1][i], half[2][i], to[i]); });
 }
 
 /// Where the products of row i and column j begin in a panel of u.
@@ -29,12 +29,12 @@ constexpr int64_t place_in_panel(int i, int j, int64_t in_c) {
 /// Two input channels of kWidth output channels, which are side by side in w.
 void turned_strip(const WinogradFilters& f, int64_t c, int64_t o, BFloat16* u) {
   Vec values[2][4][4];
-  unrolled<2>([&](auto q) {
+  each<2>([&](auto q) {
     const float* w = f.w + (c + q) * 9 * f.out_c + o;
     transform_filter([&](int i, int j) { return load(w + (8 - 3 * i - j) * f.out_c); }, values[q]);
   });
-  unrolled<4>([&](auto i) {
-    unrolled<4>([&](auto j) {
+  each<4>([&](auto i) {
+    each<4>([&](auto j) {
       const Pairs pairs = zipped(values[0][i][j], values[1][i][j]);
       __builtin_memcpy(u + place_in_panel(i, j, f.in_c), &pairs, sizeof pairs);
     });
@@ -53,17 +53,17 @@ inline void transpose(Pairs (&rows)[kWidth]) {
   const auto odd = [](__m512i x, __m512i y) { return _mm512_maskz_shuffle_i32x4(0xffff, x, y, 0xdd); };
   const auto row = [&](int i) { return reinterpret_cast<__m512i>(rows[i]); };
   __m512i a[16], b[16];
-  unrolled<8>([&](auto i) {
+  each<8>([&](auto i) {
     a[2 * i] = low(row(2 * i), row(2 * i + 1));
     a[2 * i + 1] = high(row(2 * i), row(2 * i + 1));
   });
-  unrolled<4>([&](auto i) {
-    unrolled<2>([&](auto k) {
+  each<4>([&](auto i) {
+    each<2>([&](auto k) {
       b[4 * i + 2 * k] = low_two(a[4 * i + k], a[4 * i + 2 + k]);
       b[4 * i + 2 * k + 1] = high_two(a[4 * i + k], a[4 * i + 2 + k]);
     });
   });
-  unrolled<4>([&](auto k) {
+  each<4>([&](auto k) {
     const __m512i p = even(b[k], b[4 + k]), q = odd(b[k], b[4 + k]);
     const __m512i x = even(b[8 + k], b[12 + k]), y = odd(b[8 + k], b[12 + k]);
     rows[k] = reinterpret_cast<Pairs>(even(p, x));
@@ -91,7 +91,7 @@ void strip(const WinogradFilters& f, int64_t c, int64_t pairs, int64_t o, BFloat
     transform_filter([&](int i, int j) { return load(w + (3 * i + j) * f.in_c); }, a);
     if (2 * pairs > kWidth) w += kWidth;
     transform_filter([&](int i, int j) { return load(w + (3 * i + j) * f.in_c); }, b);
-    unrolled<4>([&](auto i) { unrolled<4>([&](auto j) { rows[i * 4 + j][l] = joined(a[i][j], b[i][j]); }); });
+    each<4>([&](auto i) { each<4>([&](auto j) { rows[i * 4 + j][l] = joined(a[i][j], b[i][j]); }); });
   }
   for (int p = 0; p < 16; ++p) {
     transpose(rows[p]);

@@ -10,7 +10,7 @@ constexpr int kGradRows = 8;
 #else
 constexpr int kGradRows = 4;
 #endif
-static_assert(kBlock % kGradRows == 0 && kBlock % kWidth == 0);
+static_assert(kChannelBlock % kGradRows == 0 && kChannelBlock % kWidth == 0);
 
 /// A y for A^T = (1 1 1 0 | 0 1 -1 1).
 [[gnu::always_inline]] inline void grad_line(const Vec& y0, const Vec& y1, Vec* to) {
@@ -22,8 +22,8 @@ static_assert(kBlock % kGradRows == 0 && kBlock % kWidth == 0);
 template <class At>
 [[gnu::always_inline]] inline void grad_transform(const At& at, Vec (&to)[4][4]) {
   Vec half[2][4];  // column, row
-  unrolled<2>([&](auto j) { grad_line(at(Index<0>{}, j), at(Index<1>{}, j), half[j]); });
-  unrolled<4>([&](auto i) { grad_line(half[0][i], half[1][i], to[i]); });
+  each<2>([&](auto j) { grad_line(at(Count<0>{}, j), at(Count<1>{}, j), half[j]); });
+  each<4>([&](auto i) { grad_line(half[0][i], half[1][i], to[i]); });
 }
 
 /// transform(at, values) of two tiles' patches of kSize x kSize pixels that begin `margin` before a tile, side by side.
@@ -32,24 +32,24 @@ template <int kSize, class X, class Transform>
 void transform_pairs(const TiledInput& in, const X* x, int64_t margin, const TilePairs& tiles, int64_t begin,
                      int64_t end, BFloat16* to, const Transform& transform) {
   const TiledImages& g = in.images;
-  const int64_t position = pair_stride((tiles.tiles + 1) / 2) * 2 * kBlock, block = 16 * position;
-  Tile t = tile_at(g, tiles.first + 2 * begin), later = tile_at(g, tiles.first + 2 * begin + kAhead);
+  const int64_t position = pair_stride((tiles.tiles + 1) / 2) * 2 * kChannelBlock, block = 16 * position;
+  TileAt t = tile_at(g, tiles.first + 2 * begin), later = tile_at(g, tiles.first + 2 * begin + kAhead);
   for (int64_t pair = begin; pair < end; ++pair) {
-    const Tile first = t;
+    const TileAt first = t;
     for (int k = 0; k < 2; ++k, step(g, later)) prefetch(in, x, later, margin);
     step(g, t);
-    Tile second = t;
+    TileAt second = t;
     step(g, t);
     if (2 * pair + 1 == tiles.tiles) second.row = g.h + margin;  // all of it outside
     with_patch<kSize>(in, x, first, margin, [&](const auto& one) {
       with_patch<kSize>(in, x, second, margin, [&](const auto& two) {
         for (int64_t c = 0; c < g.channels; c += kWidth) {
-          BFloat16* const at = to + c / kBlock * block + (pair * kBlock + c % kBlock) * 2;
+          BFloat16* const at = to + c / kChannelBlock * block + (pair * kChannelBlock + c % kChannelBlock) * 2;
           Vec a[4][4], b[4][4];
           transform([&](auto i, auto j) { return values_at(one(i, j) + c); }, a);
           transform([&](auto i, auto j) { return values_at(two(i, j) + c); }, b);
-          unrolled<4>([&](auto i) {
-            unrolled<4>([&](auto j) {
+          each<4>([&](auto i) {
+            each<4>([&](auto j) {
               const Pairs pairs = zipped(a[i][j], b[i][j]);
               __builtin_memcpy(at + (i * 4 + j) * position, &pairs, sizeof pairs);
             });
@@ -84,19 +84,20 @@ void winograd_grad_pairs(const TiledInput& dy, const TilePairs& tiles, int64_t b
 template <int V>
 void outer(const BFloat16* d, const BFloat16* const* v, int64_t pairs, float* to) {
   Vec sums[kGradRows][V];
-  unrolled<kGradRows>([&](auto m) { unrolled<V>([&](auto k) { sums[m][k] = Vec{}; }); });
-  for (int64_t at = 0; at < pairs * 2 * kBlock; at += 2 * kBlock) {
+  each<kGradRows>([&](auto m) { each<V>([&](auto k) { sums[m][k] = Vec{}; }); });
+  for (int64_t at = 0; at < pairs * 2 * kChannelBlock; at += 2 * kChannelBlock) {
     Pairs wide[V];
-    unrolled<V>([&](auto k) { wide[k] = load_pairs(v[k] + at); });
-    unrolled<kGradRows>([&](auto m) {
+    each<V>([&](auto k) { wide[k] = load_pairs(v[k] + at); });
+    each<kGradRows>([&](auto m) {
       const Pairs pair = splat_pair(d + at + 2 * m);
-      unrolled<V>([&](auto k) { sums[m][k] = dot(pair, wide[k], sums[m][k]); });
+      each<V>([&](auto k) { sums[m][k] = dot(pair, wide[k], sums[m][k]); });
     });
   }
-  unrolled<kGradRows>([&](auto m) { unrolled<V>([&](auto k) { store(to + m * kPanel + k * kWidth, sums[m][k]); }); });
+  each<kGradRows>([&](auto m) { each<V>([&](auto k) { store(to + m * kPanel + k * kWidth, sums[m][k]); }); });
 }
 
-constexpr int kRows = 2 * kBlock;  // output channels that share a product's v while it is in the first-level cache
+constexpr int kRows =
+    2 * kChannelBlock;  // output channels that share a product's v while it is in the first-level cache
 struct Products {
   alignas(64) float of[16][kRows][kPanel];
 };
@@ -105,9 +106,9 @@ struct Products {
 void add_back(const Products& products, int row, int at, int64_t in_c, float* dw) {
   const auto product = [&](int i, int j) { return load(products.of[i * 4 + j][row] + at); };
   Vec half[4][3], g[3][3];  // column, row
-  unrolled<4>([&](auto j) { filter_grad_line(product(0, j), product(1, j), product(2, j), product(3, j), half[j]); });
-  unrolled<3>([&](auto i) { filter_grad_line(half[0][i], half[1][i], half[2][i], half[3][i], g[i]); });
-  unrolled<9>([&](auto tap) {
+  each<4>([&](auto j) { filter_grad_line(product(0, j), product(1, j), product(2, j), product(3, j), half[j]); });
+  each<3>([&](auto i) { filter_grad_line(half[0][i], half[1][i], half[2][i], half[3][i], g[i]); });
+  each<9>([&](auto tap) {
     float* const to = dw + tap * in_c;
     store(to, load(to) + g[tap / 3][tap % 3]);
   });
@@ -115,14 +116,16 @@ void add_back(const Products& products, int row, int at, int64_t in_c, float* dw
 
 void winograd_outer(const BFloat16* d, const BFloat16* v, int64_t pairs, int64_t in_c, int64_t begin, int64_t end,
                     float* dw) {
-  const int64_t position = pair_stride(pairs) * 2 * kBlock, block = 16 * position;
-  const auto channel = [=](const BFloat16* from, int64_t c) { return from + c / kBlock * block + c % kBlock * 2; };
+  const int64_t position = pair_stride(pairs) * 2 * kChannelBlock, block = 16 * position;
+  const auto channel = [=](const BFloat16* from, int64_t c) {
+    return from + c / kChannelBlock * block + c % kChannelBlock * 2;
+  };
   Products products;
   for (int64_t c = 0; c < in_c; c += kPanel) {
     const int vectors = in_c - c > kWidth ? 2 : 1;
     const auto run = vectors == 2 ? outer<2> : outer<1>;
-    for (int64_t o = begin * kBlock; o < end * kBlock; o += kRows) {
-      const int rows = end * kBlock - o < kRows ? kBlock : kRows;
+    for (int64_t o = begin * kChannelBlock; o < end * kChannelBlock; o += kRows) {
+      const int rows = end * kChannelBlock - o < kRows ? kChannelBlock : kRows;
       for (int p = 0; p < 16; ++p) {
         const BFloat16* const wide[2] = {channel(v, c) + p * position, channel(v, c + kWidth) + p * position};
         for (int m = 0; m < rows; m += kGradRows) run(channel(d, o + m) + p * position, wide, pairs, products.of[p][m]);

@@ -1,0 +1,146 @@
+#include "engine/backend/cpu/bf16/direct.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/ceil_div.h"
+#include "engine/backend/cpu/parallel.h"
+
+namespace ntq::bf16 {
+namespace {
+
+using cpu::ConvAlgorithm;
+using cpu::ConvPlan;
+using cpu::parallel_for;
+
+constexpr int64_t kProducts = 32;  // that take the time of one float in a simple loop, at the least
+constexpr int64_t kGroup = 256;    // output channels that share what is gathered of a block of rows
+
+BFloat16* packed_of(const Scratch& scratch) { return static_cast<BFloat16*>(scratch.view().data); }
+int64_t pairs_of(const Windows& x) { return ceil_div(x.run(), 2); }
+int64_t packed_size(const Kernels& k, const Windows& x, int64_t channels) {
+  return round_up(channels, k.panel) * x.runs() * pairs_of(x) * 2;
+}
+
+Windows windows_of(const ConvGeometry& g, ConstView x, ConvAlgorithm algorithm) {
+  return {x.data,  x.type,   g.in_h, g.in_w, g.in_c,     g.batch,    g.out_h,
+          g.out_w, g.stride, -g.pad, -g.pad, g.kernel_h, g.kernel_w, algorithm == ConvAlgorithm::bf16_unfolded};
+}
+
+/// Shares the rows, and the panels, among the threads.
+void run_product(Backend& backend, const Kernels& k, const Product& p) {
+  const int64_t panels = ceil_div(p.y_c, k.panel), rows = p.x.rows();
+  if (panels == 0 || rows == 0) return;
+  const int64_t block = k.block_rows, row_tasks = ceil_div(rows, block);
+  const int64_t least = std::max(ceil_div(p.y_c, kGroup), ceil_div(16, row_tasks)), groups = std::min(panels, least);
+  const int64_t per_group = ceil_div(panels, groups), values = p.x.runs() * p.x.run();
+  parallel_for(row_tasks * groups, std::min(block, rows) * per_group * k.panel * values / kProducts, [&](int64_t i) {
+    const int64_t row = i / groups * block, panel = i % groups * per_group, end = std::min(panels, panel + per_group);
+    if (panel >= panels) return;
+    const Scratch scratch(backend, k.product_scratch(p, end - panel), DType::u8);
+    k.product(p, row, std::min(rows, row + block), panel, end, scratch.view().data);
+  });
+}
+
+/// The taps that input pixels of a class, one of stride x stride, see along one axis: the first of them in the order of
+/// the output pixels, how many, and that pixel relative to the class's.
+struct ClassTaps {
+  int64_t first = 0, count = 0, offset = 0;
+};
+ClassTaps class_taps(int64_t of_class, int64_t kernel, int64_t stride, int64_t pad) {
+  ClassTaps taps;
+  for (int64_t k = 0; k < kernel; ++k) {
+    if ((of_class + pad - k) % stride) continue;
+    taps = {k, taps.count + 1, (of_class + pad - k) / stride};
+  }
+  return taps;
+}
+
+}  // namespace
+
+void conv(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView x, const float* w, View y) {
+  const ConvGeometry& g = plan.g;
+  const Windows windows = windows_of(g, x, plan.algorithm);
+  const int64_t runs = windows.runs(), run = windows.run(), panel_size = pairs_of(windows) * 2 * k.panel;
+  const Scratch packed(backend, packed_size(k, windows, g.out_c), DType::bf16);
+  parallel_for(ceil_div(g.out_c, k.panel) * runs, panel_size, [&](int64_t i) {
+    const int64_t o = i / runs * k.panel;
+    k.pack_rows(w + (o * runs + i % runs) * run, runs * run, std::min<int64_t>(k.panel, g.out_c - o), run,
+                packed_of(packed) + i * panel_size);
+  });
+  run_product(backend, k, {windows, y.data, y.type, g.out_h, g.out_w, g.out_c, 0, 0, 1, packed_of(packed)});
+}
+
+void conv_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView dy, const float* w, View dx) {
+  const ConvGeometry& g = plan.g;
+  for (int64_t class_h = 0; class_h < std::min(g.stride, g.in_h); ++class_h) {
+    const ClassTaps down = class_taps(class_h, g.kernel_h, g.stride, g.pad);
+    for (int64_t class_w = 0; class_w < std::min(g.stride, g.in_w); ++class_w) {
+      const ClassTaps along = class_taps(class_w, g.kernel_w, g.stride, g.pad);
+      const Windows windows{dy.data,
+                            dy.type,
+                            g.out_h,
+                            g.out_w,
+                            g.out_c,
+                            g.batch,
+                            ceil_div(g.in_h - class_h, g.stride),
+                            ceil_div(g.in_w - class_w, g.stride),
+                            1,
+                            down.offset,
+                            along.offset,
+                            down.count,
+                            along.count,
+                            false};
+      const int64_t pairs = pairs_of(windows), panel_stride = windows.runs() * pairs * 2 * k.panel;
+      const Scratch packed(backend, packed_size(k, windows, g.in_c), DType::bf16);
+      // A value of a run is a tap's output channel; the taps are in the order of the output pixels, from the last on.
+      const auto filter = [&](int64_t run, int64_t value) {
+        const int64_t kh = down.first - run * g.stride, kw = along.first - value / g.out_c * g.stride;
+        return w + ((value % g.out_c * g.kernel_h + kh) * g.kernel_w + kw) * g.in_c;
+      };
+      parallel_for(windows.runs() * pairs, 2 * g.in_c, [&](int64_t i) {
+        const int64_t run = i / pairs, value = i % pairs * 2;
+        k.pack_pair(filter(run, value), value + 1 < windows.run() ? filter(run, value + 1) : nullptr, g.in_c,
+                    packed_of(packed) + i * 2 * k.panel, panel_stride);
+      });
+      run_product(backend, k,
+                  {windows, dx.data, dx.type, g.in_h, g.in_w, g.in_c, class_h, class_w, g.stride, packed_of(packed)});
+    }
+  }
+}
+
+void conv_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView dy, ConstView x, float* dw) {
+  const ConvGeometry& g = plan.g;
+  const Outer p{windows_of(g, x, plan.algorithm), static_cast<const BFloat16*>(dy.data), g.out_c};
+  const int64_t rows = p.x.rows(), run = p.x.run(), run_panels = ceil_div(run, k.panel);
+  const int64_t panels = p.x.runs() * run_panels, size = panels * g.out_c * k.panel;
+  const int64_t parts = plan.parts, tasks = plan.channel_groups * plan.tap_groups;
+  const int64_t part_rows = round_up(ceil_div(rows, parts), 256);
+  const Scratch sums(backend, parts * size);
+  parallel_for(parts * tasks, std::min(part_rows, rows) * size / tasks / kProducts, [&](int64_t i) {
+    const int64_t part = i / tasks, co = i % tasks / plan.tap_groups, tap = i % plan.tap_groups;
+    const OuterRange range{std::min(rows, part * part_rows),   std::min(rows, (part + 1) * part_rows),
+                           g.out_c * co / plan.channel_groups, g.out_c * (co + 1) / plan.channel_groups,
+                           panels * tap / plan.tap_groups,     panels * (tap + 1) / plan.tap_groups};
+    float* const acc = sums.data() + part * size;
+    for (int64_t panel = range.panel; panel < range.panel_end; ++panel) {
+      std::fill(acc + (panel * g.out_c + range.co) * k.panel, acc + (panel * g.out_c + range.co_end) * k.panel, 0.0f);
+    }
+    const Scratch scratch(backend, k.outer_scratch(p, range), DType::u8);
+    k.outer(p, range, acc, scratch.view().data);
+  });
+  // The parts in their order, and channels of a panel back to where they belong: dw {co, runs, run}.
+  parallel_for(panels, parts * g.out_c * k.panel, [&](int64_t panel) {
+    const int64_t first = panel % run_panels * k.panel, n = std::min<int64_t>(k.panel, run - first);
+    for (int64_t co = 0; co < g.out_c; ++co) {
+      float* const total = sums.data() + (panel * g.out_c + co) * k.panel;
+      for (int64_t part = 1; part < parts; ++part) {
+        for (int64_t c = 0; c < n; ++c) total[c] += total[part * size + c];
+      }
+      std::memcpy(dw + (co * p.x.runs() + panel / run_panels) * run + first, total,
+                  static_cast<size_t>(n) * sizeof(float));
+    }
+  });
+}
+
+}  // namespace ntq::bf16
