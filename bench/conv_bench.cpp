@@ -1,12 +1,13 @@
-// Convolutions of the CIFAR ResNet-20 and ResNet-18 at batch 128: forward, data gradient, filter gradient.
-// Counters: GFLOP/s, and the share of the machine's multiply-add limit, measured at the start of the same run.
+// Convolutions of ResNet-18 and -20 on 32x32 images, and of ResNet-18 and -50 on 224x224: forward, data gradient,
+// filter gradient. Counters: GFLOP/s by direct operations, and the share of the machine's multiply-add limit, measured
+// at the start of the same run; Winograd does fewer and may pass 100%.
 //   conv_bench [--benchmark_filter=resnet18/.*forward]    NTQ_CPU_ISA and OMP_NUM_THREADS apply
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
 #include <string>
 
-#include "bench/fma_limit.h"
+#include "base/limits.h"
 #include "engine/backend/cpu_settings.h"
 #include "engine/backend/registry.h"
 #include "engine/tensor.h"
@@ -19,20 +20,40 @@ struct ConvCase {
   int64_t size, in, out, kernel, stride;  ///< of a square image and filter
 };
 
-constexpr int64_t kBatch = 128;
+/// Images in a step, by the side of the network's images.
+constexpr int64_t kSmallBatch = 128, kLargeBatch = 16;
 
 // Every shape once; how often a model uses it stands in models/.
-constexpr ConvCase kCases[] = {
-    {"resnet20", 32, 3, 16, 3, 1},   {"resnet20", 32, 16, 16, 3, 1},   {"resnet20", 32, 16, 32, 3, 2},
-    {"resnet20", 16, 32, 32, 3, 1},  {"resnet20", 16, 32, 64, 3, 2},   {"resnet20", 8, 64, 64, 3, 1},
-    {"resnet18", 32, 3, 64, 3, 1},   {"resnet18", 32, 64, 64, 3, 1},   {"resnet18", 32, 64, 128, 3, 2},
-    {"resnet18", 32, 64, 128, 1, 2}, {"resnet18", 16, 128, 128, 3, 1}, {"resnet18", 16, 128, 256, 3, 2},
-    {"resnet18", 8, 256, 256, 3, 1}, {"resnet18", 8, 256, 512, 3, 2},  {"resnet18", 4, 512, 512, 3, 1},
+constexpr ConvCase kSmall[] = {
+    {"resnet20", 32, 3, 16, 3, 1},    {"resnet20", 32, 16, 16, 3, 1},   {"resnet20", 32, 16, 32, 3, 2},
+    {"resnet20", 16, 32, 32, 3, 1},   {"resnet20", 16, 32, 64, 3, 2},   {"resnet20", 8, 64, 64, 3, 1},
+    {"resnet18", 32, 3, 64, 3, 1},    {"resnet18", 32, 64, 64, 3, 1},   {"resnet18", 32, 64, 128, 3, 2},
+    {"resnet18", 32, 64, 128, 1, 2},  {"resnet18", 16, 128, 128, 3, 1}, {"resnet18", 16, 128, 256, 3, 2},
+    {"resnet18", 16, 128, 256, 1, 2}, {"resnet18", 8, 256, 256, 3, 1},  {"resnet18", 8, 256, 512, 3, 2},
+    {"resnet18", 8, 256, 512, 1, 2},  {"resnet18", 4, 512, 512, 3, 1},
+};
+// ResNet-50 has its strides in the 3x3 convolutions.
+constexpr ConvCase kLarge[] = {
+    {"resnet18-224", 224, 3, 64, 7, 2},    {"resnet18-224", 56, 64, 64, 3, 1},
+    {"resnet18-224", 56, 64, 128, 3, 2},   {"resnet18-224", 56, 64, 128, 1, 2},
+    {"resnet18-224", 28, 128, 128, 3, 1},  {"resnet18-224", 28, 128, 256, 3, 2},
+    {"resnet18-224", 28, 128, 256, 1, 2},  {"resnet18-224", 14, 256, 256, 3, 1},
+    {"resnet18-224", 14, 256, 512, 3, 2},  {"resnet18-224", 14, 256, 512, 1, 2},
+    {"resnet18-224", 7, 512, 512, 3, 1},   {"resnet50-224", 56, 64, 64, 1, 1},
+    {"resnet50-224", 56, 64, 256, 1, 1},   {"resnet50-224", 56, 256, 64, 1, 1},
+    {"resnet50-224", 56, 256, 128, 1, 1},  {"resnet50-224", 56, 128, 128, 3, 2},
+    {"resnet50-224", 28, 128, 512, 1, 1},  {"resnet50-224", 56, 256, 512, 1, 2},
+    {"resnet50-224", 28, 512, 128, 1, 1},  {"resnet50-224", 28, 512, 256, 1, 1},
+    {"resnet50-224", 28, 256, 256, 3, 2},  {"resnet50-224", 14, 256, 1024, 1, 1},
+    {"resnet50-224", 28, 512, 1024, 1, 2}, {"resnet50-224", 14, 1024, 256, 1, 1},
+    {"resnet50-224", 14, 1024, 512, 1, 1}, {"resnet50-224", 14, 512, 512, 3, 2},
+    {"resnet50-224", 7, 512, 2048, 1, 1},  {"resnet50-224", 14, 1024, 2048, 1, 2},
+    {"resnet50-224", 7, 2048, 512, 1, 1},
 };
 
-ConvGeometry geometry(const ConvCase& c) {
+ConvGeometry geometry(const ConvCase& c, int64_t batch) {
   const int64_t pad = c.kernel / 2, out = (c.size + 2 * pad - c.kernel) / c.stride + 1;
-  return {.batch = kBatch,
+  return {.batch = batch,
           .in_h = c.size,
           .in_w = c.size,
           .in_c = c.in,
@@ -54,8 +75,7 @@ Tensor noise(const Shape& shape, const char* name) {
 
 enum class Pass { forward, grad_input, grad_weight };
 
-void run(benchmark::State& state, const ConvCase& c, Pass pass, double limit) {
-  const ConvGeometry g = geometry(c);
+void run(benchmark::State& state, const ConvCase& c, const ConvGeometry& g, Pass pass, double limit) {
   const Tensor x = noise({g.batch, g.in_h, g.in_w, g.in_c}, "x"), w = noise({c.out, c.kernel, c.kernel, c.in}, "w");
   const Tensor y = noise({g.batch, g.out_h, g.out_w, g.out_c}, "y");
   Backend& backend = backend_for({});
@@ -72,6 +92,20 @@ void run(benchmark::State& state, const ConvCase& c, Pass pass, double limit) {
   state.counters["share"] = benchmark::Counter(flop / 1e9 / limit, benchmark::Counter::kIsRate);
 }
 
+void add(const ConvCase& c, int64_t batch, double limit) {
+  for (const auto& [name, pass] : {std::pair{"forward", Pass::forward}, std::pair{"grad_input", Pass::grad_input},
+                                   std::pair{"grad_weight", Pass::grad_weight}}) {
+    const std::string size = std::to_string(c.size);
+    const std::string title = std::string(c.model) + "/" + size + "x" + size + "/" + std::to_string(c.in) + "to" +
+                              std::to_string(c.out) + "/k" + std::to_string(c.kernel) + "s" + std::to_string(c.stride) +
+                              "/" + name;
+    benchmark::RegisterBenchmark(
+        title.c_str(), [&c, batch, pass = pass, limit](auto& state) { run(state, c, geometry(c, batch), pass, limit); })
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+}
+
 }  // namespace
 }  // namespace ntq::bench
 
@@ -80,19 +114,10 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   const std::string machine = ntq::backend_for({}).describe();
-  const double limit = fma_limit_gflops(ntq::cpu_isa(), ntq::cpu_threads());
+  const double limit = ntq::machine_limit(ntq::Limit::fma, ntq::cpu_isa(), ntq::cpu_threads());
   std::fprintf(stderr, "%s; multiply-add limit %.1f GFLOP/s\n", machine.c_str(), limit);
-  for (const auto& c : kCases) {
-    for (const auto& [name, pass] : {std::pair{"forward", Pass::forward}, std::pair{"grad_input", Pass::grad_input},
-                                     std::pair{"grad_weight", Pass::grad_weight}}) {
-      const std::string title = std::string(c.model) + "/" + std::to_string(c.size) + "x" + std::to_string(c.size) +
-                                "/" + std::to_string(c.in) + "to" + std::to_string(c.out) + "/k" +
-                                std::to_string(c.kernel) + "s" + std::to_string(c.stride) + "/" + name;
-      benchmark::RegisterBenchmark(title.c_str(), [&c, pass = pass, limit](auto& state) { run(state, c, pass, limit); })
-          ->UseRealTime()
-          ->Unit(benchmark::kMillisecond);
-    }
-  }
+  for (const auto& c : kSmall) add(c, kSmallBatch, limit);
+  for (const auto& c : kLarge) add(c, kLargeBatch, limit);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
 }
