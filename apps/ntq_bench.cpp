@@ -16,6 +16,7 @@
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/isa.h"
+#include "base/limits.h"
 #include "base/peak_memory.h"
 #include "base/printable.h"
 #include "base/text.h"
@@ -166,7 +167,7 @@ void run(const BenchOptions& o) {
   std::map<int64_t, double> limits;
   std::vector<Row> rows;
   for (const int64_t t : threads) {
-    if (!limits.contains(t)) limits[t] = machine_limit(static_cast<int>(t));
+    if (!limits.contains(t)) limits[t] = machine_limit(Limit::byte_dot, isa, static_cast<int>(t));
     for (const int64_t batch : batches) {
       console.progress(concat("batch ", batch, ", ", t, t == 1 ? " thread" : " threads"));
       const SpeedOptions options{

@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <numeric>
 
-#include "base/integer/dot_limit.h"
-#include "base/isa.h"
 #include "engine/autograd.h"
 #include "engine/backend/cpu_settings.h"
 #include "train/deployed.h"
@@ -90,15 +87,6 @@ double operations(const infer::Model& model) {
     sum += 2 * static_cast<double>(out.size()) * static_cast<double>(nodes[n].weights.taps());
   }
   return sum;
-}
-
-double machine_limit(int threads) {
-  set_cpu_threads(threads);
-  std::vector<double> of(static_cast<size_t>(threads));
-  on_cpu_threads(threads, [&](int64_t i) {
-    of[static_cast<size_t>(i)] = integer::dot_limit_gops(cpu::chosen_isa(cpu::IsaList::integers));
-  });
-  return std::accumulate(of.begin(), of.end(), 0.0);
 }
 
 }  // namespace ntq::apps

@@ -30,7 +30,4 @@ Speed measure_speed(const infer::Model& model, Module* trained, const std::vecto
 /// Multiplications and additions of the convolutions and linear layers for one image.
 double operations(const infer::Model& model);
 
-/// Billions of operations per second on bytes that so many threads can do at once; 0: not known for this processor.
-double machine_limit(int threads);
-
 }  // namespace ntq::apps

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "base/integer/dot_limit.h"
 #include "base/integer/kernels/kernels.h"
 #include "base/integer/pack.h"
 #include "base/isa.h"
+#include "base/limits.h"
 
 namespace ntq::bench {
 namespace {
@@ -124,7 +124,7 @@ int main(int argc, char** argv) {
   app.add_flag("--skip", o.skip, "with a skip, and float32 stored too");
   CLI11_PARSE(app, argc, argv);
   const std::string isa = ntq::cpu::chosen_isa(ntq::cpu::IsaList::integers);
-  const double limit = ntq::integer::dot_limit_gops(isa);
+  const double limit = ntq::machine_limit(ntq::Limit::byte_dot, isa, 1);
   std::printf("%s, A%d W%d; limit of dot products %.0f GOP/s\n%-22s %7s %6s %9s %5s\n", isa.c_str(), o.act_bits,
               o.weight_bits, limit, "shape, images", "direct", "share", "Winograd", "ratio");
   for (const Shape& s : kShapes) {

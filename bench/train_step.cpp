@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/peak_memory.h"
-#include "bench/fma_limit.h"
 #include "engine/backend/cpu_settings.h"
 #include "engine/backend/registry.h"
 #include "engine/ops/loss.h"
@@ -107,7 +107,7 @@ nlohmann::ordered_json measure(const Options& o) {
     out["flop_per_image"] = 6 * macs->second;  // forward, data gradient and filter gradient, 2 each
     out["gflops"] = 6 * macs->second * per_second / 1e9;
   }
-  if (o.fma_limit) out["fma_limit_gflops"] = fma_limit_gflops(cpu_isa(), cpu_threads());
+  if (o.fma_limit) out["fma_limit_gflops"] = machine_limit(Limit::fma, cpu_isa(), cpu_threads());
   return out;
 }
 

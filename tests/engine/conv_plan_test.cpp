@@ -124,13 +124,23 @@ TEST_CASE(
   CHECK(plan(stem, ConvPass::forward).g.in_c == 3);
   CHECK(plan(stem, ConvPass::grad_input).algorithm == ConvAlgorithm::bf16_product);
   CHECK(plan(conv_geometry(16, 56, 64, 256, 1, 1, 0), ConvPass::forward).g.in_h == 1);
+  for (const ConvPass pass : {ConvPass::forward, ConvPass::grad_input, ConvPass::grad_weight}) {
+    const auto way = [&](const ConvGeometry& g) { return plan(g, pass).algorithm; };
+    CHECK(way(conv_geometry(128, 32, 16, 16, 3, 1, 1)) == ConvAlgorithm::bf16_winograd);
+    CHECK(way(conv_geometry(16, 7, 512, 512, 3, 1, 1)) == ConvAlgorithm::bf16_winograd);
+    CHECK(way(conv_geometry(16, 8, 48, 80, 3, 1, 1)) == ConvAlgorithm::bf16_winograd);
+    CHECK(way(conv_geometry(16, 8, 24, 32, 3, 1, 1)) == ConvAlgorithm::bf16_product);
+    CHECK(way(conv_geometry(16, 1, 64, 64, 3, 1, 1)) == ConvAlgorithm::bf16_product);  // tiles half outside
+    CHECK(way(conv_geometry(16, 8, 64, 64, 3, 2, 1)) == ConvAlgorithm::bf16_product);
+    CHECK(way(conv_geometry(16, 8, 64, 64, 3, 1, 0)) == ConvAlgorithm::bf16_product);
+  }
   struct Row {
     ConvGeometry g;
     int64_t parts, channel_groups, tap_groups;
   };
   for (const Row& row :
        {Row{conv_geometry(128, 32, 16, 32, 3, 2, 1), 32, 1, 1}, Row{conv_geometry(128, 8, 256, 512, 3, 2, 1), 3, 2, 5},
-        Row{conv_geometry(16, 7, 512, 2048, 1, 1, 0), 1, 8, 2}, Row{conv_geometry(16, 7, 512, 512, 3, 1, 1), 1, 2, 9},
+        Row{conv_geometry(16, 7, 512, 2048, 1, 1, 0), 1, 8, 2}, Row{conv_geometry(16, 14, 512, 512, 3, 2, 1), 1, 2, 9},
         Row{conv_geometry(0, 8, 0, 0, 3, 1, 1), 1, 1, 1}}) {
     const cpu::ConvPlan found = plan(row.g, ConvPass::grad_weight);
     CAPTURE(sizes_of(row.g));

@@ -4,6 +4,7 @@
 
 #include "base/ceil_div.h"
 #include "base/check.h"
+#include "engine/backend/cpu/bf16/winograd.h"
 #include "engine/backend/cpu/winograd.h"
 
 namespace ntq::cpu {
@@ -67,6 +68,7 @@ bool few_channels(const ConvGeometry& g) { return g.in_c < 8 && g.kernel_h * g.k
 bool is_point(const ConvGeometry& g) { return g.kernel_h * g.kernel_w == 1 && g.stride == 1 && g.pad == 0; }
 
 ConvPlan plan_bf16(const ConvGeometry& g, ConvPass pass) {
+  if (bf16::suits_winograd(g)) return {ConvAlgorithm::bf16_winograd, g, 1, 1, {}, 1};
   ConvPlan plan{ConvAlgorithm::bf16_product, is_point(g) ? line(g, g.in_c) : g, 1, 1, {}, 1};
   if (pass != ConvPass::grad_input && few_channels(g)) plan.algorithm = ConvAlgorithm::bf16_unfolded;
   if (pass == ConvPass::grad_weight) {

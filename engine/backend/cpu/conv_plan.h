@@ -14,6 +14,7 @@ enum class ConvAlgorithm {
   winograd,       ///< F(4x4,3x3), winograd.h: a quarter of the multiplications
   bf16_product,   ///< as product, of pairs of bfloat16 (bf16/direct.h); codes are widened as they are read
   bf16_unfolded,  ///< as unfolded, of the same
+  bf16_winograd,  ///< F(2x2,3x3) of the same, bf16/winograd.h: 4/9 of the multiplications
 };
 
 /// Winograd's 4x4 tiles: `parts` of them, each of which one thread takes through all phases, `pass` tiles at a time,

@@ -6,6 +6,7 @@
 
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/bf16/direct.h"
+#include "engine/backend/cpu/bf16/winograd.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
@@ -181,6 +182,8 @@ void CpuBackend::conv2d(const ConvGeometry& g, ConstView input, ConstView filter
   const ConvPlan plan = plan_conv(g, ConvPass::forward, {input.type, filters.type, output.type}, k_.width);
   const float* const w = values(filters, filter_size(g));
   check_size(input, input_size(g)), check_size(output, output_size(g));
+  if (plan.algorithm == ConvAlgorithm::bf16_winograd)
+    return bf16::winograd_conv(*this, k16_, g, Filters::as_they_are, input, filters, output);
   if (in_bf16(plan)) return bf16::conv(*this, k16_, plan, input, w, output);
   InFloat32 wide(*this);
   const float* const x = wide.in(input, input_size(g));  // codes are widened
@@ -193,6 +196,8 @@ void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, Co
   const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {d_input.type, filters.type, d_output.type}, k_.width);
   const float* const w = values(filters, filter_size(g));
   check_size(d_output, output_size(g)), check_size(d_input, input_size(g));
+  if (plan.algorithm == ConvAlgorithm::bf16_winograd)
+    return bf16::winograd_conv(*this, k16_, g, Filters::turned, d_output, filters, d_input);
   if (in_bf16(plan)) return bf16::conv_grad_input(*this, k16_, plan, d_output, w, d_input);
   const float* const dy = values(d_output, output_size(g));
   float* const dx = values(d_input, input_size(g));
@@ -204,6 +209,8 @@ void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, C
   const ConvPlan plan = plan_conv(g, ConvPass::grad_weight, {input.type, d_filters.type, d_output.type}, k_.width);
   float* const dw = values(d_filters, filter_size(g));
   check_size(d_output, output_size(g)), check_size(input, input_size(g));
+  if (plan.algorithm == ConvAlgorithm::bf16_winograd)
+    return bf16::winograd_grad_weight(*this, k16_, g, d_output, input, d_filters);
   if (in_bf16(plan)) return bf16::conv_grad_weight(*this, k16_, plan, d_output, input, dw);
   const float* const dy = values(d_output, output_size(g));
   InFloat32 wide(*this);

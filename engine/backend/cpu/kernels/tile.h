@@ -50,6 +50,7 @@ inline void store_row(float* p, const Vec* acc, int64_t channels) {
 template <int N>
 struct Count {
   static constexpr int value = N;
+  constexpr operator int() const { return N; }  // NOLINT: it is one
 };
 
 /// Calls op(Count<rows>) for rows in [1, kTile].

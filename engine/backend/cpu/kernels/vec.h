@@ -63,7 +63,13 @@ typedef uint16_t VecH __attribute__((vector_size(kWidth * 2)));  // the upper ha
 
 /// Of bfloat16 the same, as float32: exact to read, rounded to nearest even to write (base/bf16.h).
 [[maybe_unused]] inline Vec widened(VecH halves) {
+#if defined(__AVX512F__)  // where the compiler would do it by halves
+  return reinterpret_cast<Vec>(_mm512_slli_epi32(_mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(halves)), 16));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec>(_mm256_slli_epi32(_mm256_cvtepu16_epi32(reinterpret_cast<__m128i>(halves)), 16));
+#else
   return reinterpret_cast<Vec>(__builtin_convertvector(halves, VecI) << 16);
+#endif
 }
 [[maybe_unused]] inline VecH narrowed(Vec v) {
   const VecI bits = reinterpret_cast<VecI>(v), quiet = bits | (VecI{} + 0x400000);

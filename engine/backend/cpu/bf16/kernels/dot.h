@@ -47,14 +47,40 @@ typedef uint32_t Pairs __attribute__((vector_size(kWidth * 4)));  // of bfloat16
 #endif
 }
 
+/// Rounded to nearest even as vcvtneps2bf16 has it: subnormal numbers are 0.
+[[maybe_unused]] inline VecH rounded(Vec v) {
+#if defined(__AVX512BF16__)
+  return reinterpret_cast<VecH>(_mm512_cvtneps_pbh(v));
+#else
+  return narrowed(flushed(v));
+#endif
+}
+/// The lanes of one behind those of the other, rounded.
+[[maybe_unused]] inline Pairs joined(Vec first, Vec second) {
+#if defined(__AVX512BF16__)
+  return reinterpret_cast<Pairs>(_mm512_cvtne2ps_pbh(second, first));
+#else
+  const VecH halves[2] = {rounded(first), rounded(second)};
+  Pairs pairs;
+  __builtin_memcpy(&pairs, halves, sizeof pairs);
+  return pairs;
+#endif
+}
+/// Pairs of a lane of one and the same of the other, rounded.
+[[maybe_unused]] inline Pairs zipped(Vec lower, Vec upper) {
+#if defined(__AVX512BF16__)
+  alignas(64) static constexpr uint16_t kOrder[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  return reinterpret_cast<Pairs>(
+      _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), reinterpret_cast<__m512i>(joined(lower, upper))));
+#else
+  return __builtin_convertvector(rounded(lower), Pairs) | __builtin_convertvector(rounded(upper), Pairs) << 16;
+#endif
+}
 /// A vector of sums of dot products, which are never subnormal; rounded as store() does.
 [[maybe_unused]] inline void put_sums(BFloat16* p, Vec v) {
-#if defined(__AVX512BF16__)
-  const __m256bh halves = _mm512_cvtneps_pbh(v);
+  const VecH halves = rounded(v);
   __builtin_memcpy(p, &halves, sizeof halves);
-#else
-  store(p, v);
-#endif
 }
 
 }  // namespace

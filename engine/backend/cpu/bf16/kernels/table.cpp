@@ -23,6 +23,9 @@ const Kernels& kernels() {
     t.name = NTQ_ISA_NAME;
     t.width = kWidth;
     t.dot = dot_pairs;
+    fill_winograd(t);
+    fill_winograd_filters(t);
+    fill_winograd_grad(t);
     fill_pack(t);
     fill_product(t);
     fill_outer(t);

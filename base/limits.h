@@ -1,0 +1,20 @@
+#pragma once
+// What this machine can do at most, measured: loops of independent instructions in registers, and a copy of more than
+// the caches hold. Held against kernels, whose time on a shared machine says nothing alone.
+#include <string>
+
+namespace ntq {
+
+enum class Limit {
+  fma,       ///< fused multiply-adds of float32 (portable: a multiplication and an addition)
+  bf16_dot,  ///< dot products of bfloat16 that sum in float32: vdpbf16ps
+  byte_dot,  ///< dot products of bytes: vpdpbusd, or without it vpmaddubsw and vpaddw
+  copy,      ///< memory read plus memory written
+};
+
+/// Billions per second of `threads` threads at once: operations, a multiplication and an addition counting two, or
+/// bytes. 0: there is no such instruction in that set (`isa` as cpu::chosen_isa(cpu::IsaList::integers) has it), on
+/// this processor. The best of many short runs, as the machine may be shared: some 50 ms. A copy needs 128 MiB.
+double machine_limit(Limit limit, const std::string& isa, int threads);
+
+}  // namespace ntq

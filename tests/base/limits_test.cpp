@@ -1,0 +1,25 @@
+#include "base/limits.h"
+
+#include <doctest/doctest.h>
+
+#include "base/isa.h"
+
+using namespace ntq;
+
+TEST_CASE("machine_limit: every instruction set has multiply-adds, and dots where it has the instruction") {
+  for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
+    CAPTURE(isa);
+    const double fma = machine_limit(Limit::fma, isa, 1), bytes = machine_limit(Limit::byte_dot, isa, 1);
+    CHECK(fma > 0.01);
+    CHECK(fma < 10'000);
+    CHECK((bytes > 0) == (isa != "portable"));
+    const double bf16 = machine_limit(Limit::bf16_dot, isa, 1);
+    if (isa.rfind("avx512", 0) != 0) CHECK(bf16 == 0);
+    if (bf16 > 0) CHECK(bf16 > 1.2 * fma);  // twice as many operations an instruction
+  }
+}
+
+TEST_CASE("machine_limit: a copy, on one thread and on several") {
+  CHECK(machine_limit(Limit::copy, "portable", 1) > 0.1);
+  CHECK(machine_limit(Limit::copy, "portable", 3) > 0.1);
+}
