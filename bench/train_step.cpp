@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/isa.h"
 #include "base/limits.h"
 #include "base/peak_memory.h"
 #include "engine/backend/cpu_settings.h"
@@ -109,7 +110,7 @@ nlohmann::ordered_json measure(const Options& o) {
   }
   if (o.limits) {
     out["fma_limit_gflops"] = machine_limit(Limit::fma, cpu_isa(), cpu_threads());
-    const double bf16 = machine_limit(Limit::bf16_dot, cpu_isa(), cpu_threads());
+    const double bf16 = machine_limit(Limit::bf16_dot, cpu::chosen_isa(cpu::IsaList::bf16), cpu_threads());
     if (bf16 > 0) out["bf16_limit_gflops"] = bf16;
   }
   return out;

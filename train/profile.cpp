@@ -34,7 +34,7 @@ double seconds_between(std::chrono::steady_clock::time_point begin, std::chrono:
 
 double MachineLimits::products(DType a, DType b) const {
   const auto byte = [](DType type) { return type == DType::i8 || type == DType::u8; };
-  if (a == DType::bf16 || b == DType::bf16) return bf16_dot;
+  if (a == DType::bf16 || b == DType::bf16) return bf16_dot > 0 ? bf16_dot : fma;
   return byte(a) && byte(b) ? byte_dot : fma;
 }
 
@@ -42,7 +42,7 @@ MachineLimits measure_limits() {
   const std::string floats = cpu_isa();
   const int threads = cpu_threads();
   return {.fma = machine_limit(Limit::fma, floats, threads),
-          .bf16_dot = machine_limit(Limit::bf16_dot, floats, threads),
+          .bf16_dot = machine_limit(Limit::bf16_dot, cpu::chosen_isa(cpu::IsaList::bf16), threads),
           .byte_dot = machine_limit(Limit::byte_dot, cpu::chosen_isa(cpu::IsaList::integers), threads),
           .copy = machine_limit(Limit::copy, floats, threads)};
 }

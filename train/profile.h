@@ -18,7 +18,7 @@ namespace ntq {
 struct MachineLimits {
   double fma = 0, bf16_dot = 0, byte_dot = 0;  ///< billions of operations per second
   double copy = 0;                             ///< GB/s
-  /// Of the types that a product multiplies.
+  /// Of the types that a product multiplies; bfloat16 without an instruction of its own is multiplied as float32.
   double products(DType a, DType b) const;
 };
 MachineLimits measure_limits();

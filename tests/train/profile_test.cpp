@@ -132,4 +132,5 @@ TEST_CASE("the limit of a product goes by what it multiplies") {
   CHECK(limits.products(DType::u8, DType::bf16) == 2);
   CHECK(limits.products(DType::u8, DType::i8) == 3);
   CHECK(limits.products(DType::u8, DType::f32) == 1);
+  CHECK(MachineLimits{.fma = 1}.products(DType::bf16, DType::bf16) == 1);
 }
