@@ -5,9 +5,10 @@
 
 #include "apps/text.h"
 #include "base/check.h"
+#include "base/peak_memory.h"
 #include "engine/autograd.h"
-#include "engine/backend/cpu_settings.h"
 #include "train/checkpoint.h"
+#include "train/deployed.h"
 
 namespace ntq::apps {
 namespace {
@@ -24,7 +25,7 @@ double seconds_of(Work work) {
 std::string Estimate::str() const {
   return concat(general(step_seconds, 3), "s a step, ", duration(epoch_seconds()), " an epoch of ", steps_per_epoch,
                 " steps, ", duration(total_seconds()), " for ", epochs, epochs == 1 ? " epoch, " : " epochs, ",
-                bytes_text(static_cast<double>(memory_bytes)), " of tensors");
+                bytes_text(static_cast<double>(memory_bytes)), " of memory");
 }
 
 nlohmann::ordered_json Estimate::json() const {
@@ -37,9 +38,10 @@ nlohmann::ordered_json Estimate::json() const {
 }
 
 Estimate estimate_stage(Session& s) {
+  Estimate out;
   TensorFile before = checkpoint_file(s);
-  size_t kept = 0;
-  for (auto& [name, tensor] : before.tensors) tensor = tensor.clone(), kept += tensor.bytes();
+  for (auto& [name, tensor] : before.tensors)
+    tensor = tensor.clone(), out.kept_bytes += static_cast<int64_t>(tensor.bytes());
   TrainConfig quiet = s.config;
   quiet.workers = 0;
   DataLoader loader(s.data.train, loader_options(quiet));
@@ -52,7 +54,6 @@ Estimate estimate_stage(Session& s) {
     if (s.ema) s.ema->update();
   };
 
-  Estimate out;
   out.epochs = s.config.epochs;
   out.steps_per_epoch = s.schedule.steps_per_epoch;
   out.validation_batches = s.val_loader->batches_per_epoch();
@@ -61,8 +62,12 @@ Estimate estimate_stage(Session& s) {
   if (!slow) out.step_seconds = std::min(out.step_seconds, seconds_of(step));
   const NoGrad no_grad;
   s.model->eval();
-  out.validation_batch_seconds = seconds_of([&] { s.model->forward(batch->images); });
-  out.memory_bytes = cpu_memory().peak - kept;
+  const Tensor images = on_device_of(*s.model, *batch).images;
+  const AsDeployed deployed = as_deployed(*s.model, images.shape());  // as evaluate() has it
+  Module& network = deployed.network ? *deployed.network : *s.model;
+  network.forward(images);
+  out.validation_batch_seconds = seconds_of([&] { network.forward(images); });
+  out.memory_bytes = peak_memory();
   s.optimizer->zero_grad();
   restore(s, read_checkpoint(std::move(before), "estimate"), "estimate");
   return out;

@@ -29,9 +29,9 @@ int main(int argc, char** argv) {
       if (command->resume) {
         summary = resume_run(*command, console);
       } else if (command->dry_run) {
-        summary = dry_run(command->config, console);
+        summary = dry_run(*command, console);
       } else {
-        summary = start_run(command->config, console);
+        summary = start_run(*command, console);
       }
     } catch (const std::exception& e) {
       console.log("stopped: " + one_line(e.what()));  // the log of the run says how it ended, too

@@ -162,6 +162,7 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   app.add_flag("--allow-data-change", command.allow_data_change, "of --resume: go on though the data are others");
   app.add_flag("--print-config", command.print_config, "print the effective options as JSON and stop");
   app.add_flag("--dry-run", command.dry_run, "build all, take two steps, print time and memory; write nothing");
+  app.add_flag("--profile", command.profile, "time each operator: a table at the end, trace.json in the run folder");
   app.add_flag("--quiet", command.quiet, "only warnings and errors");
   app.add_flag("--json", command.json, "one JSON object on stdout, all else on stderr");
   if (!parse_or_answer(app, argc, argv)) return std::nullopt;
@@ -180,6 +181,9 @@ std::optional<TrainCommand> parse_train_command(int argc, char** argv) {
   apply_json(command.given, given, "command line");
   if (command.allow_data_change && resume_option->count() == 0) {
     throw UsageError("--allow-data-change: only together with --resume");
+  }
+  if (command.profile && (command.dry_run || command.print_config)) {
+    throw UsageError("--profile: not together with --dry-run or --print-config, which train nothing");
   }
   if (resume_option->count() > 0) {
     if (command.dry_run || config_file) throw UsageError("--resume: not together with --dry-run or --config");

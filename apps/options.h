@@ -16,7 +16,7 @@ struct TrainCommand {
   nlohmann::ordered_json given_json;  ///< only the keys that the command line named
   nlohmann::ordered_json file_json;   ///< what --config holds
   bool allow_data_change = false;     ///< with --resume
-  bool print_config = false, dry_run = false, quiet = false, json = false;
+  bool print_config = false, dry_run = false, profile = false, quiet = false, json = false;
 };
 
 /// Default, then --config FILE, then the command line. Throws UsageError. Nothing when --help or --version has been

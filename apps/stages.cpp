@@ -1,5 +1,6 @@
 #include "apps/stages.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -7,6 +8,7 @@
 #include "apps/estimate.h"
 #include "apps/init.h"
 #include "apps/json.h"
+#include "apps/profile_report.h"
 #include "apps/quantized_start.h"
 #include "apps/signals.h"
 #include "apps/start_block.h"
@@ -15,6 +17,7 @@
 #include "base/atomic_file.h"
 #include "base/check.h"
 #include "base/input_file.h"
+#include "base/peak_memory.h"
 #include "engine/backend/cpu_settings.h"
 #include "engine/serialize.h"
 
@@ -61,7 +64,8 @@ Json report_end(const RunFolder& run, Json summary, Console& console) {
     summary["files"][key] = path;
     console.line(concat("  ", path));
   };
-  for (const char* name : {"config.json", "metrics.csv", "metrics.jsonl", "last.bin", "best.bin", "log.txt"}) {
+  for (const char* name :
+       {"config.json", "metrics.csv", "metrics.jsonl", "last.bin", "best.bin", "log.txt", "trace.json"}) {
     if (run.has(name)) list(name, run.file(name));
   }
   if (const auto stage = stage_before(run)) list("pretrain", stage->file("last.bin"));
@@ -79,6 +83,7 @@ struct Stage {
 struct Parts {
   DatasetPair data;
   bool may_differ = false;  ///< the data may be others than before
+  bool profile = false;     ///< where each stage's time goes
   std::vector<Stage> stages = {};
 
   Session& build(Stage& stage) const {
@@ -104,6 +109,28 @@ void prepare_start(Session& session, const RunFolder& run, Console& console) try
   }
 } catch (const LoadInterrupted&) {  // a stage before it is kept
   throw Error("interrupted before the first step. Go on with: ntq-train --resume " + run.path, 128 + stop_signal());
+}
+
+/// Trains; gives where the time went, if that was asked for.
+Json train_session(const Parts& parts, Session& session, const RunFolder& run, Console& console) {
+  if (!parts.profile) {
+    train_run(session, run, console);
+    return {};
+  }
+  Profile profile(*session.model);
+  const auto report = [&] {
+    profile.stop();
+    write_file_atomically(run.file("trace.json"), trace_json(profile));
+    console.block(profile_text(profile));
+  };
+  try {
+    train_run(session, run, console, &profile);
+  } catch (...) {  // stopped by a signal, say
+    report();
+    throw;
+  }
+  report();
+  return profile_json(profile);
 }
 
 /// Trains the run of one stage from where its folder stands: from nothing, from step 0, or from the middle.
@@ -132,11 +159,16 @@ Json go_on(const RunFolder& run, Parts& parts, size_t index, Console& console) {
     }
     save_run(run.file("last.bin"), session);
   }
-  train_run(session, run, console);
-  const Json summary = summarize(config, session.progress, run);
+  const Json profile = train_session(parts, session, run, console);
+  Json summary = summarize(config, session.progress, run);
   write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
   stage.session.reset();
-  return report_end(run, summary, console);
+  const int64_t peak = peak_memory();
+  summary = report_end(run, summary, console);
+  console.line(concat("memory: ", bytes_text(static_cast<double>(peak)), " at most, all of this process"));
+  summary["peak_bytes"] = peak;
+  if (!profile.is_null()) summary["profile"] = profile;
+  return summary;
 }
 
 /// The finished run that `run`, of stage `index`, starts from; found, resumed or trained anew.
@@ -193,7 +225,8 @@ Json announce_stages(Parts& parts, Console& console) {
       json["reused"] = stage.finished->run->path;
       line += "already there, " + stage.finished->run->path;
     } else {
-      const Estimate estimate = estimate_stage(parts.build(stage));
+      Estimate estimate = estimate_stage(parts.build(stage));
+      if (last == 0) estimate.memory_bytes = std::max<int64_t>(0, estimate.memory_bytes - estimate.kept_bytes);
       json.update(estimate.json());
       total += estimate.total_seconds();
       line += "about " + estimate.str();
@@ -215,9 +248,11 @@ Parts open_parts(const TrainConfig& config, Console& console) {
 }
 
 /// Everything that can fail before there is a run folder.
-Parts build_parts(const TrainConfig& config, Console& console) {
+Parts build_parts(const TrainCommand& command, Console& console) {
+  const TrainConfig& config = command.config;
   set_threads(config);
   Parts parts = open_parts(config, console);
+  parts.profile = command.profile;
   parts.build(parts.stages.back());
   Stage& first = parts.stages.front();
   if (config.init) first.init = init_from(parts.build(first), *config.init);
@@ -226,15 +261,16 @@ Parts build_parts(const TrainConfig& config, Console& console) {
 
 }  // namespace
 
-Json start_run(const TrainConfig& config, Console& console) {
-  Parts parts = build_parts(config, console);
+Json start_run(const TrainCommand& command, Console& console) {
+  Parts parts = build_parts(command, console);
   const size_t last = parts.stages.size() - 1;
   if (last > 0) announce_stages(parts, console);
-  return go_on(create_run(config), parts, last, console);
+  return go_on(create_run(command.config), parts, last, console);
 }
 
-Json dry_run(const TrainConfig& config, Console& console) {
-  Parts parts = build_parts(config, console);
+Json dry_run(const TrainCommand& command, Console& console) {
+  const TrainConfig& config = command.config;
+  Parts parts = build_parts(command, console);
   print_start(console, *parts.stages.back().session, "none (--dry-run)");
   Json out = announce_stages(parts, console);
   const double step = out["stages"].back().value("seconds_per_step", 0.0);
@@ -257,6 +293,7 @@ Json resume_run(const TrainCommand& command, Console& console) {
   set_threads(config);
   Parts parts = open_parts(config, console);
   parts.may_differ = command.allow_data_change;
+  parts.profile = command.profile;
   return go_on(run, parts, parts.stages.size() - 1, console);
 }
 

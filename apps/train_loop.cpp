@@ -19,7 +19,7 @@ DataError after_saving(const DataError& e, const Session& s, const RunFolder& ru
 
 }  // namespace
 
-void train_run(Session& s, const RunFolder& run, Console& console) {
+void train_run(Session& s, const RunFolder& run, Console& console, Profile* profile) {
   catch_stop_signals();  // until here there was nothing to save
   MetricsFiles metrics(run.path, s.progress.epoch);
   ProgressReport report(s, console);
@@ -29,9 +29,18 @@ void train_run(Session& s, const RunFolder& run, Console& console) {
                             .stop = [] { return stop_signal() != 0; },
                             .bn_recalibrate = s.config.bn_recalibrate};
   LoopEvents events;
-  events.start = [&] { report.start_epoch(); };
-  events.step = [&](const StepScore& score) { report.step(score); };
-  events.trained = [&] { report.end_training(); };
+  events.start = [&] {
+    report.start_epoch();
+    if (profile) profile->begin_training();
+  };
+  events.step = [&](const StepScore& score) {
+    if (profile) profile->end_step();
+    report.step(score);
+  };
+  events.trained = [&] {
+    report.end_training();
+    if (profile) profile->begin_validation();
+  };
   events.validation = [&](int64_t done, int64_t of) { report.validation(done, of); };
   events.epoch = [&](const EpochScores& scores) {
     EpochRow row{scores, quant_means(report_layers(*s.model))};

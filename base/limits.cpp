@@ -131,7 +131,7 @@ Loop loop_of(Limit limit, const std::string& isa) {
   const bool avx512 = isa.rfind("avx512", 0) == 0;
   switch (limit) {
     case Limit::fma: return avx512 ? fma_avx512 : isa == "avx2" ? fma_avx2 : fma_portable;
-    case Limit::bf16_dot: return avx512 && __builtin_cpu_supports("avx512bf16") ? bf16_dot_avx512 : nullptr;
+    case Limit::bf16_dot: return isa == "avx512bf16" ? bf16_dot_avx512 : nullptr;
     case Limit::byte_dot:
       if (isa == "avx512vnni") return byte_dot_vnni;
       return avx512 ? byte_dot_avx512 : isa == "avx2" ? byte_dot_avx2 : nullptr;

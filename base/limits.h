@@ -13,8 +13,8 @@ enum class Limit {
 };
 
 /// Billions per second of `threads` threads at once: operations, a multiplication and an addition counting two, or
-/// bytes. 0: there is no such instruction in that set (`isa` as cpu::chosen_isa(cpu::IsaList::integers) has it), on
-/// this processor. The best of many short runs, as the machine may be shared: some 50 ms. A copy needs 128 MiB.
+/// bytes. `isa` is that of the kernels that are held against it, as cpu::chosen_isa() of their list has it; 0: it has
+/// no such instruction. The best of many short runs, as the machine may be shared: some 50 ms. A copy needs 128 MiB.
 double machine_limit(Limit limit, const std::string& isa, int threads);
 
 }  // namespace ntq

@@ -11,6 +11,7 @@
 
 int main(int argc, char** argv) {
   using ntq::Limit;
+  using ntq::cpu::IsaList;
   std::vector<int> threads = {1};
   if (ntq::cpu_threads() > 1) threads.push_back(ntq::cpu_threads());
   CLI::App app("The machine's limits: multiply-adds, dot products, copies");
@@ -18,24 +19,25 @@ int main(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::Range(1, 1024));
   CLI11_PARSE(app, argc, argv);
-  const std::string isa = ntq::cpu::chosen_isa(ntq::cpu::IsaList::integers);
   struct Row {
     Limit limit;
+    IsaList kernels;
     const char *name, *unit;
   };
-  constexpr Row kLimits[] = {{Limit::fma, "float32 multiply-adds", "GFLOP/s"},
-                             {Limit::bf16_dot, "bfloat16 dot products", "GFLOP/s"},
-                             {Limit::byte_dot, "dot products of bytes", "GOP/s"},
-                             {Limit::copy, "copy, read and written", "GB/s"}};
-  std::printf("%-24s", isa.c_str());
+  constexpr Row kLimits[] = {{Limit::fma, IsaList::common, "float32 multiply-adds", "GFLOP/s"},
+                             {Limit::bf16_dot, IsaList::bf16, "bfloat16 dot products", "GFLOP/s"},
+                             {Limit::byte_dot, IsaList::integers, "dot products of bytes", "GOP/s"},
+                             {Limit::copy, IsaList::common, "copy, read and written", "GB/s"}};
+  std::printf("%-36s", "");
   for (const int t : threads) std::printf("%4d %s", t, t == 1 ? "thread " : "threads");
   std::printf("\n");
-  for (const auto& [limit, name, unit] : kLimits) {
-    std::printf("%-24s", name);
+  for (const Row& row : kLimits) {
+    const std::string isa = ntq::cpu::chosen_isa(row.kernels);
+    std::printf("%-24s%-12s", row.name, isa.c_str());
     for (const int t : threads) {
-      const double found = ntq::machine_limit(limit, isa, t);
+      const double found = ntq::machine_limit(row.limit, isa, t);
       found > 0 ? std::printf("%12.1f", found) : std::printf("%12s", "-");
     }
-    std::printf("  %s\n", unit);
+    std::printf("  %s\n", row.unit);
   }
 }

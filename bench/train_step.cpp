@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/isa.h"
 #include "base/limits.h"
 #include "base/peak_memory.h"
 #include "engine/backend/cpu_settings.h"
@@ -25,7 +26,7 @@ struct Options {
   std::string model = "resnet20", method = "ntq", activation_method;
   int64_t batch = 128, size = 32;
   int bits = 32, activation_bits = 0, steps = 10, warmup = 2, threads = 0;
-  bool fma_limit = false;
+  bool limits = false;
 };
 
 // Multiply-adds of the convolutions and the classifier for one image of that size, counted layer by layer.
@@ -47,7 +48,7 @@ Options parse(int argc, char** argv) {
   app.add_option("--steps", o.steps, "timed steps")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--warmup", o.warmup, "steps before them")->capture_default_str()->check(CLI::NonNegativeNumber);
   app.add_option("--threads", o.threads, "threads, 0: one per core")->capture_default_str();
-  app.add_flag("--fma-limit", o.fma_limit, "measure the machine's multiply-add limit too");
+  app.add_flag("--limits", o.limits, "measure the machine's limits too");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -107,7 +108,11 @@ nlohmann::ordered_json measure(const Options& o) {
     out["flop_per_image"] = 6 * macs->second;  // forward, data gradient and filter gradient, 2 each
     out["gflops"] = 6 * macs->second * per_second / 1e9;
   }
-  if (o.fma_limit) out["fma_limit_gflops"] = machine_limit(Limit::fma, cpu_isa(), cpu_threads());
+  if (o.limits) {
+    out["fma_limit_gflops"] = machine_limit(Limit::fma, cpu_isa(), cpu_threads());
+    const double bf16 = machine_limit(Limit::bf16_dot, cpu::chosen_isa(cpu::IsaList::bf16), cpu_threads());
+    if (bf16 > 0) out["bf16_limit_gflops"] = bf16;
+  }
   return out;
 }
 

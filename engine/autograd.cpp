@@ -6,12 +6,14 @@
 #include <utility>
 
 #include "engine/backend/registry.h"
+#include "engine/op_watch.h"
 
 namespace ntq {
 namespace {
 
 thread_local bool recording = true;
 std::atomic<uint64_t> next_id{1};
+thread_local const OpWatch* op_watch = nullptr;
 
 /// sum += grad, in place where nobody else sees the memory.
 void accumulate(Tensor& sum, const Tensor& grad) {
@@ -57,6 +59,8 @@ Node::~Node() {
   }
 }
 
+const OpWatch* set_op_watch(const OpWatch* watch) { return std::exchange(op_watch, watch); }
+
 bool grad_enabled() { return recording; }
 
 NoGrad::NoGrad() : before_(recording) { recording = false; }
@@ -72,6 +76,7 @@ bool needs_record(std::initializer_list<Tensor> inputs) {
 
 Tensor record(const OpInfo& op, Tensor output, std::vector<Tensor> inputs, BackwardFn backward) {
   note_op(op, output, inputs);
+  if (op_watch) op_watch->forward(op.name, inputs);
   bool needed = false;
   for (const Tensor& input : inputs) needed = needed || input.requires_grad();
   if (!recording || !needed) return output;
@@ -121,7 +126,9 @@ void backward(const Tensor& output, const Tensor& grad_output) {
     check(node->backward != nullptr, "backward: this graph has been used already; run the forward pass again");
     const BackwardFn closure = std::exchange(node->backward, nullptr);
     const std::vector<Tensor> inputs = std::exchange(node->inputs, {});
+    if (op_watch) op_watch->gradient_begins(node->op, inputs);
     std::vector<Tensor> input_grads = closure(grad);
+    if (op_watch) op_watch->gradient_ends();
     check(input_grads.size() == inputs.size(), "backward: an op with ", inputs.size(), " inputs gave ",
           input_grads.size(), " gradients");
     for (size_t i = 0; i < inputs.size(); ++i) {

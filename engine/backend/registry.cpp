@@ -57,6 +57,11 @@ Backend& backend_for(Device device) {
   return *place;
 }
 
+void exchange_backend(Device device, Backend& by) {
+  backend_for(device);  // is made, or throws
+  registry().made[device.id()] = &by;
+}
+
 void register_backend(const std::string& family, const BackendModule& module) {
   const Device first(family + ":0");  // refuses what is no name
   check(module.interface == kBackendInterface && module.create, "register_backend: \"", family,

@@ -16,6 +16,10 @@ struct BackendModule;
 /// line that says what to do.
 Backend& backend_for(Device device);
 
+/// Puts another backend in the place of a device's, which has to stay as memory of it may be in use: one that passes
+/// all calls on to it. Both are kept by the caller. Not while the device computes.
+void exchange_backend(Device device, Backend& by);
+
 /// Brings the devices "family:0", "family:1", ... of a backend that is linked into the program. Throws
 /// std::invalid_argument for a family that is taken.
 void register_backend(const std::string& family, const BackendModule& module);
