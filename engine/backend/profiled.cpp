@@ -42,6 +42,9 @@ class ProfiledBackend : public Backend {
   void fill(float value, View y) override {
     timed({"fill", moved(y)}, [&] { in_.fill(value, y); });
   }
+  void cast(ConstView x, View y) override {
+    timed({"cast", moved(x, y)}, [&] { in_.cast(x, y); });
+  }
   void unary(Unary op, ConstView x, View y) override {
     timed({"unary", moved(x, y)}, [&] { in_.unary(op, x, y); });
   }
