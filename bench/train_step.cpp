@@ -18,12 +18,13 @@
 #include "engine/random.h"
 #include "models/model.h"
 #include "optim/sgd.h"
+#include "train/activations.h"
 
 namespace ntq::bench {
 namespace {
 
 struct Options {
-  std::string model = "resnet20", method = "ntq", activation_method;
+  std::string model = "resnet20", method = "ntq", activation_method, precision = "fp32";
   int64_t batch = 128, size = 32;
   int bits = 32, activation_bits = 0, steps = 10, warmup = 2, threads = 0;
   bool limits = false;
@@ -39,6 +40,9 @@ Options parse(int argc, char** argv) {
   Options o;
   CLI::App app("Times training steps on synthetic 32x32 images.");
   app.add_option("--model", o.model, "model by name")->capture_default_str();
+  app.add_option("--precision", o.precision, "of the values between layers")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--batch", o.batch, "images in a step")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--size", o.size, "side of the images")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--bits", o.bits, "bits of weights and inputs, 32: full precision")->capture_default_str();
@@ -76,11 +80,12 @@ std::vector<double> time_steps(const Options& o) {
     images.f32()[i] = 4 * random_unit({.stream = stream_id("images")}, static_cast<uint64_t>(i)) - 2;
   for (int64_t i = 0; i < o.batch; ++i) labels.data<int32_t>()[i] = static_cast<int32_t>(i % 10);
 
+  const DType activations = o.precision == "bf16" ? DType::bf16 : DType::f32;
   std::vector<double> times;
   for (int step = 0; step < o.warmup + o.steps; ++step) {
     const auto start = std::chrono::steady_clock::now();
     sgd.zero_grad();
-    softmax_cross_entropy(model->forward(images), labels).backward();
+    softmax_cross_entropy(logits_of(*model, images, activations), labels).backward();
     sgd.step(0.01f);
     const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
     if (step >= o.warmup) times.push_back(spent.count());
@@ -96,6 +101,7 @@ nlohmann::ordered_json measure(const Options& o) {
   nlohmann::ordered_json out = {{"model", o.model},
                                 {"batch", o.batch},
                                 {"bits", o.bits},
+                                {"precision", o.precision},
                                 {"method", o.bits == 32 ? "fp" : o.method},
                                 {"steps", o.steps},
                                 {"ms_per_step", ms},
