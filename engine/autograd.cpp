@@ -80,7 +80,6 @@ Tensor record(const OpInfo& op, Tensor output, std::vector<Tensor> inputs, Backw
   node->op = op.name;
   node->inputs = std::move(inputs);
   node->backward = std::move(backward);
-  output.set_requires_grad(true);
   output.set_node(std::move(node));
   return output;
 }
