@@ -47,7 +47,7 @@ Estimate estimate_stage(Session& s) {
   const auto batch = loader.next();
   const float lr = s.schedule.at(0);
   const auto step = [&] {
-    const StepResult result = train_step(*s.model, *s.optimizer, *batch, s.loss, lr);
+    const StepResult result = train_step(*s.model, *s.optimizer, *batch, s.loss, lr, s.activations);
     if (result.images > 0) result.loss.item();  // waits for the device
     if (s.ema) s.ema->update();
   };

@@ -41,7 +41,7 @@ std::optional<StartScores> prepare_quantized_start(Session& s, Console& console)
     enable_quantizers(*s.model, true);
     console.line(concat("Before quantization: top-1 ", fixed(scores.full_precision_top1, 2), "%"));
   }
-  calibrate_steps(*s.model, *s.train_loader, c.calibrate);
+  calibrate_steps(*s.model, *s.train_loader, c.calibrate, s.activations);
   if (c.bn_recalibrate > 0) recalibrate_norms(*s.model, *s.train_loader, c.bn_recalibrate);
   if (c.no_start_eval) return std::nullopt;
   scores.quantized_top1 = top1(s, console, "right after quantization");

@@ -6,6 +6,7 @@
 #include "models/model.h"
 #include "optim/adam.h"
 #include "optim/sgd.h"
+#include "train/activations.h"
 
 namespace ntq::apps {
 
@@ -73,6 +74,7 @@ std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64
   options.in_channels = channels;
   options.stem = c.stem == "imagenet" ? Stem::imagenet : Stem::cifar;
   options.zero_init_residual = c.zero_init_residual;
+  options.recompute_blocks = c.recompute == "blocks";
   options.weight.method = method_of(c, Side::weights);
   options.weight.bits = static_cast<int>(c.bits_of_weights());
   options.weight.per_channel = c.per_channel;
@@ -114,6 +116,8 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   s.config = c;
   s.data = data;
   s.record = record_of(data);
+  s.activations = c.precision == "bf16" ? DType::bf16 : DType::f32;
+  check_activations(Device{}, s.activations);
   s.loss = cross_entropy(static_cast<float>(c.smoothing));
   s.model = build_model(c, data.train->info().classes, data.train->info().channels);
   const std::vector<Parameter> parameters = s.model->parameters();

@@ -37,6 +37,7 @@ Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
               {"method", c.quantized() ? c.method : "fp"},
               {"weight_bits", c.bits_of_weights()},
               {"act_bits", c.bits_of_activations()},
+              {"precision", c.precision},
               {"epochs", c.epochs},
               {"seed", c.seed},
               {"best_top1", p.best_top1},

@@ -40,14 +40,15 @@ std::string first_of(const std::vector<std::string>& names) {
 }  // namespace
 
 std::string precision_text(const TrainConfig& c) {
-  if (!c.quantized()) return "full precision";
+  const std::string trained = c.precision == "fp32" ? "" : ", trained in " + c.precision;
+  if (!c.quantized()) return "full precision" + trained;
   const auto bits = [](int64_t b) { return b == 32 ? std::string("fp") : std::to_string(b); };
   const std::string own = method_of(c, Side::inputs);
   return concat(
       "weights ", bits(c.bits_of_weights()), ", activations ", bits(c.bits_of_activations()), " bits (", c.method,
       c.quantizes(Side::inputs) && own != c.method ? ", " + own : "", c.per_channel ? ", per channel)" : ")",
       c.bits_of.empty() ? "" : concat(", own bits in ", c.bits_of.size(), c.bits_of.size() == 1 ? " layer" : " layers"),
-      c.skip_bits ? concat(", skips ", *c.skip_bits) : "", c.bits_before ? ", after " + *c.bits_before : "");
+      c.skip_bits ? concat(", skips ", *c.skip_bits) : "", c.bits_before ? ", after " + *c.bits_before : "", trained);
 }
 
 void print_start(Console& console, const Session& s, const std::string& run_path) {

@@ -23,7 +23,7 @@ void accumulate(Tensor& sum, const Tensor& grad) {
   if (sum.unique()) {
     backend.axpy(1.0f, grad.view(), sum.view());
   } else {
-    Tensor total = Tensor::empty(sum.shape(), DType::f32, sum.device());
+    Tensor total = Tensor::empty(sum.shape(), sum.dtype(), sum.device());
     backend.binary(Binary::add, sum.view(), grad.view(), total.view());
     sum = total;
   }
@@ -58,6 +58,9 @@ Node::~Node() {
 }
 
 bool grad_enabled() { return recording; }
+
+WithGrad::WithGrad() : before_(recording) { recording = true; }
+WithGrad::~WithGrad() { recording = before_; }
 
 NoGrad::NoGrad() : before_(recording) { recording = false; }
 NoGrad::~NoGrad() { recording = before_; }
@@ -97,8 +100,9 @@ Tensor custom_grad(const OpInfo& op, std::vector<Tensor> inputs, const std::func
 
 void backward(const Tensor& output, const Tensor& grad_output) {
   check(output.requires_grad(), "backward: nothing that was recorded leads here; does any input require a gradient?");
-  check(grad_output.shape() == output.shape(), "backward: expected a gradient of shape ", output.shape(), ", found ",
-        grad_output.shape());
+  check(grad_output.shape() == output.shape() && grad_output.dtype() == output.dtype(),
+        "backward: expected a gradient of ", dtype_name(output.dtype()), " ", output.shape(), ", found ",
+        dtype_name(grad_output.dtype()), " ", grad_output.shape());
   NoGrad off;
   if (!output.node()) {
     accumulate_leaf(output, grad_output);
@@ -126,8 +130,10 @@ void backward(const Tensor& output, const Tensor& grad_output) {
       const Tensor& input = inputs[i];
       if (!input.requires_grad() || !input_grads[i]) continue;
       const Tensor input_grad = std::move(input_grads[i]);
-      check(input_grad.shape() == input.shape(), "backward: gradient ", i, " has shape ", input_grad.shape(),
-            ", expected ", input.shape());
+      const bool codes = input.dtype() == DType::i8 || input.dtype() == DType::u8;  // of which values' gradient it is
+      check(input_grad.shape() == input.shape() && (codes || input_grad.dtype() == input.dtype()),
+            "backward: gradient ", i, " of an op is ", dtype_name(input_grad.dtype()), " ", input_grad.shape(),
+            ", expected ", dtype_name(input.dtype()), " ", input.shape());
       if (!input.node()) {
         accumulate_leaf(input, input_grad);
         continue;

@@ -27,6 +27,18 @@ struct Node {
 /// True when gradients are recorded in this thread (the default).
 bool grad_enabled();
 
+/// Turns recording on for its lifetime: within a backward pass, which records nothing of itself.
+class WithGrad {
+ public:
+  WithGrad();
+  ~WithGrad();
+  WithGrad(const WithGrad&) = delete;
+  WithGrad& operator=(const WithGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
 /// Turns recording off for its lifetime: evaluation, optimizer updates.
 class NoGrad {
  public:
@@ -53,7 +65,8 @@ Tensor record(const OpInfo& op, Tensor output, std::vector<Tensor> inputs, Backw
 Tensor custom_grad(const OpInfo& op, std::vector<Tensor> inputs, const std::function<Tensor()>& forward,
                    BackwardFn backward);
 
-/// Runs the graph behind `output` from `grad_output` (same shape). Leaves accumulate into grad().
+/// Runs the graph behind `output` from `grad_output`. Leaves accumulate into grad(). A gradient has the shape and the
+/// type of its tensor, in each op too: throws std::invalid_argument for another.
 void backward(const Tensor& output, const Tensor& grad_output);
 
 }  // namespace ntq

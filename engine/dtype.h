@@ -10,7 +10,8 @@
 
 namespace ntq {
 
-/// Arithmetic is float32 today; the others are for storage, codes and labels. In the order of kStoredTypes.
+/// Arithmetic is float32, also on what is stored as bfloat16; the others are for storage, codes and labels. In the
+/// order of kStoredTypes.
 enum class DType : uint8_t { f32, f64, f16, bf16, i64, i32, i8, u8 };
 
 /// Bytes per element.

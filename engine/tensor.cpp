@@ -1,5 +1,7 @@
 #include "engine/tensor.h"
 
+#include <algorithm>
+
 #include "engine/autograd.h"
 #include "engine/storage.h"
 
@@ -66,6 +68,12 @@ void* Tensor::raw() const {
 }
 
 void Tensor::read(View to) const {
+  if (dtype() == DType::bf16 && to.type == DType::f32) {
+    std::vector<BFloat16> stored(static_cast<size_t>(numel()));
+    read(view_of(stored.data(), numel()));
+    std::transform(stored.begin(), stored.end(), static_cast<float*>(to.data), from_bf16);
+    return;
+  }
   check(dtype() == to.type, "Tensor: holds ", dtype_name(dtype()), ", asked for ", dtype_name(to.type));
   read_bytes(to.data, {body_->storage.get(), body_->offset}, bytes());
 }
@@ -136,7 +144,8 @@ bool Tensor::requires_grad() const { return defined() && body_->requires_grad; }
 
 Tensor& Tensor::set_requires_grad(bool on) {
   body("set_requires_grad");
-  check(!on || dtype() == DType::f32, "set_requires_grad: only float32 has gradients, found ", dtype_name(dtype()));
+  check(!on || dtype() == DType::f32 || dtype() == DType::bf16,
+        "set_requires_grad: only F32 and BF16 have gradients, found ", dtype_name(dtype()));
   body_->requires_grad = on;
   return *this;
 }
@@ -145,8 +154,8 @@ Tensor Tensor::grad() const { return body("grad").grad; }
 
 void Tensor::set_grad(const Tensor& grad) {
   body("set_grad");
-  check(!grad || grad.shape() == shape(), "set_grad: expected shape ", shape(), ", found ",
-        grad ? grad.shape() : Shape());
+  check(!grad || (grad.shape() == shape() && grad.dtype() == dtype()), "set_grad: expected ", dtype_name(dtype()), " ",
+        shape(), ", found ", dtype_name(grad ? grad.dtype() : dtype()), " ", grad ? grad.shape() : Shape());
   check(!grad || grad.device() == device(), "set_grad: the tensor is on ", device(), ", the gradient on ",
         grad ? grad.device() : Device());
   body_->grad = grad;
@@ -163,7 +172,9 @@ void Tensor::set_node(std::shared_ptr<Node> node) {
 void Tensor::backward() const {
   check(defined() && numel() == 1, "backward: starts at a loss of one element, found shape ",
         defined() ? shape().str() : "none");
-  ntq::backward(*this, Tensor::full(shape(), 1.0f, device()));
+  Tensor one = Tensor::empty(shape(), dtype(), device());
+  one.fill(1.0f);
+  ntq::backward(*this, one);
 }
 
 }  // namespace ntq

@@ -65,8 +65,8 @@ class Tensor {
   void* raw() const;
   /// All elements, for a primitive of the backend.
   View view() const { return {raw(), dtype(), numel()}; }
-  /// The only element of a one-element tensor, brought to the host, for which it waits; throws std::invalid_argument
-  /// for another type.
+  /// The only element of a one-element tensor, brought to the host, for which it waits; bfloat16 is read as float.
+  /// Throws std::invalid_argument for another type.
   template <class T = float>
   T item() const {
     check(numel() == 1, "Tensor::item: needs one element, found shape ", shape());
@@ -74,7 +74,8 @@ class Tensor {
     read(view_of(&value, 1));
     return value;
   }
-  /// The values, brought to the host, for which it waits; throws std::invalid_argument for another type.
+  /// The values, brought to the host, for which it waits; bfloat16 is read as float. Throws std::invalid_argument for
+  /// another type.
   template <class T = float>
   std::vector<T> to_vector() const {
     std::vector<T> values(static_cast<size_t>(numel()));

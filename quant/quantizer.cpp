@@ -1,6 +1,7 @@
 #include "quant/quantizer.h"
 
 #include "engine/graph.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/reduce.h"
 
 namespace ntq {
@@ -22,17 +23,19 @@ QuantRange Quantizer::range() const {
 }
 
 Tensor Quantizer::forward(const Tensor& x) {
-  check(x.defined() && x.dtype() == DType::f32 && x.shape().rank() >= 1 && x.numel() > 0, spec_.name,
-        ": needs a float32 tensor with elements, found ", x.defined() ? x.shape().str() : "none");
+  check(x.defined() && (x.dtype() == DType::f32 || x.dtype() == DType::bf16) && x.shape().rank() >= 1 && x.numel() > 0,
+        spec_.name, ": needs a float32 tensor with elements, or a bfloat16 one, found ",
+        x.defined() ? x.shape().str() : "none");
   const GraphPart part(*this);
-  return quantized(transform(x));
+  if (takes_bf16()) return quantized(transform(x));
+  return cast(quantized(transform(cast(x, DType::f32))), x.dtype());
 }
 
 Codes Quantizer::encode(const Tensor& x) const {
   check(traits().codes, spec_.name, ": the values of method ", spec_.method,
         " have no codes of one byte; export them as floats (--quantized)");
   check(ready(), spec_.name, ": the step is not set; run one forward pass or load a checkpoint first");
-  const Tensor input = transform(x);
+  const Tensor input = transform(cast(x, DType::f32));
   if (!all_finite(input)) throw DivergedError(concat(spec_.name, ": values that are not finite have no codes"));
   check_grid(spec_.name, grid());
   Codes out{codes(input), grid()};

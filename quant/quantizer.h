@@ -53,7 +53,8 @@ class Quantizer : public Module {
   const QuantSpec& spec() const { return spec_; }
   /// Integers that codes may take. Signed b bits: [-2^(b-1), 2^(b-1)-1]; unsigned: [0, 2^b - 1].
   virtual QuantRange range() const;
-  /// Throws std::invalid_argument, naming the layer, for an empty or non-float input.
+  /// Of x's type, float32 or bfloat16. Throws std::invalid_argument, naming the layer, for another one, or an empty
+  /// input.
   Tensor forward(const Tensor& x) final;
   /// Codes of x (bytes, its shape) and what decodes them to what forward() gives in evaluation. Throws
   /// std::invalid_argument while not ready() and for methods without codes, DivergedError for values or a grid that are
@@ -118,6 +119,9 @@ class Quantizer : public Module {
   explicit Quantizer(QuantSpec spec);
   /// The values to compute with, of a transformed input.
   virtual Tensor quantized(const Tensor& x) = 0;
+  /// Whether transform() and quantized() take values stored as bfloat16, and give such. All others get them as float32,
+  /// and what they give is rounded.
+  virtual bool takes_bf16() const { return false; }
   /// The codes of a transformed input, one byte each, in range(): int8 where signed, else uint8. Undefined for methods
   /// without.
   virtual Tensor codes(const Tensor& x) const = 0;

@@ -26,6 +26,7 @@ class StepQuantizer : public Quantizer {
  protected:
   /// Throws DivergedError, naming the layer, for a first input that is not finite.
   Tensor quantized(const Tensor& x) override { return quantize(x, step_, prepare(x)); }
+  bool takes_bf16() const override { return true; }
   Tensor codes(const Tensor& x) const override { return quantize_codes(x, step_, range()); }
   void state_loaded() override;
   /// plain_steps() of a method that adds nothing to an input's steps: of inputs, once the step is set.

@@ -6,6 +6,7 @@
 #include "engine/autograd.h"
 #include "layers/batch_norm.h"
 #include "quant/tree.h"
+#include "train/activations.h"
 #include "train/step.h"
 
 namespace ntq {
@@ -48,7 +49,8 @@ class BatchStatistics {
 };
 
 /// Runs `batches` batches through the model as it is set, without gradients.
-void run_batches(Module& model, DataLoader& loader, int64_t batches, const std::function<void(int64_t)>& before) {
+void run_batches(Module& model, DataLoader& loader, int64_t batches, DType activations,
+                 const std::function<void(int64_t)>& before) {
   const NoGrad no_grad;
   loader.start(0);
   for (int64_t used = 0; used < batches;) {
@@ -56,23 +58,24 @@ void run_batches(Module& model, DataLoader& loader, int64_t batches, const std::
     if (!batch) break;  // the epoch has fewer
     if (batch->labels.numel() == 0) continue;
     before(used++);
-    model.forward(on_device_of(model, *batch).images);
+    logits_of(model, on_device_of(model, *batch).images, activations);
   }
 }
 
 }  // namespace
 
-void calibrate_steps(Module& model, DataLoader& loader, int64_t batches) {
+void calibrate_steps(Module& model, DataLoader& loader, int64_t batches, DType activations) {
   // As the first training step will see them: with running statistics, 2-bit weights leave most activations at zero.
   BatchStatistics norms(model);
   norms.set_momentum(0.0f);
-  calibrate(model, [&] { run_batches(model, loader, batches, [](int64_t) {}); });
+  calibrate(model, [&] { run_batches(model, loader, batches, activations, [](int64_t) {}); });
 }
 
 void recalibrate_norms(Module& model, DataLoader& loader, int64_t batches) {
   BatchStatistics norms(model);
   // Momentum 1/k for batch k: the plain mean of the batches.
-  run_batches(model, loader, batches, [&](int64_t i) { norms.set_momentum(1.0f / static_cast<float>(i + 1)); });
+  run_batches(model, loader, batches, DType::f32,
+              [&](int64_t i) { norms.set_momentum(1.0f / static_cast<float>(i + 1)); });
 }
 
 void enable_quantizers(Module& model, bool on) {

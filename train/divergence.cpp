@@ -12,7 +12,7 @@ namespace ntq {
 namespace {
 
 bool finite(const Tensor& t) {
-  if (!t.defined() || t.dtype() != DType::f32) return true;
+  if (!t.defined() || (t.dtype() != DType::f32 && t.dtype() != DType::bf16)) return true;
   return all_finite(t);
 }
 

@@ -130,7 +130,7 @@ class Loop {
     set_rate(quantizers, {.value = rate, .share = highest > 0 ? std::min(rate / highest, 1.0f) : 1.0f});
     try {
       // Without a single good image there is nothing to learn from; the step counts all the same.
-      result = train_step(*t_.model, *t_.optimizer, batch, o_.loss, rate);
+      result = train_step(*t_.model, *t_.optimizer, batch, o_.loss, rate, t_.activations);
     } catch (const DivergedError& e) {
       throw DivergedError(place(p_.step + 1) + e.what());
     }

@@ -8,6 +8,7 @@
 #include "engine/ops/binary.h"
 #include "engine/ops/loss.h"
 #include "quant/tree.h"
+#include "train/activations.h"
 #include "train/divergence.h"
 
 namespace ntq {
@@ -25,13 +26,14 @@ Batch on_device_of(const Module& model, const Batch& batch) {
   return {batch.images.to(device), batch.labels.to(device)};
 }
 
-StepResult train_step(Module& model, Optimizer& optimizer, const Batch& given, const LossFn& loss, float lr) {
+StepResult train_step(Module& model, Optimizer& optimizer, const Batch& given, const LossFn& loss, float lr,
+                      DType activations) {
   const int64_t images = given.labels.numel();
   if (images == 0) return {};
   const Batch batch = on_device_of(model, given);
   const Quantizers quantizers(model);
   optimizer.zero_grad();
-  Tensor logits = model.forward(batch.images);
+  Tensor logits = logits_of(model, batch.images, activations);
   Tensor value = loss(logits, batch);
   if (const Tensor penalty = quant_penalty(quantizers); penalty && value) value = add(value, penalty);
   check(value.defined() && value.numel() == 1, "train_step: the loss must give one number, found ",
@@ -39,7 +41,7 @@ StepResult train_step(Module& model, Optimizer& optimizer, const Batch& given, c
   if (value.on_host() && !std::isfinite(value.item())) {
     logits = value = {};  // their graph makes room for another pass
     const std::string where =
-        first_not_finite(model, batch.images, [&] { return loss(model.forward(batch.images), batch); });
+        first_not_finite(model, batch.images, [&] { return loss(logits_of(model, batch.images, activations), batch); });
     throw DivergedError("the loss is not a number; first: " +
                         (where.empty() ? "nothing in a second pass over the batch" : where));
   }

@@ -24,10 +24,12 @@ struct StepResult {
 /// The batch on the device of the model's parameters; itself where it lies there.
 Batch on_device_of(const Module& model, const Batch& batch);
 
-/// Forward, backward, update at rate `lr`, of any model whose output is logits; the batch is brought to its device. A
+/// Forward, backward, update at rate `lr`, of any model whose output is logits; the batch is brought to its device, and
+/// values between layers are stored as `activations` (activations.h). A
 /// batch without images changes nothing. Throws DivergedError naming the first layer that is not finite, before the
 /// update, where the loss is in the host's memory (a CPU); elsewhere StepResults finds it later.
-StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, const LossFn& loss, float lr);
+StepResult train_step(Module& model, Optimizer& optimizer, const Batch& batch, const LossFn& loss, float lr,
+                      DType activations = DType::f32);
 
 /// Figures of a step on the host.
 struct StepScore {

@@ -27,6 +27,7 @@ struct Training {
   std::unique_ptr<WeightAverage> ema;                    ///< null: none
   std::unique_ptr<DataLoader> train_loader, val_loader;  ///< val_loader null: epochs end without validation
   Schedule schedule;
+  DType activations = DType::f32;  ///< activations.h; a run that goes on has to keep it
   Progress progress;
 
   int64_t global_step() const { return progress.epoch * schedule.steps_per_epoch + progress.step; }

@@ -12,6 +12,14 @@ class Backend : public Primitives {
   virtual void scale(float alpha, ConstView x, View y) { with_number(Binary::mul, x, alpha, y); }
   /// y += alpha * x
   virtual void axpy(float alpha, ConstView x, View y) {
+    if (y.type != DType::f32) {  // one rounding, not two
+      const Scratch more(*this, x.size), sum(*this, x.size);
+      if (!more || !sum) return;
+      cast(x, more.view());
+      cast(y, sum.view());
+      axpy(alpha, more.view(), sum.view());
+      return cast(sum.view(), y);
+    }
     const Scratch scaled(*this, x.size);
     if (!scaled) return;
     scale(alpha, x, scaled.view());
@@ -20,15 +28,15 @@ class Backend : public Primitives {
   virtual void relu(ConstView x, View y) { with_number(Binary::max, x, 0.0f, y); }
   /// dx = y > 0 ? dy : 0
   virtual void relu_grad(ConstView y, ConstView dy, View dx) {
-    const Scratch passes(*this, y.size), zeros(*this, y.size);
+    const Scratch passes(*this, y.size, y.type), zeros(*this, y.size, y.type);
     if (!passes || !zeros) return;
     fill(0.0f, zeros.view());
     binary(Binary::less, zeros.view(), y, passes.view());
     where(passes.view(), dy, zeros.view(), dx);
   }
-  /// y {channels}: the sum over rows of x {rows,channels}.
+  /// y {channels}, as x or float32: the sum over rows of x {rows,channels}.
   virtual void sum_rows(ConstView x, View y) { fold(Fold::sum, {1, y.size > 0 ? x.size / y.size : 0, y.size}, x, y); }
-  /// y {outer,axis,inner} = x {outer,inner}
+  /// y {outer,axis,inner} = x {outer,inner}, as y or float32.
   virtual void spread(const AxisSplit& split, ConstView x, View y) {
     fill(0.0f, y);
     if (split.inner == 1) return binary_along({Binary::add, {1, split.outer, split.axis}}, y, x, y);
@@ -40,14 +48,14 @@ class Backend : public Primitives {
   }
   /// y {1}, float32 or float64: the sum of |x|, in float64.
   virtual void sum_abs(ConstView x, View y) {
-    const Scratch sizes(*this, x.size);
+    const Scratch sizes(*this, x.size, x.type);
     if (!sizes) return;
     unary(Unary::abs, x, sizes.view());
     sum(sizes.view(), 1.0, y);
   }
-  /// y {1} = 1 when every element is finite, else 0.
+  /// y {1}, float32, = 1 when every element is finite, else 0.
   virtual void all_finite(ConstView x, View y) {
-    const Scratch zeros(*this, x.size);
+    const Scratch zeros(*this, x.size, x.type);
     if (!zeros) return;
     binary(Binary::sub, x, x, zeros.view());  // or not a number
     sum(zeros.view(), 1.0, y);
@@ -85,11 +93,13 @@ class Backend : public Primitives {
   }
   /// errors {k}, float32 or float64: the sum of (Q(x) - x)^2 for each of k steps.
   virtual void quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) {
-    const Scratch difference(*this, x.size);
-    if (!difference) return;
+    const Scratch difference(*this, x.size), wide(*this, x.type == DType::f32 ? 0 : x.size);
+    if (!difference || !wide) return;
+    if (x.type != DType::f32) cast(x, wide.view());
+    const ConstView from = x.type == DType::f32 ? x : ConstView(wide.view());
     for (int64_t i = 0; i < steps.size; ++i) {
-      quantize({.range = range}, x, part_of(steps, i, 1), difference.view());
-      binary(Binary::sub, difference.view(), x, difference.view());
+      quantize({.range = range}, from, part_of(steps, i, 1), difference.view());
+      binary(Binary::sub, difference.view(), from, difference.view());
       unary(Unary::square, difference.view(), difference.view());
       sum(difference.view(), 1.0, errors.part(i, 1));
     }

@@ -2,6 +2,9 @@
 // The arithmetic that every device implements: the primitives that cannot be written in terms of others. Views are
 // memory of the device; ops (engine/ops) check shapes before they call, a backend asserts types and sizes. Forward,
 // data gradient and filter gradient are separate entry points. Results stay on the device, those of reductions too.
+// Types: values between layers and their gradients (x, y, dy, dx, residuals) are float32 or bfloat16, all of a call
+// alike; parameters, statistics, steps, tables and their gradients are float32 beside either. Whatever they are stored
+// as, arithmetic is float32, and what is stored as bfloat16 is rounded to the nearest, ties to even.
 #include "engine/backend/args.h"
 #include "engine/backend/memory.h"
 
@@ -10,6 +13,7 @@ namespace ntq {
 /// Names of the primitives, those of backend.h too, for supports().
 enum class Primitive {
   fill,
+  cast,
   unary,
   binary,
   binary_along,
@@ -58,24 +62,29 @@ enum class Primitive {
 
 class Primitives : public DeviceMemory {
  public:
-  /// True when the primitive is there for values of `type`. One that is not is never called, and may do anything.
+  /// True when the primitive is there for values of `type`, of cast() for values from and to it. One that is not is
+  /// never called, and may do anything.
   virtual bool supports(Primitive primitive, DType type) const = 0;
 
   // Elementwise; all views are of one size unless said otherwise, and y may be one of the inputs.
   virtual void fill(float value, View y) = 0;
+  /// y = x in the type of y.
+  virtual void cast(ConstView x, View y) = 0;
   virtual void unary(Unary op, ConstView x, View y) = 0;
   virtual void binary(Binary op, ConstView a, ConstView b, View y) = 0;
+  /// b as a and y, or float32.
   virtual void binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) = 0;
   /// y = condition != 0 ? a : b
   virtual void where(ConstView condition, ConstView a, ConstView b, View y) = 0;
 
   // Reductions.
-  /// y {outer,inner} of x {outer,axis,inner}; axis >= 1.
+  /// y {outer,inner}, as x or float32, of x {outer,axis,inner}; axis >= 1.
   virtual void fold(Fold op, const AxisSplit& split, ConstView x, View y) = 0;
   /// y {1}, float32 or float64, = factor * the sum of x; both in float64.
   virtual void sum(ConstView x, double factor, View y) = 0;
 
-  // Convolution. A linear layer is a 1x1 convolution on 1x1 images.
+  // Convolution. A linear layer is a 1x1 convolution on 1x1 images. w and dw are float32; x may also be codes, int8 or
+  // uint8, taken as whole numbers, with y and dy of either type.
   virtual void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) = 0;
   virtual void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) = 0;
   virtual void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) = 0;

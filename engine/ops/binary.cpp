@@ -29,7 +29,7 @@ const char* name_of(Binary op) {
 struct Pair {
   Tensor a, b;
   AxisSplit split;   // of the larger one, when they differ
-  bool same = true;  // shapes are equal
+  bool same = true;  // shapes are equal, and types
   bool a_large = true;
 
   const Tensor& large() const { return a_large ? a : b; }
@@ -39,19 +39,24 @@ struct Pair {
 Pair pair_of(Binary op, const Operand& left, const Operand& right) {
   Pair p;
   p.a = left.beside(right), p.b = right.beside(left);
-  p.same = p.a.shape() == p.b.shape();
+  // A number is float32, and lies in one value of another type.
+  const bool lone = p.a.numel() == 1 && p.b.numel() == 1 && p.a.dtype() != p.b.dtype();
+  p.same = p.a.shape() == p.b.shape() && !lone;
   p.a_large = p.a.numel() > p.b.numel() || (p.a.numel() == p.b.numel() && p.a.shape().rank() >= p.b.shape().rank());
+  if (lone) p.a_large = p.b.dtype() == DType::f32;
   if (!p.same) p.split = lies_along(name_of(op), p.large().shape(), p.small().shape());
   return p;
 }
 
 Tensor apply(Binary op, const Pair& p) {
   const Tensor& large = p.large();
-  Tensor y = Tensor::empty(large.shape(), DType::f32, large.device());
+  Tensor y = Tensor::empty(large.shape(), large.dtype(), large.device());
   if (p.same) {
     backend_for(name_of(op), Primitive::binary, {p.a, p.b}).binary(op, p.a.view(), p.b.view(), y.view());
   } else {
-    backend_for(name_of(op), Primitive::binary_along, {p.a, p.b})
+    const bool alike = p.a.dtype() == p.b.dtype();
+    backend_for(name_of(op), Primitive::binary_along, {large, alike ? p.small() : Tensor()},
+                {alike ? Tensor() : p.small()})
         .binary_along({op, p.split, !p.a_large}, large.view(), p.small().view(), y.view());
   }
   return y;
@@ -67,7 +72,7 @@ Tensor recorded(Binary op, const Pair& p, Slopes slopes) {
     auto [da, db] = slopes(values.a, values.b, dy, wants_a, wants_b);
     if (!values.same) {
       Tensor& small = values.a_large ? db : da;
-      if (small) small = sum_to_axis(small, values.split, values.small().shape());
+      if (small) small = sum_to_axis(small, values.split, values.small());
     }
     return Tensors{da, db};
   });
@@ -142,13 +147,13 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   check(condition.shape() == a.shape() && a.shape() == b.shape(), "where: shapes differ: ", condition.shape(), ", ",
         a.shape(), ", ", b.shape());
   const auto choose = [](const Tensor& c, const Tensor& x, const Tensor& y) {
-    Tensor out = Tensor::empty(x.shape(), DType::f32, x.device());
+    Tensor out = Tensor::empty(x.shape(), x.dtype(), x.device());
     backend_for("where", Primitive::where, {c, x, y}).where(c.view(), x.view(), y.view(), out.view());
     return out;
   };
   return record({"where"}, choose(condition, a, b), {condition, a, b},
                 [c = condition.detach(), choose](const Tensor& dy) {
-                  const Tensor zero = Tensor::zeros(dy.shape(), DType::f32, dy.device());
+                  const Tensor zero = Tensor::zeros(dy.shape(), dy.dtype(), dy.device());
                   return Tensors{Tensor(), choose(c, dy, zero), choose(c, zero, dy)};
                 });
 }

@@ -1,5 +1,7 @@
 #pragma once
-// Functions of two tensors, element by element, recorded for backward. All float32.
+// Functions of two tensors, element by element, recorded for backward. Both of one type, float32 or bfloat16, or the
+// one that lies along the other float32 beside bfloat16, as a parameter does; the result has the type of the larger
+// one.
 //
 // Broadcasting: the shapes are equal, or one operand has one element, or its axes (with ones put in front until the
 // ranks are equal, as in NumPy) are those of the other on one run of neighbouring axes and 1 elsewhere: {C} or

@@ -1,5 +1,6 @@
 #include "engine/ops/broadcast.h"
 
+#include "engine/ops/cast.h"
 #include "engine/ops/on_device.h"
 
 namespace ntq {
@@ -25,10 +26,10 @@ AxisSplit lies_along(const char* op, const Shape& large, const Shape& small) {
   return split;
 }
 
-Tensor sum_to_axis(const Tensor& dy, const AxisSplit& split, const Shape& small) {
+Tensor sum_to_axis(const Tensor& dy, const AxisSplit& split, const Tensor& small) {
   const auto [outer, axis, inner] = split;
   const char* const op = "broadcast";
-  Tensor out = Tensor::empty(small, DType::f32, dy.device());
+  Tensor out = Tensor::empty(small.shape(), DType::f32, dy.device());
   if (axis == 1) {
     backend_for(op, Primitive::sum, {dy}).sum(dy.view(), 1.0, out.view());
   } else if (inner == 1) {
@@ -40,7 +41,7 @@ Tensor sum_to_axis(const Tensor& dy, const AxisSplit& split, const Shape& small)
     backend.fold(Fold::sum, {outer * axis, inner, 1}, dy.view(), rows.view());
     if (outer > 1) backend.fold(Fold::sum, {1, outer, axis}, rows.view(), out.view());
   }
-  return out;
+  return cast(out, small.dtype());
 }
 
 }  // namespace ntq

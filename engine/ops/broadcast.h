@@ -9,7 +9,8 @@ namespace ntq {
 /// when it does not lie in it (binary.h).
 AxisSplit lies_along(const char* op, const Shape& large, const Shape& small);
 
-/// The gradient of the smaller operand: sums of `dy`, of `split`, over all but the axis, in the shape of `small`.
-Tensor sum_to_axis(const Tensor& dy, const AxisSplit& split, const Shape& small);
+/// The gradient of the smaller operand: sums of `dy`, of `split`, over all but the axis, in the shape and type of
+/// `small`.
+Tensor sum_to_axis(const Tensor& dy, const AxisSplit& split, const Tensor& small);
 
 }  // namespace ntq

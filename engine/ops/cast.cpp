@@ -3,6 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/autograd.h"
+#include "engine/ops/on_device.h"
+
 namespace ntq {
 namespace {
 
@@ -40,6 +43,22 @@ Tensor to_bytes(const char* op, const Tensor& x) {
 }
 
 }  // namespace
+
+Tensor cast(const Tensor& x, DType type) {
+  check(x.defined(), "cast: the tensor is undefined");
+  if (x.dtype() == type) return x;
+  for (const DType t : {x.dtype(), type}) {
+    check(t == DType::f32 || t == DType::bf16, "cast: expected F32 and BF16, found ", dtype_name(x.dtype()), " to ",
+          dtype_name(type));
+  }
+  Tensor y = Tensor::empty(x.shape(), type, x.device());
+  Backend& backend = backend_for(x.device());
+  check_supported("cast", backend, x.device(), Primitive::cast, DType::bf16);
+  backend.cast(x.view(), y.view());
+  OpInfo op{"cast"};
+  if (graph_is_recorded()) op.attributes = {{"to", std::string(dtype_name(type))}};
+  return record(op, y, {x}, [from = x.dtype()](const Tensor& dy) { return std::vector<Tensor>{cast(dy, from)}; });
+}
 
 Tensor cast_f32(const Tensor& x) {
   check(x.defined(), "cast_f32: the tensor is undefined");

@@ -35,6 +35,8 @@ void check_codes(const std::string& who, const Codes& codes);
 /// The exact float32 values, on the device of the codes; computed on the host. Of codes that an op has kept: values of
 /// the type that it read, on their device, nothing checked or waited for. Not recorded.
 Tensor decode(const Codes& codes);
+/// step * code, as values of this type.
+Tensor decode_kept(const Tensor& codes, const Tensor& step, DType type);
 
 /// What a convolution or a matrix product reads: floats, or codes, which stand for their exact values.
 class LayerInput {
@@ -45,13 +47,12 @@ class LayerInput {
   bool is_kept() const { return codes_ && codes_->kept; }
   /// The tensor itself, or that of the codes: for its shape, and its gradient.
   const Tensor& tensor() const { return values_; }
-  /// Of codes that an op has kept, that and no more, without their gradient; else `values`.
-  LayerInput kept_or(const Tensor& values) const {
-    if (!is_kept()) return values;
-    return Codes{values_.detach(), codes_->grid, codes_->kept};
-  }
+  /// Of codes that an op has kept; else undefined.
+  Tensor kept_step() const { return is_kept() ? codes_->grid.step : Tensor(); }
   /// The floats, decoded where it is codes.
   Tensor values() const { return codes_ ? decode(*codes_) : values_; }
+  /// Of the values.
+  DType type() const { return is_kept() ? *codes_->kept : codes_ ? DType::f32 : values_.dtype(); }
 
  private:
   Tensor values_;

@@ -12,7 +12,9 @@ bool keeps_codes(const Tensor& x, const PlainSteps& steps) {
   for (const Primitive p : {Primitive::quantize_codes, Primitive::batch_norm_codes, Primitive::decode_codes}) {
     if (!backend.supports(p, x.dtype())) return false;
   }
-  return true;
+  // Products of other types than float32 read the codes themselves.
+  return x.dtype() == DType::f32 ||
+         (backend.supports(Primitive::conv2d, DType::u8) && backend.supports(Primitive::conv2d_grad_weight, DType::u8));
 }
 
 Codes new_kept_codes(const char* op, const Tensor& x, const PlainSteps& steps) {

@@ -42,8 +42,8 @@ void check_companding(const char* op, const Tensor& theta, const Tensor& alpha, 
 Tensor times_slope(const Tensor& x, const Tensor& thresholds, const Tensor& slopes, const Tensor& dy, View sums) {
   const LookUpTable table = table_for("look_up", x, thresholds, slopes);
   check(dy.defined() && dy.shape() == x.shape(), "look_up: expected a gradient of ", x.shape());
-  Tensor dx = Tensor::empty(x.shape(), DType::f32, x.device());
-  backend_for("look_up", Primitive::look_up_grad, {x, thresholds, slopes, dy})
+  Tensor dx = Tensor::empty(x.shape(), x.dtype(), x.device());
+  backend_for("look_up", Primitive::look_up_grad, {x, dy}, {thresholds, slopes})
       .look_up_grad(table, x.view(), dy.view(), dx.view(), sums);
   return dx;
 }
@@ -54,15 +54,15 @@ ConstView view_or_none(const Tensor& t) { return t ? ConstView(t.view()) : Const
 
 Tensor look_up(const Tensor& x, const Tensor& thresholds, const Tensor& entries) {
   const LookUpTable table = table_for("look_up", x, thresholds, entries);
-  Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
-  backend_for("look_up", Primitive::look_up, {x, thresholds, entries}).look_up(table, x.view(), y.view(), {});
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  backend_for("look_up", Primitive::look_up, {x}, {thresholds, entries}).look_up(table, x.view(), y.view(), {});
   return y;
 }
 
 LookedUp look_up_with_sums(const Tensor& x, const Tensor& thresholds, const Tensor& entries) {
   const LookUpTable table = table_for("look_up", x, thresholds, entries);
-  const LookedUp out{Tensor::empty(x.shape(), DType::f32, x.device()), sums_for(table, DType::f64, x.device())};
-  backend_for("look_up", Primitive::look_up, {x, thresholds, entries})
+  const LookedUp out{Tensor::empty(x.shape(), x.dtype(), x.device()), sums_for(table, DType::f64, x.device())};
+  backend_for("look_up", Primitive::look_up, {x}, {thresholds, entries})
       .look_up(table, x.view(), out.values.view(), out.sums.view());
   return out;
 }

@@ -8,7 +8,7 @@ namespace {
 Tensor per_channel(const Tensor& x) { return Tensor::empty({x.size(-1)}, DType::f32, x.device()); }
 
 Backend& norm_backend(const char* op, Primitive primitive, const Tensor& x, const BatchNormArgs& args) {
-  return backend_for(op, primitive, {x, args.gamma, args.beta, args.running_mean, args.running_var, args.residual});
+  return backend_for(op, primitive, {x, args.residual}, {args.gamma, args.beta, args.running_mean, args.running_var});
 }
 
 /// What a norm reads, and its gradient again.
@@ -53,7 +53,7 @@ NormState begin_norm(const char* op, const Tensor& x, const BatchNormArgs& args)
                                      args.running_var.view(), args.momentum, args.eps});
   } else {
     out.mean.copy_from(args.running_mean);
-    norm_backend(op, Primitive::inverse_std, x, args)
+    backend_for(op, Primitive::inverse_std, {args.running_var})
         .inverse_std(args.running_var.view(), args.eps, out.inv_std.view());
   }
   return out;

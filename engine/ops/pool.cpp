@@ -33,10 +33,10 @@ OpInfo pooling(const char* name, const PoolGeometry& g) {
 }
 
 Tensor average(const OpInfo& op, const PoolGeometry& g, const Tensor& x, const Shape& out) {
-  Tensor y = Tensor::empty(out, DType::f32, x.device());
+  Tensor y = Tensor::empty(out, x.dtype(), x.device());
   backend_for(op.name, Primitive::avg_pool, {x}).avg_pool(g, x.view(), y.view());
   return record(op, y, {x}, [g, name = op.name, shape = x.shape()](const Tensor& dy) {
-    Tensor dx = Tensor::empty(shape, DType::f32, dy.device());
+    Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
     backend_for(name, Primitive::avg_pool_grad, {dy}).avg_pool_grad(g, dy.view(), dx.view());
     return std::vector<Tensor>{dx};
   });
@@ -47,11 +47,11 @@ Tensor average(const OpInfo& op, const PoolGeometry& g, const Tensor& x, const S
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
   const PoolGeometry g = geometry("max_pool2d", x, options);
   const Shape out{g.batch, g.out_h, g.out_w, g.channels};
-  Tensor y = Tensor::empty(out, DType::f32, x.device());
+  Tensor y = Tensor::empty(out, x.dtype(), x.device());
   Tensor index = Tensor::empty(out, DType::i32, x.device());
   backend_for("max_pool2d", Primitive::max_pool, {x}).max_pool(g, x.view(), y.view(), index.view());
   return record(pooling("max_pool2d", g), y, {x}, [g, index, shape = x.shape()](const Tensor& dy) {
-    Tensor dx = Tensor::empty(shape, DType::f32, dy.device());
+    Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
     backend_for("max_pool2d", Primitive::max_pool_grad, {dy}).max_pool_grad(g, dy.view(), index.view(), dx.view());
     return std::vector<Tensor>{dx};
   });

@@ -20,14 +20,14 @@ Tensor quantize(const Tensor& x, const Tensor& step, const QuantizeArgs& args) {
   check_quantizer("quantize", x, step, args.range);
   check(args.noise.c >= 0 && args.noise.k >= 0, "quantize: noise c and k must not be negative, found ", args.noise.c,
         " and ", args.noise.k);
-  Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
-  backend_for("quantize", Primitive::quantize, {x, step}).quantize(args, x.view(), step.view(), y.view());
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  backend_for("quantize", Primitive::quantize, {x}, {step}).quantize(args, x.view(), step.view(), y.view());
   OpInfo op{"quantize"};
   if (graph_is_recorded()) op.attributes = {{"low", std::round(args.range.low)}, {"high", std::round(args.range.high)}};
   return record(op, y, {x, step}, [x = x.detach(), step = step.detach(), args](const Tensor& dy) {
     const Tensor dx = gradient_room(dy);
     Tensor dstep = Tensor::empty(step.shape(), DType::f32, dy.device());
-    backend_for("quantize", Primitive::quantize_grad, {x, step, dy})
+    backend_for("quantize", Primitive::quantize_grad, {x, dy}, {step})
         .quantize_grad(args, x.view(), step.view(), dy.view(), dx.view(), dstep.view());
     return std::vector<Tensor>{dx, dstep};
   });
@@ -38,7 +38,7 @@ Tensor quantize_codes(const Tensor& x, const Tensor& step, QuantRange range) {
   check(range.low < 0 ? range.low >= -128 && range.high <= 127 : range.high <= 255,
         "quantize_codes: codes of one byte cannot hold [", range.low, ", ", range.high, "]");
   Tensor codes = Tensor::empty(x.shape(), range.low < 0 ? DType::i8 : DType::u8, x.device());
-  backend_for("quantize_codes", Primitive::quantize_codes, {x, step})
+  backend_for("quantize_codes", Primitive::quantize_codes, {x}, {step})
       .quantize_codes(range, x.view(), step.view(), codes.view(), {});
   return codes;
 }
@@ -47,7 +47,7 @@ std::vector<double> quantize_errors(const Tensor& x, const std::vector<double>& 
   const std::vector<float> values(steps.begin(), steps.end());
   const Tensor tried = Tensor::from({static_cast<int64_t>(steps.size())}, std::span<const float>(values), x.device());
   Tensor errors = Tensor::empty(tried.shape(), DType::f64, x.device());
-  backend_for("quantize_errors", Primitive::quantize_error, {x, tried})
+  backend_for("quantize_errors", Primitive::quantize_error, {x}, {tried})
       .quantize_error(range, x.view(), tried.view(), errors.view());
   return errors.to_vector<double>();
 }

@@ -9,24 +9,25 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-/// factor * the sum of x, {1}.
+/// factor * the sum of x, {1}, float32.
 Tensor times_sum(const char* op, const Tensor& x, double factor) {
   Tensor y = Tensor::empty({1}, DType::f32, x.device());
   backend_for(op, Primitive::sum, {x}).sum(x.view(), factor, y.view());
   return y;
 }
 
-/// `small`, of x's shape but for an axis of size 1, in the shape of x.
-Tensor spread(const Tensor& small, const Shape& shape, const AxisSplit& split) {
-  Tensor out = Tensor::empty(shape, DType::f32, small.device());
-  backend_for("spread", Primitive::spread, {small}).spread(split, small.view(), out.view());
+/// `small`, of x's shape but for an axis of size 1 and as x or float32, in the shape and type of x.
+Tensor spread(const Tensor& small, const Shape& shape, DType type, const AxisSplit& split) {
+  Tensor out = Tensor::empty(shape, type, small.device());
+  backend_for("spread", Primitive::spread, {out}).spread(split, small.view(), out.view());
   return out;
 }
 
 Tensor scaled_sum(const char* name, const Tensor& x, double factor) {
-  return record({name}, times_sum(name, x, factor), {x}, [name, shape = x.shape(), factor](const Tensor& dy) {
-    return Tensors{spread(times_sum(name, dy, factor), shape, {1, shape.numel(), 1})};
-  });
+  return record({name}, times_sum(name, x, factor), {x},
+                [name, shape = x.shape(), type = x.dtype(), factor](const Tensor& dy) {
+                  return Tensors{spread(times_sum(name, dy, factor), shape, type, {1, shape.numel(), 1})};
+                });
 }
 
 struct Folded {
@@ -52,7 +53,7 @@ OpInfo op_along(const char* name, Axis axis) {
 }
 
 Tensor apply(const char* name, Fold op, const Tensor& x, const Folded& to) {
-  Tensor y = Tensor::empty(to.shape, DType::f32, x.device());
+  Tensor y = Tensor::empty(to.shape, x.dtype(), x.device());
   backend_for(name, Primitive::fold, {x}).fold(op, to.split, x.view(), y.view());
   return y;
 }
@@ -60,7 +61,9 @@ Tensor apply(const char* name, Fold op, const Tensor& x, const Folded& to) {
 Tensor sum_over(const char* op, const Tensor& x, Axis axis) {
   const Folded to = folded(op, x.shape(), axis);
   return record(op_along(op, axis), apply(op, Fold::sum, x, to), {x},
-                [shape = x.shape(), split = to.split](const Tensor& dy) { return Tensors{spread(dy, shape, split)}; });
+                [shape = x.shape(), split = to.split](const Tensor& dy) {
+                  return Tensors{spread(dy, shape, dy.dtype(), split)};
+                });
 }
 
 /// The gradient goes to the elements that are the extreme one, in equal parts.
@@ -68,9 +71,9 @@ Tensor extreme(const char* op, Fold fold, const Tensor& x, Axis axis) {
   const Folded to = folded(op, x.shape(), axis);
   const Tensor y = apply(op, fold, x, to);
   return record(op_along(op, axis), y, {x}, [op, x = x.detach(), y = y.detach(), to](const Tensor& dy) {
-    const Tensor chosen = equal(x, spread(y, x.shape(), to.split));
+    const Tensor chosen = equal(x, spread(y, x.shape(), x.dtype(), to.split));
     const Tensor share = div(dy, apply(op, Fold::sum, chosen, to));
-    return Tensors{mul(chosen, spread(share, x.shape(), to.split))};
+    return Tensors{mul(chosen, spread(share, x.shape(), x.dtype(), to.split))};
   });
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // Reductions, recorded for backward. Fixed chunks, so the result does not depend on the number of threads; sums are
-// accumulated in float64.
+// accumulated in float64. Results have the type of x, but sum and mean of all elements are float32.
 #include "engine/autograd.h"
 
 namespace ntq {

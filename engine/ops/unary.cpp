@@ -6,7 +6,7 @@
 namespace ntq {
 namespace {
 
-Tensor like(const Tensor& x) { return Tensor::empty(x.shape(), DType::f32, x.device()); }
+Tensor like(const Tensor& x) { return Tensor::empty(x.shape(), x.dtype(), x.device()); }
 
 const char* name_of(Unary op) {
   switch (op) {
@@ -44,7 +44,7 @@ Tensor smooth(Unary op, const Tensor& x, Slope slope) {
 /// op(x) without a gradient to pass on.
 Tensor steps(Unary op, const Tensor& x) {
   return record({name_of(op)}, apply(op, x), {x},
-                [](const Tensor& dy) { return Tensors{Tensor::zeros(dy.shape(), DType::f32, dy.device())}; });
+                [](const Tensor& dy) { return Tensors{Tensor::zeros(dy.shape(), dy.dtype(), dy.device())}; });
 }
 
 Tensor one_minus(const Tensor& x) { return sub(1.0f, x); }

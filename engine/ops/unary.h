@@ -1,5 +1,5 @@
 #pragma once
-// Functions of one tensor, element by element, recorded for backward. All float32; y has the shape of x.
+// Functions of one tensor, element by element, recorded for backward; y has the shape and the type of x.
 #include "engine/autograd.h"
 
 namespace ntq {

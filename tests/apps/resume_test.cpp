@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <map>
 #include <thread>
 
 #include "tests/apps/tools.h"
@@ -15,12 +16,17 @@ namespace {
 const std::string kFp = "/synthetic-resnet20-fp/", kQuant = "/synthetic-resnet20-w4a4-ntq/";
 const std::string kRun = kTiny + "--bits 4 --epochs 3 --pretrain-epochs 2 --model-ema 0.9 --quiet --output ";
 
+const std::string kPrecisions[] = {"fp32", "bf16"};
+
 /// The two-stage run that nothing has disturbed, made once.
-const TempFolder& undisturbed() {
-  static const TempFolder folder;
-  static const Outcome outcome = run("ntq-train" + kRun + folder.str());
-  REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
-  return folder;
+const TempFolder& undisturbed(const std::string& precision = "fp32") {
+  static std::map<std::string, TempFolder> folders;
+  const auto [found, fresh] = folders.try_emplace(precision);
+  if (fresh) {
+    const Outcome outcome = run("ntq-train" + kRun + found->second.str() + " --precision " + precision);
+    REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+  }
+  return found->second;
 }
 
 /// metrics.csv without the columns that measure time.
@@ -38,10 +44,10 @@ std::string without_times(const std::string& csv) {
   return out;
 }
 
-void check_same(const std::string& folder) {
-  const std::string& expected = undisturbed().str();
+void check_same(const std::string& folder, const std::string& precision = "fp32") {
+  const std::string& expected = undisturbed(precision).str();
   for (const std::string& stage : {kFp, kQuant}) {
-    CHECK(fs::exists(folder + stage + "result.json"));
+    CHECK(contains(read_file(folder + stage + "result.json"), "\"precision\": \"" + precision + "\""));
     for (const char* name : {"last.bin", "best.bin"}) {
       REQUIRE_MESSAGE(fs::exists(folder + stage + name), folder, stage, name);
       CHECK_MESSAGE(read_file(folder + stage + name) == read_file(expected + stage + name), stage, name);
@@ -66,12 +72,17 @@ bool wait_for(Ready ready) {
 }  // namespace
 
 TEST_CASE("the result does not depend on threads and loader workers" * doctest::test_suite("optimised build only")) {
-  for (const char* options : {" --threads 1 --workers 0", " --threads 2 --workers 3"}) {
-    const TempFolder folder;
-    const Outcome outcome = run("ntq-train" + kRun + folder.str() + options);
-    REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
-    check_same(folder.str());
+  for (const std::string& precision : kPrecisions) {
+    for (const char* options : {" --threads 1 --workers 0", " --threads 2 --workers 3"}) {
+      const TempFolder folder;
+      const Outcome outcome = run("ntq-train" + kRun + folder.str() + " --precision " + precision + options);
+      REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+      check_same(folder.str(), precision);
+    }
   }
+  const std::string last = kQuant + "last.bin";
+  CHECK(contains(run("ntq-info " + undisturbed("bf16").str() + last).out, "trained in bf16"));
+  CHECK(read_file(undisturbed("fp32").str() + last) != read_file(undisturbed("bf16").str() + last));
 }
 
 TEST_CASE("killed in both stages and resumed, the run ends with the same bytes") {
@@ -101,18 +112,20 @@ TEST_CASE("killed in both stages and resumed, the run ends with the same bytes")
 }
 
 TEST_CASE("SIGINT and SIGTERM finish the step, save and end in 130 and 143") {
-  const TempFolder folder;
-  const pid_t first = start("ntq-train" + kRun + folder.str());
-  REQUIRE(wait_for([&] { return fs::exists(folder.str() + kFp + "last.bin"); }));
-  kill(first, SIGTERM);
-  CHECK(finish(first) == 143);
-  const pid_t second = start("ntq-train --resume " + folder.str() + kQuant);
-  REQUIRE(wait_for([&] { return fs::exists(folder.str() + kQuant + "last.bin"); }));
-  kill(second, SIGINT);
-  CHECK(finish(second) == 130);
-  const Outcome third = run("ntq-train --resume " + folder.str() + kQuant);
-  REQUIRE_MESSAGE(third.code == 0, third.err);
-  check_same(folder.str());
+  for (const std::string& precision : kPrecisions) {
+    const TempFolder folder;
+    const pid_t first = start("ntq-train" + kRun + folder.str() + " --precision " + precision);
+    REQUIRE(wait_for([&] { return fs::exists(folder.str() + kFp + "last.bin"); }));
+    kill(first, SIGTERM);
+    CHECK(finish(first) == 143);
+    const pid_t second = start("ntq-train --resume " + folder.str() + kQuant);  // the precision is the run's
+    REQUIRE(wait_for([&] { return fs::exists(folder.str() + kQuant + "last.bin"); }));
+    kill(second, SIGINT);
+    CHECK(finish(second) == 130);
+    const Outcome third = run("ntq-train --resume " + folder.str() + kQuant);
+    REQUIRE_MESSAGE(third.code == 0, third.err);
+    check_same(folder.str(), precision);
+  }
 }
 
 TEST_CASE("a resumed run keeps its recipe") {
@@ -125,6 +138,7 @@ TEST_CASE("a resumed run keeps its recipe") {
   const Outcome epochs = run(resume + " --epochs 5");
   CHECK(epochs.code == 2);
   CHECK(epochs.err.find("'epochs' is 3 there, found 5") != std::string::npos);
+  CHECK(run(resume + " --precision bf16").code == 2);
   CHECK(run(resume + " --init x.bin").code == 2);
   CHECK(run("ntq-train --resume " + folder / "none").code == 4);
   const Outcome file = run(resume + "/config.json");

@@ -8,6 +8,7 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/loss.h"
@@ -85,6 +86,7 @@ TEST_CASE("every op is one node of its name, with what a reader has to know") {
       {"round_straight_through", {{2}, [](const Tensor& x) { return round_straight_through(x); }}},
       {"clamp", {{2}, [](const Tensor& x) { return clamp(x, 0, 1); }}},
       {"scale", {{2}, [](const Tensor& x) { return scale(x, 2); }}},
+      {"cast", {{2}, [](const Tensor& x) { return cast(x, DType::bf16); }}},
       {"relu", {{2}, [](const Tensor& x) { return relu(x); }}},
       {"add", {{2}, [](const Tensor& x) { return add(x, x); }}},
       {"sub", {{2}, [](const Tensor& x) { return sub(x, x); }}},

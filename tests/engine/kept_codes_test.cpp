@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "engine/backend/cpu_settings.h"
+#include "engine/ops/binary.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/norm.h"
@@ -148,4 +150,30 @@ TEST_CASE("codes are kept where something is recorded, and refused where a byte 
   }
   steps.args.range = {-128, 200};
   CHECK_THROWS_WITH_AS(quantize_kept(x, steps), doctest::Contains("cannot hold [-128, 200]"), std::invalid_argument);
+}
+
+TEST_CASE("kept codes of bfloat16 are multiplied as whole numbers, their step by the filters") {
+  const Tensor x = cast(cast(some_values({6, 5, 5, 20}, 1), DType::bf16), DType::f32);
+  const Tensor w = some_values({3, 3, 3, 20}, 2), step = Tensor::from({1}, {0.11f});
+  BatchNormArgs args = some_norm(20);
+  args.relu = true;
+  for (const bool fused : {false, true}) {
+    CAPTURE(fused);
+    const PlainSteps steps{step, {.range = {fused ? 0.0f : -8.0f, 7}, .grad_scale = 0.3f}};
+    const auto product = [&](const Tensor& images) {
+      return conv2d(fused ? batch_norm_codes(images, args, steps) : quantize_kept(images, steps), w);
+    };
+    const std::vector<Tensor> inputs{x, step, w, args.gamma, args.beta};
+    const std::vector<Tensor> half =
+                                  results_of([&] { return cast(product(cast(x, DType::bf16)), DType::f32); }, inputs),
+                              full = results_of([&] { return product(x); }, inputs);
+    for (size_t i = 0; i < full.size(); ++i) {
+      if (!full[i]) continue;  // no norm: gamma and beta have none
+      CAPTURE(i);
+      const double off = std::sqrt(static_cast<double>(mean(square(sub(half[i], full[i]))).item())),
+                   size = std::sqrt(static_cast<double>(mean(square(full[i])).item()));
+      CHECK(off < (i == 2 ? 0.05 : 0.01) * size);  // of the step: a small difference of large sums
+      CHECK(off > 0);
+    }
+  }
 }

@@ -12,7 +12,7 @@ namespace {
 
 /// The version and the fingerprint that belongs to it.
 constexpr const char* kVersion = "kBackendInterface=3;";
-constexpr uint64_t kFingerprint = 12570414667430365530U;
+constexpr uint64_t kFingerprint = 3514443529698587506U;
 
 /// Without comments and spaces.
 std::string bare(const std::string& text) {

@@ -6,6 +6,7 @@
 
 #include "base/ceil_div.h"
 #include "base/check.h"
+#include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
@@ -38,6 +39,25 @@ std::string CpuBackend::describe() const {
   return concat("cpu, ", k_.name, ", ", threads(), threads() == 1 ? " thread" : " threads");
 }
 
+bool CpuBackend::supports(Primitive primitive, DType type) const {
+  switch (primitive) {
+    // Of parameters, tables and logits alone.
+    case Primitive::inverse_std:
+    case Primitive::softmax_cross_entropy:
+    case Primitive::count_correct:
+    case Primitive::basis_levels:
+    case Primitive::basis_fit:
+    case Primitive::companding:
+    case Primitive::companding_grad:
+    case Primitive::sgd_step:
+    case Primitive::adam_step: return type == DType::f32;
+    case Primitive::conv2d:
+    case Primitive::conv2d_grad_weight:
+      return type == DType::f32 || type == DType::bf16 || type == DType::i8 || type == DType::u8;
+    default: return type == DType::f32 || type == DType::bf16;
+  }
+}
+
 void CpuBackend::copy(void* to, const void* from, size_t bytes, CopyKind) {
   if (bytes) std::memcpy(to, from, bytes);
 }
@@ -50,14 +70,10 @@ void CpuBackend::zero(void* memory, size_t bytes) {
   });
 }
 
-void CpuBackend::fill(float value, View y) {
-  float* const to = values(y, y.size);
-  parallel_ranges(y.size, kGrain, 1, [=](int64_t b, int64_t e) { std::fill(to + b, to + e, value); });
-}
-
 void CpuBackend::sum_rows(ConstView x, View y) {
   const int64_t channels = y.size, rows = channels ? x.size / channels : 0;
-  const float* const from = values(x, rows * channels);
+  InFloat32 wide(*this);
+  const float* const from = wide.in(x, rows * channels);
   const int64_t grain = std::max<int64_t>(16, kGrain / std::max<int64_t>(channels, 1));
   const int64_t chunks = ceil_div(rows, grain);
   Scratch partial(*this, chunks * channels);
@@ -65,15 +81,18 @@ void CpuBackend::sum_rows(ConstView x, View y) {
     k_.sum_rows(from + i * grain * channels, partial.data() + i * channels, std::min(grain, rows - i * grain),
                 channels);
   });
-  k_.sum_rows(partial.data(), values(y, channels), chunks, channels);
+  k_.sum_rows(partial.data(), wide.out(y, channels), chunks, channels);
+  wide.finish();
 }
 
 void CpuBackend::sum(ConstView x, double factor, View y) {
-  const float* const from = values(x, x.size);
+  InFloat32 wide(*this);
+  const float* const from = wide.in(x, x.size);
   put_number(chunked_sum(x.size, [&](int64_t b, int64_t count) { return k_.sum(from + b, count); }) * factor, y);
 }
 double CpuBackend::total_abs(ConstView x) {
-  const float* const from = values(x, x.size);
+  InFloat32 wide(*this);
+  const float* const from = wide.in(x, x.size);
   return chunked_sum(x.size, [&](int64_t b, int64_t count) { return k_.sum_abs(from + b, count); });
 }
 void CpuBackend::sum_abs(ConstView x, View y) { put_number(total_abs(x), y); }

@@ -14,7 +14,7 @@ class CpuBackend : public Backend {
   explicit CpuBackend(const Kernels& kernels) : k_(kernels) {}
 
   std::string describe() const override;
-  bool supports(Primitive, DType type) const override { return type == DType::f32; }
+  bool supports(Primitive primitive, DType type) const override;
   std::string isa() const { return k_.name; }
   MemoryUse memory() const { return allocator_.use(); }
 
@@ -27,6 +27,7 @@ class CpuBackend : public Backend {
   BackendError take_error() override { return {}; }
 
   void fill(float value, View y) override;
+  void cast(ConstView x, View y) override;
   void scale(float alpha, ConstView x, View y) override;
   void axpy(float alpha, ConstView x, View y) override;
   void unary(Unary op, ConstView x, View y) override;

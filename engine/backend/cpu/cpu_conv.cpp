@@ -6,6 +6,7 @@
 
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/views.h"
 #include "engine/backend/cpu/winograd.h"
@@ -161,7 +162,7 @@ void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& pla
   });
   parallel_for(g.out_c, parts * filter, [&](int64_t co) {
     float* total = sums.data() + co * filter;
-    for (int64_t part = 1; part < parts; ++part) k.axpy(1.0f, total + part * size, total, filter);
+    for (int64_t part = 1; part < parts; ++part) k.f32.axpy(1.0f, total + part * size, total, filter);
     for (int64_t t = 0; t < tap_count; ++t) {
       std::memcpy(dw + (co * tap_count + t) * g.in_c, total + t * padded_c,
                   static_cast<size_t>(g.in_c) * sizeof(float));
@@ -172,25 +173,36 @@ void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& pla
 }  // namespace
 
 void CpuBackend::conv2d(const ConvGeometry& g, ConstView input, ConstView filters, View output) {
-  const float *const x = values(input, input_size(g)), *const w = values(filters, filter_size(g));
-  float* const y = values(output, output_size(g));
-  const ConvPlan plan = plan_conv(g, ConvPass::forward, {input.type, filters.type}, k_.width);
-  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::as_they_are, x, w, y);
-  with_rows(*this, plan, g, x, [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
+  InFloat32 wide(*this);
+  const float *const x = wide.in(input, input_size(g)), *const w = values(filters, filter_size(g));
+  float* const y = wide.out(output, output_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::forward, {}, k_.width);
+  if (plan.algorithm == ConvAlgorithm::winograd) {
+    winograd_conv(*this, k_, plan, Filters::as_they_are, x, w, y);
+  } else {
+    with_rows(*this, plan, g, x, [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
+  }
+  wide.finish();
 }
 
 void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, ConstView filters, View d_input) {
-  const float *const dy = values(d_output, output_size(g)), *const w = values(filters, filter_size(g));
-  float* const dx = values(d_input, input_size(g));
-  const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {d_output.type, filters.type}, k_.width);
-  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::turned, dy, w, dx);
-  product_grad_input(*this, k_, plan.g, dy, w, dx);
+  InFloat32 wide(*this);
+  const float *const dy = wide.in(d_output, output_size(g)), *const w = values(filters, filter_size(g));
+  float* const dx = wide.out(d_input, input_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {}, k_.width);
+  if (plan.algorithm == ConvAlgorithm::winograd) {
+    winograd_conv(*this, k_, plan, Filters::turned, dy, w, dx);
+  } else {
+    product_grad_input(*this, k_, plan.g, dy, w, dx);
+  }
+  wide.finish();
 }
 
 void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, ConstView input, View d_filters) {
-  const float *const dy = values(d_output, output_size(g)), *const x = values(input, input_size(g));
+  InFloat32 wide(*this);
+  const float *const dy = wide.in(d_output, output_size(g)), *const x = wide.in(input, input_size(g));
   float* const dw = values(d_filters, filter_size(g));
-  const ConvPlan plan = plan_conv(g, ConvPass::grad_weight, {input.type, d_filters.type}, k_.width);
+  const ConvPlan plan = plan_conv(g, ConvPass::grad_weight, {}, k_.width);
   if (plan.algorithm == ConvAlgorithm::winograd) return winograd_grad_weight(*this, k_, plan, dy, x, dw);
   with_rows(*this, plan, g, x, [&](const float* rows) { product_grad_weight(*this, k_, plan, dy, rows, dw); });
 }

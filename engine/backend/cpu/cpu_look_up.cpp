@@ -3,6 +3,7 @@
 
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/views.h"
 
@@ -41,19 +42,23 @@ Companded companded(const CompandingArgs& args, ConstView theta, ConstView alpha
 }  // namespace
 
 void CpuBackend::look_up(const LookUpTable& table, ConstView x, View y, View sums) {
-  const float* const from = values(x, y.size);
-  float* const to = values(y, y.size);
+  InFloat32 wide(*this);
+  const float* const from = wide.in(x, y.size);
+  float* const to = wide.out(y, y.size);
   each_part(*this, table, y.size, sums, [=, this](const Entries& t, int64_t at, int64_t n, double* found) {
     k_.look_up(t, from + at, to + at, n, found);
   });
+  wide.finish();
 }
 
 void CpuBackend::look_up_grad(const LookUpTable& table, ConstView x, ConstView dy, View dx, View sums) {
-  const float *const from = values(x, dx.size), *const grad = values(dy, dx.size);
-  float* const to = values(dx, dx.size);
+  InFloat32 wide(*this);
+  const float *const from = wide.in(x, dx.size), *const grad = wide.in(dy, dx.size);
+  float* const to = wide.out(dx, dx.size);
   each_part(*this, table, dx.size, sums, [=, this](const Entries& t, int64_t at, int64_t n, double* found) {
     k_.look_up_grad(t, from + at, grad + at, to + at, n, found);
   });
+  wide.finish();
 }
 
 void CpuBackend::basis_levels(const BasisArgs& args, ConstView basis, View levels, View midpoints, View codes) {

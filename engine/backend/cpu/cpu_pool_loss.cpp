@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
@@ -36,20 +38,19 @@ void each_window(const PoolGeometry& g, const Op& op) {
 /// Pixels of an average: a kernel without padding has kernel^2, or, over one line of pixels, kernel.
 float inverse_count(const Window& w) { return 1.0f / static_cast<float>((w.h1 - w.h0) * (w.w1 - w.w0)); }
 
-}  // namespace
+float number(float x) { return x; }
+float number(BFloat16 x) { return from_bf16(x); }
 
-void CpuBackend::max_pool(const PoolGeometry& g, ConstView input, View output, View indices) {
-  const float* const x = values(input, input_size(g));
-  float* const y = values(output, output_size(g));
-  int32_t* const index = values<int32_t>(indices, output_size(g));
+template <class T>
+void largest_of_windows(const PoolGeometry& g, const T* x, T* y, int32_t* index) {
   each_window(g, [&](int64_t n, int64_t out, const Window& w) {
     for (int64_t c = 0; c < g.channels; ++c) {
       int64_t best = (n * g.in_h + w.h0) * g.in_w + w.w0;
       for (int64_t h = w.h0; h < w.h1; ++h) {
         for (int64_t v = w.w0; v < w.w1; ++v) {
           const int64_t pixel = (n * g.in_h + h) * g.in_w + v;
-          const float value = x[pixel * g.channels + c];
-          if (value > x[best * g.channels + c] || std::isnan(value)) best = pixel;
+          const float value = number(x[pixel * g.channels + c]);
+          if (value > number(x[best * g.channels + c]) || std::isnan(value)) best = pixel;
         }
       }
       y[out * g.channels + c] = x[best * g.channels + c];
@@ -58,43 +59,59 @@ void CpuBackend::max_pool(const PoolGeometry& g, ConstView input, View output, V
   });
 }
 
+}  // namespace
+
+void CpuBackend::max_pool(const PoolGeometry& g, ConstView x, View y, View index) {
+  with_stored(k_, y.type, [&]<class T>(const StoredKernels<T>&) {
+    largest_of_windows(g, values<T>(x, input_size(g)), values<T>(y, output_size(g)),
+                       values<int32_t>(index, output_size(g)));
+  });
+}
+
 void CpuBackend::max_pool_grad(const PoolGeometry& g, ConstView d_output, ConstView indices, View d_input) {
-  const float* const dy = values(d_output, output_size(g));
+  InFloat32 wide(*this);
+  const float* const dy = wide.in(d_output, output_size(g));
   const int32_t* const index = values<int32_t>(indices, output_size(g));
-  float* const dx = values(d_input, input_size(g));
-  fill(0.0f, d_input);
+  float* const dx = wide.out(d_input, input_size(g));
+  fill(0.0f, view_of(dx, input_size(g)));
   each_window(g, [&](int64_t, int64_t out, const Window&) {
     for (int64_t c = 0; c < g.channels; ++c) {
       const int64_t at = out * g.channels + c;
       dx[int64_t{index[at]} * g.channels + c] += dy[at];
     }
   });
+  wide.finish();
 }
 
 void CpuBackend::avg_pool(const PoolGeometry& g, ConstView input, View output) {
-  const float* const x = values(input, input_size(g));
-  float* const y = values(output, output_size(g));
+  InFloat32 wide(*this);
+  const float* const x = wide.in(input, input_size(g));
+  float* const y = wide.out(output, output_size(g));
   each_window(g, [&](int64_t n, int64_t out, const Window& w) {
     float* to = y + out * g.channels;
     std::fill(to, to + g.channels, 0.0f);
     for (int64_t h = w.h0; h < w.h1; ++h) {
       for (int64_t v = w.w0; v < w.w1; ++v)
-        k_.axpy(1.0f, x + ((n * g.in_h + h) * g.in_w + v) * g.channels, to, g.channels);
+        k_.f32.axpy(1.0f, x + ((n * g.in_h + h) * g.in_w + v) * g.channels, to, g.channels);
     }
     k_.scale(to, inverse_count(w), to, g.channels);
   });
+  wide.finish();
 }
 
 void CpuBackend::avg_pool_grad(const PoolGeometry& g, ConstView d_output, View d_input) {
-  const float* const dy = values(d_output, output_size(g));
-  float* const dx = values(d_input, input_size(g));
-  fill(0.0f, d_input);
+  InFloat32 wide(*this);
+  const float* const dy = wide.in(d_output, output_size(g));
+  float* const dx = wide.out(d_input, input_size(g));
+  fill(0.0f, view_of(dx, input_size(g)));
   each_window(g, [&](int64_t n, int64_t out, const Window& w) {
     for (int64_t h = w.h0; h < w.h1; ++h) {
       for (int64_t v = w.w0; v < w.w1; ++v)
-        k_.axpy(inverse_count(w), dy + out * g.channels, dx + ((n * g.in_h + h) * g.in_w + v) * g.channels, g.channels);
+        k_.f32.axpy(inverse_count(w), dy + out * g.channels, dx + ((n * g.in_h + h) * g.in_w + v) * g.channels,
+                    g.channels);
     }
   });
+  wide.finish();
 }
 
 void CpuBackend::softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View d_logits) {

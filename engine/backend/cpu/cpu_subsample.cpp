@@ -3,34 +3,47 @@
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
 
 namespace ntq::cpu {
+namespace {
 
-void CpuBackend::subsample(const SubsampleGeometry& g, ConstView input, View output) {
-  const float* const x = values(input, g.in_size());
-  float* const y = values(output, g.out_size());
+template <class T>
+void subsampled(const SubsampleGeometry& g, const T* x, T* y) {
   parallel_for(g.batch * g.out_h(), g.out_w() * g.out_c(), [&](int64_t line) {
-    const float* from = x + (line / g.out_h() * g.in_h + line % g.out_h() * g.stride) * g.in_w * g.in_c;
-    float* to = y + line * g.out_w() * g.out_c();
+    const T* from = x + (line / g.out_h() * g.in_h + line % g.out_h() * g.stride) * g.in_w * g.in_c;
+    T* to = y + line * g.out_w() * g.out_c();
     for (int64_t j = 0; j < g.out_w(); ++j, from += g.stride * g.in_c) {
-      to = std::fill_n(to, g.extra, 0.0f);
+      to = std::fill_n(to, g.extra, T{});
       to = std::copy_n(from, g.in_c, to);
-      to = std::fill_n(to, g.extra, 0.0f);
+      to = std::fill_n(to, g.extra, T{});
     }
   });
 }
 
-void CpuBackend::subsample_grad(const SubsampleGeometry& g, ConstView d_output, View d_input) {
-  const float* const dy = values(d_output, g.out_size());
-  float* const dx = values(d_input, g.in_size());
+template <class T>
+void subsampled_grad(const SubsampleGeometry& g, const T* dy, T* dx) {
   parallel_for(g.batch * g.in_h, g.in_w * g.in_c, [&](int64_t line) {
     const int64_t image = line / g.in_h, h = line % g.in_h;
-    float* const to = dx + line * g.in_w * g.in_c;
-    std::fill_n(to, g.in_w * g.in_c, 0.0f);
+    T* const to = dx + line * g.in_w * g.in_c;
+    std::fill_n(to, g.in_w * g.in_c, T{});
     if (h % g.stride != 0) return;
-    const float* from = dy + (image * g.out_h() + h / g.stride) * g.out_w() * g.out_c() + g.extra;
+    const T* from = dy + (image * g.out_h() + h / g.stride) * g.out_w() * g.out_c() + g.extra;
     for (int64_t j = 0; j < g.out_w(); ++j, from += g.out_c()) std::copy_n(from, g.in_c, to + j * g.stride * g.in_c);
+  });
+}
+
+}  // namespace
+
+void CpuBackend::subsample(const SubsampleGeometry& g, ConstView x, View y) {
+  with_stored(k_, y.type, [&]<class T>(const StoredKernels<T>&) {
+    subsampled(g, values<T>(x, g.in_size()), values<T>(y, g.out_size()));
+  });
+}
+void CpuBackend::subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) {
+  with_stored(k_, dx.type, [&]<class T>(const StoredKernels<T>&) {
+    subsampled_grad(g, values<T>(dy, g.out_size()), values<T>(dx, g.in_size()));
   });
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "engine/backend/cpu_settings.h"
+#include "engine/ops/cast.h"
 #include "tests/support/emulated_device.h"
 #include "tests/support/numeric_grad.h"
 
@@ -83,6 +84,7 @@ std::vector<double> values_of(const Tensor& t) {
   switch (t.dtype()) {
     case DType::f32: return all(t.f32());
     case DType::f64: return all(t.data<double>());
+    case DType::bf16: return all(cast(t, DType::f32).f32());
     case DType::i32: return all(t.data<int32_t>());
     case DType::i8: return all(t.data<int8_t>());
     case DType::u8: return all(t.data<uint8_t>());
@@ -120,6 +122,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 /// compiler's choice, for each of them.
 bool same_numbers(const Tensor& a, const Tensor& b) {
   if (same_bits(a, b)) return true;
+  if (a.dtype() == DType::bf16) return same_numbers(cast(a, DType::f32), cast(b, DType::f32));
   const auto same = [](float x, float y) {
     return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y) || (std::isnan(x) && std::isnan(y));
   };
@@ -160,8 +163,8 @@ Answers answers_of(const BackendCase& one, const std::vector<Tensor>& expected, 
   return out;
 }
 
-std::string lack_of(const NamedBackend& named, Primitive primitive) {
-  return named.name + " has no " + name_of(primitive);
+std::string lack_of(const NamedBackend& named, Primitive primitive, DType type = DType::f32) {
+  return concat(named.name, " has no ", name_of(primitive), type == DType::f32 ? "" : concat(" of ", dtype_name(type)));
 }
 
 }  // namespace
@@ -194,15 +197,18 @@ ListReport run_list(const BackendCases& cases, const std::vector<NamedBackend>& 
     CAPTURE(one.what);
     const std::vector<Tensor> expected =
         one.expected ? one.expected() : outputs_of(one, *all_backends().front().backend);
+    const std::vector<Tensor> portable =
+        one.to_the_bit ? outputs_of(one, *all_backends().front().backend) : std::vector<Tensor>();
     for (const NamedBackend& named : backends) {
-      if (!named.backend->supports(one.primitive, DType::f32)) {
-        ++report.skipped[lack_of(named, one.primitive)];
+      if (!named.backend->supports(one.primitive, one.type)) {
+        ++report.skipped[lack_of(named, one.primitive, one.type)];
         continue;
       }
       CAPTURE(named.name);
       const Answers answers = answers_of(one, expected, *named.backend);
       CHECK_MESSAGE(answers.wrong.empty(), answers.wrong);
       if (named.to_the_bit && !one.expected) CHECK(all_of(answers.outputs, expected, same_numbers));
+      if (named.to_the_bit && one.to_the_bit) CHECK(all_of(answers.outputs, portable, same_numbers));
       ++report.ran;
     }
   }
@@ -231,6 +237,7 @@ Tensor wild_values(int64_t n, uint32_t seed) {
 std::string name_of(Primitive primitive) {
   switch (primitive) {
     case Primitive::fill: return "fill";
+    case Primitive::cast: return "cast";
     case Primitive::unary: return "unary";
     case Primitive::binary: return "binary";
     case Primitive::binary_along: return "binary_along";

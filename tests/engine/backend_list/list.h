@@ -28,6 +28,9 @@ struct BackendCase {
   double relative = 0;   ///< share of each value itself, on top
   /// What decides, in float64; empty: the portable kernels.
   std::function<std::vector<Tensor>()> expected = {};
+  DType type = DType::f32;  ///< that the backend is asked for
+  /// Asked of the CPU for the bits of the portable kernels, also where something else decides.
+  bool to_the_bit = false;
 };
 using BackendCases = std::vector<BackendCase>;
 
@@ -70,6 +73,7 @@ BackendCases loss_cases();
 BackendCases quantize_cases();
 BackendCases look_up_cases();
 BackendCases optimizer_cases();
+BackendCases bf16_cases();
 
 struct Family {
   const char* name;

@@ -13,10 +13,16 @@ using namespace ntq::test;
 
 namespace ntq::test {
 
-const std::vector<Family> kFamilies = {
-    {"elementwise", elementwise_cases}, {"reductions", reduction_cases}, {"convolution", conv_cases},
-    {"batch norm", norm_cases},         {"pooling", pool_cases},         {"loss", loss_cases},
-    {"quantizers", quantize_cases},     {"tables", look_up_cases},       {"optimizers", optimizer_cases}};
+const std::vector<Family> kFamilies = {{"elementwise", elementwise_cases},
+                                       {"reductions", reduction_cases},
+                                       {"convolution", conv_cases},
+                                       {"batch norm", norm_cases},
+                                       {"pooling", pool_cases},
+                                       {"loss", loss_cases},
+                                       {"quantizers", quantize_cases},
+                                       {"tables", look_up_cases},
+                                       {"optimizers", optimizer_cases},
+                                       {"bfloat16", bf16_cases}};
 
 }  // namespace ntq::test
 

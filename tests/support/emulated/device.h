@@ -31,6 +31,7 @@ class Emulated : public Backend {
   BackendError take_error() override;
 
   void fill(float value, View y) override;
+  void cast(ConstView x, View y) override;
   void unary(Unary op, ConstView x, View y) override;
   void binary(Binary op, ConstView a, ConstView b, View y) override;
   void binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) override;

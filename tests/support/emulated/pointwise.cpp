@@ -19,6 +19,8 @@ void Emulated::fill(float value, View y) {
   later([=] { std::fill_n(floats(y), y.size, value); });
 }
 
+void Emulated::cast(ConstView, View) { lacks("cast"); }
+
 void Emulated::unary(Unary op, ConstView x, View y) {
   later([=] { portable().unary(op, floats(x), floats(y), y.size); });
 }

@@ -4,19 +4,26 @@
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
+template <class From, class To>
+void convert(const From* x, To* y, int64_t n) {
+  each_vec(n, [=](int64_t i, int64_t l) { put(y + i, get(x + i, l), l); });
+}
 void scale(const float* x, float alpha, float* y, int64_t n) {
   each_vec(n, [=](int64_t i, int64_t l) { put(y + i, splat(alpha) * get(x + i, l), l); });
 }
-void axpy(float alpha, const float* x, float* y, int64_t n) {
+template <class T>
+void axpy(float alpha, const T* x, T* y, int64_t n) {
   each_vec(n, [=](int64_t i, int64_t l) { put(y + i, get(y + i, l) + splat(alpha) * get(x + i, l), l); });
 }
-void relu(const float* x, float* y, int64_t n) {
+template <class T>
+void relu(const T* x, T* y, int64_t n) {
   each_vec(n, [=](int64_t i, int64_t l) {
     const Vec v = get(x + i, l);
     put(y + i, select(v < Vec{}, Vec{}, v), l);
   });
 }
-void relu_grad(const float* y, const float* dy, float* dx, int64_t n) {
+template <class T>
+void relu_grad(const T* y, const T* dy, T* dx, int64_t n) {
   each_vec(n, [=](int64_t i, int64_t l) { put(dx + i, select(get(y + i, l) > Vec{}, get(dy + i, l), Vec{}), l); });
 }
 
@@ -77,13 +84,21 @@ void sum_rows(const float* x, float* y, int64_t rows, int64_t channels) {
   for (int64_t r = 0; r < rows; ++r) axpy(1.0f, x + r * channels, y, channels);
 }
 
+template <class T>
+void fill(StoredKernels<T>& t) {
+  t.axpy = axpy<T>;
+  t.relu = relu<T>;
+  t.relu_grad = relu_grad<T>;
+}
+
 }  // namespace
 
 void fill_elementwise(Kernels& t) {
+  fill(t.f32);
+  fill(t.bf16);
+  t.widen = convert<BFloat16, float>;
+  t.narrow = convert<float, BFloat16>;
   t.scale = scale;
-  t.axpy = axpy;
-  t.relu = relu;
-  t.relu_grad = relu_grad;
   t.sgd = sgd;
   t.adam = adam;
   t.sum = sum;

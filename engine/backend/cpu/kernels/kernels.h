@@ -76,6 +76,11 @@ struct NormSums {
 /// Kernels on tensors whose elements are stored as T, float or BFloat16; arithmetic, statistics and steps are float32.
 template <class T>
 struct StoredKernels {
+  // Elementwise over [0, n).
+  void (*axpy)(float alpha, const T* x, T* y, int64_t n);
+  void (*relu)(const T* x, T* y, int64_t n);
+  void (*relu_grad)(const T* y, const T* dy, T* dx, int64_t n);
+
   // Batch norm over rows [begin, end).
   /// Mean and sum of squared deviations of a chunk of rows.
   void (*norm_chunk)(const T* x, int64_t rows, int64_t channels, float* mean, float* m2);
@@ -122,10 +127,9 @@ struct Kernels {
   int tile_rows;  // rows of the register tile
 
   // Elementwise over [0, n).
+  void (*widen)(const BFloat16* x, float* y, int64_t n);
+  void (*narrow)(const float* x, BFloat16* y, int64_t n);
   void (*scale)(const float* x, float alpha, float* y, int64_t n);
-  void (*axpy)(float alpha, const float* x, float* y, int64_t n);
-  void (*relu)(const float* x, float* y, int64_t n);
-  void (*relu_grad)(const float* y, const float* dy, float* dx, int64_t n);
   void (*sgd)(const SgdUpdate& update, float* w, const float* g, float* m, int64_t n);
   void (*adam)(const AdamUpdate& update, float* w, const float* g, float* m, float* v, int64_t n);
   double (*sum)(const float* x, int64_t n);
