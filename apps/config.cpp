@@ -65,6 +65,7 @@ void validate_run_options(const TrainConfig& c) {
   in_range<int64_t>("--max-bad-images", c.max_bad_images, 0, kMany, "0 or more");
   if (c.device.rfind("cuda", 0) == 0) throw DeviceError("--device " + c.device + ": not in this build; use cpu");
   one_of("--device", c.device, {"auto", "cpu"});
+  one_of("--recompute", c.recompute, {"none", "blocks"});
   in_range<int64_t>("--threads", c.threads, 1, 4096, "1 to 4096");
   in_range<int64_t>("--log-interval", c.log_interval, 1, kMany, "1 or more");
   in_range<int64_t>("--save-every", c.save_every, 0, kMany, "0 (once an epoch) or more");

@@ -67,7 +67,7 @@ struct TrainConfig {
   int64_t warmup_epochs = 0;
   double min_lr = 0, smoothing = 0, model_ema = 0;
 
-  std::string device = "auto", precision = "fp32";
+  std::string device = "auto", precision = "fp32", recompute = "none";
   std::optional<int64_t> threads;  // one per core
   int64_t seed = 0;
   std::string output = "runs";
@@ -176,6 +176,8 @@ void for_each_option(Config& c, Visitor&& visit) {
 
   visit(Option{"device", "Run", run, "auto or cpu [auto]"}, c.device);
   visit(Option{"precision", "Run", recipe, "of training: fp32, or bf16 between the layers [fp32]"}, c.precision);
+  visit(Option{"recompute", "Run", run, "none or blocks: a block's activations again in backward, not kept [none]"},
+        c.recompute);
   visit(Option{"threads", "Run", run, "compute threads [one per core]"}, c.threads);
   visit(Option{"seed", "Run", recipe, "of weights, data order, augmentation and noise [0]"}, c.seed);
   visit(Option{"output", "Run", run, "folder of the run folders [runs]"}, c.output);

@@ -74,6 +74,7 @@ std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64
   options.in_channels = channels;
   options.stem = c.stem == "imagenet" ? Stem::imagenet : Stem::cifar;
   options.zero_init_residual = c.zero_init_residual;
+  options.recompute_blocks = c.recompute == "blocks";
   options.weight.method = method_of(c, Side::weights);
   options.weight.bits = static_cast<int>(c.bits_of_weights());
   options.weight.per_channel = c.per_channel;

@@ -27,6 +27,18 @@ struct Node {
 /// True when gradients are recorded in this thread (the default).
 bool grad_enabled();
 
+/// Turns recording on for its lifetime: within a backward pass, which records nothing of itself.
+class WithGrad {
+ public:
+  WithGrad();
+  ~WithGrad();
+  WithGrad(const WithGrad&) = delete;
+  WithGrad& operator=(const WithGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
 /// Turns recording off for its lifetime: evaluation, optimizer updates.
 class NoGrad {
  public:

@@ -28,6 +28,7 @@ struct ModelOptions {
   QuantSpec weight = {};                    ///< for every conv and linear layer; bits 32: full precision
   QuantSpec activation = {};                ///< for every conv and linear input; signed where that may be negative
   Values images = Values::any;              ///< what the model is given
+  bool recompute_blocks = false;            ///< what is within a block is computed again for the gradient, and not kept
   bool zero_init_residual = false;          ///< the last batch norm of a block starts at 0: the block at its shortcut
   int skip_bits = 32;                       ///< of both inputs of a residual sum and of its result; 32: floats
   std::optional<int> first_last_bits = {};  ///< bits of the first conv and of the classifier, if not as the others

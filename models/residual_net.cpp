@@ -1,6 +1,7 @@
 #include "models/residual_net.h"
 
 #include "engine/ops/pool.h"
+#include "engine/recompute.h"
 #include "layers/sequential.h"
 
 namespace ntq {
@@ -14,7 +15,8 @@ std::shared_ptr<Module> make_block(LayerMaker& make, const std::string& name, co
 
 }  // namespace
 
-ResidualNet::ResidualNet(const ModelOptions& options, const ResidualPlan& plan) : stem_(plan.stem) {
+ResidualNet::ResidualNet(const ModelOptions& options, const ResidualPlan& plan)
+    : stem_(plan.stem), recompute_(options.recompute_blocks) {
   LayerMaker make(options);
   const int64_t expansion = plan.kind == BlockKind::bottleneck ? 4 : 1;
   int64_t in = plan.channels, base = plan.channels;
@@ -24,16 +26,18 @@ ResidualNet::ResidualNet(const ModelOptions& options, const ResidualPlan& plan) 
   bn1_ = register_module("bn1", make.norm(in));
   skip_ = make.skip_quantizer("skip_quant", kReluOutput);
   if (skip_) register_module("skip_quant", skip_);
+  int stage = 0;
   for (const int count : plan.blocks) {
-    const std::string name = concat("layer", layers_.size() + 1);
+    const std::string name = concat("layer", ++stage);
     const auto layer = std::make_shared<Sequential>();
     for (int block = 0; block < count; ++block) {
-      const int64_t stride = block == 0 && !layers_.empty() ? 2 : 1;
+      const int64_t stride = block == 0 && stage > 1 ? 2 : 1;
       const BlockSizes sizes{.in = in, .out = base * expansion, .stride = stride, .inner = base * plan.widen};
-      layer->append(make_block(make, concat(name, ".", block), sizes, plan));
+      blocks_.push_back(make_block(make, concat(name, ".", block), sizes, plan));
+      layer->append(blocks_.back());
       in = sizes.out;
     }
-    layers_.push_back(register_module(name, layer));
+    register_module(name, layer);
     base *= 2;
   }
   fc_ = register_module("fc", make.classifier("fc", in, kReluOutput));
@@ -43,7 +47,7 @@ ResidualNet::ResidualNet(const ModelOptions& options, const ResidualPlan& plan) 
 Tensor ResidualNet::forward(const Tensor& x) {
   Tensor y = apply_quantizer(skip_, bn1_->forward_relu(conv1_->forward(x)));  // cifar {N,H,W,C}, imagenet {N,H/2,W/2,C}
   if (stem_ == Stem::imagenet) y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
-  for (const auto& layer : layers_) y = layer->forward(y);
+  for (const auto& block : blocks_) y = recompute_ ? recomputed(block, y) : block->forward(y);
   return fc_->forward(global_avg_pool(y));  // {N,classes}
 }
 

@@ -28,8 +28,9 @@ class ResidualNet : public Module {
   Stem stem_;
   std::shared_ptr<Conv2d> conv1_;
   std::shared_ptr<BatchNorm2d> bn1_;
-  std::shared_ptr<Quantizer> skip_;  // the first block's shortcut; may be null
-  std::vector<std::shared_ptr<Module>> layers_;
+  std::shared_ptr<Quantizer> skip_;              // the first block's shortcut; may be null
+  std::vector<std::shared_ptr<Module>> blocks_;  // of all stages
+  bool recompute_;
   std::shared_ptr<Linear> fc_;
 };
 

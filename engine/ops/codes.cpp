@@ -5,6 +5,7 @@
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
+#include "engine/ops/on_device.h"
 #include "engine/ops/reduce.h"
 
 namespace ntq {
@@ -67,6 +68,7 @@ void check_codes(const std::string& who, const Codes& codes) {
 }
 
 Tensor decode(const Codes& codes) {
+  if (codes.kept) return decode_kept(codes.values, codes.grid.step, *codes.kept);
   if (codes.values.defined() && !codes.values.on_host()) {
     const NoGrad no_grad;
     const GraphPause pause;
@@ -81,6 +83,12 @@ Tensor decode(const Codes& codes) {
   if (grid.levels) return codes.values.dtype() == DType::i8 ? look_up<int8_t>(codes) : look_up<uint8_t>(codes);
   const Tensor scaled = mul(cast_f32(codes.values), along_first(grid.step, codes.values.shape()));
   return grid.offset ? add(scaled, grid.offset) : scaled;
+}
+
+Tensor decode_kept(const Tensor& codes, const Tensor& step, DType type) {
+  Tensor y = Tensor::empty(codes.shape(), type, codes.device());
+  backend_for("decode", Primitive::decode_codes, {y}, {step}).decode_codes(codes.view(), step.view(), y.view());
+  return y;
 }
 
 }  // namespace ntq

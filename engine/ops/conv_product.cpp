@@ -2,29 +2,60 @@
 
 #include <algorithm>
 
+#include "engine/ops/binary.h"
 #include "engine/ops/on_device.h"
 
 namespace ntq {
+namespace {
 
-Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const Tensor& x, const Tensor& w,
+/// What a product reads, and reads again for its gradient: values, or kept codes. In float32 those are decoded for as
+/// long as they are read, which gives the bits of the values. In bfloat16 they are multiplied as whole numbers, exact
+/// where step * code would be rounded, and their step goes to the filters.
+struct ProductInput {
+  Tensor values;  ///< or codes
+  Tensor step;    ///< of codes
+  DType type;     ///< of what they stand for
+
+  explicit ProductInput(const LayerInput& input)
+      : values(input.is_kept() ? input.tensor() : input.values()), step(input.kept_step()), type(input.type()) {}
+  ProductInput detach() const {
+    ProductInput out = *this;
+    out.values = values.detach();
+    return out;
+  }
+  Tensor images() const { return step && type == DType::f32 ? decode_kept(values, step, type) : values; }
+  Tensor scaled(const Tensor& w) const { return step && type != DType::f32 ? mul(w.detach(), step) : w; }
+};
+
+}  // namespace
+
+Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& input, const Tensor& w,
                     std::initializer_list<int64_t> out) {
   double macs = 1;
   for (const int64_t size : {g.batch, g.out_h, g.out_w, g.out_c, g.kernel_h, g.kernel_w, g.in_c})
     macs *= static_cast<double>(std::max<int64_t>(size, 1));
   check(macs <= 0x1p60, op.name, ": more than 2^60 products");
-  Tensor y = Tensor::empty(Shape(out), x.dtype(), x.device());
-  backend_for(op.name, Primitive::conv2d, {x}, {w}).conv2d(g, x.view(), w.view(), y.view());
+  const ProductInput read(input);
+  const Tensor& x = read.values;
+  Tensor y;
+  {
+    const Tensor images = read.images();
+    y = Tensor::empty(Shape(out), read.type, x.device());
+    backend_for(op.name, Primitive::conv2d, {y}, {w}).conv2d(g, images.view(), read.scaled(w).view(), y.view());
+  }
   return record(op, y, {x, w},
-                [g, name = op.name, x = x.detach(), w = w.detach(), want_x = x.requires_grad(),
+                [g, name = op.name, read = read.detach(), w = w.detach(), want_x = x.requires_grad(),
                  want_w = w.requires_grad()](const Tensor& dy) {
                   Tensor dx, dw;
                   if (want_w) {
+                    const Tensor images = read.images();
                     dw = Tensor::empty(w.shape(), DType::f32, dy.device());
-                    backend_for(name, Primitive::conv2d_grad_weight, {x, dy})
-                        .conv2d_grad_weight(g, dy.view(), x.view(), dw.view());
+                    backend_for(name, Primitive::conv2d_grad_weight, {dy})
+                        .conv2d_grad_weight(g, dy.view(), images.view(), dw.view());
+                    dw = read.scaled(dw);
                   }
                   if (want_x) {
-                    dx = Tensor::empty(x.shape(), x.dtype(), dy.device());
+                    dx = Tensor::empty(read.values.shape(), read.type, dy.device());
                     backend_for(name, Primitive::conv2d_grad_input, {dy}, {w})
                         .conv2d_grad_input(g, dy.view(), w.view(), dx.view());
                   }

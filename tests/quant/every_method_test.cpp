@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "quant/method.h"
@@ -124,6 +125,37 @@ TEST_CASE("every method: finite values and gradients in training") {
       CHECK(all_finite(parameter.grad()));
     }
   }
+}
+
+TEST_CASE("every method: plain steps, where it has them, are what training does") {
+  std::set<std::string> plain;
+  for (const Case& c : every_case()) {
+    CAPTURE(c.text);
+    const auto& q = c.q;
+    Tensor x = input_for(*q);
+    if (!q->ready()) CHECK_FALSE(q->plain_steps(x).has_value());
+    q->forward(x);
+    const auto steps = q->plain_steps(x);
+    if (!steps) continue;
+    plain.insert(q->spec().method);
+    x.set_requires_grad(true);
+    const auto gradients = [&](const Tensor& y) {
+      x.zero_grad();
+      Tensor step = steps->step;
+      step.zero_grad();
+      test::probe_loss(y).backward();
+      return std::vector{y.detach(), x.grad(), step.grad()};
+    };
+    const std::vector<Tensor> found = gradients(quantize(x, steps->step, steps->args)),
+                              expected = gradients(q->forward(x));
+    for (size_t i = 0; i < found.size(); ++i) CHECK(same_values(found[i], expected[i]));
+  }
+  CHECK(plain.contains("lsq"));
+  CHECK(plain.contains("ntq"));
+  const auto noisy =
+      make_quantizer({.method = "ntq", .bits = 4, .is_weight = false, .name = "a", .settings = {{"input_noise", 0.1}}});
+  noisy->forward(test::some_values({8, 400}));
+  CHECK_FALSE(noisy->plain_steps(test::some_values({8, 400})).has_value());
 }
 
 TEST_CASE("every method: the saved state continues where the original does") {

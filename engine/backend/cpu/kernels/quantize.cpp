@@ -87,10 +87,9 @@ float quantize_codes(const T* x, const UniformSteps& steps, uint8_t* codes, int6
 template <class T>
 void decode(const uint8_t* codes, bool is_signed, float step, T* y, int64_t n) {
   const Vec s = splat(step);
+  const VecI sign = VecI{} + (is_signed ? 128 : 0);  // (b ^ 128) - 128 is a byte as int8
   each_vec(n, [=](int64_t i, int64_t l) {
-    const VecB bytes = load_bytes(codes + i, l);
-    const VecI whole = is_signed ? __builtin_convertvector(reinterpret_cast<VecSB>(bytes), VecI)
-                                 : __builtin_convertvector(bytes, VecI);
+    const VecI whole = (load_bytes(codes + i, l) ^ sign) - sign;
     put(y + i, __builtin_convertvector(whole, Vec) * s, l);
   });
 }

@@ -103,28 +103,6 @@ typedef uint16_t VecH __attribute__((vector_size(kWidth * 2)));  // the upper ha
 #endif
 }
 
-/// Whole numbers of one byte.
-typedef uint8_t VecB __attribute__((vector_size(kWidth)));
-typedef int8_t VecSB __attribute__((vector_size(kWidth)));
-[[maybe_unused]] inline VecB load_bytes(const uint8_t* p, int64_t n) {
-  VecB bytes = {};
-  if (n == kWidth) {
-    __builtin_memcpy(&bytes, p, sizeof bytes);
-  } else {
-    for (int i = 0; i < kWidth && i < n; ++i) bytes[i] = p[i];
-  }
-  return bytes;
-}
-/// The low byte of each lane: int8 or uint8.
-[[maybe_unused]] inline void store_bytes(uint8_t* p, VecI v, int64_t n) {
-  const VecB bytes = __builtin_convertvector(v, VecB);
-  if (n == kWidth) {
-    __builtin_memcpy(p, &bytes, sizeof bytes);
-  } else {
-    for (int i = 0; i < kWidth && i < n; ++i) p[i] = bytes[i];
-  }
-}
-
 /// A whole vector, or its first `lanes` floats.
 template <class T>
 inline Vec get(const T* p, int64_t lanes) {

@@ -1,0 +1,69 @@
+// Blocks whose activations are computed again for the gradient: the same bits for less memory.
+#include <doctest/doctest.h>
+
+#include "engine/backend/cpu_settings.h"
+#include "engine/ops/loss.h"
+#include "models/model.h"
+#include "optim/sgd.h"
+#include "quant/tree.h"
+#include "tests/support/numeric_grad.h"
+#include "tests/support/values.h"
+
+using namespace ntq;
+using ntq::test::same_values;
+
+namespace {
+
+std::shared_ptr<Module> model_of(int bits, bool recompute) {
+  ModelOptions options;
+  options.weight = {.method = "ntq", .bits = bits, .settings = {{"dampen", 0.1}, {"freeze", 0.01}, {"osc_start", 0.0}}};
+  options.activation = {.method = "ntq", .bits = bits, .is_weight = false};
+  if (bits == 32) options.weight.settings = {};
+  options.recompute_blocks = recompute;
+  return make_model("resnet20", options);
+}
+
+/// The state after three steps.
+NamedTensors trained(Module& model) {
+  const Tensor images = test::some_values({4, 16, 16, 3});
+  const std::vector<int32_t> classes{0, 3, 5, 9};
+  const Tensor labels = Tensor::from({4}, std::span<const int32_t>(classes));
+  Sgd sgd(model.parameters(), {.momentum = 0.9f});
+  const Quantizers quantizers(model);
+  for (int step = 0; step < 3; ++step) {
+    set_progress(quantizers, step / 3.0);
+    sgd.zero_grad();
+    Tensor loss = softmax_cross_entropy(model.forward(images), labels);
+    if (const Tensor penalty = quant_penalty(quantizers)) loss = add(loss, penalty);
+    loss.backward();
+    sgd.step(0.05f);
+    count_optimizer_step(quantizers);
+  }
+  return model.state_dict();
+}
+
+}  // namespace
+
+TEST_CASE("recomputed blocks leave the same parameters, statistics and oscillations, to the bit") {
+  for (const int bits : {32, 4}) {
+    CAPTURE(bits);
+    const NamedTensors kept = trained(*model_of(bits, false)), again = trained(*model_of(bits, true));
+    REQUIRE(kept.size() == again.size());
+    for (size_t i = 0; i < kept.size(); ++i) {
+      CAPTURE(kept[i].first);
+      if (kept[i].second.dtype() != DType::f32) continue;
+      CHECK(same_values(kept[i].second, again[i].second));
+    }
+  }
+}
+
+TEST_CASE("recomputed blocks keep their inputs alone") {
+  const Tensor images = test::some_values({8, 32, 32, 3});
+  const auto kept_by = [&](bool recompute) {
+    const auto model = model_of(32, recompute);
+    const size_t before = cpu_memory().in_use;
+    const Tensor logits = model->forward(images);
+    return cpu_memory().in_use - before;
+  };
+  CHECK(kept_by(true) * 2 < kept_by(false));
+}
