@@ -17,6 +17,7 @@
 #include "engine/random.h"
 #include "models/model.h"
 #include "optim/sgd.h"
+#include "quant/tree.h"
 
 namespace ntq::bench {
 namespace {
@@ -76,6 +77,12 @@ std::vector<double> time_steps(const Options& o) {
   for (int64_t i = 0; i < o.batch; ++i) labels.data<int32_t>()[i] = static_cast<int32_t>(i % 10);
 
   std::vector<double> times;
+  calibrate(*model, [&] {  // as ntq-train does: a first step that sets quantizer steps keeps more memory than others
+    const NoGrad no_grad;
+    model->eval();
+    model->forward(images);
+    model->train();
+  });
   for (int step = 0; step < o.warmup + o.steps; ++step) {
     const auto start = std::chrono::steady_clock::now();
     sgd.zero_grad();

@@ -80,7 +80,6 @@ Tensor record(const OpInfo& op, Tensor output, std::vector<Tensor> inputs, Backw
   node->op = op.name;
   node->inputs = std::move(inputs);
   node->backward = std::move(backward);
-  output.set_requires_grad(true);
   output.set_node(std::move(node));
   return output;
 }
@@ -128,9 +127,11 @@ void backward(const Tensor& output, const Tensor& grad_output) {
       const Tensor& input = inputs[i];
       if (!input.requires_grad() || !input_grads[i]) continue;
       const Tensor input_grad = std::move(input_grads[i]);
-      check(input_grad.shape() == input.shape() && input_grad.dtype() == input.dtype(), "backward: gradient ", i,
-            " of an op is ", dtype_name(input_grad.dtype()), " ", input_grad.shape(), ", expected ",
-            dtype_name(input.dtype()), " ", input.shape());
+      // Of codes it is that of what they stand for (ops/codes.h).
+      const bool codes = input.dtype() == DType::u8 || input.dtype() == DType::i8;
+      check(input_grad.shape() == input.shape() && (codes || input_grad.dtype() == input.dtype()),
+            "backward: gradient ", i, " of an op is ", dtype_name(input_grad.dtype()), " ", input_grad.shape(),
+            ", expected ", dtype_name(input.dtype()), " ", input.shape());
       if (!input.node()) {
         accumulate_leaf(input, input_grad);
         continue;

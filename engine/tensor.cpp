@@ -166,6 +166,7 @@ const std::shared_ptr<Node>& Tensor::node() const { return body("node").node; }
 void Tensor::set_node(std::shared_ptr<Node> node) {
   body("set_node");
   body_->node = std::move(node);
+  body_->requires_grad = body_->node != nullptr;
 }
 
 void Tensor::backward() const {

@@ -1,7 +1,5 @@
 #include "layers/batch_norm.h"
 
-#include "engine/ops/norm.h"
-
 namespace ntq {
 namespace {
 
@@ -27,18 +25,29 @@ void BatchNorm2d::set_momentum(float momentum) {
   options_ = checked(changed);
 }
 
-Tensor BatchNorm2d::run(const Tensor& x, const Tensor& residual, bool relu) {
+BatchNormArgs BatchNorm2d::args_for(const Tensor& x) const {
   check(x.defined() && x.shape().rank() >= 2 && x.size(-1) == options_.channels, "BatchNorm2d: input must be {...,",
         options_.channels, "}, found ", x.defined() ? x.shape().str() : "none");
-  return batch_norm(x, {.gamma = weight_,
-                        .beta = bias_,
-                        .running_mean = running_mean_,
-                        .running_var = running_var_,
-                        .momentum = options_.momentum,
-                        .eps = options_.eps,
-                        .training = training(),
-                        .residual = residual,
-                        .relu = relu});
+  return {.gamma = weight_,
+          .beta = bias_,
+          .running_mean = running_mean_,
+          .running_var = running_var_,
+          .momentum = options_.momentum,
+          .eps = options_.eps,
+          .training = training()};
+}
+
+Tensor BatchNorm2d::run(const Tensor& x, const Tensor& residual, bool relu) {
+  BatchNormArgs args = args_for(x);
+  args.residual = residual;
+  args.relu = relu;
+  return batch_norm(x, args);
+}
+
+Codes BatchNorm2d::forward_relu_codes(const Tensor& x, const PlainSteps& steps) {
+  BatchNormArgs args = args_for(x);
+  args.relu = true;
+  return batch_norm_codes(x, args, steps);
 }
 
 }  // namespace ntq

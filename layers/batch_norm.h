@@ -1,6 +1,7 @@
 #pragma once
 // Batch normalization (Ioffe & Szegedy, 2015), with the residual addition and the ReLU that follow it fused in.
 #include "engine/module.h"
+#include "engine/ops/norm.h"
 
 namespace ntq {
 
@@ -19,12 +20,15 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x) override { return run(x, {}, false); }
   /// relu(bn(x) [+ residual]) in one pass.
   Tensor forward_relu(const Tensor& x, const Tensor& residual = {}) { return run(x, residual, true); }
+  /// quantize_kept(forward_relu(x), steps) in one pass that keeps x and the codes alone.
+  Codes forward_relu_codes(const Tensor& x, const PlainSteps& steps);
   /// From now on; in [0, 1]. 1: the running statistics become those of the next batch.
   void set_momentum(float momentum);
   float momentum() const { return options_.momentum; }
 
  private:
   Tensor run(const Tensor& x, const Tensor& residual, bool relu);
+  BatchNormArgs args_for(const Tensor& x) const;
   BatchNormOptions options_;
   Tensor weight_, bias_, running_mean_, running_var_;
 };

@@ -15,14 +15,27 @@ void WeightedLayer::set_up(Tensor weight, Tensor bias, const QuantSpec& weight_q
   if (weight_quant_) register_module("weight_quant", weight_quant_);
 }
 
+/// Of the input's quantizer, where codes are kept of `x` or of what has its shape and is made of it.
+std::optional<PlainSteps> WeightedLayer::kept_steps(const Tensor& x) const {
+  if (!input_quant_ || !input_quant_->enabled() || x.numel() == 0) return std::nullopt;
+  const std::optional<PlainSteps> steps = input_quant_->plain_steps(x);
+  return steps && keeps_codes(x, *steps) ? steps : std::nullopt;
+}
+
 Tensor WeightedLayer::forward(const Tensor& x) {
   check_input(x);
+  if (const auto steps = kept_steps(x)) return output(quantize_kept(x, *steps));
   return output(apply_quantizer(input_quant_, x));
 }
 
 Tensor WeightedLayer::forward(const Codes& x) {
   check_input(x.values);
   return output(x);
+}
+
+Tensor WeightedLayer::forward_behind(BatchNorm2d& norm, const Tensor& x) {
+  if (const auto steps = kept_steps(x)) return forward(norm.forward_relu_codes(x, *steps));
+  return forward(norm.forward_relu(x));
 }
 
 Tensor WeightedLayer::quantized_bias() const {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/module.h"
+#include "layers/batch_norm.h"
 #include "quant/quantizer.h"
 
 namespace ntq {
@@ -15,6 +16,9 @@ class WeightedLayer : public Module {
   Tensor forward(const Tensor& x) override;
   /// Codes stand for their exact values; they are quantized already, so the input's quantizer has nothing to do.
   Tensor forward(const Codes& x);
+  /// forward(norm.forward_relu(x)). In training the input's values are in no memory where its quantizer is a plain one:
+  /// codes are kept, the rest is computed again.
+  Tensor forward_behind(BatchNorm2d& norm, const Tensor& x);
   const Tensor& weight() const { return weight_; }
   /// Undefined without one.
   const Tensor& bias() const { return bias_; }
@@ -34,6 +38,7 @@ class WeightedLayer : public Module {
   virtual Tensor product(const LayerInput& input, const Tensor& weight) const = 0;
 
  private:
+  std::optional<PlainSteps> kept_steps(const Tensor& x) const;
   Tensor output(const LayerInput& input) const;
   Tensor weight_, bias_;
   std::shared_ptr<Quantizer> input_quant_, weight_quant_;

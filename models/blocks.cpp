@@ -51,8 +51,7 @@ Tensor BasicBlock::forward(const Tensor& x) {
   } else if (sizes_.stride != 1 || sizes_.in != sizes_.out) {
     shortcut = subsample_pad_channels(x, sizes_.stride, (sizes_.out - sizes_.in) / 2);
   }
-  const Tensor inner = bn1_->forward_relu(conv1_->forward(x));
-  return sum_.forward(*bn2_, conv2_->forward(inner), shortcut);
+  return sum_.forward(*bn2_, conv2_->forward_behind(*bn1_, conv1_->forward(x)), shortcut);
 }
 
 Bottleneck::Bottleneck(LayerMaker& make, const std::string& name, const BlockSizes& sizes) {
@@ -72,9 +71,8 @@ Bottleneck::Bottleneck(LayerMaker& make, const std::string& name, const BlockSiz
 
 Tensor Bottleneck::forward(const Tensor& x) {
   const Tensor shortcut = downsample_ ? downsample_->forward(x) : x;
-  Tensor y = bn1_->forward_relu(conv1_->forward(x));
-  y = bn2_->forward_relu(conv2_->forward(y));
-  return sum_.forward(*bn3_, conv3_->forward(y), shortcut);
+  const Tensor y = conv2_->forward_behind(*bn1_, conv1_->forward(x));
+  return sum_.forward(*bn3_, conv3_->forward_behind(*bn2_, y), shortcut);
 }
 
 }  // namespace ntq

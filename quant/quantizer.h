@@ -5,7 +5,7 @@
 #include <string>
 
 #include "engine/module.h"
-#include "engine/ops/codes.h"
+#include "engine/ops/kept_codes.h"
 #include "engine/random.h"
 #include "quant/setting.h"
 
@@ -64,6 +64,12 @@ class Quantizer : public Module {
   virtual CodeGrid grid() const = 0;
   /// Value of one code step; undefined for methods with a level table.
   Tensor step() const { return grid().step; }
+  /// Where forward(x) gives step * code, with LSQ's gradients, and does nothing else: what an op needs to keep codes in
+  /// place of values. Nothing: forward() is the only way.
+  virtual std::optional<PlainSteps> plain_steps(const Tensor& x) const {
+    static_cast<void>(x);
+    return std::nullopt;
+  }
   /// What happens to x before it is quantized, in ops (or custom_grad), so with its own gradient: DoReFa's tanh, LCQ's
   /// normalisation. All below gets the result.
   virtual Tensor transform(const Tensor& x) const { return x; }

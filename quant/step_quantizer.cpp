@@ -84,7 +84,12 @@ void StepQuantizer::state_loaded() {
 QuantizeArgs StepQuantizer::prepare(const Tensor& x) {
   if (calibrating_ || !ready()) init_step(x);
   if (training() && spec().is_weight) oscillation_.look(x, step_, range(), training_step());
-  return {.range = borders_inside_ ? with_borders(range()) : range(), .grad_scale = grad_scale(x)};
+  return args_of(x);
+}
+
+std::optional<PlainSteps> StepQuantizer::input_steps(const Tensor& x) const {
+  if (spec().is_weight || calibrating_ || !ready()) return std::nullopt;
+  return PlainSteps{step_, args_of(x)};
 }
 
 void StepQuantizer::after_step() {
@@ -132,15 +137,16 @@ int64_t input_count(const QuantSpec& spec, const Tensor& x) {
   return what == "channels" ? x.size(x.shape().rank() - 1) : x.shape().numel_from(1);
 }
 
-// LSQ's g = 1 / sqrt(N Q_P).
-float StepQuantizer::grad_scale(const Tensor& x) const {
+// With LSQ's g = 1 / sqrt(N Q_P).
+QuantizeArgs StepQuantizer::args_of(const Tensor& x) const {
   int64_t count = 0;
   if (spec().is_weight) {
     count = spec().setting("weight_n").word() == "numel" ? x.numel() : x.numel() / step_.numel();
   } else {
     count = input_count(spec(), x);
   }
-  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(count) * static_cast<double>(range().high)));
+  const double g = 1.0 / std::sqrt(static_cast<double>(count) * static_cast<double>(range().high));
+  return {.range = borders_inside_ ? with_borders(range()) : range(), .grad_scale = static_cast<float>(g)};
 }
 
 }  // namespace ntq

@@ -68,7 +68,8 @@ struct NormArgs {
   ConstView y = {}, dy = {};
   bool frozen = false;  ///< mean and inv_std are constants (evaluation, frozen statistics), not functions of x
 };
-/// d_residual (or none) gets dy where the ReLU passed it. It may be the memory of dy, and without it dx may be.
+/// d_residual (or none) gets dy where the ReLU (and a quantizer behind it) passed it. It may be the memory of dy, and
+/// without it dx may be.
 struct NormGrads {
   View dx, dgamma, dbeta, d_residual = {};
 };

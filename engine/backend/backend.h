@@ -72,6 +72,25 @@ class Backend : public Primitives {
     unary(Unary::sqrt, y, y);
     number_with(Binary::div, 1.0f, y, y);
   }
+  /// The codes of what batch_norm_apply() gives, as quantize_codes() has them: one step.
+  virtual void batch_norm_codes(const NormArgs& args, QuantRange range, ConstView step, View codes, View checked) {
+    const Scratch y(*this, args.x.size, args.x.type);
+    if (!y) return;
+    batch_norm_apply(args, y.view());
+    quantize_codes(range, y.view(), step, codes, checked);
+  }
+  /// args.dy: the gradient of the decoded values. d_residual as for batch_norm_grad(), with or without a ReLU.
+  virtual void batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs& quantizer, ConstView step,
+                                     const NormGrads& grads, View dstep) {
+    const Scratch y(*this, args.x.size, args.x.type), dy(*this, args.x.size, args.x.type);
+    if (!y || !dy) return;
+    batch_norm_apply(args, y.view());
+    quantize_grad(quantizer, y.view(), step, args.dy, dy.view(), dstep);
+    NormArgs of_values = args;
+    of_values.y = args.relu ? ConstView(y.view()) : ConstView();
+    of_values.dy = dy.view();
+    batch_norm_grad(of_values, grads);
+  }
   /// errors {k}, float32 or float64: the sum of (Q(x) - x)^2 for each of k steps.
   virtual void quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) {
     const Scratch difference(*this, x.size), wide(*this, x.type == DType::f32 ? 0 : x.size);

@@ -35,6 +35,8 @@ enum class Primitive {
   inverse_std,
   batch_norm_apply,
   batch_norm_grad,
+  batch_norm_codes,
+  batch_norm_codes_grad,
   max_pool,
   max_pool_grad,
   avg_pool,
@@ -46,6 +48,7 @@ enum class Primitive {
   quantize,
   quantize_grad,
   quantize_codes,
+  decode_codes,
   quantize_error,
   look_up,
   look_up_grad,
@@ -111,8 +114,11 @@ class Primitives : public DeviceMemory {
   /// inside, low or high outside (LSQ Eq. 3). One pass; dx may be the memory of dy.
   virtual void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
                              View dstep) = 0;
-  /// Integer codes, int8 or uint8 as the view says.
-  virtual void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) = 0;
+  /// Integer codes, int8 or uint8 as the view says. `checked` (or none) becomes the step or, where a value of x is not
+  /// finite, not a number: then no codes hide it.
+  virtual void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes, View checked) = 0;
+  /// y = step * code; one step.
+  virtual void decode_codes(ConstView codes, ConstView step, View y) = 0;
 
   // Quantization to the entries of tables. `sums` {2,tables,n}, float32 or float64, is written in float64; or none.
   /// y = x's entry; not a number where x is not finite. sums: how many x an entry has, and their sum.

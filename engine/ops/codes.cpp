@@ -5,6 +5,7 @@
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
+#include "engine/ops/on_device.h"
 #include "engine/ops/reduce.h"
 
 namespace ntq {
@@ -67,6 +68,12 @@ void check_codes(const std::string& who, const Codes& codes) {
 }
 
 Tensor decode(const Codes& codes) {
+  if (codes.kept) {
+    Tensor y = Tensor::empty(codes.values.shape(), *codes.kept, codes.values.device());
+    backend_for("decode", Primitive::decode_codes, {codes.grid.step})
+        .decode_codes(codes.values.view(), codes.grid.step.view(), y.view());
+    return y;
+  }
   if (codes.values.defined() && !codes.values.on_host()) {
     const NoGrad no_grad;
     const GraphPause pause;

@@ -21,6 +21,9 @@ struct CodeGrid {
 struct Codes {
   Tensor values;
   CodeGrid grid;
+  /// Kept in training in place of values of this type, by an op: one step, which is not a number where a value was not
+  /// finite. The gradient of `values` is that of what they stand for.
+  std::optional<DType> kept = {};
 };
 
 /// Throws DivergedError, beginning with `who`, for a step that is not finite and positive, an offset or level that is
@@ -29,7 +32,8 @@ void check_grid(const std::string& who, const CodeGrid& grid);
 /// The same, and std::invalid_argument for types or shapes that do not go together.
 void check_codes(const std::string& who, const Codes& codes);
 
-/// The exact float32 values, on the device of the codes; computed on the host. Not recorded: codes have no gradient.
+/// The exact float32 values, on the device of the codes; computed on the host. Of codes that an op has kept: values of
+/// the type that it read, on their device, nothing checked or waited for. Not recorded.
 Tensor decode(const Codes& codes);
 
 /// What a convolution or a matrix product reads: floats, or codes, which stand for their exact values.
@@ -38,8 +42,14 @@ class LayerInput {
   LayerInput(const Tensor& values) : values_(values) {}                         // NOLINT: either will do
   LayerInput(Codes codes) : values_(codes.values), codes_(std::move(codes)) {}  // NOLINT
   bool is_codes() const { return codes_.has_value(); }
-  /// The tensor itself, or that of the codes: for its shape.
+  bool is_kept() const { return codes_ && codes_->kept; }
+  /// The tensor itself, or that of the codes: for its shape, and its gradient.
   const Tensor& tensor() const { return values_; }
+  /// Of codes that an op has kept, that and no more, without their gradient; else `values`.
+  LayerInput kept_or(const Tensor& values) const {
+    if (!is_kept()) return values;
+    return Codes{values_.detach(), codes_->grid, codes_->kept};
+  }
   /// The floats, decoded where it is codes.
   Tensor values() const { return codes_ ? decode(*codes_) : values_; }
 

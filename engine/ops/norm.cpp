@@ -3,60 +3,115 @@
 #include "engine/ops/on_device.h"
 
 namespace ntq {
-Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
-  check(x.shape().rank() >= 2, "batch_norm: expected {...,C}, found ", x.shape());
+namespace {
+
+Tensor per_channel(const Tensor& x) { return Tensor::empty({x.size(-1)}, DType::f32, x.device()); }
+
+Backend& norm_backend(const char* op, Primitive primitive, const Tensor& x, const BatchNormArgs& args) {
+  return backend_for(op, primitive, {x, args.residual}, {args.gamma, args.beta, args.running_mean, args.running_var});
+}
+
+/// What a norm reads, and its gradient again.
+struct NormState {
+  Tensor x, mean, inv_std, gamma, beta, residual, y;
+  bool relu, frozen, want_residual;
+
+  NormArgs views() const {
+    NormArgs out{x.view(), mean.view(), inv_std.view(), gamma.view(), beta.view()};
+    if (residual) out.residual = residual.view();
+    if (y) out.y = y.view();
+    out.relu = relu;
+    out.frozen = frozen;
+    return out;
+  }
+};
+
+/// Checks the arguments; in training it takes the batch's statistics and moves the running ones.
+NormState begin_norm(const char* op, const Tensor& x, const BatchNormArgs& args) {
+  check(x.shape().rank() >= 2, op, ": expected {...,C}, found ", x.shape());
   const int64_t channels = x.size(-1), rows = channels ? x.numel() / channels : 0;
   for (const Tensor& t : {args.gamma, args.beta, args.running_mean, args.running_var}) {
-    check(t.shape() == Shape{channels}, "batch_norm: x ", x.shape(), " needs parameters and statistics of shape {",
-          channels, "}, found ", t.shape());
+    check(t.shape() == Shape{channels}, op, ": x ", x.shape(), " needs parameters and statistics of shape {", channels,
+          "}, found ", t.shape());
   }
-  check(!args.residual || args.residual.shape() == x.shape(), "batch_norm: the residual must have the shape of x, ",
+  check(!args.residual || args.residual.shape() == x.shape(), op, ": the residual must have the shape of x, ",
         x.shape());
-  check(!args.training || rows > 1, "batch_norm: training needs more than one value per channel, found x ", x.shape());
-
-  const auto per_channel = [channels, device = x.device()] { return Tensor::empty({channels}, DType::f32, device); };
-  const auto backend = [&](Primitive primitive) -> Backend& {
-    return backend_for("batch_norm", primitive, {x, args.residual},
-                       {args.gamma, args.beta, args.running_mean, args.running_var});
-  };
-  Tensor mean = per_channel(), inv_std = per_channel();
+  check(!args.training || rows > 1, op, ": training needs more than one value per channel, found x ", x.shape());
+  NormState out{.x = x.detach(),
+                .mean = per_channel(x),
+                .inv_std = per_channel(x),
+                .gamma = args.gamma.detach(),
+                .beta = args.beta.detach(),
+                .residual = args.residual ? args.residual.detach() : Tensor(),
+                .y = {},
+                .relu = args.relu,
+                .frozen = !args.training,
+                .want_residual = args.residual.requires_grad()};
   if (args.training) {
-    backend(Primitive::batch_norm_stats)
-        .batch_norm_stats(x.view(), {mean.view(), inv_std.view(), args.running_mean.view(), args.running_var.view(),
-                                     args.momentum, args.eps});
+    norm_backend(op, Primitive::batch_norm_stats, x, args)
+        .batch_norm_stats(x.view(), {out.mean.view(), out.inv_std.view(), args.running_mean.view(),
+                                     args.running_var.view(), args.momentum, args.eps});
   } else {
-    mean.copy_from(args.running_mean);
-    backend_for("batch_norm", Primitive::inverse_std, {args.running_var})
-        .inverse_std(args.running_var.view(), args.eps, inv_std.view());
+    out.mean.copy_from(args.running_mean);
+    backend_for(op, Primitive::inverse_std, {args.running_var})
+        .inverse_std(args.running_var.view(), args.eps, out.inv_std.view());
   }
+  return out;
+}
 
+/// Gradients of what a norm reads, to be written; `masked`: the residual's is not just dy.
+struct NormGradients {
+  Tensor dx, dgamma, dbeta, dresidual;
+  bool masked;
+
+  NormGradients(const NormState& s, const Tensor& dy, bool is_masked)
+      : dgamma(per_channel(s.x)), dbeta(per_channel(s.x)), masked(s.want_residual && is_masked) {
+    if (s.want_residual) dresidual = is_masked ? gradient_room(dy) : dy;
+    dx = s.want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : gradient_room(dy);
+  }
+  NormGrads views() const { return {dx.view(), dgamma.view(), dbeta.view(), masked ? dresidual.view() : View()}; }
+};
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
+  NormState state = begin_norm("batch_norm", x, args);
   Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
-  NormArgs inputs{x.view(), mean.view(), inv_std.view(), args.gamma.view(), args.beta.view()};
-  if (args.residual) inputs.residual = args.residual.view();
-  inputs.relu = args.relu;
-  backend(Primitive::batch_norm_apply).batch_norm_apply(inputs, y.view());
-
+  norm_backend("batch_norm", Primitive::batch_norm_apply, x, args).batch_norm_apply(state.views(), y.view());
+  // The ReLU's mask: the gradient finds it again from x or, with a residual, in y, which what follows keeps anyway.
+  state.residual = {};
+  if (args.relu && args.residual) state.y = y.detach();
   OpInfo op{"batch_norm"};
   if (graph_is_recorded()) op.attributes = {{"eps", double{args.eps}}, {"relu", int64_t{args.relu}}};
-  // The ReLU's mask: the gradient finds it again from x, or, with a residual, in y, which what follows keeps anyway.
   return record(op, y, {x, args.gamma, args.beta, args.residual, args.running_mean, args.running_var},
-                [per_channel, mean, inv_std, x = x.detach(), mask = args.relu && args.residual ? y.detach() : Tensor(),
-                 gamma = args.gamma.detach(), beta = args.beta.detach(), relu = args.relu, frozen = !args.training,
-                 want_residual = args.residual.requires_grad()](const Tensor& dy) {
-                  Tensor dgamma = per_channel(), dbeta = per_channel(), dresidual;
-                  if (want_residual) dresidual = relu ? gradient_room(dy) : dy;  // without a ReLU it is dy itself
-                  const Tensor dx =
-                      want_residual ? Tensor::empty(x.shape(), x.dtype(), dy.device()) : gradient_room(dy);
-                  NormArgs in{x.view(), mean.view(), inv_std.view(), gamma.view(), beta.view()};
-                  in.relu = relu;
-                  if (mask) in.y = mask.view();
+                [state](const Tensor& dy) {
+                  const NormGradients out(state, dy, state.relu);
+                  NormArgs in = state.views();
                   in.dy = dy.view();
-                  in.frozen = frozen;
-                  NormGrads out{dx.view(), dgamma.view(), dbeta.view()};
-                  if (relu && want_residual) out.d_residual = dresidual.view();
-                  backend_for("batch_norm", Primitive::batch_norm_grad, {x, dy}, {gamma}).batch_norm_grad(in, out);
-                  return std::vector<Tensor>{dx, dgamma, dbeta, dresidual, {}, {}};
+                  backend_for("batch_norm", Primitive::batch_norm_grad, {state.x, dy}, {state.gamma})
+                      .batch_norm_grad(in, out.views());
+                  return std::vector<Tensor>{out.dx, out.dgamma, out.dbeta, out.dresidual, {}, {}};
                 });
+}
+
+Codes batch_norm_codes(const Tensor& x, const BatchNormArgs& args, const PlainSteps& steps) {
+  const char* const name = "batch_norm_codes";
+  const NormState state = begin_norm(name, x, args);
+  Codes out = new_kept_codes(name, x, steps);
+  norm_backend(name, Primitive::batch_norm_codes, x, args)
+      .batch_norm_codes(state.views(), steps.args.range, steps.step.view(), out.values.view(), out.grid.step.view());
+  out.values = record({name}, out.values,
+                      {x, args.gamma, args.beta, args.residual, args.running_mean, args.running_var, steps.step},
+                      [state, name, step = steps.step.detach(), quantizer = steps.args](const Tensor& dy) {
+                        const NormGradients grads(state, dy, true);
+                        Tensor dstep = Tensor::empty({1}, DType::f32, dy.device());
+                        NormArgs in = state.views();
+                        in.dy = dy.view();
+                        backend_for(name, Primitive::batch_norm_codes_grad, {state.x, dy}, {state.gamma, step})
+                            .batch_norm_codes_grad(in, quantizer, step.view(), grads.views(), dstep.view());
+                        return std::vector<Tensor>{grads.dx, grads.dgamma, grads.dbeta, grads.dresidual, {}, {}, dstep};
+                      });
+  return out;
 }
 
 }  // namespace ntq

@@ -39,7 +39,7 @@ Tensor quantize_codes(const Tensor& x, const Tensor& step, QuantRange range) {
         "quantize_codes: codes of one byte cannot hold [", range.low, ", ", range.high, "]");
   Tensor codes = Tensor::empty(x.shape(), range.low < 0 ? DType::i8 : DType::u8, x.device());
   backend_for("quantize_codes", Primitive::quantize_codes, {x}, {step})
-      .quantize_codes(range, x.view(), step.view(), codes.view());
+      .quantize_codes(range, x.view(), step.view(), codes.view(), {});
   return codes;
 }
 

@@ -27,6 +27,10 @@ class NtqQuantizer : public StepQuantizer {
     if (noise_.c > 0) stream_ = draw_stream("noise");
   }
 
+  std::optional<PlainSteps> plain_steps(const Tensor& x) const override {
+    return noise_.c > 0 ? std::nullopt : input_steps(x);
+  }
+
   void on_rate(const LearningRate& rate) override {
     const std::string& what = spec().setting("noise_lr").word();
     factor_ = what == "share" ? rate.share : what == "rate" ? rate.value : 1.0f;

@@ -134,14 +134,28 @@ void CpuBackend::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView 
   });
 }
 
-void CpuBackend::quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) {
+void CpuBackend::quantize_codes(QuantRange range, ConstView x, ConstView step, View codes, View checked) {
   const float* const steps = values(step, step.size);
+  check(!checked || step.size == 1, "cpu: quantize_codes checks values of one step");
   uint8_t* const to = bytes(codes, codes.size);
   with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
     const T* const from = values<T>(x, codes.size);
+    std::vector<float> checks(static_cast<size_t>(ceil_div(codes.size, kGrain)));
     for_each_step(codes.size, step.size, 1, [&](int64_t i, int64_t b, int64_t e) {
-      k.quantize_codes(from + b, {steps[i], range}, to + b, e - b);
+      const float found = k.quantize_codes(from + b, {steps[i], range}, to + b, e - b);
+      if (checked) checks[static_cast<size_t>(b / kGrain)] = found;
     });
+    put_checked_step(steps[0], checks, checked);
+  });
+}
+
+void CpuBackend::decode_codes(ConstView codes, ConstView step, View y) {
+  const float by = *values(step, 1);
+  const uint8_t* const from = bytes(codes, y.size);
+  with_stored(k_, y.type, [&]<class T>(const StoredKernels<T>& k) {
+    T* const to = values<T>(y, y.size);
+    parallel_ranges(y.size, kGrain, 1,
+                    [&](int64_t b, int64_t e) { k.decode(from + b, codes.type == DType::i8, by, to + b, e - b); });
   });
 }
 

@@ -53,6 +53,9 @@ class CpuBackend : public Backend {
   void inverse_std(ConstView var, float eps, View y) override;
   void batch_norm_apply(const NormArgs& args, View y) override;
   void batch_norm_grad(const NormArgs& args, const NormGrads& grads) override;
+  void batch_norm_codes(const NormArgs& args, QuantRange range, ConstView step, View codes, View checked) override;
+  void batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs& quantizer, ConstView step,
+                             const NormGrads& grads, View dstep) override;
 
   void max_pool(const PoolGeometry& g, ConstView x, View y, View index) override;
   void max_pool_grad(const PoolGeometry& g, ConstView dy, ConstView index, View dx) override;
@@ -66,7 +69,8 @@ class CpuBackend : public Backend {
 
   void quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) override;
   void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx, View dstep) override;
-  void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) override;
+  void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes, View checked) override;
+  void decode_codes(ConstView codes, ConstView step, View y) override;
   void quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) override;
 
   void look_up(const LookUpTable& table, ConstView x, View y, View sums) override;

@@ -144,4 +144,26 @@ void CpuBackend::batch_norm_grad(const NormArgs& args, const NormGrads& grads) {
   with_stored(k_, args.x.type, [&]<class T>(const StoredKernels<T>& k) { norm_grad(*this, k, args, nullptr, grads); });
 }
 
+void CpuBackend::batch_norm_codes(const NormArgs& args, QuantRange range, ConstView step, View codes, View checked) {
+  const UniformSteps steps{*values(step, 1), range};
+  uint8_t* const to = bytes(codes, codes.size);
+  with_stored(k_, args.x.type, [&]<class T>(const StoredKernels<T>& k) {
+    const NormInputs<T> a = inputs_of<T>(args, codes.size);
+    const int64_t rows = codes.size / a.channels, chunk = chunk_rows(a.channels);
+    std::vector<float> checks(static_cast<size_t>(ceil_div(rows, chunk)));
+    parallel_ranges(rows, chunk, 2 * a.channels, [&](int64_t b, int64_t e) {
+      checks[static_cast<size_t>(b / chunk)] = k.norm_codes(a, steps, b, e, to);
+    });
+    put_checked_step(steps.step, checks, checked);
+  });
+}
+
+void CpuBackend::batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs& quantizer, ConstView step,
+                                       const NormGrads& grads, View dstep) {
+  const UniformSteps steps{*values(step, 1), quantizer.range};
+  with_stored(k_, args.x.type, [&]<class T>(const StoredKernels<T>& k) {
+    *values(dstep, 1) = static_cast<float>(quantizer.grad_scale * norm_grad(*this, k, args, &steps, grads));
+  });
+}
+
 }  // namespace ntq::cpu

@@ -1,5 +1,7 @@
 #pragma once
 // Views as pointers of the CPU, their types and sizes asserted.
+#include <vector>
+
 #include "base/check.h"
 #include "engine/backend/view.h"
 
@@ -19,9 +21,11 @@ T* values(View view, int64_t size) {
 }
 
 /// Codes, int8 or uint8 as the view says: two's complement, so the same bytes for both.
-inline uint8_t* bytes(View view, int64_t size) {
-  return view.type == DType::i8 ? reinterpret_cast<uint8_t*>(values<int8_t>(view, size)) : values<uint8_t>(view, size);
+inline const uint8_t* bytes(ConstView view, int64_t size) {
+  if (view.type == DType::i8) return reinterpret_cast<const uint8_t*>(values<int8_t>(view, size));
+  return values<uint8_t>(view, size);
 }
+inline uint8_t* bytes(View view, int64_t size) { return const_cast<uint8_t*>(bytes(ConstView(view), size)); }
 
 /// Throws std::invalid_argument where a view of any type has another size.
 inline void check_size(ConstView view, int64_t size) {
@@ -35,6 +39,13 @@ inline void put_number(double number, View view) {
   } else {
     *values<float>(view, 1) = static_cast<float>(number);
   }
+}
+
+/// The step, or what is not a number where one of `checks` is not 0.
+inline void put_checked_step(float step, const std::vector<float>& checks, View view) {
+  if (!view) return;
+  for (const float check : checks) step += check;
+  *values(view, 1) = step;
 }
 
 }  // namespace ntq::cpu

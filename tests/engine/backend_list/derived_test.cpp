@@ -22,6 +22,13 @@ struct Derived : cpu::CpuBackend {
   void sum_abs(ConstView x, View y) override { Backend::sum_abs(x, y); }
   void all_finite(ConstView x, View y) override { Backend::all_finite(x, y); }
   void inverse_std(ConstView var, float eps, View y) override { Backend::inverse_std(var, eps, y); }
+  void batch_norm_codes(const NormArgs& args, QuantRange range, ConstView step, View codes, View checked) override {
+    Backend::batch_norm_codes(args, range, step, codes, checked);
+  }
+  void batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs& quantizer, ConstView step,
+                             const NormGrads& grads, View dstep) override {
+    Backend::batch_norm_codes_grad(args, quantizer, step, grads, dstep);
+  }
   void subsample(const SubsampleGeometry& g, ConstView x, View y) override { Backend::subsample(g, x, y); }
   void subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) override {
     Backend::subsample_grad(g, dy, dx);
@@ -35,11 +42,21 @@ struct Derived : cpu::CpuBackend {
   }
 };
 
-const std::set<Primitive> kDerived = {Primitive::scale,          Primitive::axpy,           Primitive::relu,
-                                      Primitive::relu_grad,      Primitive::sum_rows,       Primitive::sum_abs,
-                                      Primitive::all_finite,     Primitive::inverse_std,    Primitive::subsample,
-                                      Primitive::subsample_grad, Primitive::quantize_error, Primitive::sgd_step,
-                                      Primitive::adam_step};
+const std::set<Primitive> kDerived = {Primitive::scale,
+                                      Primitive::axpy,
+                                      Primitive::relu,
+                                      Primitive::relu_grad,
+                                      Primitive::sum_rows,
+                                      Primitive::sum_abs,
+                                      Primitive::all_finite,
+                                      Primitive::inverse_std,
+                                      Primitive::subsample,
+                                      Primitive::subsample_grad,
+                                      Primitive::quantize_error,
+                                      Primitive::sgd_step,
+                                      Primitive::adam_step,
+                                      Primitive::batch_norm_codes,
+                                      Primitive::batch_norm_codes_grad};
 
 /// The same without memory from the given allocation on; primitives say when they are called for nothing.
 struct NoMemory : Derived {

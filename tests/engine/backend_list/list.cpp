@@ -259,6 +259,8 @@ std::string name_of(Primitive primitive) {
     case Primitive::inverse_std: return "inverse_std";
     case Primitive::batch_norm_apply: return "batch_norm_apply";
     case Primitive::batch_norm_grad: return "batch_norm_grad";
+    case Primitive::batch_norm_codes: return "batch_norm_codes";
+    case Primitive::batch_norm_codes_grad: return "batch_norm_codes_grad";
     case Primitive::max_pool: return "max_pool";
     case Primitive::max_pool_grad: return "max_pool_grad";
     case Primitive::avg_pool: return "avg_pool";
@@ -270,6 +272,7 @@ std::string name_of(Primitive primitive) {
     case Primitive::quantize: return "quantize";
     case Primitive::quantize_grad: return "quantize_grad";
     case Primitive::quantize_codes: return "quantize_codes";
+    case Primitive::decode_codes: return "decode_codes";
     case Primitive::quantize_error: return "quantize_error";
     case Primitive::look_up: return "look_up";
     case Primitive::look_up_grad: return "look_up_grad";

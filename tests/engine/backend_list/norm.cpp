@@ -65,10 +65,87 @@ void add_norm(BackendCases& list, int64_t rows, int64_t channels) {
   }
 }
 
+// With a quantizer behind it: codes and the checked step, then the gradients.
+void add_codes(BackendCases& list, int64_t rows, int64_t channels) {
+  const Tensor x = some_values({rows * channels}, 1), residual = some_values({rows * channels}, 8);
+  const Tensor gamma = some_values({channels}, 3), beta = some_values({channels}, 4), mean = some_values({channels}, 5);
+  const Tensor inv_std = Tensor::full({channels}, 1.3f), step = Tensor::from({1}, {0.07f});
+  const Tensor dy = some_values({rows * channels}, 2);
+  for (int options = 0; options < 4; ++options) {
+    const bool relu = options & 1, add = options & 2;
+    const QuantRange range{relu ? 0.0f : -8.0f, 7};
+    const auto args = [relu, add](const Inputs& in) {
+      return NormArgs{.x = in[0],
+                      .mean = in[1],
+                      .inv_std = in[2],
+                      .gamma = in[3],
+                      .beta = in[4],
+                      .residual = add ? in[5] : ConstView(),
+                      .relu = relu};
+    };
+    const std::string sizes =
+        concat(rows, " rows of ", channels, " channels", relu ? ", ReLU" : "", add ? ", residual" : "");
+    list.push_back({Primitive::batch_norm_codes,
+                    sizes,
+                    {x, mean, inv_std, gamma, beta, residual, step},
+                    {output(x.numel(), relu ? DType::u8 : DType::i8), output(1)},
+                    [args, range](Backend& b, const Inputs& in, const Outputs& out) {
+                      b.batch_norm_codes(args(in), range, in[6], out[0], out[1]);
+                    }});
+    std::vector<Tensor> outputs{output(x.numel()), output(channels), output(channels), output(1)};
+    if (add) outputs.push_back(output(x.numel()));
+    list.push_back(
+        {Primitive::batch_norm_codes_grad,
+         sizes,
+         {x, mean, inv_std, gamma, beta, residual, step, dy},
+         outputs,
+         [args, range, add](Backend& b, const Inputs& in, const Outputs& out) {
+           NormArgs a = args(in);
+           a.dy = in[7];
+           const QuantizeArgs quantizer{.range = range, .grad_scale = 0.5f};
+           b.batch_norm_codes_grad(a, quantizer, in[6], {out[0], out[1], out[2], add ? out[4] : View()}, out[3]);
+         },
+         5e-5});
+  }
+}
+
+// A gradient in the memory of dy, and a ReLU whose mask is in x.
+void add_in_place(BackendCases& list) {
+  constexpr int64_t kChannels = 19, kSize = 77 * kChannels;
+  const Tensor x = some_values({kSize}, 1), dy = some_values({kSize}, 2), gamma = some_values({kChannels}, 3);
+  const Tensor beta = some_values({kChannels}, 4), mean = some_values({kChannels}, 5);
+  const Tensor inv_std = Tensor::full({kChannels}, 1.3f);
+  list.push_back(
+      {Primitive::batch_norm_grad,
+       "mask of x, dx in dy",
+       {x, mean, inv_std, gamma, beta},
+       {dy, output(kChannels), output(kChannels)},
+       [](Backend& b, const Inputs& in, const Outputs& out) {
+         b.batch_norm_grad(
+             {.x = in[0], .mean = in[1], .inv_std = in[2], .gamma = in[3], .beta = in[4], .relu = true, .dy = out[0]},
+             {out[0], out[1], out[2]});
+       },
+       1e-5});
+  list.push_back(
+      {Primitive::batch_norm_grad,
+       "d_residual in dy",
+       {x, mean, inv_std, gamma, some_values({kSize}, 7)},
+       {dy, output(kChannels), output(kChannels), output(kSize)},
+       [](Backend& b, const Inputs& in, const Outputs& out) {
+         b.batch_norm_grad(
+             {.x = in[0], .mean = in[1], .inv_std = in[2], .gamma = in[3], .relu = true, .y = in[4], .dy = out[0]},
+             {out[3], out[1], out[2], out[0]});
+       },
+       1e-5});
+}
+
 }  // namespace
 
 BackendCases norm_cases() {
   BackendCases list;
+  add_in_place(list);
+  for (const int64_t channels : {1, 3, 8, 15, 16, 17, 33, 64, 200}) add_codes(list, 77, channels);
+  for (const int64_t channels : {3, 64}) add_codes(list, 5000, channels);  // in several parts
   for (const int64_t channels : {1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 200}) {
     add_norm(list, 2, channels);
     add_norm(list, 77, channels);

@@ -32,7 +32,9 @@ void add_codes(BackendCases& list, const std::string& sizes, const Tensor& x, co
                   sizes,
                   {x, step},
                   {output(x.numel(), range.low < 0 ? DType::i8 : DType::u8)},
-                  call_of(&Backend::quantize_codes, range)});
+                  [range](Backend& b, const Inputs& in, const Outputs& out) {
+                    b.quantize_codes(range, in[0], in[1], out[0], {});
+                  }});
 }
 
 }  // namespace
@@ -61,6 +63,22 @@ BackendCases quantize_cases() {
     add_quantize(list, sizes, x, steps, {.range = {-8, 7}, .grad_scale = 0.5f});
     add_codes(list, sizes, x, steps, {-8, 7});
   }
+  for (const DType type : {DType::i8, DType::u8}) {
+    Tensor all = Tensor::empty({256 + 3}, type);
+    for (int64_t i = 0; i < all.numel(); ++i) static_cast<uint8_t*>(all.raw())[i] = static_cast<uint8_t>(i);
+    list.push_back({Primitive::decode_codes,
+                    concat("all of ", dtype_name(type)),
+                    {all, step},
+                    {output(all.numel())},
+                    call_of(&Backend::decode_codes)});
+  }
+  list.push_back({Primitive::quantize_codes,
+                  "checked",
+                  {some_values({70001}, 5), step},
+                  {output(70001, DType::i8), output(1)},
+                  [](Backend& b, const Inputs& in, const Outputs& out) {
+                    b.quantize_codes({-8, 7}, in[0], in[1], out[0], out[1]);
+                  }});
   add_quantize(list, "wild", wild_values(99, 5), step, {.range = {-8, 7}});
   return list;
 }

@@ -57,7 +57,8 @@ class Emulated : public Backend {
 
   void quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) override;
   void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx, View dstep) override;
-  void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) override;
+  void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes, View checked) override;
+  void decode_codes(ConstView codes, ConstView step, View y) override;
 
   void look_up(const LookUpTable& table, ConstView x, View y, View sums) override;
   void look_up_grad(const LookUpTable& table, ConstView x, ConstView dy, View dx, View sums) override;

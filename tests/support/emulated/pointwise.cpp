@@ -75,6 +75,7 @@ void Emulated::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView st
   });
 }
 
-void Emulated::quantize_codes(QuantRange, ConstView, ConstView, View) { lacks("quantize_codes"); }
+void Emulated::quantize_codes(QuantRange, ConstView, ConstView, View, View) { lacks("quantize_codes"); }
+void Emulated::decode_codes(ConstView, ConstView, View) { lacks("decode_codes"); }
 
 }  // namespace ntq::emulated

@@ -1,0 +1,27 @@
+#pragma once
+// Quantization in training of which only the codes are kept: a byte in place of a value, for the layer that reads it.
+// Gradients are those of quantize() (ops/quantize.h); what they need is computed again.
+#include "engine/autograd.h"
+#include "engine/backend/args.h"
+#include "engine/ops/codes.h"
+
+namespace ntq {
+
+/// A quantizer that gives step * code and nothing more.
+struct PlainSteps {
+  Tensor step;        ///< {1}
+  QuantizeArgs args;  ///< no noise
+};
+
+/// Whether codes can be kept of `x`, or of what is made of it with these steps: something is recorded, no graph is, and
+/// the device has the primitives.
+bool keeps_codes(const Tensor& x, const PlainSteps& steps);
+
+/// The codes of quantize(x, step, args), which stand for its values; backward reads x again. Where x is not finite, the
+/// codes' step is not a number.
+Codes quantize_kept(const Tensor& x, const PlainSteps& steps);
+
+/// For ops: codes and a step without values, to be written. Throws std::invalid_argument, beginning with `op`.
+Codes new_kept_codes(const char* op, const Tensor& x, const PlainSteps& steps);
+
+}  // namespace ntq

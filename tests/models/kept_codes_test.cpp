@@ -1,0 +1,82 @@
+// What a ResNet's graph keeps in training: bytes where a quantizer reads what a norm gives, with the bits of the
+// floats.
+#include <doctest/doctest.h>
+
+#include "engine/backend/cpu_settings.h"
+#include "engine/ops/loss.h"
+#include "models/model.h"
+#include "quant/step_quantizer.h"
+#include "tests/support/numeric_grad.h"
+#include "tests/support/values.h"
+
+using namespace ntq;
+using ntq::test::same_values;
+
+namespace {
+
+std::shared_ptr<Module> model_of(const std::string& name, int bits, const std::string& input_method = "ntq") {
+  ModelOptions options;
+  options.activation = {.method = input_method, .bits = bits, .is_weight = false};
+  return make_model(name, options);
+}
+
+/// LSQ that has not said that its values are plain: layers keep floats.
+void register_floats() {
+  register_quantizer({.name = "lsq_in_floats",
+                      .help = "",
+                      .settings = step_settings(),
+                      .scope = {},
+                      .make = [](const QuantSpec& spec) { return std::make_shared<StepQuantizer>(spec); }});
+}
+
+/// Bytes that the graph of a forward pass holds, on top of the model and what comes out.
+int64_t kept_by(Module& model, const Tensor& images) {
+  const size_t before = cpu_memory().in_use;
+  const Tensor logits = model.forward(images);
+  return static_cast<int64_t>(cpu_memory().in_use - before);
+}
+
+}  // namespace
+
+TEST_CASE("a 4-bit ResNet in training keeps bytes in place of floats, and gives their bits") {
+  const Tensor images = test::some_values({8, 32, 32, 3});
+  for (const char* name : {"resnet20", "resnet50"}) {
+    CAPTURE(name);
+    const bool large = std::string(name) == "resnet50";
+    const Tensor x = large ? test::some_values({16, 8, 8, 3}) : images;
+    const auto model = model_of(name, 4), full = model_of(name, 32);
+    {
+      const NoGrad first;  // sets the steps
+      model->forward(x);
+    }
+    const Tensor logits = model->forward(x);
+    {
+      const NoGrad floats;
+      CHECK(same_values(logits.detach(), model->forward(x)));
+    }
+    CHECK(logits.requires_grad());
+    // Five bytes for eight within a block, nine where it ends, as the shortcut goes on in floats.
+    CHECK(kept_by(*model, x) < kept_by(*full, x) * (large ? 98 : 90) / 100);
+  }
+}
+
+TEST_CASE("gradients of a ResNet that keeps codes are those of one that keeps floats") {
+  const Tensor images = test::some_values({4, 32, 32, 3});
+  const std::vector<int32_t> classes{0, 3, 5, 9};
+  const Tensor labels = Tensor::from({4}, std::span<const int32_t>(classes));
+  register_floats();
+  std::vector<NamedTensors> gradients;
+  for (const char* method : {"lsq", "lsq_in_floats"}) {
+    const auto model = model_of("resnet20", 4, method);
+    for (int i = 0; i < 2; ++i) {
+      for (Parameter& p : model->parameters()) p.value.zero_grad();
+      softmax_cross_entropy(model->forward(images), labels).backward();
+    }
+    NamedTensors& found = gradients.emplace_back();
+    for (const Parameter& p : model->parameters()) found.emplace_back(p.name, p.value.grad());
+  }
+  for (size_t i = 0; i < gradients[0].size(); ++i) {
+    CAPTURE(gradients[0][i].first);
+    CHECK(same_values(gradients[0][i].second, gradients[1][i].second));
+  }
+}
