@@ -88,7 +88,8 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
                   const NormGradients out(state, dy, state.relu);
                   NormArgs in = state.views();
                   in.dy = dy.view();
-                  backend_for("batch_norm", Primitive::batch_norm_grad, {state.x, dy}).batch_norm_grad(in, out.views());
+                  backend_for("batch_norm", Primitive::batch_norm_grad, {state.x, dy}, {state.gamma})
+                      .batch_norm_grad(in, out.views());
                   return std::vector<Tensor>{out.dx, out.dgamma, out.dbeta, out.dresidual, {}, {}};
                 });
 }
@@ -106,7 +107,7 @@ Codes batch_norm_codes(const Tensor& x, const BatchNormArgs& args, const PlainSt
                         Tensor dstep = Tensor::empty({1}, DType::f32, dy.device());
                         NormArgs in = state.views();
                         in.dy = dy.view();
-                        backend_for(name, Primitive::batch_norm_codes_grad, {state.x, dy})
+                        backend_for(name, Primitive::batch_norm_codes_grad, {state.x, dy}, {state.gamma, step})
                             .batch_norm_codes_grad(in, quantizer, step.view(), grads.views(), dstep.view());
                         return std::vector<Tensor>{grads.dx, grads.dgamma, grads.dbeta, grads.dresidual, {}, {}, dstep};
                       });

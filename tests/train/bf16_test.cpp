@@ -56,7 +56,7 @@ TEST_CASE("bfloat16: a ResNet's gradients point where float32's do") {
   CHECK(std::sqrt(of_narrow / of_wide) == doctest::Approx(1).epsilon(0.05));
 }
 
-TEST_CASE("bfloat16: every method takes a step; its parameters and their gradients are float32") {
+TEST_CASE("bfloat16: every method takes steps; its parameters and their gradients are float32") {
   for (const std::string& name : quantizer_names()) {
     CAPTURE(name);
     const QuantScope& scope = quant_method(name).scope;
@@ -67,8 +67,8 @@ TEST_CASE("bfloat16: every method takes a step; its parameters and their gradien
     const auto model = make_model("resnet20", options);
     Sgd sgd(model->parameters(), {});
     const Batch batch = small_batch(2, 8);
-    const StepResult result = train_step(*model, sgd, batch, cross_entropy(), 0.01f, DType::bf16);
-    CHECK(std::isfinite(result.loss.item()));
+    for (int step = 0; step < 2; ++step)  // the first sets what codes are kept with
+      CHECK(std::isfinite(train_step(*model, sgd, batch, cross_entropy(), 0.01f, DType::bf16).loss.item()));
     for (const Parameter& p : model->parameters()) {
       CAPTURE(p.name);
       CHECK(p.value.dtype() == DType::f32);

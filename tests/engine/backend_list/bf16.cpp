@@ -43,6 +43,7 @@ const std::map<Primitive, std::vector<Between>> kBetween = {
     {Primitive::quantize, {{{0}, {0}}}},
     {Primitive::quantize_grad, {{{0, 2}, {0}}}},
     {Primitive::quantize_codes, {{{0}, {}}}},
+    {Primitive::decode_codes, {{{}, {0}}}},
     {Primitive::quantize_error, {{{0}, {}}}},
     {Primitive::look_up, {{{0}, {0}}}},
     {Primitive::look_up_grad, {{{0, 3}, {0}}}},
@@ -59,7 +60,12 @@ std::vector<Tensor> stored(const std::vector<Tensor>& tensors, const std::set<si
   return out;
 }
 
-BackendCase as_bf16(const BackendCase& plain, const Between& between) {
+BackendCase as_bf16(const BackendCase& plain, Between between) {
+  // Some norms have a parameter where others have y.
+  if (plain.primitive == Primitive::batch_norm_grad)
+    std::erase_if(between.inputs, [&](size_t i) {
+      return i < plain.inputs.size() && plain.inputs[i].numel() != plain.inputs[0].numel();
+    });
   BackendCase one = plain;
   one.type = DType::bf16;
   one.inputs = stored(plain.inputs, between.inputs, DType::bf16);
