@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/parallel.h"
@@ -23,12 +24,43 @@ int64_t packed_size(const Kernels& k, const Windows& x, int64_t channels) {
 }
 
 Windows windows_of(const ConvGeometry& g, ConstView x, ConvAlgorithm algorithm) {
-  return {x.data,  x.type,   g.in_h, g.in_w, g.in_c,     g.batch,    g.out_h,
-          g.out_w, g.stride, -g.pad, -g.pad, g.kernel_h, g.kernel_w, algorithm == ConvAlgorithm::bf16_unfolded};
+  const auto* values = static_cast<const BFloat16*>(x.data);
+  return {values,  values + x.size, g.in_h, g.in_w, g.in_c,     g.batch,    g.out_h,
+          g.out_w, g.stride,        -g.pad, -g.pad, g.kernel_h, g.kernel_w, algorithm == ConvAlgorithm::bf16_unfolded};
 }
 
+/// The windows of rows [row, end), those of codes on what they see of them, widened.
+class Widened {
+ public:
+  Widened(Backend& backend, const Kernels& k, const Windows& windows, ConstView x, int64_t row, int64_t end)
+      : windows_(windows) {
+    if (x.type == DType::bf16 || row >= end) return;
+    const int64_t first = place(row, 0), n = std::max<int64_t>(0, place(end - 1, 1) - first);
+    scratch_.emplace(backend, n + kWholeVectors, DType::bf16);
+    BFloat16* const to = packed_of(*scratch_);
+    k.widen(static_cast<const char*>(x.data) + first, x.type, n, to);
+    windows_.x = to - first;
+    windows_.x_end = to + n + kWholeVectors;
+  }
+  const Windows& windows() const { return windows_; }
+
+ private:
+  static constexpr int64_t kWholeVectors = 32;
+  /// Where the first, or behind where the last value lies that a row sees. Of several lines all columns count.
+  int64_t place(int64_t row, int64_t behind) const {
+    const Windows& s = windows_;
+    const int64_t line = row / s.grid_w, image = line / s.grid_h;
+    const int64_t h = std::clamp<int64_t>(line % s.grid_h * s.step + s.h0 + behind * s.taps_h, 0, s.h);
+    if (s.h > 1 || s.grid_h > 1) return (image * s.h + h) * s.w * s.c;
+    const int64_t w = std::clamp<int64_t>(row % s.grid_w * s.step + s.w0 + behind * s.taps_w, 0, s.w);
+    return (image * s.w + w) * s.c;
+  }
+  Windows windows_;
+  std::optional<Scratch> scratch_;
+};
+
 /// Shares the rows, and the panels, among the threads.
-void run_product(Backend& backend, const Kernels& k, const Product& p) {
+void run_product(Backend& backend, const Kernels& k, const Product& p, ConstView x) {
   const int64_t panels = ceil_div(p.y_c, k.panel), rows = p.x.rows();
   if (panels == 0 || rows == 0) return;
   const int64_t block = k.block_rows, row_tasks = ceil_div(rows, block);
@@ -38,7 +70,11 @@ void run_product(Backend& backend, const Kernels& k, const Product& p) {
     const int64_t row = i / groups * block, panel = i % groups * per_group, end = std::min(panels, panel + per_group);
     if (panel >= panels) return;
     const Scratch scratch(backend, k.product_scratch(p, end - panel), DType::u8);
-    k.product(p, row, std::min(rows, row + block), panel, end, scratch.view().data);
+    const int64_t row_end = std::min(rows, row + block);
+    const Widened of_task(backend, k, p.x, x, row, row_end);
+    Product part = p;
+    part.x = of_task.windows();
+    k.product(part, row, row_end, panel, end, scratch.view().data);
   });
 }
 
@@ -68,7 +104,7 @@ void conv(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView x,
     k.pack_rows(w + (o * runs + i % runs) * run, runs * run, std::min<int64_t>(k.panel, g.out_c - o), run,
                 packed_of(packed) + i * panel_size);
   });
-  run_product(backend, k, {windows, y.data, y.type, g.out_h, g.out_w, g.out_c, 0, 0, 1, packed_of(packed)});
+  run_product(backend, k, {windows, y.data, y.type, g.out_h, g.out_w, g.out_c, 0, 0, 1, packed_of(packed)}, x);
 }
 
 void conv_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView dy, const float* w, View dx) {
@@ -77,8 +113,9 @@ void conv_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan, C
     const ClassTaps down = class_taps(class_h, g.kernel_h, g.stride, g.pad);
     for (int64_t class_w = 0; class_w < std::min(g.stride, g.in_w); ++class_w) {
       const ClassTaps along = class_taps(class_w, g.kernel_w, g.stride, g.pad);
-      const Windows windows{dy.data,
-                            dy.type,
+      const auto* const values = static_cast<const BFloat16*>(dy.data);
+      const Windows windows{values,
+                            values + dy.size,
                             g.out_h,
                             g.out_w,
                             g.out_c,
@@ -104,7 +141,8 @@ void conv_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan, C
                     packed_of(packed) + i * 2 * k.panel, panel_stride);
       });
       run_product(backend, k,
-                  {windows, dx.data, dx.type, g.in_h, g.in_w, g.in_c, class_h, class_w, g.stride, packed_of(packed)});
+                  {windows, dx.data, dx.type, g.in_h, g.in_w, g.in_c, class_h, class_w, g.stride, packed_of(packed)},
+                  dy);
     }
   }
 }
@@ -128,7 +166,8 @@ void conv_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, 
       std::fill(acc + (panel * g.out_c + range.co) * k.panel, acc + (panel * g.out_c + range.co_end) * k.panel, 0.0f);
     }
     const Scratch scratch(backend, k.outer_scratch(p, range), DType::u8);
-    k.outer(p, range, acc, scratch.view().data);
+    const Widened of_task(backend, k, p.x, x, range.row, range.row_end);
+    k.outer({of_task.windows(), p.dy, p.dy_c}, range, acc, scratch.view().data);
   });
   // The parts in their order, and channels of a panel back to where they belong: dw {co, runs, run}.
   parallel_for(panels, parts * g.out_c * k.panel, [&](int64_t panel) {

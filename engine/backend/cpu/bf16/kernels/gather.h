@@ -1,5 +1,5 @@
 #pragma once
-// Where the runs of a matrix row lie (Windows, kernels.h), and their values as bfloat16.
+// Where the runs of a matrix row lie (Windows, kernels.h), copies and pairs of them.
 #include "engine/backend/cpu/bf16/kernels/dot.h"
 #include "engine/backend/cpu/bf16/kernels/kernels.h"
 
@@ -36,26 +36,26 @@ struct Cut {
 
 /// pointers[row - begin] to values [offset, offset + n) of the run of a line of taps, for rows [begin, end). Runs that
 /// the border cuts are put together in `edge`, `pitch` values for each row.
-template <class T>
-inline void gather(const Windows& s, int64_t tap, int64_t offset, int64_t n, int64_t begin, int64_t end, const T* zeros,
-                   T* edge, int64_t pitch, const T** pointers) {
+[[maybe_unused]] inline void gather(const Windows& s, int64_t tap, int64_t offset, int64_t n, int64_t begin,
+                                    int64_t end, const BFloat16* zeros, BFloat16* edge, int64_t pitch,
+                                    const BFloat16** pointers) {
   const int64_t width = s.w * s.c, step = s.step * s.c;
   each_line(s, begin, end, [&](int64_t row, int64_t count, int64_t image, int64_t line, int64_t j) {
-    const T** out = pointers + (row - begin);
+    const BFloat16** out = pointers + (row - begin);
     const int64_t h = line * s.step + s.h0 + tap;
     if (h < 0 || h >= s.h) {
       for (int64_t i = 0; i < count; ++i) out[i] = zeros;
       return;
     }
-    const T* from = static_cast<const T*>(s.x) + (image * s.h + h) * width;
+    const BFloat16* from = s.x + (image * s.h + h) * width;
     const int64_t first = (j * s.step + s.w0) * s.c + offset;
     for (int64_t i = 0; i < count; ++i) out[i] = from + first + i * step;
     const auto cut = [&](int64_t i) {
       const int64_t at = first + i * step;
       const auto [left, right] = cut_of(at, n, width);
-      T* to = edge + (row - begin + i) * pitch;
+      BFloat16* to = edge + (row - begin + i) * pitch;
       for (int64_t e = 0; e < left; ++e) to[e] = {};
-      if (right > left) __builtin_memcpy(to + left, from + at + left, static_cast<size_t>(right - left) * sizeof(T));
+      if (right > left) __builtin_memcpy(to + left, from + at + left, static_cast<size_t>(right - left) * sizeof *to);
       for (int64_t e = right; e < n; ++e) to[e] = {};
       out[i] = to;
     };
@@ -65,77 +65,45 @@ inline void gather(const Windows& s, int64_t tap, int64_t offset, int64_t n, int
   });
 }
 
-typedef uint8_t Bytes __attribute__((vector_size(kWidth)));
-typedef int8_t SignedBytes __attribute__((vector_size(kWidth)));
-template <class Narrow, class T>
-inline Vec whole_numbers(const T* p) {
-  Narrow codes;
-  __builtin_memcpy(&codes, p, sizeof codes);
-  return __builtin_convertvector(__builtin_convertvector(codes, VecI), Vec);
-}
-// The upper halves of float32 are these values; all are exact.
-[[maybe_unused]] inline Pairs upper(const uint8_t* p) {
-  return reinterpret_cast<Pairs>(whole_numbers<Bytes>(p));  // 16 zeros below: 8 bits of precision
-}
-[[maybe_unused]] inline Pairs upper(const int8_t* p) { return reinterpret_cast<Pairs>(whole_numbers<SignedBytes>(p)); }
-[[maybe_unused]] inline Pairs lower(const uint8_t* p) { return upper(p) >> 16; }
-[[maybe_unused]] inline Pairs lower(const int8_t* p) { return upper(p) >> 16; }
 [[maybe_unused]] inline Pairs lower(const BFloat16* p) {
   VecH halves;
   __builtin_memcpy(&halves, p, sizeof halves);
   return __builtin_convertvector(halves, Pairs);
 }
-[[maybe_unused]] inline Pairs upper(const BFloat16* p) { return lower(p) << 16; }
 [[maybe_unused]] inline void store_pairs(BFloat16* p, Pairs v) { __builtin_memcpy(p, &v, sizeof v); }
 
-/// kWidth values as bfloat16.
-template <class T>
-inline void put_values(const T* from, BFloat16* to) {
-  const VecH halves = __builtin_convertvector(lower(from), VecH);
-  __builtin_memcpy(to, &halves, sizeof halves);
-}
-[[maybe_unused]] inline void put_values(const BFloat16* from, BFloat16* to) {
-  __builtin_memcpy(to, from, kWidth * sizeof *to);
-}
-
 /// Memory that whole vectors may not read beyond; what lies elsewhere has slack behind it.
-template <class T>
 struct Extent {
-  const T* begin;
-  const T* end;
-  bool has(const T* from, int64_t n) const {
+  const BFloat16* begin;
+  const BFloat16* end;
+  bool has(const BFloat16* from, int64_t n) const {
     const auto at = reinterpret_cast<uintptr_t>(from), last = reinterpret_cast<uintptr_t>(end);
-    return at < reinterpret_cast<uintptr_t>(begin) || at >= last || last - at >= static_cast<uintptr_t>(n) * sizeof(T);
+    return at < reinterpret_cast<uintptr_t>(begin) || at >= last ||
+           last - at >= static_cast<uintptr_t>(n) * sizeof *from;
   }
 };
-template <class T>
-inline Extent<T> extent_of(const Windows& s) {
-  const T* x = static_cast<const T*>(s.x);
-  return {x, x + s.batch * s.h * s.w * s.c};
-}
 
-/// n values as bfloat16, and whatever follows them up to whole vectors, which lie within kSlack of them.
-template <class T>
-inline void copy_run(const Extent<T>& extent, const T* from, int64_t n, BFloat16* to) {
+/// n values, and whatever follows them up to whole vectors, which lie within kSlack of them.
+[[maybe_unused]] inline void copy_run(const Extent& extent, const BFloat16* from, int64_t n, BFloat16* to) {
+  constexpr size_t kBytes = kWidth * sizeof *to;
   int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) put_values(from + i, to + i);
-  if (i == n) return;
-  if (extent.has(from + i, kWidth)) return put_values(from + i, to + i);
-  T last[kWidth] = {};
-  for (int64_t e = i; e < n; ++e) last[e - i] = from[e];
-  put_values(last, to + i);
+  for (; i + kWidth <= n; i += kWidth) __builtin_memcpy(to + i, from + i, kBytes);
+  if (i < n && extent.has(from + i, kWidth)) {
+    __builtin_memcpy(to + i, from + i, kBytes);
+  } else {
+    for (; i < n; ++i) to[i] = from[i];
+  }
 }
 
 /// All lines of taps of rows [begin, end), one behind the other, and whatever follows up to whole vectors; `pitch`
 /// values for each row.
-template <class T>
-inline void unfold(const Windows& s, int64_t begin, int64_t end, BFloat16* to, int64_t pitch) {
-  const Extent<T> extent = extent_of<T>(s);
+[[maybe_unused]] inline void unfold(const Windows& s, int64_t begin, int64_t end, BFloat16* to, int64_t pitch) {
+  const Extent extent{s.x, s.x_end};
   const int64_t n = s.taps_w * s.c, width = s.w * s.c, step = s.step * s.c;
   for (int64_t t = 0; t < s.taps_h; ++t) {
     each_line(s, begin, end, [&](int64_t row, int64_t count, int64_t image, int64_t line, int64_t j) {
       const int64_t h = line * s.step + s.h0 + t, first = (j * s.step + s.w0) * s.c;
-      const T* from = static_cast<const T*>(s.x) + (image * s.h + h) * width;
+      const BFloat16* from = s.x + (image * s.h + h) * width;
       BFloat16* out = to + (row - begin) * pitch + t * n;
       // Runs inside of the image, of which whole vectors may be read.
       int64_t whole = 0, whole_end = h >= 0 && h < s.h ? count : 0;
@@ -144,7 +112,8 @@ inline void unfold(const Windows& s, int64_t begin, int64_t end, BFloat16* to, i
       while (whole < whole_end && !extent.has(from + first + (whole_end - 1) * step, ceil_div(n, kWidth) * kWidth))
         --whole_end;
       for (int64_t e = 0; e < n; e += kWidth) {
-        for (int64_t i = whole; i < whole_end; ++i) put_values(from + first + i * step + e, out + i * pitch + e);
+        for (int64_t i = whole; i < whole_end; ++i)
+          __builtin_memcpy(out + i * pitch + e, from + first + i * step + e, kWidth * sizeof *out);
       }
       for (int64_t i = 0; i < count; ++i) {
         if (i == whole && whole < whole_end) i = whole_end;
@@ -160,12 +129,13 @@ inline void unfold(const Windows& s, int64_t begin, int64_t end, BFloat16* to, i
 }
 
 /// kWidth pairs of neighbours of two rows, of which n are read.
-template <class T>
-inline Pairs interleaved(const Extent<T>& extent, const T* first, const T* second, int64_t n) {
-  if (n >= kWidth || (extent.has(first, kWidth) && extent.has(second, kWidth))) return lower(first) | upper(second);
-  T rows[2][kWidth] = {};
+[[maybe_unused]] inline Pairs interleaved(const Extent& extent, const BFloat16* first, const BFloat16* second,
+                                          int64_t n) {
+  if (n >= kWidth || (extent.has(first, kWidth) && extent.has(second, kWidth)))
+    return lower(first) | lower(second) << 16;
+  BFloat16 rows[2][kWidth] = {};
   for (int64_t i = 0; i < n; ++i) rows[0][i] = first[i], rows[1][i] = second[i];
-  return lower(rows[0]) | upper(rows[1]);
+  return lower(rows[0]) | lower(rows[1]) << 16;
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace ntq::bf16 {
 /// neighbouring values, of which the first begins at pixel (step i + h0, step j + w0), each next one a line below;
 /// zeros outside of the image. Pairs are of two values of a run, an odd last one with zero.
 struct Windows {
-  const void* x;
-  DType type;  // bf16; u8, i8: codes, which bfloat16 holds as they are
+  const BFloat16* x;
+  const BFloat16* x_end;  // beyond which nothing is read
   int64_t h, w, c;
   int64_t batch, grid_h, grid_w, step, h0, w0, taps_h, taps_w;
   bool unfolded;  // all runs of a row are one: few channels
@@ -91,6 +91,9 @@ struct Kernels {
   void (*pack_rows)(const float* w, int64_t row_stride, int64_t rows, int64_t length, BFloat16* to);
   /// One pair of all panels, `panel_stride` apart: values of n channels, `odd` or zeros beside them.
   void (*pack_pair)(const float* even, const float* odd, int64_t n, BFloat16* to, int64_t panel_stride);
+
+  /// Codes, u8 or i8, which bfloat16 holds as they are.
+  void (*widen)(const void* codes, DType type, int64_t n, BFloat16* to);
 
   /// Rows [begin, end) of panels [panel, panel_end). `scratch` holds product_scratch() bytes.
   void (*product)(const Product& p, int64_t begin, int64_t end, int64_t panel, int64_t panel_end, void* scratch);

@@ -53,17 +53,16 @@ struct Ahead {
     for (const char* stop = end - at > bytes ? at + bytes : end; at < stop; at += 64) __builtin_prefetch(at, 0, 2);
   }
 };
-template <class T>
-inline Ahead ahead_of(const T* rows, int64_t count, int64_t times) {
+Ahead ahead_of(const BFloat16* rows, int64_t count, int64_t times) {
   const auto* at = reinterpret_cast<const char*>(rows);
-  const int64_t bytes = count * static_cast<int64_t>(sizeof(T));
+  const int64_t bytes = count * static_cast<int64_t>(sizeof *rows);
   return {at, at + bytes, ceil_div(bytes, times)};
 }
 
 /// Rows from `row` on.
 void interleave_dy(const Outer& p, const Channels& channels, int64_t row, int64_t rows, const BFloat16* zeros,
                    BFloat16* to) {
-  const Extent<BFloat16> extent{p.dy, p.dy + p.x.rows() * p.dy_c};
+  const Extent extent{p.dy, p.dy + p.x.rows() * p.dy_c};
   const int64_t blocks = channels.blocks();
   for (int64_t i = 0; 2 * i < rows; ++i) {
     const BFloat16* first = p.dy + (row + 2 * i) * p.dy_c + channels.co;
@@ -78,11 +77,10 @@ void interleave_dy(const Outer& p, const Channels& channels, int64_t row, int64_
 }
 
 /// Columns [first, first + n) of a block of rows, to {panels, pairs, kPanel, 2}.
-template <class T>
-void interleave_panels(const Extent<T>& extent, const T* const* rows, int64_t pairs, int64_t first, int64_t n,
+void interleave_panels(const Extent& extent, const BFloat16* const* rows, int64_t pairs, int64_t first, int64_t n,
                        BFloat16* to) {
   for (int64_t i = 0; i < pairs; ++i, to += 2 * kPanel) {
-    const T *even = rows[2 * i] + first, *odd = rows[2 * i + 1] + first;
+    const BFloat16 *even = rows[2 * i] + first, *odd = rows[2 * i + 1] + first;
     BFloat16* out = to;
     for (int64_t c = 0; c < n; c += kPanel, out += kPanelSize) {
       for (int64_t v = 0; v < kPanel && c + v < n; v += kWidth)
@@ -103,10 +101,9 @@ void tile(int64_t pairs, const BFloat16* dy, int64_t stride, const BFloat16* pan
 }
 
 /// The tiles of panels [panel, panel_end) of one run, of which rows[] point to `run` values.
-template <class T>
-void add_panels(const Outer& p, const Channels& channels, const Extent<T>& extent, const T* const* rows, int64_t pairs,
-                int64_t panel, int64_t panel_end, int64_t run, const BFloat16* dy, BFloat16* packed, float* sums,
-                Ahead* ahead) {
+void add_panels(const Outer& p, const Channels& channels, const Extent& extent, const BFloat16* const* rows,
+                int64_t pairs, int64_t panel, int64_t panel_end, int64_t run, const BFloat16* dy, BFloat16* packed,
+                float* sums, Ahead* ahead) {
   for (int64_t k0 = panel; k0 < panel_end; k0 += kPanels) {
     const int64_t k_end = least(panel_end, k0 + kPanels);
     interleave_panels(extent, rows, pairs, k0 * kPanel, least(run, k_end * kPanel) - k0 * kPanel, packed);
@@ -127,8 +124,8 @@ void add_panels(const Outer& p, const Channels& channels, const Extent<T>& exten
   }
 }
 
-template <class T>
-void outer_of(const Outer& p, const OuterRange& range, float* sums, char* scratch) {
+void outer(const Outer& p, const OuterRange& range, float* sums, void* memory) {
+  char* const scratch = static_cast<char*>(memory);
   const Windows& s = p.x;
   const int64_t co_count = range.co_end - range.co, run = s.run(), panels = ceil_div(run, kPanel);
   if (co_count == 0 || run == 0) return;
@@ -137,10 +134,9 @@ void outer_of(const Outer& p, const OuterRange& range, float* sums, char* scratc
   auto* const dy = reinterpret_cast<BFloat16*>(scratch);
   auto* const packed = reinterpret_cast<BFloat16*>(scratch + m.panel);
   auto* const patches = reinterpret_cast<BFloat16*>(scratch + m.patches);
-  auto* const edges = reinterpret_cast<T*>(scratch + m.edges);
+  auto* const edges = reinterpret_cast<BFloat16*>(scratch + m.edges);
   __builtin_memset(scratch + m.zeros, 0, static_cast<size_t>(m.bytes - m.zeros));
   const auto* const zeros = reinterpret_cast<const BFloat16*>(scratch + m.zeros);
-  const auto* const no_codes = reinterpret_cast<const T*>(zeros);
 
   for (int64_t r0 = range.row; r0 < range.row_end; r0 += kBlock) {
     const int64_t rows = least(kBlock, range.row_end - r0), pairs = (rows + 1) / 2;
@@ -150,33 +146,23 @@ void outer_of(const Outer& p, const OuterRange& range, float* sums, char* scratc
     const int64_t times = channels.all_tiles() * (range.panel_end - range.panel),
                   pixels = s.h == 1 && s.taps_w == 1 ? more : 0;
     Ahead ahead[2] = {ahead_of(p.dy + next * p.dy_c, more * p.dy_c, times),
-                      ahead_of(static_cast<const T*>(s.x) + next * s.c, pixels * s.c, times)};
-    if (s.unfolded) unfold<T>(s, r0, r0 + rows, patches, pitch_of(s));
+                      ahead_of(s.x + next * s.c, pixels * s.c, times)};
+    if (s.unfolded) unfold(s, r0, r0 + rows, patches, pitch_of(s));
     for (int64_t k = range.panel; k < range.panel_end;) {
       const int64_t line = k / panels, first = k % panels, last = least(panels, first + range.panel_end - k);
       float* const to = sums + k * p.dy_c * kPanel;
+      const BFloat16* from[kBlock];
+      Extent extent{zeros, zeros};
       if (s.unfolded) {
-        const BFloat16* from[kBlock];
         for (int64_t i = 0; i < rows; ++i) from[i] = patches + i * pitch_of(s);
-        if (rows % 2) from[rows] = zeros;
-        add_panels(p, channels, Extent<BFloat16>{zeros, zeros}, from, pairs, first, last, run, dy, packed, to, ahead);
       } else {
-        const T* from[kBlock];
-        gather(s, line, 0, run, r0, r0 + rows, no_codes, edges, pitch_of(s), from);
-        if (rows % 2) from[rows] = no_codes;
-        add_panels(p, channels, extent_of<T>(s), from, pairs, first, last, run, dy, packed, to, ahead);
+        gather(s, line, 0, run, r0, r0 + rows, zeros, edges, pitch_of(s), from);
+        extent = {s.x, s.x_end};
       }
+      if (rows % 2) from[rows] = zeros;
+      add_panels(p, channels, extent, from, pairs, first, last, run, dy, packed, to, ahead);
       k += last - first;
     }
-  }
-}
-
-void outer(const Outer& p, const OuterRange& range, float* sums, void* scratch) {
-  char* const memory = static_cast<char*>(scratch);
-  switch (p.x.type) {
-    case DType::u8: return outer_of<uint8_t>(p, range, sums, memory);
-    case DType::i8: return outer_of<int8_t>(p, range, sums, memory);
-    default: return outer_of<BFloat16>(p, range, sums, memory);
   }
 }
 

@@ -1,4 +1,4 @@
-// Filters, rounded to bfloat16, in panels of pairs.
+// Filters, rounded to bfloat16, in panels of pairs; codes as bfloat16.
 #include "engine/backend/cpu/bf16/kernels/dot.h"
 #include "engine/backend/cpu/bf16/kernels/kernels.h"
 #include "engine/backend/cpu/kernels/tile.h"
@@ -40,9 +40,54 @@ void pack_pair(const float* even, const float* odd, int64_t n, BFloat16* to, int
   }
 }
 
+// Written out: the compiler takes bytes apart one by one.
+inline Vec whole_numbers(const uint8_t* p) {
+#if defined(__AVX512F__)
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#elif defined(__AVX2__)
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+  return Vec{float(p[0]), float(p[1]), float(p[2]), float(p[3])};
+#endif
+}
+inline Vec whole_numbers(const int8_t* p) {
+#if defined(__AVX512F__)
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#elif defined(__AVX2__)
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+  return Vec{float(p[0]), float(p[1]), float(p[2]), float(p[3])};
+#endif
+}
+
+template <class T>
+void widen_all(const T* codes, int64_t n, BFloat16* to) {
+  // 8 bits of precision: the upper halves are all.
+  const auto put = [](const T* from, BFloat16* out) {
+    const VecH halves = __builtin_convertvector(reinterpret_cast<Pairs>(whole_numbers(from)) >> 16, VecH);
+    __builtin_memcpy(out, &halves, sizeof halves);
+  };
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) put(codes + i, to + i);
+  if (i == n) return;
+  T last[kWidth] = {};
+  BFloat16 values[kWidth];
+  for (int64_t c = i; c < n; ++c) last[c - i] = codes[c];
+  put(last, values);
+  for (int64_t c = i; c < n; ++c) to[c] = values[c - i];
+}
+void widen(const void* codes, DType type, int64_t n, BFloat16* to) {
+  if (type == DType::u8) {
+    widen_all(static_cast<const uint8_t*>(codes), n, to);
+  } else {
+    widen_all(static_cast<const int8_t*>(codes), n, to);
+  }
+}
+
 }  // namespace
 
 void fill_pack(Kernels& t) {
+  t.widen = widen;
   t.pack_rows = pack_rows;
   t.pack_pair = pack_pair;
 }

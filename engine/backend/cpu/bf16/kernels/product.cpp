@@ -1,6 +1,6 @@
 // Convolution forward and data gradient as a matrix product of gathered rows. The register tile is kTile rows (pixels)
-// by one panel of output channels. Rows of bfloat16 are read in place; codes, odd and short runs are first copied, as
-// bfloat16, for all panels together. A block of runs, or a part of a run, of one panel stays in L1 while kBlock rows
+// by one panel of output channels. Rows are read in place; odd and short runs are first copied, for all panels
+// together. A block of runs, or a part of a run, of one panel stays in L1 while kBlock rows
 // pass over it.
 #include "engine/backend/cpu/bf16/kernels/gather.h"
 #include "engine/backend/cpu/bf16/kernels/tile.h"
@@ -21,7 +21,7 @@ struct Blocks {
 };
 Blocks blocks_of(const Windows& s) {
   const int64_t runs = s.runs(), run = s.run();
-  Blocks b{1, run, 0, s.type != DType::bf16 || run % 2 != 0 || s.unfolded, false};
+  Blocks b{1, run, 0, run % 2 != 0 || s.unfolded, false};
   if (run > kDepth) {
     b.depth = even(ceil_div(run, ceil_div(run, kDepth)));
   } else if (run > 0 && runs > 0) {
@@ -108,29 +108,22 @@ void tile(const BFloat16* const* rows, int64_t runs, int64_t pairs, const BFloat
 }
 
 /// The rows of a block, run by run of one block of runs.
-template <class T>
 struct Rows {
   const Windows& s;
   const Blocks& b;
-  T* edges;
+  BFloat16* edges;
   BFloat16* copies;
-  const T* zeros;
+  const BFloat16* zeros;
 
   /// Values [offset, offset + n) of runs [run, run + runs) of rows [begin, end).
   void find(int64_t run, int64_t runs, int64_t offset, int64_t n, int64_t begin, int64_t end, const BFloat16** to) {
-    const Extent<T> extent = extent_of<T>(s);
-    for (int64_t t = 0; t < runs; ++t) {
-      const T* from[kBlock];
-      gather(s, run + t, offset, n, begin, end, zeros, edges + t * kBlock * b.slot, b.slot, from);
-      for (int64_t i = 0; i < end - begin; ++i) {
-        if constexpr (sizeof(T) == sizeof(BFloat16)) {
-          to[t * kBlock + i] = from[i];
-          if (!b.copied) continue;
-        }
+    for (int64_t t = 0; t < runs; ++t, to += kBlock) {
+      gather(s, run + t, offset, n, begin, end, zeros, edges + t * kBlock * b.slot, b.slot, to);
+      for (int64_t i = 0; b.copied && i < end - begin; ++i) {
         BFloat16* copy = copies + (t * kBlock + i) * b.slot;
-        copy_run(extent, from[i], n, copy);
+        copy_run({s.x, s.x_end}, to[i], n, copy);
         copy[n] = {};
-        to[t * kBlock + i] = copy;
+        to[i] = copy;
       }
     }
   }
@@ -144,14 +137,14 @@ void find_outputs(const Product& p, int64_t begin, int64_t end, void** out) {
   });
 }
 
-template <class T>
-void product_of(const Product& p, int64_t begin, int64_t end, int64_t panel, int64_t panel_end, char* scratch) {
+void product(const Product& p, int64_t begin, int64_t end, int64_t panel, int64_t panel_end, void* memory) {
+  char* const scratch = static_cast<char*>(memory);
   const Windows& s = p.x;
   const Blocks b = blocks_of(s);
   const Memory m = memory_of(s, panel_end - panel);
   float* const partial = reinterpret_cast<float*>(scratch);
-  Rows<T> rows{s, b, reinterpret_cast<T*>(scratch + m.edges), reinterpret_cast<BFloat16*>(scratch + m.copies),
-               reinterpret_cast<const T*>(scratch + m.zeros)};
+  Rows rows{s, b, reinterpret_cast<BFloat16*>(scratch + m.edges), reinterpret_cast<BFloat16*>(scratch + m.copies),
+            reinterpret_cast<const BFloat16*>(scratch + m.zeros)};
   __builtin_memset(scratch + m.zeros, 0, static_cast<size_t>(m.bytes - m.zeros));
   const int64_t runs = s.runs(), run = s.run(), all_pairs = (run + 1) / 2;
 
@@ -165,7 +158,7 @@ void product_of(const Product& p, int64_t begin, int64_t end, int64_t panel, int
       continue;
     }
     if (s.unfolded) {
-      unfold<T>(s, r0, r0 + count, rows.copies, b.slot);
+      unfold(s, r0, r0 + count, rows.copies, b.slot);
       for (int64_t i = 0; i < count; ++i) rows.copies[i * b.slot + run] = {};
     }
     for (int64_t t0 = 0; t0 < runs; t0 += b.runs) {
@@ -198,15 +191,6 @@ void product_of(const Product& p, int64_t begin, int64_t end, int64_t panel, int
         }
       }
     }
-  }
-}
-
-void product(const Product& p, int64_t begin, int64_t end, int64_t panel, int64_t panel_end, void* scratch) {
-  char* const memory = static_cast<char*>(scratch);
-  switch (p.x.type) {
-    case DType::u8: return product_of<uint8_t>(p, begin, end, panel, panel_end, memory);
-    case DType::i8: return product_of<int8_t>(p, begin, end, panel, panel_end, memory);
-    default: return product_of<BFloat16>(p, begin, end, panel, panel_end, memory);
   }
 }
 
