@@ -91,7 +91,7 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, Fi
 
 void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvGeometry& g, ConstView dy, ConstView x,
                           View dw) {
-  const int64_t tiles = tiles_of(g), parts = grad_parts(g), blocks = g.out_c / kChannelBlock;
+  const int64_t tiles = tiles_of(g), parts = grad_parts(g), blocks = ceil_div(g.out_c, kPairBlock);
   const Outside no_x(backend, g.in_c, x.type), no_dy(backend, g.out_c, dy.type);
   const TiledInput source{images_of(g, g.in_c), x, no_x.view().data};
   const TiledInput grads{images_of(g, g.out_c), dy, no_dy.view().data};
@@ -114,7 +114,9 @@ void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvGeometry
         k.winograd_pairs(source, range, b, e, v.data());
         k.winograd_grad_pairs(grads, range, b, e, d.data());
       });
-      share(blocks, 1, [&](int64_t b, int64_t e) { k.winograd_outer(d.data(), v.data(), count, g.in_c, b, e, sums); });
+      share(blocks, 1, [&](int64_t b, int64_t e) {
+        k.winograd_outer({d.data(), v.data(), count, g.in_c, g.out_c}, b, e, sums);
+      });
     }
   });
   for (int64_t part = 1; part < parts; ++part)
