@@ -60,7 +60,8 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, Fi
   const TiledInput input{images_of(g, in), x, zeros.view().data};
   const auto product_of = [&](const BFloat16* v) { return WinogradProduct{v, u.data(), in, images_of(g, out), y}; };
   const int64_t tiles = tiles_of(g), block = group * std::max<int64_t>(1, kNumbersInCache / (group * of_tile));
-  if (ceil_div(tiles, block) >= kManyBlocks) {
+  // Each thread takes blocks of its own; not where a block is so small that the filters would come from memory for it.
+  if (ceil_div(tiles, block) >= kManyBlocks && group * of_tile <= kNumbersInCache) {
     return cpu::parallel_for(ceil_div(tiles, block), [&](int64_t i) {
       const Numbers v(backend, block * of_tile);
       const int64_t begin = i * block, end = std::min(tiles, begin + block);
@@ -68,7 +69,7 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, Fi
       k.winograd_product(product_of(v.data()), begin, end, 0, panels);
     });
   }
-  // Few tiles: all threads transform them, then share the filters.
+  // Else all threads transform tiles, then share the filters.
   const int64_t pass = group * std::clamp<int64_t>(kNumbersShared / (group * of_tile), 1, ceil_div(tiles, group));
   const Numbers v(backend, pass * of_tile);
   for (int64_t first = 0; first < tiles; first += pass) {
