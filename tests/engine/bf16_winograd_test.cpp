@@ -36,12 +36,13 @@ ConvGeometry same_size(int64_t batch, int64_t h, int64_t w, int64_t in, int64_t 
           .pad = 1};
 }
 /// Blocks of 16 and 32 channels, panels whole and in part; odd heights and widths; one image, one tile; tiles that fill
-/// groups badly; many blocks of tiles; parts of a filter gradient.
+/// groups badly; many blocks of tiles; parts of a filter gradient (3600).
 const std::vector<ConvGeometry>& geometries() {
   static const std::vector<ConvGeometry> list = {
-      same_size(1, 2, 2, 16, 16),   same_size(3, 5, 9, 16, 32),  same_size(2, 7, 7, 32, 16), same_size(1, 7, 5, 48, 80),
-      same_size(5, 4, 4, 128, 32),  same_size(2, 8, 8, 64, 64),  same_size(1, 3, 1, 64, 48), same_size(1, 1, 6, 32, 64),
-      same_size(9, 31, 31, 16, 16), same_size(1, 40, 3, 96, 16), same_size(6, 6, 6, 160, 32)};
+      same_size(1, 2, 2, 16, 16),   same_size(3, 5, 9, 16, 32),  same_size(2, 7, 7, 32, 16),
+      same_size(1, 7, 5, 48, 80),   same_size(5, 4, 4, 128, 32), same_size(2, 8, 8, 64, 64),
+      same_size(1, 3, 1, 64, 48),   same_size(1, 1, 6, 32, 64),  same_size(3600, 2, 2, 16, 16),
+      same_size(1, 31, 31, 16, 16), same_size(1, 40, 3, 96, 16), same_size(6, 6, 6, 160, 32)};
   return list;
 }
 
@@ -193,7 +194,7 @@ TEST_CASE("Winograd in bfloat16: errors within the bounds stated, smaller on cod
       CHECK(y.mean_square < (type == DType::bf16 ? 4.9e-3 : 3.1e-3));
       CHECK(dx.mean_square < 4.9e-3);
       CHECK(dw.mean_square < (type == DType::bf16 ? 4.9e-3 : 3.4e-3));
-      CHECK(std::max({y.largest, dx.largest, dw.largest}) < 1e-2);
+      CHECK(std::max({y.largest, dx.largest, dw.largest}) < 7e-3);
     }
   }
 }

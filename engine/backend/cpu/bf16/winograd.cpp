@@ -60,7 +60,8 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, Fi
   const TiledInput input{images_of(g, in), x, zeros.view().data};
   const auto product_of = [&](const BFloat16* v) { return WinogradProduct{v, u.data(), in, images_of(g, out), y}; };
   const int64_t tiles = tiles_of(g), block = group * std::max<int64_t>(1, kNumbersInCache / (group * of_tile));
-  if (ceil_div(tiles, block) >= kManyBlocks) {
+  // Each thread takes blocks of its own; not where a block is so small that the filters would come from memory for it.
+  if (ceil_div(tiles, block) >= kManyBlocks && group * of_tile <= kNumbersInCache) {
     return cpu::parallel_for(ceil_div(tiles, block), [&](int64_t i) {
       const Numbers v(backend, block * of_tile);
       const int64_t begin = i * block, end = std::min(tiles, begin + block);
@@ -68,7 +69,7 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, Fi
       k.winograd_product(product_of(v.data()), begin, end, 0, panels);
     });
   }
-  // Few tiles: all threads transform them, then share the filters.
+  // Else all threads transform tiles, then share the filters.
   const int64_t pass = group * std::clamp<int64_t>(kNumbersShared / (group * of_tile), 1, ceil_div(tiles, group));
   const Numbers v(backend, pass * of_tile);
   for (int64_t first = 0; first < tiles; first += pass) {
@@ -91,7 +92,7 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, Fi
 
 void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvGeometry& g, ConstView dy, ConstView x,
                           View dw) {
-  const int64_t tiles = tiles_of(g), parts = grad_parts(g), blocks = g.out_c / kChannelBlock;
+  const int64_t tiles = tiles_of(g), parts = grad_parts(g), blocks = ceil_div(g.out_c, kPairBlock);
   const Outside no_x(backend, g.in_c, x.type), no_dy(backend, g.out_c, dy.type);
   const TiledInput source{images_of(g, g.in_c), x, no_x.view().data};
   const TiledInput grads{images_of(g, g.out_c), dy, no_dy.view().data};
@@ -114,7 +115,9 @@ void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvGeometry
         k.winograd_pairs(source, range, b, e, v.data());
         k.winograd_grad_pairs(grads, range, b, e, d.data());
       });
-      share(blocks, 1, [&](int64_t b, int64_t e) { k.winograd_outer(d.data(), v.data(), count, g.in_c, b, e, sums); });
+      share(blocks, 1, [&](int64_t b, int64_t e) {
+        k.winograd_outer({d.data(), v.data(), count, g.in_c, g.out_c}, b, e, sums);
+      });
     }
   });
   for (int64_t part = 1; part < parts; ++part)

@@ -74,9 +74,14 @@ struct WinogradProduct {
   View y;
 };
 /// Tiles that a filter gradient sums over at once, in pairs: the two numbers of a dot product. A transform of them is
-/// {channels / kChannelBlock, 16, pair_stride(), kChannelBlock, 2}.
+/// {channels / kPairBlock, 16, pair_stride(), kPairBlock, 2}, the last block as narrow as it is.
 struct TilePairs {
   int64_t first, tiles;
+};
+constexpr int64_t kPairBlock = 32;
+struct PairProduct {
+  const BFloat16 *d, *v;
+  int64_t pairs, in_c, out_c;
 };
 
 struct Kernels {
@@ -116,8 +121,7 @@ struct Kernels {
   void (*winograd_pairs)(const TiledInput& input, const TilePairs& tiles, int64_t begin, int64_t end, BFloat16* v);
   void (*winograd_grad_pairs)(const TiledInput& dy, const TilePairs& tiles, int64_t begin, int64_t end, BFloat16* d);
   /// dw {out_c,3,3,in_c} += G^T [sum over pairs of d * v] G for blocks [begin, end) of output channels.
-  void (*winograd_outer)(const BFloat16* d, const BFloat16* v, int64_t pairs, int64_t in_c, int64_t begin, int64_t end,
-                         float* dw);
+  void (*winograd_outer)(const PairProduct& p, int64_t begin, int64_t end, float* dw);
 };
 
 /// Of a transform of so many pairs: one more, since positions 4 KiB apart would share a set of the first-level cache.

@@ -5,12 +5,15 @@
 namespace ntq::bf16::NTQ_ISA {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kGradRows = 8;
-#else
-constexpr int kGradRows = 4;
-#endif
-static_assert(kChannelBlock % kGradRows == 0 && kChannelBlock % kWidth == 0);
+/// Where channel c of the first pair stands in a transform, and what is between pairs and between the 16 products.
+struct Place {
+  int64_t first, pair, product;
+};
+inline Place place_of(int64_t channels, int64_t pairs, int64_t c) {
+  const int64_t before = c / kPairBlock * kPairBlock, rest = channels - before;
+  const int64_t pair = 2 * (rest < kPairBlock ? rest : kPairBlock), stride = pair_stride(pairs);
+  return {before * 32 * stride + c % kPairBlock * 2, pair, pair * stride};
+}
 
 /// A y for A^T = (1 1 1 0 | 0 1 -1 1).
 [[gnu::always_inline]] inline void grad_line(const Vec& y0, const Vec& y1, Vec* to) {
@@ -32,7 +35,7 @@ template <int kSize, class X, class Transform>
 void transform_pairs(const TiledInput& in, const X* x, int64_t margin, const TilePairs& tiles, int64_t begin,
                      int64_t end, BFloat16* to, const Transform& transform) {
   const TiledImages& g = in.images;
-  const int64_t position = pair_stride((tiles.tiles + 1) / 2) * 2 * kChannelBlock, block = 16 * position;
+  const int64_t pairs = (tiles.tiles + 1) / 2;
   TileAt t = tile_at(g, tiles.first + 2 * begin), later = tile_at(g, tiles.first + 2 * begin + kAhead);
   for (int64_t pair = begin; pair < end; ++pair) {
     const TileAt first = t;
@@ -44,14 +47,15 @@ void transform_pairs(const TiledInput& in, const X* x, int64_t margin, const Til
     with_patch<kSize>(in, x, first, margin, [&](const auto& one) {
       with_patch<kSize>(in, x, second, margin, [&](const auto& two) {
         for (int64_t c = 0; c < g.channels; c += kWidth) {
-          BFloat16* const at = to + c / kChannelBlock * block + (pair * kChannelBlock + c % kChannelBlock) * 2;
+          const Place place = place_of(g.channels, pairs, c);
+          BFloat16* const at = to + place.first + pair * place.pair;
           Vec a[4][4], b[4][4];
           transform([&](auto i, auto j) { return values_at(one(i, j) + c); }, a);
           transform([&](auto i, auto j) { return values_at(two(i, j) + c); }, b);
           each<4>([&](auto i) {
             each<4>([&](auto j) {
-              const Pairs pairs = zipped(a[i][j], b[i][j]);
-              __builtin_memcpy(at + (i * 4 + j) * position, &pairs, sizeof pairs);
+              const Pairs both = zipped(a[i][j], b[i][j]);
+              __builtin_memcpy(at + (i * 4 + j) * place.product, &both, sizeof both);
             });
           });
         }
@@ -80,28 +84,21 @@ void winograd_grad_pairs(const TiledInput& dy, const TilePairs& tiles, int64_t b
   to[2] = ends - u3;
 }
 
-/// One of the 16 products of kGradRows output channels by V vectors of input channels: rows kPanel apart.
-template <int V>
-void outer(const BFloat16* d, const BFloat16* const* v, int64_t pairs, float* to) {
-  Vec sums[kGradRows][V];
-  each<kGradRows>([&](auto m) { each<V>([&](auto k) { sums[m][k] = Vec{}; }); });
-  for (int64_t at = 0; at < pairs * 2 * kChannelBlock; at += 2 * kChannelBlock) {
-    Pairs wide[V];
-    each<V>([&](auto k) { wide[k] = load_pairs(v[k] + at); });
-    each<kGradRows>([&](auto m) {
-      const Pairs pair = splat_pair(d + at + 2 * m);
-      each<V>([&](auto k) { sums[m][k] = dot(pair, wide[k], sums[m][k]); });
-    });
-  }
-  each<kGradRows>([&](auto m) { each<V>([&](auto k) { store(to + m * kPanel + k * kWidth, sums[m][k]); }); });
+/// One of the 16 products of M output channels by V vectors of input channels, over pairs d_step and v_step apart, to
+/// rows kPanel apart.
+template <int M, int V>
+void outer(const BFloat16* d, int64_t d_step, const BFloat16* v, int64_t v_step, int64_t pairs, float* to) {
+  Tile<M, V> tile;
+  tile.clear();
+  for (int64_t i = 0; i < pairs; ++i, d += d_step, v += v_step) tile.add([=](int m) { return d + 2 * m; }, v);
+  tile.store_rows(to);
 }
 
-constexpr int kRows =
-    2 * kChannelBlock;  // output channels that share a product's v while it is in the first-level cache
+/// Output channels that share a product's v while it is in the first-level cache: a block, in even tiles, since it
+/// takes ten rows and more to hide the latency of the sums.
 struct Products {
-  alignas(64) float of[16][kRows][kPanel];
+  alignas(64) float of[16][kPairBlock][kPanel];
 };
-
 /// dw += G^T products G, a vector of input channels of one output channel.
 void add_back(const Products& products, int row, int at, int64_t in_c, float* dw) {
   const auto product = [&](int i, int j) { return load(products.of[i * 4 + j][row] + at); };
@@ -114,25 +111,31 @@ void add_back(const Products& products, int row, int at, int64_t in_c, float* dw
   });
 }
 
-void winograd_outer(const BFloat16* d, const BFloat16* v, int64_t pairs, int64_t in_c, int64_t begin, int64_t end,
-                    float* dw) {
-  const int64_t position = pair_stride(pairs) * 2 * kChannelBlock, block = 16 * position;
-  const auto channel = [=](const BFloat16* from, int64_t c) {
-    return from + c / kChannelBlock * block + c % kChannelBlock * 2;
-  };
+template <int V>
+void multiply_block(const PairProduct& p, int64_t o, int64_t rows, int64_t c, Products& products) {
+  const Place d = place_of(p.out_c, p.pairs, o), v = place_of(p.in_c, p.pairs, c);
+  const int64_t tiles = (rows + kTile - 1) / kTile;
+  for (int k = 0; k < 16; ++k) {
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t m = rows * tile / tiles, count = rows * (tile + 1) / tiles - m;
+      with_rows(count, [&](auto height) {
+        outer<height.value, V>(p.d + d.first + k * d.product + 2 * m, d.pair, p.v + v.first + k * v.product, v.pair,
+                               p.pairs, products.of[k][m]);
+      });
+    }
+  }
+}
+
+void winograd_outer(const PairProduct& p, int64_t begin, int64_t end, float* dw) {
   Products products;
-  for (int64_t c = 0; c < in_c; c += kPanel) {
-    const int vectors = in_c - c > kWidth ? 2 : 1;
-    const auto run = vectors == 2 ? outer<2> : outer<1>;
-    for (int64_t o = begin * kChannelBlock; o < end * kChannelBlock; o += kRows) {
-      const int rows = end * kChannelBlock - o < kRows ? kChannelBlock : kRows;
-      for (int p = 0; p < 16; ++p) {
-        const BFloat16* const wide[2] = {channel(v, c) + p * position, channel(v, c + kWidth) + p * position};
-        for (int m = 0; m < rows; m += kGradRows) run(channel(d, o + m) + p * position, wide, pairs, products.of[p][m]);
-      }
+  for (int64_t c = 0; c < p.in_c; c += kPanel) {
+    const int vectors = p.in_c - c > kWidth ? 2 : 1;
+    for (int64_t o = begin * kPairBlock; o < end * kPairBlock && o < p.out_c; o += kPairBlock) {
+      const int64_t rows = p.out_c - o < kPairBlock ? p.out_c - o : kPairBlock;
+      vectors == 2 ? multiply_block<2>(p, o, rows, c, products) : multiply_block<1>(p, o, rows, c, products);
       for (int m = 0; m < rows; ++m) {
         for (int k = 0; k < vectors; ++k)
-          add_back(products, m, k * kWidth, in_c, dw + (o + m) * 9 * in_c + c + k * kWidth);
+          add_back(products, m, k * kWidth, p.in_c, dw + (o + m) * 9 * p.in_c + c + k * kWidth);
       }
     }
   }
