@@ -21,7 +21,8 @@ void sum_codes(const Conv& c, const Part& part) {
                 .window_sums = c.window_sums,
                 .shift_by_taps = c.shift_by_taps,
                 .shorts = shorts_of(c),
-                .epilogue = &c.epilogue},
+                .epilogue = &c.epilogue,
+                .finish = finish_of(c.epilogue, SumsAre::codes, c.window_sums != nullptr)},
                part);
 }
 

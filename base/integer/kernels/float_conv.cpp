@@ -28,7 +28,8 @@ void float_conv(const FloatConv& c, const Part& part) {
                    .window_sums = nullptr,
                    .shift_by_taps = c.shift_by_taps,
                    .shorts = 0,
-                   .epilogue = &c.epilogue};
+                   .epilogue = &c.epilogue,
+                   .finish = finish_of(c.epilogue, SumsAre::floats, false)};
   direct.shape.in_c *= kBytes;
   conv_by<Fused>(direct, part);
 }
