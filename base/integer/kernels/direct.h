@@ -24,7 +24,8 @@ constexpr int64_t kBlock = 256;  // pixels that a panel of weights is used for w
 struct Direct {
   ConvShape shape;             // in_c in bytes
   int64_t quads;               // of a pixel of the input, those that are read
-  const uint8_t* x;            //
+  const uint8_t* x;            // of image number
+  int64_t first_image;         //
   const int8_t* weights;       // {panel, tap, quads, kPanel, kQuad bytes}
   const int32_t* start;        // null: 0
   const int32_t* window_sums;  // null: none
@@ -240,7 +241,7 @@ void conv_block(const Direct& c, const Part& part, int64_t column_begin, int64_t
       g.end = block.count;
     }
   }
-  const uint8_t* images = c.x + part.image_begin * s.in_h * s.in_w * s.in_c;
+  const uint8_t* images = c.x + (part.image_begin - c.first_image) * s.in_h * s.in_w * s.in_c;
   for (int64_t panel = part.panel_begin; panel < part.panel_end; panel += kPanels) {
     const int64_t panels = part.panel_end - panel < kPanels ? part.panel_end - panel : kPanels;
     for (int64_t k = 0; k < count; ++k) conv_group<Dot>(c, block, groups[k], images, panel, panels);

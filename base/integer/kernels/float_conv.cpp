@@ -23,6 +23,7 @@ void float_conv(const FloatConv& c, const Part& part) {
   Direct direct = {.shape = c.shape,
                    .quads = c.channels,
                    .x = reinterpret_cast<const uint8_t*>(c.x),
+                   .first_image = 0,
                    .weights = reinterpret_cast<const int8_t*>(c.weights),
                    .start = nullptr,
                    .window_sums = nullptr,
