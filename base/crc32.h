@@ -9,6 +9,7 @@ namespace ntq {
 class Crc32 {
  public:
   void add(const void* data, size_t bytes);
+  uint32_t value() const { return sum_; }
   /// 8 hex digits.
   std::string text() const;
 

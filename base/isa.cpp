@@ -27,8 +27,10 @@ size_t isa_index(const std::string& name, IsaList list) {
 std::string chosen_isa(IsaList list) {
   const char* wish = std::getenv("NTQ_CPU_ISA");
   if (wish == nullptr || *wish == '\0') return available_isas(list).back();
-  for (const Isa& isa : all_isas(IsaList::integers)) {
-    if (list == IsaList::common && isa.supported && isa.name == wish && !isa.extends.empty()) return isa.extends;
+  for (const IsaList other : {IsaList::integers, IsaList::bf16}) {
+    for (const Isa& isa : all_isas(other)) {
+      if (list != other && isa.supported && isa.name == wish && !isa.extends.empty()) return isa.extends;
+    }
   }
   return wish;
 }

@@ -1,15 +1,15 @@
 #pragma once
 // Instruction sets that kernels are compiled for, and the one of them that runs: the best that this processor has, or
-// NTQ_CPU_ISA (portable, avx2, avx512; for kernels of integers avx512vnni too).
+// NTQ_CPU_ISA (portable, avx2, avx512; avx512vnni for kernels of integers, avx512bf16 for those of bfloat16).
 #include <cstddef>
 #include <string>
 #include <vector>
 
 namespace ntq::cpu {
 
-/// Whose instruction sets. Kernels of integers are compiled for those that all kernels have, and for some that add dot
-/// products of bytes to one of them and would give the others nothing.
-enum class IsaList { common, integers };
+/// Whose instruction sets. Kernels of integers and of bfloat16 are compiled for those that all kernels have, and for
+/// one that adds their dot products to a common one and would give the others nothing.
+enum class IsaList { common, integers, bf16 };
 
 struct Isa {
   std::string name;

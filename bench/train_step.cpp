@@ -22,7 +22,7 @@ namespace ntq::bench {
 namespace {
 
 struct Options {
-  std::string model = "resnet20", method = "ntq";
+  std::string model = "resnet20", method = "ntq", activation_method;
   int64_t batch = 128, size = 32;
   int bits = 32, activation_bits = 0, steps = 10, warmup = 2, threads = 0;
   bool fma_limit = false;
@@ -43,6 +43,7 @@ Options parse(int argc, char** argv) {
   app.add_option("--bits", o.bits, "bits of weights and inputs, 32: full precision")->capture_default_str();
   app.add_option("--activation-bits", o.activation_bits, "bits of inputs, 0: as --bits")->capture_default_str();
   app.add_option("--method", o.method, "quantization method")->capture_default_str();
+  app.add_option("--activation-method", o.activation_method, "of inputs, where it is another");
   app.add_option("--steps", o.steps, "timed steps")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--warmup", o.warmup, "steps before them")->capture_default_str()->check(CLI::NonNegativeNumber);
   app.add_option("--threads", o.threads, "threads, 0: one per core")->capture_default_str();
@@ -58,7 +59,8 @@ Options parse(int argc, char** argv) {
 ModelOptions model_options(const Options& o) {
   ModelOptions options;
   if (o.size >= 64) options.stem = Stem::imagenet, options.classes = 1000;
-  options.weight.method = options.activation.method = o.method;
+  options.weight.method = o.method;
+  options.activation.method = o.activation_method.empty() ? o.method : o.activation_method;
   options.weight.bits = o.bits;
   options.activation.bits = o.activation_bits == 0 ? o.bits : o.activation_bits;
   return options;

@@ -32,8 +32,10 @@ void* bounded_realloc(void* at, size_t bytes) { return allowed(bytes) ? std::rea
 
 #include <algorithm>
 #include <climits>
+#include <string_view>
 
 #include "base/check.h"
+#include "base/crc32.h"
 #include "data/decoders.h"
 
 namespace ntq {
@@ -88,15 +90,32 @@ void check_huffman_tables(std::span<const uint8_t> bytes, const std::string& nam
   }
 }
 
-/// Refuses a PNG that ends within a chunk: stb_image asks for the memory that a chunk claims before it looks.
-void check_png_chunks(std::span<const uint8_t> bytes, const std::string& name) {
-  constexpr uint8_t signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-  if (bytes.size() < 8 || !std::equal(signature, signature + 8, bytes.begin())) return;
+enum class PngSums { believed, checked };
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+constexpr PngSums kPngSums = PngSums::believed;  // a fuzzer finds no checksum
+#else
+constexpr PngSums kPngSums = PngSums::checked;
+#endif
+
+/// Refuses a PNG that ends within a chunk: stb_image asks for the memory that a chunk claims before it looks. And,
+/// where sums are checked, one of whose pixels a byte has changed: stb_image reads no checksum.
+void check_png(std::span<const uint8_t> bytes, const std::string& name, PngSums sums) {
+  if (image_format(bytes) != ImageFormat::png) return;
   for (size_t at = 8; at + 12 <= bytes.size();) {
     const uint8_t* p = bytes.data() + at;
-    const size_t length = size_t{p[0]} << 24 | size_t{p[1]} << 16 | size_t{p[2]} << 8 | p[3];
+    const auto number = [](const uint8_t* n) { return uint32_t{n[0]} << 24 | n[1] << 16 | n[2] << 8 | n[3]; };
+    const size_t length = number(p);
     if (length > bytes.size() - at - 12) break;
-    if (std::equal(p + 4, p + 8, "IEND")) return;
+    const std::string_view type(reinterpret_cast<const char*>(p + 4), 4);
+    if (sums == PngSums::checked && (type == "IHDR" || type == "PLTE" || type == "tRNS" || type == "IDAT")) {
+      Crc32 found;
+      found.add(p + 4, length + 4);
+      if (found.value() != number(p + 8 + length)) {
+        throw DataError(concat(name, ": the PNG is damaged: its ", type, " chunk at byte ", at, " has checksum ",
+                               found.text(), ", the file says another; fetch or save the file again"));
+      }
+    }
+    if (type == "IEND") return;
     at += 12 + length;
   }
   throw DataError(name + ": the PNG is truncated, its last chunk is missing");
@@ -123,16 +142,16 @@ void check_bmp(std::span<const uint8_t> bytes, const std::string& name) {
   if (left < 0 || rows > left / stride) throw DataError(name + ": the BMP is truncated, its last rows are missing");
 }
 
-void check_before(std::span<const uint8_t> bytes, const std::string& name) {
+void check_before(std::span<const uint8_t> bytes, const std::string& name, PngSums sums) {
   check_bmp(bytes, name);
   check_huffman_tables(bytes, name);
-  check_png_chunks(bytes, name);
+  check_png(bytes, name, sums);
 }
 
 }  // namespace
 
 ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name) {
-  check_before(bytes, name);  // it reads tables on its way to the size
+  check_before(bytes, name, PngSums::believed);  // it reads tables on its way to the size
   int width = 0, height = 0, channels = 0;
   if (stbi_info_from_memory(bytes.data(), length(bytes, name), &width, &height, &channels) == 0) {
     const char* why = stbi_failure_reason();
@@ -143,7 +162,7 @@ ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name
 
 void stb_image_rows(std::span<const uint8_t> bytes, const std::string& name, ImageSize size, int64_t begin, int64_t end,
                     const RowSink& sink) {
-  check_before(bytes, name);
+  check_before(bytes, name, kPngSums);
   int width = 0, height = 0, channels = 0;
   // The largest block is a PNG's data before its filters are undone: 8 bytes a pixel, and as much again for growing.
   allowance = 20 * static_cast<size_t>(size.height * size.width) + 2 * bytes.size() + (size_t{1} << 20);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/bf16.h"
 #include "base/stored_type.h"
 
 namespace ntq {
@@ -37,6 +38,10 @@ struct DTypeOf<float> {
 template <>
 struct DTypeOf<double> {
   static constexpr DType value = DType::f64;
+};
+template <>
+struct DTypeOf<BFloat16> {
+  static constexpr DType value = DType::bf16;
 };
 template <>
 struct DTypeOf<int64_t> {

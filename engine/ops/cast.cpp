@@ -1,6 +1,5 @@
 #include "engine/ops/cast.h"
 
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -15,9 +14,6 @@ float from_half(uint16_t bits) {
   if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
   return sign * std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
 }
-
-/// The upper half of a float32.
-float from_bfloat16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
 template <class T, class Convert>
 Tensor convert(const Tensor& x, Convert&& one) {
@@ -52,7 +48,7 @@ Tensor cast_f32(const Tensor& x) {
     case DType::f32: return x;
     case DType::f64: return convert<double>(x, plain);
     case DType::f16: return convert<uint16_t>(x, from_half);
-    case DType::bf16: return convert<uint16_t>(x, from_bfloat16);
+    case DType::bf16: return convert<BFloat16>(x, from_bf16);
     case DType::i64: return convert<int64_t>(x, plain);
     case DType::i32: return convert<int32_t>(x, plain);
     case DType::i8: return convert<int8_t>(x, plain);

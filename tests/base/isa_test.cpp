@@ -37,33 +37,39 @@ TEST_CASE("an instruction set that is not there is named, and what there is") {
       DeviceError);
 }
 
-TEST_CASE("integers have the common instruction sets in their order, and what extends one behind it") {
+TEST_CASE("integers and bfloat16 have the common instruction sets in their order, and what extends one behind it") {
   const auto& common = all_isas();
-  size_t next = 0;
-  for (const Isa& isa : all_isas(IsaList::integers)) {
-    if (isa.extends.empty()) {
-      REQUIRE(next < common.size());
-      CHECK(isa.name == common[next++].name);
-    } else {
-      CHECK(isa.extends == common[next - 1].name);
+  for (const IsaList list : {IsaList::integers, IsaList::bf16}) {
+    size_t next = 0;
+    for (const Isa& isa : all_isas(list)) {
+      if (isa.extends.empty()) {
+        REQUIRE(next < common.size());
+        CHECK(isa.name == common[next++].name);
+      } else {
+        CHECK(isa.extends == common[next - 1].name);
+      }
     }
+    CHECK(next == common.size());
   }
-  CHECK(next == common.size());
 }
 
 TEST_CASE("NTQ_CPU_ISA means itself, and what it extends where kernels have no more") {
   const IsaVariable variable;
-  for (const std::string& name : available_isas(IsaList::integers)) {
-    variable.set(name);
-    CHECK(chosen_isa(IsaList::integers) == name);
-    const std::string& extends = all_isas(IsaList::integers)[isa_index(name, IsaList::integers)].extends;
-    CHECK(chosen_isa() == (extends.empty() ? name : extends));
+  for (const IsaList list : {IsaList::integers, IsaList::bf16}) {
+    const IsaList other = list == IsaList::bf16 ? IsaList::integers : IsaList::bf16;
+    for (const std::string& name : available_isas(list)) {
+      variable.set(name);
+      CHECK(chosen_isa(list) == name);
+      const std::string& extends = all_isas(list)[isa_index(name, list)].extends;
+      CHECK(chosen_isa() == (extends.empty() ? name : extends));
+      CHECK(chosen_isa(other) == (extends.empty() ? name : extends));
+    }
   }
   variable.set("mmx");
   CHECK(chosen_isa() == "mmx");
   variable.set("");
-  CHECK(chosen_isa() == available_isas().back());
-  CHECK(chosen_isa(IsaList::integers) == available_isas(IsaList::integers).back());
+  for (const IsaList list : {IsaList::common, IsaList::integers, IsaList::bf16})
+    CHECK(chosen_isa(list) == available_isas(list).back());
 }
 
 }  // namespace ntq::cpu

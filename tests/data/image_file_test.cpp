@@ -61,7 +61,8 @@ Bytes zero_png(uint32_t width, uint32_t height, uint8_t bits, size_t data) {
     append_number(out, static_cast<uint32_t>(body.size()));
     append(out, type);
     out.insert(out.end(), body.begin(), body.end());
-    append_number(out, 0);  // the checksum, which nobody reads
+    append_number(out, static_cast<uint32_t>(
+                           crc32(0, out.data() + out.size() - body.size() - 4, static_cast<uInt>(body.size() + 4))));
   };
   Bytes header;
   append_number(header, width);
@@ -182,6 +183,25 @@ TEST_CASE("each byte of a header flipped: pixels or a clear error, never a crash
       flipped[i] ^= 0xFF;
       const std::string message = refusal(flipped);
       CHECK((message.empty() || contains(message, "x.jpg: ")));
+    }
+  }
+}
+
+TEST_CASE("a PNG of whose pixels any byte has changed is refused") {
+  const Bytes whole = bytes_of("palette.png");
+  CHECK(refusal(whole).empty());
+  const std::string_view text(reinterpret_cast<const char*>(whole.data()), whole.size());
+  for (const std::string_view type : {"IHDR", "PLTE", "IDAT"}) {
+    const size_t chunk = text.find(type);
+    REQUIRE(chunk != text.npos);
+    const size_t length = size_t{whole[chunk - 2]} << 8 | whole[chunk - 1];
+    for (size_t i = 0; i < length + 4; i += 1 + length / 64) {  // the checksum too
+      CAPTURE(i);
+      Bytes damaged = whole;
+      damaged[chunk + 4 + i] ^= 1;
+      const std::string message = refusal(damaged);
+      CHECK(contains(message, "x.jpg: "));
+      if (type != "IHDR") CHECK(contains(message, concat("the PNG is damaged: its ", type, " chunk at byte ")));
     }
   }
 }

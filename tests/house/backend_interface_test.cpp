@@ -11,8 +11,8 @@ namespace ntq::house {
 namespace {
 
 /// The version and the fingerprint that belongs to it.
-constexpr const char* kVersion = "kBackendInterface=2;";
-constexpr uint64_t kFingerprint = 16949922509144084263U;
+constexpr const char* kVersion = "kBackendInterface=3;";
+constexpr uint64_t kFingerprint = 12570414667430365530U;
 
 /// Without comments and spaces.
 std::string bare(const std::string& text) {

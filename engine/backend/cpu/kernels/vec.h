@@ -7,6 +7,8 @@
 #include <immintrin.h>
 #endif
 
+#include "base/bf16.h"
+
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
@@ -36,11 +38,43 @@ typedef int32_t VecI __attribute__((vector_size(kWidth * 4)));
 [[maybe_unused]] inline void store_part(float* p, Vec v, int64_t n) {
   for (int i = 0; i < kWidth && i < n; ++i) p[i] = v[i];
 }
+typedef uint16_t VecH __attribute__((vector_size(kWidth * 2)));  // the upper halves of floats
+
+/// Of bfloat16 the same, as float32: exact to read, rounded to nearest even to write (base/bf16.h).
+[[maybe_unused]] inline Vec widened(VecH halves) {
+  return reinterpret_cast<Vec>(__builtin_convertvector(halves, VecI) << 16);
+}
+[[maybe_unused]] inline VecH narrowed(Vec v) {
+  const VecI bits = reinterpret_cast<VecI>(v), quiet = bits | (VecI{} + 0x400000);
+  const VecI rounded = bits + (VecI{} + 0x7fff) + ((bits >> 16) & (VecI{} + 1)), number = v == v;
+  return __builtin_convertvector(((rounded & number) | (quiet & ~number)) >> 16, VecH);
+}
+[[maybe_unused]] inline Vec load(const BFloat16* p) {
+  VecH halves;
+  __builtin_memcpy(&halves, p, sizeof halves);
+  return widened(halves);
+}
+[[maybe_unused]] inline void store(BFloat16* p, Vec v) {
+  const VecH halves = narrowed(v);
+  __builtin_memcpy(p, &halves, sizeof halves);
+}
+[[maybe_unused]] inline Vec load_part(const BFloat16* p, int64_t n) {
+  VecH halves = {};
+  for (int i = 0; i < kWidth; ++i) halves[i] = i < n ? p[i].bits : uint16_t{0};
+  return widened(halves);
+}
+[[maybe_unused]] inline void store_part(BFloat16* p, Vec v, int64_t n) {
+  const VecH halves = narrowed(v);
+  for (int i = 0; i < kWidth && i < n; ++i) p[i].bits = halves[i];
+}
+
 /// A whole vector, or its first `lanes` floats.
-[[maybe_unused]] inline Vec get(const float* p, int64_t lanes) {
+template <class T>
+inline Vec get(const T* p, int64_t lanes) {
   return lanes == kWidth ? load(p) : load_part(p, lanes);
 }
-[[maybe_unused]] inline void put(float* p, Vec v, int64_t lanes) {
+template <class T>
+inline void put(T* p, Vec v, int64_t lanes) {
   if (lanes == kWidth) {
     store(p, v);
   } else {
