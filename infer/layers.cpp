@@ -173,8 +173,9 @@ IntegerLayer integer_layer(const Node& node, const MapShape& in, const MapShape&
     layer.halves = w.halves;
   }
   const bool whole = in.channels == layer.shape.in_c && w.out == layer.shape.out_c;
-  layer.packed = integer::pack(layer.shape, layer.bounds, whole ? *codes : filled_up(*codes, layer.shape, in.channels));
   set_epilogue(layer, node, in.channels);
+  layer.packed = integer::pack(layer.shape, layer.bounds, whole ? *codes : filled_up(*codes, layer.shape, in.channels),
+                               layer.shift_by_taps);
   return layer;
 }
 

@@ -203,6 +203,7 @@ class Planner {
       IntegerLayer layer = integer_layer(node, in, out);
       const auto needs = [&](size_t bytes) { plan_.scratch = std::max(plan_.scratch, static_cast<int64_t>(bytes)); };
       if (layer.packed.winograd) needs(integer::winograd_scratch(layer.shape));
+      if (layer.packed.tight) needs(integer::tight_scratch(layer.shape));
       int windows = kNoBuffer;
       if (layer.halves != 0) {
         needs(integer::window_scratch(layer.shape) * sizeof(int32_t));

@@ -29,6 +29,8 @@ class StepRun {
     if (part.empty()) return;
     if (w.winograd) {
       plan_.kernels->winograd(conv, part, scratch_);
+    } else if (w.tight) {
+      plan_.kernels->tight(conv, part, scratch_);
     } else {
       plan_.kernels->conv(conv, part);
     }

@@ -7,6 +7,7 @@
 
 #include "base/ceil_div.h"
 #include "base/check.h"
+#include "base/integer/tight.h"
 #include "base/integer/winograd.h"
 
 namespace ntq::integer {
@@ -44,13 +45,23 @@ bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
          s.in_c <= kMostChannels && s.out_c >= 16 && bounds.x_top <= 31 && bounds.w_top <= 8;
 }
 
+bool uses_tight(const ConvShape& s, std::span<const int8_t> codes) {
+  constexpr int64_t kMostTaps = 32;  // in a row: borders are no larger, so the copy is not much larger than the image
+  if (s.in_c != kQuad || s.kernel_w > kMostTaps || s.pad >= s.kernel_w || tight_quads(s) >= s.kernel_w) return false;
+  for (size_t i = kTightChannels; i < codes.size(); i += kQuad) {
+    if (codes[i] != 0) return false;
+  }
+  return true;
+}
+
 bool sums_fit(const ConvShape& s, const CodeBounds& bounds) {
   const int64_t largest = int64_t{bounds.x_top} * bounds.w_top;
   return s.kernel_h * s.kernel_w * s.in_c <= INT32_MAX / std::max<int64_t>(largest, 1);
 }
 
-PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes) {
-  return uses_winograd(shape, bounds) ? pack_winograd(shape, bounds, codes) : pack_direct(shape, bounds, codes);
+PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes, bool by_taps) {
+  if (uses_winograd(shape, bounds)) return pack_winograd(shape, bounds, codes);
+  return !by_taps && uses_tight(shape, codes) ? pack_tight(shape, bounds, codes) : pack_direct(shape, bounds, codes);
 }
 
 std::vector<TapRun> runs_of(const Axis& axis) {
@@ -109,6 +120,33 @@ PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::spa
   if (bounds.zero == 0) return out;
   out.start = sums_inside(s, codes, s.out_c, s.in_c);
   for (int32_t& start : out.start) start *= -bounds.zero;
+  return out;
+}
+
+// All taps of all pixels are inside the copy, so that there is one start for all.
+PackedWeights pack_tight(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
+  check_codes(s, bounds, codes);
+  check(uses_tight(s, codes), "no tight sums for a convolution of this shape and these codes");
+  const int64_t row = tight_quads(s) * kQuad, rows = s.kernel_h;
+  PackedWeights out;
+  out.tight = true;
+  out.weights = AlignedBytes(static_cast<size_t>(panels(s) * kPanel * rows * row));
+  out.start.resize(static_cast<size_t>(panels(s) * kPanel));
+  const int8_t* w = codes.data();
+  for (int64_t o = 0; o < s.out_c; ++o) {
+    uint8_t* panel = out.weights.data() + o / kPanel * kPanel * rows * row + o % kPanel * kQuad;
+    int32_t sum = 0;
+    for (int64_t kh = 0; kh < rows; ++kh) {
+      for (int64_t kw = 0; kw < s.kernel_w; ++kw, w += kQuad) {
+        for (int64_t c = 0; c < kTightChannels; ++c) {
+          const int64_t at = kh * row + kw * kTightChannels + c;
+          panel[at / kQuad * kQuad * kPanel + at % kQuad] = static_cast<uint8_t>(w[c]);
+          sum += w[c];
+        }
+      }
+    }
+    out.start[static_cast<size_t>(o)] = -bounds.zero * sum;
+  }
   return out;
 }
 
@@ -207,6 +245,8 @@ size_t winograd_scratch(const ConvShape& s) {
   const int64_t rows = winograd_block(s.in_c) * 16;
   return static_cast<size_t>(round_up(s.in_c, 64) + rows * s.in_c);
 }
+
+size_t tight_scratch(const ConvShape& s) { return static_cast<size_t>(tight_bytes(s)); }
 
 size_t window_scratch(const ConvShape& s) { return static_cast<size_t>((s.kernel_h + 1) * s.in_w + 2 * s.pad); }
 

@@ -35,21 +35,28 @@ struct CodeBounds {
 /// in whole sixteens, bytes up to 31 and weights in [-8, 8]. Both kernels give the same bits.
 bool uses_winograd(const ConvShape& shape, const CodeBounds& bounds);
 
+/// Whether direct sums of an image's copy without filled up pixels (base/integer/tight.h) take fewer products: three
+/// channels of four, from four taps in a row on. Weights {out_c, kernel_h, kernel_w, in_c}.
+bool uses_tight(const ConvShape& shape, std::span<const int8_t> codes);
+
 /// Whether int32 holds every sum: kernel_h * kernel_w * in_c * max(x_top - zero, zero) * w_top < 2^31, and so what is
 /// between (bytes, not codes: x_top; Winograd's 4 times the sum).
 bool sums_fit(const ConvShape& shape, const CodeBounds& bounds);
 
 struct PackedWeights {
-  bool winograd = false;
+  bool winograd = false, tight = false;
   /// Direct: {panel, tap, in_c / kQuad, kPanel, kQuad}. Winograd: {panel, row of the transform 1 2 0 3, columns (1, 2)
-  /// or (0, 3), in_c / kQuad, 2 columns, kPanel, kQuad}. Channels beyond out_c are 0.
+  /// or (0, 3), in_c / kQuad, 2 columns, kPanel, kQuad}. Tight: {panel, kernel_h, quads of a row, kPanel, kQuad}.
+  /// Channels beyond out_c are 0.
   AlignedBytes weights;
   std::vector<int32_t> start;  ///< Conv::start; empty: null
 };
 
-/// From codes {out_c, kernel_h, kernel_w, in_c}, by uses_winograd().
-PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
+/// From codes {out_c, kernel_h, kernel_w, in_c}, by uses_winograd() and uses_tight(): that one not where the epilogue
+/// shifts by taps.
+PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes, bool by_taps);
 PackedWeights pack_direct(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
+PackedWeights pack_tight(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
 PackedWeights pack_winograd(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
 
 /// Of FloatConv, {panel, tap, channels, kPanel} floats, from {up to out_c, kernel_h, kernel_w, channels}.
@@ -64,6 +71,9 @@ std::vector<int32_t> sums_inside(const ConvShape& shape, std::span<const int8_t>
 
 /// Bytes of scratch that Kernels::winograd needs for this shape; 64 more where the caller aligns them.
 size_t winograd_scratch(const ConvShape& shape);
+
+/// The same for Kernels::tight.
+size_t tight_scratch(const ConvShape& shape);
 
 /// Numbers of scratch that Kernels::window_sums needs.
 size_t window_scratch(const ConvShape& shape);

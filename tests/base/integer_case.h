@@ -42,6 +42,9 @@ struct Case {
   }
 };
 
+/// Which kernel.
+enum class Way { direct, tight, winograd };
+
 struct Outputs {
   std::vector<float> y;
   std::vector<uint8_t> codes;
@@ -105,10 +108,11 @@ class Problem {
   }
 
   /// In `parts` calls.
-  Outputs computed(const Kernels& kernels, bool winograd, int64_t parts = 1) const {
+  Outputs computed(const Kernels& kernels, Way way, int64_t parts = 1) const {
     const Case& c = case_;
     const ConvShape s = c.shape();
-    const PackedWeights packed = winograd ? pack_winograd(s, c.bounds, w_) : pack_direct(s, c.bounds, w_);
+    const auto pack_by = way == Way::direct ? pack_direct : way == Way::tight ? pack_tight : pack_winograd;
+    const PackedWeights packed = pack_by(s, c.bounds, w_);
     Outputs out{std::vector<float>(skip_.size(), -77.0f), std::vector<uint8_t>(skip_.size(), 77)};
     Conv conv{.shape = s,
               .x = x_.data(),
@@ -133,14 +137,14 @@ class Problem {
                           all_rows * p / parts, all_rows * (p + 1) / parts, rows.data());
     }
     if (c.halves != 0) conv.window_sums = windows.data();
-    const AlignedBytes scratch(winograd ? winograd_scratch(s) : 0);
+    const AlignedBytes scratch(way == Way::direct ? 0 : way == Way::tight ? tight_scratch(s) : winograd_scratch(s));
     for (int64_t i = 0; i < parts; ++i) {
       const Part part = share_of(whole_work(s, c.images), i, parts);
       if (part.empty()) continue;
-      if (winograd) {
-        kernels.winograd(conv, part, scratch.data());
-      } else {
-        kernels.conv(conv, part);
+      switch (way) {
+        case Way::direct: kernels.conv(conv, part); break;
+        case Way::tight: kernels.tight(conv, part, scratch.data()); break;
+        case Way::winograd: kernels.winograd(conv, part, scratch.data()); break;
       }
     }
     return out;

@@ -7,7 +7,7 @@
 namespace ntq::integer::test {
 namespace {
 
-void check_conv(const Case& c, bool winograd = false) {
+void check_conv(const Case& c, Way way = Way::direct) {
   CAPTURE(c.in_h);
   CAPTURE(c.in_w);
   CAPTURE(c.in_c);
@@ -21,7 +21,7 @@ void check_conv(const Case& c, bool winograd = false) {
   for (const std::string& isa : cpu::available_isas(cpu::IsaList::integers)) {
     CAPTURE(isa);
     for (const int64_t parts : {1, 3}) {
-      const Outputs found = problem.computed(kernels_of(isa), winograd, parts);
+      const Outputs found = problem.computed(kernels_of(isa), way, parts);
       if (c.floats) CHECK(same_bits(found.y, expected.y));
       if (c.codes) CHECK(found.codes == expected.codes);
     }
@@ -83,7 +83,7 @@ TEST_CASE("integer convolution: the longest sum that int32 holds") {
   }
   c.in_c = 65796;
   CHECK_FALSE(sums_fit(c.shape(), c.bounds));
-  CHECK_THROWS_WITH_AS(Problem(c).computed(kernels_of("portable"), false), doctest::Contains("exceed int32"),
+  CHECK_THROWS_WITH_AS(Problem(c).computed(kernels_of("portable"), Way::direct), doctest::Contains("exceed int32"),
                        std::invalid_argument);
 }
 
@@ -133,9 +133,9 @@ TEST_CASE("integer convolution: weights at halves of a step, by sums over window
       for (const int64_t out_c : {16, 36}) {
         Case c{
             .images = 2, .in_h = 5, .in_w = 7, .in_c = in_c, .out_c = out_c, .bounds = bits(4, 4, 5), .halves = halves};
-        check_conv(c, true);
+        check_conv(c, Way::winograd);
         c.shift_by_taps = true;
-        check_conv(c, true);
+        check_conv(c, Way::winograd);
       }
     }
   }
@@ -144,26 +144,79 @@ TEST_CASE("integer convolution: weights at halves of a step, by sums over window
 TEST_CASE("integer Winograd: sizes") {
   for (const int64_t in_c : {16, 32, 48, 64, 128, 192}) {
     for (const int64_t out_c : {16, 20, 32, 48, 64, 100})
-      check_conv({.in_h = 5, .in_w = 6, .in_c = in_c, .out_c = out_c, .bounds = bits(4, 4)}, true);
+      check_conv({.in_h = 5, .in_w = 6, .in_c = in_c, .out_c = out_c, .bounds = bits(4, 4)}, Way::winograd);
   }
   for (int64_t size = 1; size <= 12; ++size) {
-    check_conv({.images = 3, .in_h = size, .in_w = 13 - size, .in_c = 16, .out_c = 32, .bounds = bits(4, 4)}, true);
+    check_conv({.images = 3, .in_h = size, .in_w = 13 - size, .in_c = 16, .out_c = 32, .bounds = bits(4, 4)},
+               Way::winograd);
   }
-  check_conv({.images = 5, .in_h = 7, .in_w = 7, .in_c = 64, .out_c = 32, .bounds = bits(4, 4)}, true);
-  check_conv({.in_h = 6, .in_w = 7, .in_c = 32, .out_c = 32, .pad = 0, .bounds = bits(4, 4)}, true);
+  check_conv({.images = 5, .in_h = 7, .in_w = 7, .in_c = 64, .out_c = 32, .bounds = bits(4, 4)}, Way::winograd);
+  check_conv({.in_h = 6, .in_w = 7, .in_c = 32, .out_c = 32, .pad = 0, .bounds = bits(4, 4)}, Way::winograd);
 }
 
 TEST_CASE("integer Winograd: widths, extremes, and the epilogue") {
   for (int a = 2; a <= 5; ++a) {
     for (int w = 2; w <= 4; ++w) {
       for (const Fill fill : {Fill::random, Fill::extremes, Fill::longest})
-        check_conv({.in_h = 4, .in_w = 4, .in_c = 64, .out_c = 32, .bounds = bits(a, w), .fill = fill}, true);
+        check_conv({.in_h = 4, .in_w = 4, .in_c = 64, .out_c = 32, .bounds = bits(a, w), .fill = fill}, Way::winograd);
     }
   }
   Case c{.in_h = 5, .in_w = 6, .in_c = 32, .out_c = 36, .bounds = bits(4, 4, 8), .skip = true, .relu = true};
-  check_conv(c, true);
+  check_conv(c, Way::winograd);
   c.shift_by_taps = true, c.grid = {.step = 0.6f, .high = 15};
-  check_conv(c, true);
+  check_conv(c, Way::winograd);
+}
+
+TEST_CASE("integer convolution of three channels: rows of taps as runs of bytes") {
+  for (const int64_t kernel : {4, 5, 7}) {
+    for (const int64_t stride : {1, 2, 3}) {
+      for (const int64_t pad : {int64_t{0}, kernel / 2, kernel - 1}) {
+        for (const int32_t zero : {0, 128}) {
+          check_conv({.images = 2,
+                      .in_h = 9,
+                      .in_w = 8,
+                      .in_c = 4,
+                      .out_c = 36,
+                      .kernel = kernel,
+                      .stride = stride,
+                      .pad = pad,
+                      .bounds = bits(8, 8, zero),
+                      .filled = 1},
+                     Way::tight);
+        }
+      }
+    }
+  }
+  Case c{.in_h = 30, .in_w = 41, .in_c = 4, .out_c = 64, .kernel = 7, .stride = 2, .pad = 3, .filled = 1};
+  for (const int a : {2, 4, 8}) {
+    for (const Fill fill : {Fill::random, Fill::longest}) {
+      c.bounds = bits(a, a), c.fill = fill;
+      check_conv(c, Way::tight);
+    }
+  }
+  c.bounds = bits(8, 8, 100), c.skip = c.relu = true;
+  check_conv(c, Way::tight);
+  c.bounds = bits(8, 4), c.halves = 1;
+  check_conv(c, Way::tight);
+}
+
+TEST_CASE("rows of taps are runs of bytes where that saves products") {
+  const auto tight = [](Case c, int8_t last, bool by_taps) {
+    std::vector<int8_t> codes(static_cast<size_t>(c.out_c * c.kernel * c.kernel * c.in_c), int8_t{1});
+    for (size_t i = 3; i < codes.size(); i += 4) codes[i] = last;
+    return pack(c.shape(), c.bounds, codes, by_taps).tight;
+  };
+  const Case stem{.in_h = 9, .in_w = 9, .in_c = 4, .out_c = 8, .kernel = 7, .pad = 3};
+  CHECK(tight(stem, 0, false));
+  CHECK_FALSE(tight(stem, 1, false));  // four channels
+  CHECK_FALSE(tight(stem, 0, true));   // its pixels have no sets of taps
+  Case other = stem;
+  other.kernel = 3, other.pad = 1;
+  CHECK_FALSE(tight(other, 0, false));  // three quads either way
+  other = stem, other.in_c = 8;
+  CHECK_FALSE(tight(other, 0, false));
+  other = stem, other.pad = 7;
+  CHECK_FALSE(tight(other, 0, false));  // the border may be large
 }
 
 TEST_CASE("integer Winograd is for 3x3 filters of stride 1 and codes that its bytes hold") {
@@ -173,9 +226,9 @@ TEST_CASE("integer Winograd is for 3x3 filters of stride 1 and codes that its by
     Case c = fits;
     change(c);
     CHECK_FALSE(uses_winograd(c.shape(), c.bounds));
-    CHECK_FALSE(
-        pack(c.shape(), c.bounds, std::vector<int8_t>(static_cast<size_t>(c.out_c * c.kernel * c.kernel * c.in_c)))
-            .winograd);
+    CHECK_FALSE(pack(c.shape(), c.bounds,
+                     std::vector<int8_t>(static_cast<size_t>(c.out_c * c.kernel * c.kernel * c.in_c)), false)
+                    .winograd);
   };
   refused([](Case& c) { c.kernel = 1, c.pad = 0; });
   refused([](Case& c) { c.stride = 2; });
@@ -190,10 +243,10 @@ TEST_CASE("weights to pack are as many as their shape says, and within their bou
   const Case c{.in_h = 4, .in_w = 4, .in_c = 4, .out_c = 4, .bounds = bits(8, 4)};
   std::vector<int8_t> codes(4 * 9 * 4);
   codes[3] = 9;
-  CHECK_THROWS_WITH_AS(pack(c.shape(), c.bounds, codes), doctest::Contains("exceed their bound, 8"),
+  CHECK_THROWS_WITH_AS(pack(c.shape(), c.bounds, codes, false), doctest::Contains("exceed their bound, 8"),
                        std::invalid_argument);
   codes.pop_back();
-  CHECK_THROWS_WITH_AS(pack(c.shape(), c.bounds, codes), doctest::Contains("expected 144 codes, found 143"),
+  CHECK_THROWS_WITH_AS(pack(c.shape(), c.bounds, codes, false), doctest::Contains("expected 144 codes, found 143"),
                        std::invalid_argument);
 }
 

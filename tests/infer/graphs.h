@@ -201,7 +201,7 @@ inline infer::Graph skip_graph(int bits = 8, uint32_t seed = 5) {
   uneven.levels = {0.0f, 0.3f, 0.9f, 2.5f};
 
   const int image = quantize("image", {kImage}, both);
-  const int stem = conv({.name = "conv1", .inputs = {image}, .in = 3, .out = 18, .codes = image_codes()});
+  const int stem = conv({.name = "conv1", .inputs = {image}, .in = 3, .out = 18, .kernel = 5, .codes = image_codes()});
   const int x = quantize("skip", {stem}, whole);
   const int a = conv({.name = "a.conv1", .inputs = {x}, .in = 18, .out = 18});
   const int branch = conv({.name = "a.conv2", .inputs = {a}, .in = 18, .out = 18, .relu = false});

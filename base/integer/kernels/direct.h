@@ -24,14 +24,17 @@ constexpr int64_t kBlock = 256;  // pixels that a panel of weights is used for w
 struct Direct {
   ConvShape shape;             // in_c in bytes
   int64_t quads;               // of a pixel of the input, those that are read
-  const uint8_t* x;            //
+  const uint8_t* x;            // of image number
+  int64_t first_image;         //
   const int8_t* weights;       // {panel, tap, quads, kPanel, kQuad bytes}
   const int32_t* start;        // null: 0
   const int32_t* window_sums;  // null: none
   bool shift_by_taps;
   int64_t shorts;  // how many sums of four products 16 bits hold
   const Epilogue* epilogue;
+  FinishTile* finish;
 };
+constexpr int32_t kNoStart[kPanels * kPanel] = {};
 
 /// A tile's part of the sums: rows of taps, each a run of quads in x and in the packed weights. Where not all of a
 /// pixel is read, each tap is a run.
@@ -42,6 +45,7 @@ struct Run {
   int64_t rows, x_pitch, w_pitch, panel_pitch, quads;
   int64_t columns, column_pitch;  // runs of a row
   int64_t shorts;
+  const int32_t* start;  // of a tile's channels
 };
 
 template <int M, int V>
@@ -67,8 +71,14 @@ template <bool kShort, int M, int V>
 template <class Dot, int M, int V>
 [[gnu::noinline]] void tile(const Run& run, const int64_t* offsets, int32_t* sums) {
   Ints acc[M][V];
-  clear<M, V>(acc);
-  if constexpr (Dot::kShort) put<false, M, V>(acc, sums);
+  unrolled<V>([&](auto v) {
+    const Ints start = load(run.start + v * kInts);
+    unrolled<M>([&](auto m) { acc[m][v] = start; });
+  });
+  if constexpr (Dot::kShort) {
+    put<false, M, V>(acc, sums);
+    clear<M, V>(acc);
+  }
   int64_t room = run.shorts;
   for (int64_t row = 0; row < run.rows; ++row) {
     const uint8_t* x[M];
@@ -123,6 +133,7 @@ inline void sum_tile(int64_t pixels, int64_t channels, Run run, const int64_t* o
   for (int64_t o = 0; o < channels;) {
     Run strip = run;
     strip.w += o / kPanel * run.panel_pitch + o % kPanel * kQuad;
+    strip.start += o;
     int32_t* to = sums + o / kPanel * kTile * kPanel + o % kPanel;
     if (pixels <= kFewPixels && channels - o > kMany - kTwo && o % kMany == 0) {
       tile_of<Dot, kManyVecs>(pixels, strip, offsets, to);
@@ -179,14 +190,14 @@ void conv_group(const Direct& c, const Block& b, const Group& g, const uint8_t* 
                    .quads = whole ? columns * c.quads : c.quads,
                    .columns = whole ? 1 : columns,
                    .column_pitch = s.in_c,
-                   .shorts = c.shorts};
-  TileEnd end = {.e = c.epilogue,
+                   .shorts = c.shorts,
+                   .start = c.start == nullptr ? kNoStart : c.start + g.number * width + at};
+  TileEnd end = {.finish = c.finish,
+                 .e = c.epilogue,
                  .channels = s.out_c,
                  .at = at,
-                 .start = c.start == nullptr ? nullptr : c.start + g.number * width,
                  .scale = c.epilogue->scale,
                  .shift = c.epilogue->shift + (c.shift_by_taps ? g.number * width : 0),
-                 .sums = Dot::kFloats ? SumsAre::floats : SumsAre::codes,
                  .window_sums = c.window_sums};
   const int64_t pixels = g.end - g.begin, tiles = (pixels + Dot::kPixels - 1) / Dot::kPixels;
   const int64_t channels = s.out_c - at < panels * kPanel ? s.out_c - at : panels * kPanel;
@@ -196,7 +207,7 @@ void conv_group(const Direct& c, const Block& b, const Group& g, const uint8_t* 
     sum_tile<Dot>(count, channels, run, b.offsets + first, sums);
     for (int64_t k = 0; k < panels; ++k) {
       end.at = at + k * kPanel;
-      finish(end, sums + k * kTile * kPanel, b.pixels + first, count);
+      end.finish(end, sums + k * kTile * kPanel, b.pixels + first, count);
     }
   }
 }
@@ -230,7 +241,7 @@ void conv_block(const Direct& c, const Part& part, int64_t column_begin, int64_t
       g.end = block.count;
     }
   }
-  const uint8_t* images = c.x + part.image_begin * s.in_h * s.in_w * s.in_c;
+  const uint8_t* images = c.x + (part.image_begin - c.first_image) * s.in_h * s.in_w * s.in_c;
   for (int64_t panel = part.panel_begin; panel < part.panel_end; panel += kPanels) {
     const int64_t panels = part.panel_end - panel < kPanels ? part.panel_end - panel : kPanels;
     for (int64_t k = 0; k < count; ++k) conv_group<Dot>(c, block, groups[k], images, panel, panels);

@@ -40,6 +40,11 @@ template <int N>
 struct Count {
   constexpr operator int() const { return N; }
 };
+/// A type as a value.
+template <class T>
+struct Type {
+  using Is = T;
+};
 /// op(Count<0>), op(Count<1>) .. op(Count<N - 1>): a loop that is unrolled, so that what it indexes may stay in
 /// registers.
 template <int N, int I = 0, class Op>

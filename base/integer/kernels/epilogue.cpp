@@ -27,10 +27,13 @@ struct Grid {
   }
 };
 
-/// An epilogue with what it needs of its grids. kGrids: it may quantize before and after, and what else it does is
+bool quantizes(const Epilogue& e) { return e.before != nullptr || e.after != nullptr; }
+
+/// An epilogue with what it needs of its grids. kAny: it may quantize before and after, and what else it does is
 /// decided as it runs, which costs little beside that.
-template <bool kSkip, bool kFloats, bool kCodes, bool kGrids = false>
+template <bool kSkip, bool kFloats, bool kCodes, bool kAny = false>
 struct End {
+  static constexpr bool kIsAny = kAny;
   const float* skip;
   float* y;
   uint8_t* codes;
@@ -53,29 +56,29 @@ struct End {
 
   /// v at element `at` of the output.
   [[gnu::always_inline]] void whole(Floats v, int64_t at) const {
-    if (kGrids && has_before) v = before.values(v);
-    if (kSkip && (!kGrids || skip != nullptr)) v += load_floats(skip + at);
+    if (kAny && has_before) v = before.values(v);
+    if (kSkip && (!kAny || skip != nullptr)) v += load_floats(skip + at);
     v = stored(v);
-    if (kFloats && (!kGrids || y != nullptr)) store_floats(y + at, v);
-    if (kCodes && (!kGrids || codes != nullptr)) store_bytes(codes + at, bytes(v));
+    if (kFloats && (!kAny || y != nullptr)) store_floats(y + at, v);
+    if (kCodes && (!kAny || codes != nullptr)) store_bytes(codes + at, bytes(v));
   }
   /// Its first n lanes.
   [[gnu::always_inline]] void part(Floats v, int64_t at, int64_t n) const {
-    if (kGrids && has_before) v = before.values(v);
-    if (kSkip && (!kGrids || skip != nullptr)) {
+    if (kAny && has_before) v = before.values(v);
+    if (kSkip && (!kAny || skip != nullptr)) {
       for (int64_t i = 0; i < n; ++i) v[i] += skip[at + i];
     }
     v = stored(v);
-    if (kFloats && (!kGrids || y != nullptr)) {
+    if (kFloats && (!kAny || y != nullptr)) {
       for (int64_t i = 0; i < n; ++i) y[at + i] = v[i];
     }
-    if (kCodes && (!kGrids || codes != nullptr)) store_bytes(codes + at, bytes(v), n);
+    if (kCodes && (!kAny || codes != nullptr)) store_bytes(codes + at, bytes(v), n);
   }
 
  private:
   [[gnu::always_inline]] Floats stored(Floats v) const {
     if (relu) v = larger(v, Floats{});
-    return kGrids && has_after ? after.values(v) : v;
+    return kAny && has_after ? after.values(v) : v;
   }
   [[gnu::always_inline]] Ints bytes(Floats v) const {
     const Ints codes_of = grid.codes(v);
@@ -83,73 +86,72 @@ struct End {
   }
 };
 
-/// op(End) for what `e` does.
+/// op(Type<End>) for what `e` does; `any` of it is decided as it runs.
 template <bool... kFlags, class Op>
-[[gnu::always_inline]] inline void with_end(const Epilogue& e, const Op& op) {
+[[gnu::always_inline]] inline auto with_end(const Epilogue& e, bool any, const Op& op) {
   if constexpr (sizeof...(kFlags) == 3) {
-    op(End<kFlags...>(e));
-  } else if (sizeof...(kFlags) == 0 && (e.before != nullptr || e.after != nullptr)) {
-    op(End<true, true, true, true>(e));
+    return op(Type<End<kFlags...>>{});
+  } else if (sizeof...(kFlags) == 0 && any) {
+    return op(Type<End<true, true, true, true>>{});
   } else {
     const void* const wanted[] = {e.skip, e.y, e.codes};
-    if (wanted[sizeof...(kFlags)] != nullptr) {
-      with_end<kFlags..., true>(e, op);
-    } else {
-      with_end<kFlags..., false>(e, op);
-    }
+    return wanted[sizeof...(kFlags)] != nullptr ? with_end<kFlags..., true>(e, any, op)
+                                                : with_end<kFlags..., false>(e, any, op);
   }
 }
 
-/// One vector of channels of all pixels: the first n lanes, if not all. Everything is by value, as bytes that are
-/// stored might else be any of it.
-template <class AnEnd, class AsFloats>
-[[gnu::always_inline]] inline void finish_vector(const AnEnd end, const AsFloats as_floats, Floats scale, Floats shift,
-                                                 const int32_t* sums, const int64_t* pixels, int64_t count,
-                                                 int64_t pitch, int64_t at, int64_t n) {
-  const auto value = [=](int64_t i) { return as_floats(load(sums + i * kPanel), pixels[i]) * scale + shift; };
-  if (n >= kInts) {
-    for (int64_t i = 0; i < count; ++i) {
-      if (pixels[i] >= 0) end.whole(value(i), pixels[i] * pitch + at);
+template <SumsAre kSums>
+[[gnu::always_inline]] inline Floats as_floats(Ints sum) {
+  if constexpr (kSums == SumsAre::floats) return reinterpret_cast<Floats>(sum);
+  return to_floats(kSums == SumsAre::four_times ? sum >> 2 : sum);
+}
+
+/// All of a tile: pixel by pixel where the panel is whole, else vector by vector of channels.
+template <class AnEnd, SumsAre kSums>
+void finish_tile(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int64_t count) {
+  constexpr int kVecs = kPanel / kInts;
+  const AnEnd end(*tile.e);
+  const int64_t pitch = tile.channels, first = tile.at, left = pitch - first;
+  const float *const scales = tile.scale + first, *const shifts = tile.shift + first;
+  const int32_t* const windows = tile.window_sums;
+  const auto value = [windows](Ints sum, int64_t pixel) {
+    if (!AnEnd::kIsAny || windows == nullptr) return as_floats<kSums>(sum);
+    sum = kSums == SumsAre::four_times ? sum >> 2 : sum;
+    return to_floats(sum + sum + splat(windows[pixel]));  // counts of halves
+  };
+  if (left >= kPanel) {
+    Floats scale[kVecs], shift[kVecs];
+    unrolled<kVecs>([&](auto v) {
+      scale[v] = load_floats(scales + v * kInts);
+      shift[v] = load_floats(shifts + v * kInts);
+    });
+    for (int64_t i = 0; i < count; ++i, sums += kPanel) {
+      if (pixels[i] < 0) continue;
+      const int64_t at = pixels[i] * pitch + first;
+      unrolled<kVecs>(
+          [&](auto v) { end.whole(value(load(sums + v * kInts), pixels[i]) * scale[v] + shift[v], at + v * kInts); });
     }
-  } else {
+    return;
+  }
+  for (int64_t c = 0; c < left; c += kInts) {
+    const Floats scale = load_floats(scales + c), shift = load_floats(shifts + c);
     for (int64_t i = 0; i < count; ++i) {
-      if (pixels[i] >= 0) end.part(value(i), pixels[i] * pitch + at, n);
+      if (pixels[i] < 0) continue;
+      const int64_t at = pixels[i] * pitch + first + c;
+      const Floats v = value(load(sums + i * kPanel + c), pixels[i]) * scale + shift;
+      left - c >= kInts ? end.whole(v, at) : end.part(v, at, left - c);
     }
   }
 }
 
 }  // namespace
 
-void finish(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int64_t count) {
-  const int64_t left = tile.channels - tile.at, n = left < kPanel ? left : kPanel;
-  with_end(*tile.e, [&](const auto& end) {
-    for (int64_t c = 0; c < n; c += kInts) {
-      const int64_t at = tile.at + c;
-      const Floats scale = load_floats(tile.scale + at), shift = load_floats(tile.shift + at);
-      const auto vector = [&](const auto& as_floats) {
-        finish_vector(end, as_floats, scale, shift, sums + c, pixels, count, tile.channels, at, n - c);
-      };
-      const bool four = tile.sums == SumsAre::four_times, floats = tile.sums == SumsAre::floats;
-      const Ints start = tile.start == nullptr || four || floats ? Ints{} : load(tile.start + at);
-      if (const int32_t* windows = tile.window_sums; windows != nullptr) {  // counts of halves
-        const auto doubled = [windows](Ints sum, int64_t pixel) {
-          return to_floats(sum + sum + splat(windows[pixel]));
-        };
-        if (four) {
-          vector([doubled](Ints sum, int64_t pixel) { return doubled(sum >> 2, pixel); });
-        } else {
-          vector([doubled, start](Ints sum, int64_t pixel) { return doubled(sum + start, pixel); });
-        }
-      } else if (four) {
-        vector([](Ints sum, int64_t) { return to_floats(sum >> 2); });
-      } else if (floats) {
-        vector([](Ints sum, int64_t) { return reinterpret_cast<Floats>(sum); });
-      } else if (tile.start == nullptr) {
-        vector([](Ints sum, int64_t) { return to_floats(sum); });
-      } else {
-        vector([start](Ints sum, int64_t) { return to_floats(sum + start); });
-      }
-    }
+FinishTile* finish_of(const Epilogue& e, SumsAre sums, bool windows) {
+  return with_end(e, windows || quantizes(e), [sums](auto end) -> FinishTile* {
+    using AnEnd = typename decltype(end)::Is;
+    return sums == SumsAre::codes        ? finish_tile<AnEnd, SumsAre::codes>
+           : sums == SumsAre::four_times ? finish_tile<AnEnd, SumsAre::four_times>
+                                         : finish_tile<AnEnd, SumsAre::floats>;
   });
 }
 
@@ -158,7 +160,8 @@ void pointwise(const float* x, int64_t pixels, int64_t channels, const Epilogue&
   const auto value = [&](const float* v, const float* scale, const float* shift, int64_t c) {
     return scale == nullptr ? load_floats(v) : load_floats(v) * load_floats(scale + c) + load_floats(shift + c);
   };
-  with_end(e, [&](const auto& end) {
+  with_end(e, quantizes(e), [&](auto type) {
+    const typename decltype(type)::Is end(e);
     for (int64_t i = 0; i < pixels; ++i) {
       int64_t at = i * channels, c = 0;
       for (; c + kInts <= channels; c += kInts, at += kInts) end.whole(value(x + at, e.scale, e.shift, c), at);

@@ -23,12 +23,14 @@ void float_conv(const FloatConv& c, const Part& part) {
   Direct direct = {.shape = c.shape,
                    .quads = c.channels,
                    .x = reinterpret_cast<const uint8_t*>(c.x),
+                   .first_image = 0,
                    .weights = reinterpret_cast<const int8_t*>(c.weights),
                    .start = nullptr,
                    .window_sums = nullptr,
                    .shift_by_taps = c.shift_by_taps,
                    .shorts = 0,
-                   .epilogue = &c.epilogue};
+                   .epilogue = &c.epilogue,
+                   .finish = finish_of(c.epilogue, SumsAre::floats, false)};
   direct.shape.in_c *= kBytes;
   conv_by<Fused>(direct, part);
 }

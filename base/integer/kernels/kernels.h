@@ -11,6 +11,9 @@ struct Kernels {
   const char* name;
   /// Direct sums, taps outside the input skipped. Weights of pack_direct().
   void (*conv)(const Conv& c, const Part& part);
+  /// The same sums of an image's copy (base/integer/tight.h). Weights of pack_tight(); scratch of tight_scratch()
+  /// bytes.
+  void (*tight)(const Conv& c, const Part& part, uint8_t* scratch);
   /// The same sums by F(2x2,3x3) on codes. Weights of pack_winograd(); scratch of winograd_scratch() bytes, from a
   /// 64-byte boundary on.
   void (*winograd)(const Conv& c, const Part& part, uint8_t* scratch);
@@ -41,6 +44,7 @@ namespace ntq::integer::NTQ_ISA {
 const Kernels& kernels();
 // The functions of the sources beside table.cpp.
 void conv(const Conv& c, const Part& part);
+void tight(const Conv& c, const Part& part, uint8_t* scratch);
 void winograd(const Conv& c, const Part& part, uint8_t* scratch);
 void float_conv(const FloatConv& c, const Part& part);
 void window_sums(const WindowSums& w, int64_t row_begin, int64_t row_end, int32_t* scratch);

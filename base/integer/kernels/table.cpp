@@ -3,8 +3,8 @@
 namespace ntq::integer::NTQ_ISA {
 
 const Kernels& kernels() {
-  static constexpr Kernels table = {NTQ_ISA_NAME, conv,    winograd, float_conv, window_sums,
-                                    pointwise,    look_up, max_pool, average};
+  static constexpr Kernels table = {NTQ_ISA_NAME, conv,      tight,   winograd, float_conv,
+                                    window_sums,  pointwise, look_up, max_pool, average};
   return table;
 }
 

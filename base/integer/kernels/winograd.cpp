@@ -165,7 +165,7 @@ int64_t number_of_run(const Axis& a, int64_t at) {
 
 /// The epilogue of a group's outputs: all at once, or pixel by pixel where each has its own shift.
 void finish_group(const Conv& c, const TileEnd& end, const int32_t* outputs, const Group& group) {
-  if (!c.shift_by_taps) return finish(end, outputs, group.pixels, 4 * kTiles);
+  if (!c.shift_by_taps) return end.finish(end, outputs, group.pixels, 4 * kTiles);
   const ConvShape& s = c.shape;
   const int64_t width = (s.out_c + kPanel - 1) / kPanel * kPanel;
   for (int64_t k = 0; k < 4 * kTiles; ++k) {
@@ -173,7 +173,7 @@ void finish_group(const Conv& c, const TileEnd& end, const int32_t* outputs, con
     const int64_t i = group.pixels[k] / s.out_w % s.out_h, j = group.pixels[k] % s.out_w;
     TileEnd one = end;
     one.shift += (number_of_run(s.rows(), i) * run_count(s.columns()) + number_of_run(s.columns(), j)) * width;
-    finish(one, outputs + k * kPanel, group.pixels + k, 1);
+    end.finish(one, outputs + k * kPanel, group.pixels + k, 1);
   }
 }
 
@@ -181,16 +181,16 @@ template <class Dot, int kDepth>
 void multiply_block(const Conv& c, const Part& part, const uint8_t* v, const Group* groups, int64_t count) {
   const ConvShape& s = c.shape;
   alignas(64) int32_t outputs[4 * kTiles * kPanel];
+  FinishTile* const finish = finish_of(c.epilogue, SumsAre::four_times, c.window_sums != nullptr);
   for (int64_t panel = part.panel_begin; panel < part.panel_end; ++panel) {
     const int64_t at = panel * kPanel;
     const int8_t* u = c.weights + at * 16 * s.in_c;
-    const TileEnd end = {.e = &c.epilogue,
+    const TileEnd end = {.finish = finish,
+                         .e = &c.epilogue,
                          .channels = s.out_c,
                          .at = at,
-                         .start = nullptr,
                          .scale = c.epilogue.scale,
                          .shift = c.epilogue.shift,
-                         .sums = SumsAre::four_times,
                          .window_sums = c.window_sums};
     for (int64_t k = 0; k < count; ++k) {
       const uint8_t* group = v + k * kTiles * 16 * s.in_c;
