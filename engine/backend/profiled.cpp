@@ -114,6 +114,16 @@ class ProfiledBackend : public Backend {
           [&] { in_.batch_norm_grad(args, grads); });
   }
 
+  void batch_norm_codes(const NormArgs& args, QuantRange range, ConstView step, View codes, View checked) override {
+    timed({"batch_norm_codes", moved(args.x, args.residual, codes)},
+          [&] { in_.batch_norm_codes(args, range, step, codes, checked); });
+  }
+  void batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs& quantizer, ConstView step,
+                             const NormGrads& grads, View dstep) override {
+    timed({"batch_norm_codes_grad", moved(args.x, args.residual, args.dy, grads.dx, grads.d_residual)},
+          [&] { in_.batch_norm_codes_grad(args, quantizer, step, grads, dstep); });
+  }
+
   void max_pool(const PoolGeometry& g, ConstView x, View y, View index) override {
     timed({"max_pool", moved(x, y, index)}, [&] { in_.max_pool(g, x, y, index); });
   }
@@ -148,8 +158,11 @@ class ProfiledBackend : public Backend {
                      View dstep) override {
     timed({"quantize_grad", moved(x, step, dy, dx, dstep)}, [&] { in_.quantize_grad(args, x, step, dy, dx, dstep); });
   }
-  void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes) override {
-    timed({"quantize_codes", moved(x, step, codes)}, [&] { in_.quantize_codes(range, x, step, codes); });
+  void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes, View checked) override {
+    timed({"quantize_codes", moved(x, step, codes)}, [&] { in_.quantize_codes(range, x, step, codes, checked); });
+  }
+  void decode_codes(ConstView codes, ConstView step, View y) override {
+    timed({"decode_codes", moved(codes, step, y)}, [&] { in_.decode_codes(codes, step, y); });
   }
   void quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) override {
     timed({"quantize_error", moved(x, steps, errors)}, [&] { in_.quantize_error(range, x, steps, errors); });
