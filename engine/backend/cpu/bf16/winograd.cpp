@@ -15,7 +15,7 @@ constexpr int64_t kNumbersInCache = 32 << 10;  // of v that a thread multiplies 
 constexpr int64_t kNumbersShared = 2 << 20;    // of v that all threads do
 constexpr int64_t kManyBlocks = 16;            // enough for the threads
 constexpr int64_t kGradTiles = 256;            // that a filter gradient sums up in one go
-constexpr int64_t kMostSums = 6 << 20;         // of all its parts
+constexpr int64_t kMostSums = 4 << 20;         // of all its parts
 
 struct Numbers : Scratch {
   Numbers(Backend& backend, int64_t size) : Scratch(backend, size, DType::bf16) {}
