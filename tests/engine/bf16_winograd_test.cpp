@@ -182,6 +182,7 @@ constexpr DType kInputTypes[] = {DType::bf16, DType::u8, DType::i8};
 TEST_CASE("Winograd in bfloat16: errors within the bounds stated, smaller on codes") {
   for (const ConvGeometry& g : geometries()) {
     if (g.batch * g.in_h * g.in_w * g.in_c < 4000) continue;  // too few for a mean
+    if (g.in_h < 3) continue;  // nothing but borders, of which the transforms cancel more than is left
     for (const DType type : kInputTypes) {
       const Problem p = natural(g, type);
       const ConvReference want = reference_conv(g, p.x.data(), p.w.data(), p.dy_values.data());

@@ -15,6 +15,7 @@ constexpr int64_t kNumbersInCache = 32 << 10;  // of v that a thread multiplies 
 constexpr int64_t kNumbersShared = 2 << 20;    // of v that all threads do
 constexpr int64_t kManyBlocks = 16;            // enough for the threads
 constexpr int64_t kGradTiles = 256;            // that a filter gradient sums up in one go
+constexpr int64_t kMostSums = 4 << 20;         // of all its parts
 
 struct Numbers : Scratch {
   Numbers(Backend& backend, int64_t size) : Scratch(backend, size, DType::bf16) {}
@@ -31,11 +32,11 @@ struct Outside : Scratch {
 TiledImages images_of(const ConvGeometry& g, int64_t channels) { return {g.batch, g.in_h, g.in_w, channels}; }
 int64_t tiles_of(const ConvGeometry& g) { return g.batch * ceil_div(g.in_h, 2) * ceil_div(g.in_w, 2); }
 
-/// Parts of a filter gradient have sums of their own; how many there are depends on sizes alone.
+/// Parts of a filter gradient have sums of their own: a power of two of them, by sizes alone, each of which one thread
+/// takes; one part, whose steps all threads share, where there are few tiles or many filters.
 int64_t grad_parts(const ConvGeometry& g) {
-  const int64_t filters = 9 * g.out_c * g.in_c;
-  const int64_t parts = std::min({kManyBlocks, (int64_t{4} << 20) / filters, ceil_div(tiles_of(g), 2 * kGradTiles)});
-  return parts >= kManyBlocks / 2 ? parts : 1;
+  const int64_t most = std::min(kMostSums / (9 * g.out_c * g.in_c), ceil_div(tiles_of(g), kGradTiles));
+  return most >= 16 ? 16 : most >= 8 ? 8 : 1;
 }
 
 }  // namespace
