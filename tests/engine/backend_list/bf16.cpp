@@ -45,6 +45,7 @@ const std::map<Primitive, std::vector<Between>> kBetween = {
     {Primitive::quantize_codes, {{{0}, {}}}},
     {Primitive::decode_codes, {{{}, {0}}}},
     {Primitive::quantize_error, {{{0}, {}}}},
+    {Primitive::decode_codes, {{{}, {0}}}},
     {Primitive::look_up, {{{0}, {0}}}},
     {Primitive::look_up_grad, {{{0, 3}, {0}}}},
 };

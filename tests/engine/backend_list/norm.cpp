@@ -115,26 +115,27 @@ void add_in_place(BackendCases& list) {
   const Tensor x = some_values({kSize}, 1), dy = some_values({kSize}, 2), gamma = some_values({kChannels}, 3);
   const Tensor beta = some_values({kChannels}, 4), mean = some_values({kChannels}, 5);
   const Tensor inv_std = Tensor::full({kChannels}, 1.3f);
+  const Tensor y = some_values({kSize}, 7);
   list.push_back(
       {Primitive::batch_norm_grad,
        "mask of x, dx in dy",
-       {x, mean, inv_std, gamma, beta},
+       {x, mean, inv_std, gamma, y, y, beta},
        {dy, output(kChannels), output(kChannels)},
        [](Backend& b, const Inputs& in, const Outputs& out) {
          b.batch_norm_grad(
-             {.x = in[0], .mean = in[1], .inv_std = in[2], .gamma = in[3], .beta = in[4], .relu = true, .dy = out[0]},
+             {.x = in[0], .mean = in[1], .inv_std = in[2], .gamma = in[3], .beta = in[6], .relu = true, .dy = out[0]},
              {out[0], out[1], out[2]});
        },
        1e-5});
   list.push_back(
       {Primitive::batch_norm_grad,
        "d_residual in dy",
-       {x, mean, inv_std, gamma, some_values({kSize}, 7)},
-       {dy, output(kChannels), output(kChannels), output(kSize)},
+       {x, mean, inv_std, gamma, y},
+       {output(kSize), output(kChannels), output(kChannels), dy},
        [](Backend& b, const Inputs& in, const Outputs& out) {
          b.batch_norm_grad(
-             {.x = in[0], .mean = in[1], .inv_std = in[2], .gamma = in[3], .relu = true, .y = in[4], .dy = out[0]},
-             {out[3], out[1], out[2], out[0]});
+             {.x = in[0], .mean = in[1], .inv_std = in[2], .gamma = in[3], .relu = true, .y = in[4], .dy = out[3]},
+             {out[0], out[1], out[2], out[3]});
        },
        1e-5});
 }

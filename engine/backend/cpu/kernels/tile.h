@@ -19,6 +19,16 @@ template <int V>
 inline void clear_row(Vec* acc) {
   for (int v = 0; v < V; ++v) acc[v] = Vec{};
 }
+// The edge of a tile, lane by lane: behind masked loads and stores g++ 12 keeps the tile's sums in memory.
+inline Vec load_edge(const float* p, int64_t n) {
+  Vec v = {};
+  for (int i = 0; i < kWidth; ++i) v[i] = i < n ? p[i] : 0.0f;
+  return v;
+}
+inline void store_edge(float* p, Vec v, int64_t n) {
+  for (int i = 0; i < kWidth && i < n; ++i) p[i] = v[i];
+}
+
 template <int V>
 inline void load_row(Vec* acc, const float* p, int64_t channels) {
   if (channels == V * kWidth) {
@@ -27,7 +37,7 @@ inline void load_row(Vec* acc, const float* p, int64_t channels) {
   }
   for (int v = 0; v < V; ++v) {
     const int64_t n = channels - v * kWidth;
-    acc[v] = n >= kWidth ? load(p + v * kWidth) : n > 0 ? load_part(p + v * kWidth, n) : Vec{};
+    acc[v] = n >= kWidth ? load(p + v * kWidth) : n > 0 ? load_edge(p + v * kWidth, n) : Vec{};
   }
 }
 template <int V>
@@ -41,7 +51,7 @@ inline void store_row(float* p, const Vec* acc, int64_t channels) {
     if (n >= kWidth) {
       store(p + v * kWidth, acc[v]);
     } else if (n > 0) {
-      store_part(p + v * kWidth, acc[v], n);
+      store_edge(p + v * kWidth, acc[v], n);
     }
   }
 }
