@@ -10,7 +10,7 @@ namespace ntq {
 /// What is told of each op of a thread.
 struct OpWatch {
   using Told = std::function<void(const char* op, const std::vector<Tensor>& inputs)>;
-  Told forward;          ///< behind the op; one that is made of others comes behind them
+  Told forward;          ///< behind the op; one that is made of others comes behind them; ops of gradients too
   Told gradient_begins;  ///< before its gradient is computed
   std::function<void()> gradient_ends;
 };

@@ -55,6 +55,7 @@ Profile::Profile(const Module& model, size_t most_events) : most_events_(most_ev
   }
   if (backend_for(device_).host_memory()) limits_ = measure_limits();
   watch_.forward = [this](const char* op, const std::vector<Tensor>& inputs) {
+    if (gradient_of_) return;  // it is made of ops
     if (part_ != Part::validation) part_ = Part::forward;
     assign(op, layer_of(inputs));
   };

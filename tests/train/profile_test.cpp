@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "engine/autograd.h"
 #include "engine/backend/registry.h"
+#include "engine/ops/binary.h"
 #include "engine/ops/loss.h"
 #include "models/model.h"
 #include "optim/sgd.h"
@@ -109,6 +111,24 @@ TEST_CASE("profile: counts each primitive of a step where it belongs, and change
   CHECK(sum_of(profile, "forward", "conv2d ") == 40);
   plain.step();
   CHECK((plain.weights() == profiled.weights()));
+}
+
+TEST_CASE("profile: ops that a gradient is made of belong to it") {
+  Trained t;
+  Profile profile(*t.model);
+  profile.begin_training();
+  const LossFn squared = [](const Tensor& logits, const Batch& batch) {
+    const Tensor loss = cross_entropy()(logits, batch);
+    return mul(loss, loss);
+  };
+  train_step(*t.model, *t.sgd, t.batch, squared, 0.01f);
+  profile.stop();
+  std::map<std::string, int64_t> calls;
+  for (const ProfileRow& row : profile.rows()) {
+    if (row.op == "mul") calls[row.phase] += row.calls;
+  }
+  CHECK(calls["forward"] == 1);
+  CHECK(calls["backward"] == 2);
 }
 
 TEST_CASE("profile: keeps so many events and counts on") {
