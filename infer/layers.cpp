@@ -174,8 +174,10 @@ IntegerLayer integer_layer(const Node& node, const MapShape& in, const MapShape&
   }
   const bool whole = in.channels == layer.shape.in_c && w.out == layer.shape.out_c;
   set_epilogue(layer, node, in.channels);
-  layer.packed = integer::pack(layer.shape, layer.bounds, whole ? *codes : filled_up(*codes, layer.shape, in.channels),
-                               layer.shift_by_taps);
+  if (!whole) counted = filled_up(*codes, layer.shape, in.channels), codes = &counted;
+  layer.packed = integer::pack(layer.shape, layer.bounds, *codes, layer.shift_by_taps);
+  if (layer.packed.winograd && integer::prefers_direct(layer.shape, layer.shape.out_h * layer.shape.out_w))
+    layer.few = integer::pack_direct(layer.shape, layer.bounds, *codes);
   return layer;
 }
 

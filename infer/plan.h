@@ -33,6 +33,7 @@ struct IntegerLayer {
   integer::ConvShape shape;
   integer::CodeBounds bounds;
   integer::PackedWeights packed;
+  integer::PackedWeights few;       ///< for few pixels, where integer::prefers_direct(); else empty
   std::vector<float> scale, shift;  ///< as integer::Epilogue has them
   bool shift_by_taps = false;
   int32_t halves = 0;  ///< other than 0: sums over windows go before it

@@ -14,7 +14,9 @@ class StepRun {
       : plan_(plan), step_(step), memory_(memory), scratch_(scratch), index_(index), count_(count) {}
 
   void operator()(const IntegerLayer& l) const {
-    const integer::PackedWeights& w = l.packed;
+    const int64_t pixels = memory_.images * l.shape.out_h * l.shape.out_w;
+    const bool few = l.few.weights.size() > 0 && integer::prefers_direct(l.shape, pixels);
+    const integer::PackedWeights& w = few ? l.few : l.packed;
     const integer::Conv conv = {.shape = l.shape,
                                 .x = at<uint8_t>(step_.x),
                                 .weights = reinterpret_cast<const int8_t*>(w.weights.data()),

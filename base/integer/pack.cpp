@@ -45,6 +45,11 @@ bool uses_winograd(const ConvShape& s, const CodeBounds& bounds) {
          s.in_c <= kMostChannels && s.out_c >= 16 && bounds.x_top <= 31 && bounds.w_top <= 8;
 }
 
+bool prefers_direct(const ConvShape& s, int64_t pixels) {
+  constexpr int64_t kFewPixels = 64, kCached = int64_t{2} << 20;
+  return pixels <= kFewPixels && 16 * s.in_c * s.out_c >= kCached;
+}
+
 bool uses_tight(const ConvShape& s, std::span<const int8_t> codes) {
   constexpr int64_t kMostTaps = 32;  // in a row: borders are no larger, so the copy is not much larger than the image
   if (s.in_c != kQuad || s.kernel_w > kMostTaps || s.pad >= s.kernel_w || tight_quads(s) >= s.kernel_w) return false;

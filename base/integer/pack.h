@@ -35,6 +35,10 @@ struct CodeBounds {
 /// in whole sixteens, bytes up to 31 and weights in [-8, 8]. Both kernels give the same bits.
 bool uses_winograd(const ConvShape& shape, const CodeBounds& bounds);
 
+/// Whether direct sums are faster for so few output pixels, of all images, though Winograd has this convolution: its
+/// weights are read for these alone, from beyond the core's own cache, and are 16 bytes where direct ones are 9.
+bool prefers_direct(const ConvShape& shape, int64_t pixels);
+
 /// Whether direct sums of an image's copy without filled up pixels (base/integer/tight.h) take fewer products: three
 /// channels of four, from four taps in a row on. Weights {out_c, kernel_h, kernel_w, in_c}.
 bool uses_tight(const ConvShape& shape, std::span<const int8_t> codes);

@@ -200,6 +200,13 @@ TEST_CASE("integer convolution of three channels: rows of taps as runs of bytes"
   check_conv(c, Way::tight);
 }
 
+TEST_CASE("few pixels prefer direct sums where weights exceed a core's cache") {
+  const ConvShape late = Case{.in_h = 7, .in_w = 7, .in_c = 512, .out_c = 512}.shape();
+  CHECK(prefers_direct(late, 49));
+  CHECK_FALSE(prefers_direct(late, 2 * 49));
+  CHECK_FALSE(prefers_direct(Case{.in_h = 8, .in_w = 8, .in_c = 256, .out_c = 256}.shape(), 64));
+}
+
 TEST_CASE("rows of taps are runs of bytes where that saves products") {
   const auto tight = [](Case c, int8_t last, bool by_taps) {
     std::vector<int8_t> codes(static_cast<size_t>(c.out_c * c.kernel * c.kernel * c.in_c), int8_t{1});

@@ -164,6 +164,26 @@ TEST_CASE("run: sums of codes are those of plain loops in any batch, on any inst
   }
 }
 
+TEST_CASE("run: large weights have the same sums for few pixels, directly, and for many, by Winograd") {
+  Values values(3);
+  Graph graph;
+  graph.image = {3, 3, 3};
+  graph.preprocessing = {.mean = {0.5f, 0.4f, 0.5f}, .deviation = {0.25f, 0.25f, 0.2f}};
+  const InputCodes both{.bits = 4, .low = -8, .high = 7, .step = 0.25f};
+  graph.nodes.push_back(conv_node(
+      {.name = "stem", .inputs = {kImage}, .in = 3, .out = 512, .kernel = 1, .codes = image_codes(), .relu = false},
+      values));
+  graph.nodes.push_back(conv_node({.name = "large", .inputs = {0}, .in = 512, .out = 256, .codes = both}, values));
+  graph = ending_at(graph, "large");
+  const auto images = some_images(graph, 8);
+  const auto wanted = expected(graph, images);
+  CHECK(varied(wanted));
+  const Model model(graph);
+  for (const int64_t batch : {1, 8}) {
+    for (const int threads : {1, 2}) CHECK(same_bits(run(model, images, batch, threads), wanted));
+  }
+}
+
 TEST_CASE("run: threads that share an image may come one after the other, in any order, or late") {
   const auto last_first = [](int tasks, const std::function<void(int)>& task) {
     for (int t = tasks - 1; t >= 0; --t) task(t);
