@@ -115,7 +115,7 @@ void finish_tile(const TileEnd& tile, const int32_t* sums, const int64_t* pixels
     sum = kSums == SumsAre::four_times ? sum >> 2 : sum;
     return to_floats(sum + sum + splat(windows[pixel]));  // counts of halves
   };
-  if (left >= kPanel) {
+  if (kVecs <= 4 && left >= kPanel) {  // more have no registers for their scales
     Floats scale[kVecs], shift[kVecs];
     unrolled<kVecs>([&](auto v) {
       scale[v] = load_floats(scales + v * kInts);
