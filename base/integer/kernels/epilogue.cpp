@@ -129,7 +129,7 @@ void finish_tile(const TileEnd& tile, const int32_t* sums, const int64_t* pixels
     }
     return;
   }
-  for (int64_t c = 0; c < left; c += kInts) {
+  for (int64_t c = 0; c < left && c < kPanel; c += kInts) {
     const Floats scale = load_floats(scales + c), shift = load_floats(shifts + c);
     for (int64_t i = 0; i < count; ++i) {
       if (pixels[i] < 0) continue;
