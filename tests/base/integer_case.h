@@ -23,6 +23,7 @@ struct Case {
   int64_t filled = 0;  ///< of in_c, those that only fill up: their weights are 0
   int32_t halves = 0;  ///< other than 0: a weight counts 2 w + halves
   bool skip = false, relu = false, shift_by_taps = false;
+  bool in_place = false;             ///< the skip is where y goes
   bool floats = true, codes = true;  ///< stored
   CodeGrid grid = {};
 
@@ -114,6 +115,7 @@ class Problem {
     const auto pack_by = way == Way::direct ? pack_direct : way == Way::tight ? pack_tight : pack_winograd;
     const PackedWeights packed = pack_by(s, c.bounds, w_);
     Outputs out{std::vector<float>(skip_.size(), -77.0f), std::vector<uint8_t>(skip_.size(), 77)};
+    if (c.in_place) out.y = skip_;
     Conv conv{.shape = s,
               .x = x_.data(),
               .weights = reinterpret_cast<const int8_t*>(packed.weights.data()),
@@ -124,7 +126,9 @@ class Problem {
               .shift_by_taps = c.shift_by_taps};
     conv.epilogue = {.scale = scale_.data(),
                      .shift = shift_.data(),
-                     .skip = c.skip ? skip_.data() : nullptr,
+                     .skip = !c.skip      ? nullptr
+                             : c.in_place ? out.y.data()
+                                          : skip_.data(),
                      .relu = c.relu,
                      .y = c.floats ? out.y.data() : nullptr,
                      .codes = c.codes ? out.codes.data() : nullptr,

@@ -200,6 +200,13 @@ TEST_CASE("integer convolution of three channels: rows of taps as runs of bytes"
   check_conv(c, Way::tight);
 }
 
+TEST_CASE("integer convolution: a sum takes the place of what is added") {
+  Case c{.images = 2, .in_h = 6, .in_w = 7, .in_c = 32, .out_c = 100, .bounds = bits(4, 4), .skip = true};
+  c.in_place = true, c.relu = true;
+  check_conv(c);
+  check_conv(c, Way::winograd);
+}
+
 TEST_CASE("few pixels prefer direct sums where weights exceed a core's cache") {
   const ConvShape late = Case{.in_h = 7, .in_w = 7, .in_c = 512, .out_c = 512}.shape();
   CHECK(prefers_direct(late, 49));

@@ -27,13 +27,10 @@ struct Grid {
   }
 };
 
-bool quantizes(const Epilogue& e) { return e.before != nullptr || e.after != nullptr; }
-
 /// An epilogue with what it needs of its grids. kAny: it may quantize before and after, and what else it does is
 /// decided as it runs, which costs little beside that.
 template <bool kSkip, bool kFloats, bool kCodes, bool kAny = false>
 struct End {
-  static constexpr bool kIsAny = kAny;
   const float* skip;
   float* y;
   uint8_t* codes;
@@ -86,17 +83,16 @@ struct End {
   }
 };
 
-/// op(Type<End>) for what `e` does; `any` of it is decided as it runs.
+/// op(Type<End>) for what `e` does.
 template <bool... kFlags, class Op>
-[[gnu::always_inline]] inline auto with_end(const Epilogue& e, bool any, const Op& op) {
+[[gnu::always_inline]] inline auto with_end(const Epilogue& e, const Op& op) {
   if constexpr (sizeof...(kFlags) == 3) {
     return op(Type<End<kFlags...>>{});
-  } else if (sizeof...(kFlags) == 0 && any) {
+  } else if (sizeof...(kFlags) == 0 && (e.before != nullptr || e.after != nullptr)) {
     return op(Type<End<true, true, true, true>>{});
   } else {
     const void* const wanted[] = {e.skip, e.y, e.codes};
-    return wanted[sizeof...(kFlags)] != nullptr ? with_end<kFlags..., true>(e, any, op)
-                                                : with_end<kFlags..., false>(e, any, op);
+    return wanted[sizeof...(kFlags)] != nullptr ? with_end<kFlags..., true>(e, op) : with_end<kFlags..., false>(e, op);
   }
 }
 
@@ -107,7 +103,7 @@ template <SumsAre kSums>
 }
 
 /// All of a tile: pixel by pixel where the panel is whole, else vector by vector of channels.
-template <class AnEnd, SumsAre kSums>
+template <class AnEnd, SumsAre kSums, bool kWindows>
 void finish_tile(const TileEnd& tile, const int32_t* sums, const int64_t* pixels, int64_t count) {
   constexpr int kVecs = kPanel / kInts;
   const AnEnd end(*tile.e);
@@ -115,11 +111,11 @@ void finish_tile(const TileEnd& tile, const int32_t* sums, const int64_t* pixels
   const float *const scales = tile.scale + first, *const shifts = tile.shift + first;
   const int32_t* const windows = tile.window_sums;
   const auto value = [windows](Ints sum, int64_t pixel) {
-    if (!AnEnd::kIsAny || windows == nullptr) return as_floats<kSums>(sum);
+    if constexpr (!kWindows) return as_floats<kSums>(sum);
     sum = kSums == SumsAre::four_times ? sum >> 2 : sum;
     return to_floats(sum + sum + splat(windows[pixel]));  // counts of halves
   };
-  if (left >= kPanel) {
+  if (kVecs <= 4 && left >= kPanel) {  // more have no registers for their scales
     Floats scale[kVecs], shift[kVecs];
     unrolled<kVecs>([&](auto v) {
       scale[v] = load_floats(scales + v * kInts);
@@ -133,7 +129,7 @@ void finish_tile(const TileEnd& tile, const int32_t* sums, const int64_t* pixels
     }
     return;
   }
-  for (int64_t c = 0; c < left; c += kInts) {
+  for (int64_t c = 0; c < left && c < kPanel; c += kInts) {
     const Floats scale = load_floats(scales + c), shift = load_floats(shifts + c);
     for (int64_t i = 0; i < count; ++i) {
       if (pixels[i] < 0) continue;
@@ -147,11 +143,12 @@ void finish_tile(const TileEnd& tile, const int32_t* sums, const int64_t* pixels
 }  // namespace
 
 FinishTile* finish_of(const Epilogue& e, SumsAre sums, bool windows) {
-  return with_end(e, windows || quantizes(e), [sums](auto end) -> FinishTile* {
+  return with_end(e, [=](auto end) -> FinishTile* {
     using AnEnd = typename decltype(end)::Is;
-    return sums == SumsAre::codes        ? finish_tile<AnEnd, SumsAre::codes>
-           : sums == SumsAre::four_times ? finish_tile<AnEnd, SumsAre::four_times>
-                                         : finish_tile<AnEnd, SumsAre::floats>;
+    if (sums == SumsAre::floats) return finish_tile<AnEnd, SumsAre::floats, false>;
+    if (sums == SumsAre::codes)
+      return windows ? finish_tile<AnEnd, SumsAre::codes, true> : finish_tile<AnEnd, SumsAre::codes, false>;
+    return windows ? finish_tile<AnEnd, SumsAre::four_times, true> : finish_tile<AnEnd, SumsAre::four_times, false>;
   });
 }
 
@@ -160,7 +157,7 @@ void pointwise(const float* x, int64_t pixels, int64_t channels, const Epilogue&
   const auto value = [&](const float* v, const float* scale, const float* shift, int64_t c) {
     return scale == nullptr ? load_floats(v) : load_floats(v) * load_floats(scale + c) + load_floats(shift + c);
   };
-  with_end(e, quantizes(e), [&](auto type) {
+  with_end(e, [&](auto type) {
     const typename decltype(type)::Is end(e);
     for (int64_t i = 0; i < pixels; ++i) {
       int64_t at = i * channels, c = 0;
