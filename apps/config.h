@@ -135,8 +135,10 @@ void for_each_option(Config& c, Visitor&& visit) {
         c.act_method);
   visit(Option{"quant", "Quantization", recipe, "a setting of the method; act.KEY=VALUE: of activations alone"},
         c.quant);
-  visit(Option{"noise", "Quantization", recipe, "NTQ's noise level c, in [0, 1): --quant noise=X [0.2]"}, c.noise);
-  visit(Option{"noise-k", "Quantization", recipe, "NTQ's tempering k: --quant noise_k=X [50]"}, c.noise_k);
+  visit(Option{"noise", "Quantization", recipe,
+               "NTQ's noise level c, in [0, 1) [0.2]; --noise-k X: its tempering k [50]"},
+        c.noise);
+  visit(Option{"noise-k", kHidden, recipe, "NTQ's tempering k: --quant noise_k=X [50]"}, c.noise_k);
   visit(Option{"per-channel", "Quantization", recipe, "a step for each output channel of a weight"}, c.per_channel);
   visit(Option{"first-last-bits", "Quantization", recipe, "first conv and classifier [as the others]"},
         c.first_last_bits);
