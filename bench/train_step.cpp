@@ -86,7 +86,7 @@ std::vector<double> time_steps(const Options& o) {
   calibrate(*model, [&] {  // as ntq-train does: a first step that sets quantizer steps keeps more memory than others
     const NoGrad no_grad;
     model->eval();
-    model->forward(images);
+    logits_of(*model, images, activations);
     model->train();
   });
   for (int step = 0; step < o.warmup + o.steps; ++step) {
