@@ -24,6 +24,9 @@ struct Codes {
   /// Kept in training in place of values of this type, by an op: one step, which is not a number where a value was not
   /// finite. The gradient of `values` is that of what they stand for.
   std::optional<DType> kept = {};
+  /// Of kept ones whose values are in memory anyway: these, with the node of the quantizer behind them. The gradient is
+  /// then this one's, and who needs the codes again later holds it, not them.
+  Tensor source = {};
 };
 
 /// Throws DivergedError, beginning with `who`, for a step that is not finite and positive, an offset or level that is
@@ -44,15 +47,14 @@ class LayerInput {
   LayerInput(const Tensor& values) : values_(values) {}                         // NOLINT: either will do
   LayerInput(Codes codes) : values_(codes.values), codes_(std::move(codes)) {}  // NOLINT
   bool is_codes() const { return codes_.has_value(); }
-  bool is_kept() const { return codes_ && codes_->kept; }
-  /// The tensor itself, or that of the codes: for its shape, and its gradient.
-  const Tensor& tensor() const { return values_; }
-  /// Of codes that an op has kept; else undefined.
-  Tensor kept_step() const { return is_kept() ? codes_->grid.step : Tensor(); }
+  /// Codes that an op has kept; else null.
+  const Codes* kept() const { return codes_ && codes_->kept ? &*codes_ : nullptr; }
+  /// The tensor itself, that of the codes, or their source: for its shape, and its gradient.
+  const Tensor& tensor() const { return codes_ && codes_->source ? codes_->source : values_; }
   /// The floats, decoded where it is codes.
   Tensor values() const { return codes_ ? decode(*codes_) : values_; }
   /// Of the values.
-  DType type() const { return is_kept() ? *codes_->kept : codes_ ? DType::f32 : values_.dtype(); }
+  DType type() const { return kept() ? *codes_->kept : codes_ ? DType::f32 : values_.dtype(); }
 
  private:
   Tensor values_;

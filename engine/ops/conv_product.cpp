@@ -4,6 +4,7 @@
 
 #include "engine/ops/binary.h"
 #include "engine/ops/on_device.h"
+#include "engine/ops/quantize.h"
 
 namespace ntq {
 namespace {
@@ -12,19 +13,29 @@ namespace {
 /// long as they are read, which gives the bits of the values. In bfloat16 they are multiplied as whole numbers, exact
 /// where step * code would be rounded, and their step goes to the filters.
 struct ProductInput {
-  Tensor values;  ///< or codes
-  Tensor step;    ///< of codes
-  DType type;     ///< of what they stand for
+  Tensor seen;   ///< by the graph: values, codes, or the codes' source
+  Tensor codes;  ///< undefined where the source is there to make them again
+  CodeGrid grid;
+  DType type;  ///< of the values
 
   explicit ProductInput(const LayerInput& input)
-      : values(input.is_kept() ? input.tensor() : input.values()), step(input.kept_step()), type(input.type()) {}
+      : seen(input.kept() ? input.tensor() : input.values()), type(input.type()) {
+    if (const Codes* const kept = input.kept()) codes = kept->values, grid = kept->grid;
+  }
+  /// For the gradient.
   ProductInput detach() const {
     ProductInput out = *this;
-    out.values = values.detach();
+    out.seen = seen.detach();
+    out.codes = seen.dtype() == type ? Tensor() : out.seen;
     return out;
   }
-  Tensor images() const { return step && type == DType::f32 ? decode_kept(values, step, type) : values; }
-  Tensor scaled(const Tensor& w) const { return step && type != DType::f32 ? mul(w.detach(), step) : w; }
+  Tensor images() const {
+    if (!grid.step) return seen;
+    if (type == DType::f32)
+      return codes ? decode_kept(codes, grid.step, type) : quantize(seen, grid.step, {grid.range});
+    return codes ? codes : quantize_codes(seen, grid.step, grid.range);
+  }
+  Tensor scaled(const Tensor& w) const { return grid.step && type != DType::f32 ? mul(w.detach(), grid.step) : w; }
 };
 
 }  // namespace
@@ -36,7 +47,7 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
     macs *= static_cast<double>(std::max<int64_t>(size, 1));
   check(macs <= 0x1p60, op.name, ": more than 2^60 products");
   const ProductInput read(input);
-  const Tensor& x = read.values;
+  const Tensor& x = read.seen;
   Tensor y;
   {
     const Tensor images = read.images();
@@ -55,7 +66,7 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
                     dw = read.scaled(dw);
                   }
                   if (want_x) {
-                    dx = Tensor::empty(read.values.shape(), read.type, dy.device());
+                    dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
                     backend_for(name, Primitive::conv2d_grad_input, {dy}, {w})
                         .conv2d_grad_input(g, dy.view(), w.view(), dx.view());
                   }

@@ -33,7 +33,7 @@ Codes quantize_kept(const Tensor& x, const PlainSteps& steps) {
   Codes out = new_kept_codes("quantize_kept", x, steps);
   backend_for("quantize_kept", Primitive::quantize_codes, {x}, {steps.step})
       .quantize_codes(steps.args.range, x.view(), steps.step.view(), out.values.view(), out.grid.step.view());
-  out.values = record({"quantize_kept"}, out.values, {x, steps.step},
+  out.source = record({"quantize_kept"}, x.detach(), {x, steps.step},
                       [x = x.detach(), step = steps.step.detach(), args = steps.args](const Tensor& dy) {
                         const Tensor dx = gradient_room(dy);
                         Tensor dstep = Tensor::empty({1}, DType::f32, dy.device());

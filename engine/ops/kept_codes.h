@@ -17,8 +17,8 @@ struct PlainSteps {
 /// the device has the primitives.
 bool keeps_codes(const Tensor& x, const PlainSteps& steps);
 
-/// The codes of quantize(x, step, args), which stand for its values; backward reads x again. Where x is not finite, the
-/// codes' step is not a number.
+/// The codes of quantize(x, step, args), which stand for its values. Backward reads x again: a graph keeps that, and no
+/// codes. Where x is not finite, the codes' step is not a number.
 Codes quantize_kept(const Tensor& x, const PlainSteps& steps);
 
 /// For ops: codes and a step without values, to be written. Throws std::invalid_argument, beginning with `op`.

@@ -136,6 +136,25 @@ TEST_CASE("codes that a graph keeps take a byte each") {
   const int64_t little = n / 2 + 4096;  // what the product gives, statistics
   CHECK(kept([&] { return linear(batch_norm_codes(x, args, steps), w); }) < n + little);
   CHECK(kept([&] { return linear(quantize(batch_norm(x, args), step, steps.args), w); }) > 8 * n);
+  CHECK(kept([&] { return linear(quantize_kept(x, steps), w); }) < little);  // x is there
+  const Tensor half = cast(x, DType::bf16);
+  CHECK(kept([&] { return linear(quantize_kept(half, steps), w); }) < little);
+}
+
+TEST_CASE("codes that are made again for a gradient are those of the product") {
+  const Tensor x = some_values({6, 5, 5, 20}, 1), step = Tensor::from({1}, {0.11f});
+  for (const DType type : {DType::f32, DType::bf16}) {
+    Tensor images = cast(x, type), w = some_values({3, 3, 3, 20}, 2);
+    images.set_requires_grad(true), w.set_requires_grad(true);
+    const Codes codes = quantize_kept(images, {step, {.range = {-8, 7}}});
+    const auto filter_gradient = [&](const Codes& input) {
+      w.zero_grad();
+      probe_loss(cast(conv2d(input, w), DType::f32)).backward();
+      return w.grad();
+    };
+    const Tensor held = filter_gradient({codes.values, codes.grid, codes.kept});
+    CHECK(same_values(filter_gradient(codes), held));
+  }
 }
 
 TEST_CASE("codes are kept where something is recorded, and refused where a byte cannot hold them") {
