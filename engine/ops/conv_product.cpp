@@ -32,7 +32,7 @@ struct ProductInput {
   Tensor images() const {
     if (!grid.step) return seen;
     if (type == DType::f32)
-      return codes ? decode_kept(codes, grid.step, type) : quantize(seen, grid.step, {grid.range});
+      return codes ? decode_kept(codes, grid.step, type) : quantize(seen, grid.step, {.range = grid.range});
     return codes ? codes : quantize_codes(seen, grid.step, grid.range);
   }
   Tensor scaled(const Tensor& w) const { return grid.step && type != DType::f32 ? mul(w.detach(), grid.step) : w; }
