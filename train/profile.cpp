@@ -32,9 +32,9 @@ double seconds_between(std::chrono::steady_clock::time_point begin, std::chrono:
 
 }  // namespace
 
-double MachineLimits::products(DType a, DType b) const {
+double MachineLimits::products(DType a, DType b, DType y) const {
   const auto byte = [](DType type) { return type == DType::i8 || type == DType::u8; };
-  if (a == DType::bf16 || b == DType::bf16) return bf16_dot > 0 ? bf16_dot : fma;
+  if (a == DType::bf16 || b == DType::bf16 || y == DType::bf16) return bf16_dot > 0 ? bf16_dot : fma;
   return byte(a) && byte(b) ? byte_dot : fma;
 }
 
@@ -124,7 +124,7 @@ void Profile::count(const PrimitiveCall& call, const char* op, const std::string
   const auto flop = static_cast<double>(call.flop), bytes = static_cast<double>(call.bytes);
   ++row.calls;
   row.seconds += seconds, row.flop += flop, row.bytes += bytes;
-  const double products = limits_.products(call.a, call.b);
+  const double products = limits_.products(call.a, call.b, call.y);
   if (limits_.copy > 0 && (flop == 0 || products > 0)) {
     row.least_seconds += std::max(bytes / limits_.copy, flop > 0 ? flop / products : 0) / 1e9;
   }

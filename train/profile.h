@@ -18,8 +18,9 @@ namespace ntq {
 struct MachineLimits {
   double fma = 0, bf16_dot = 0, byte_dot = 0;  ///< billions of operations per second
   double copy = 0;                             ///< GB/s
-  /// Of the types that a product multiplies; bfloat16 without an instruction of its own is multiplied as float32.
-  double products(DType a, DType b) const;
+  /// Of products of a and b that give y. Where one of them is bfloat16, so are the products (codes read by a filter of
+  /// float32, say); without an instruction of its own it is multiplied as float32.
+  double products(DType a, DType b, DType y) const;
 };
 MachineLimits measure_limits();
 

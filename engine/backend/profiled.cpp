@@ -200,7 +200,8 @@ class ProfiledBackend : public Backend {
 
  private:
   static PrimitiveCall product(const char* name, const ConvGeometry& g, ConstView a, ConstView b, ConstView y) {
-    return {.name = name, .bytes = moved(a, b, y), .conv = g, .flop = 2 * g.macs(), .a = a.type, .b = b.type};
+    return {
+        .name = name, .bytes = moved(a, b, y), .conv = g, .flop = 2 * g.macs(), .a = a.type, .b = b.type, .y = y.type};
   }
   template <class Run>
   void timed(PrimitiveCall call, const Run& run) {

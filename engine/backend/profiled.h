@@ -13,7 +13,7 @@ struct PrimitiveCall {
   int64_t bytes;     ///< of the operands, each read or written once
   ConvGeometry conv = {};
   int64_t flop = 0;  ///< of convolutions, by direct sums, a multiplication and an addition counting two
-  DType a = DType::f32, b = DType::f32;  ///< what they multiply
+  DType a = DType::f32, b = DType::f32, y = DType::f32;  ///< what they multiply, and give
   std::chrono::steady_clock::time_point begin = {}, end = {};
 };
 using PrimitiveSink = std::function<void(const PrimitiveCall&)>;

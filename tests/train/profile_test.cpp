@@ -147,10 +147,11 @@ TEST_CASE("profile: keeps so many events and counts on") {
 
 TEST_CASE("the limit of a product goes by what it multiplies") {
   const MachineLimits limits{.fma = 1, .bf16_dot = 2, .byte_dot = 3, .copy = 4};
-  CHECK(limits.products(DType::f32, DType::f32) == 1);
-  CHECK(limits.products(DType::bf16, DType::bf16) == 2);
-  CHECK(limits.products(DType::u8, DType::bf16) == 2);
-  CHECK(limits.products(DType::u8, DType::i8) == 3);
-  CHECK(limits.products(DType::u8, DType::f32) == 1);
-  CHECK(MachineLimits{.fma = 1}.products(DType::bf16, DType::bf16) == 1);
+  CHECK(limits.products(DType::f32, DType::f32, DType::f32) == 1);
+  CHECK(limits.products(DType::bf16, DType::f32, DType::bf16) == 2);
+  CHECK(limits.products(DType::u8, DType::f32, DType::bf16) == 2);
+  CHECK(limits.products(DType::bf16, DType::u8, DType::f32) == 2);
+  CHECK(limits.products(DType::u8, DType::i8, DType::i32) == 3);
+  CHECK(limits.products(DType::u8, DType::f32, DType::f32) == 1);
+  CHECK(MachineLimits{.fma = 1}.products(DType::bf16, DType::f32, DType::bf16) == 1);
 }

@@ -70,7 +70,7 @@ bool is_point(const ConvGeometry& g) { return g.kernel_h * g.kernel_w == 1 && g.
 ConvPlan plan_bf16(const ConvGeometry& g, ConvPass pass) {
   if (bf16::suits_winograd(g)) return {ConvAlgorithm::bf16_winograd, g, 1, 1, {}, 1};
   ConvPlan plan{ConvAlgorithm::bf16_product, is_point(g) ? line(g, g.in_c) : g, 1, 1, {}, 1};
-  if (pass != ConvPass::grad_input && few_channels(g)) plan.algorithm = ConvAlgorithm::bf16_unfolded;
+  if (few_channels(g)) plan.algorithm = ConvAlgorithm::bf16_unfolded;
   if (pass == ConvPass::grad_weight) {
     const int64_t rows = g.batch * g.out_h * g.out_w;
     const int64_t inputs = std::max<int64_t>(1, g.kernel_h * g.kernel_w * g.in_c), filters = g.out_c * inputs;

@@ -6,6 +6,7 @@
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/seen_by.h"
 #include "engine/backend/cpu/stored.h"
 #include "engine/backend/cpu/views.h"
 
@@ -38,49 +39,38 @@ void each_window(const PoolGeometry& g, const Op& op) {
 /// Pixels of an average: a kernel without padding has kernel^2, or, over one line of pixels, kernel.
 float inverse_count(const Window& w) { return 1.0f / static_cast<float>((w.h1 - w.h0) * (w.w1 - w.w0)); }
 
-float number(float x) { return x; }
-float number(BFloat16 x) { return from_bf16(x); }
-
-template <class T>
-void largest_of_windows(const PoolGeometry& g, const T* x, T* y, int32_t* index) {
-  each_window(g, [&](int64_t n, int64_t out, const Window& w) {
-    for (int64_t c = 0; c < g.channels; ++c) {
-      int64_t best = (n * g.in_h + w.h0) * g.in_w + w.w0;
-      for (int64_t h = w.h0; h < w.h1; ++h) {
-        for (int64_t v = w.w0; v < w.w1; ++v) {
-          const int64_t pixel = (n * g.in_h + h) * g.in_w + v;
-          const float value = number(x[pixel * g.channels + c]);
-          if (value > number(x[best * g.channels + c]) || std::isnan(value)) best = pixel;
-        }
-      }
-      y[out * g.channels + c] = x[best * g.channels + c];
-      index[out * g.channels + c] = static_cast<int32_t>(best);
-    }
-  });
-}
-
 }  // namespace
 
-void CpuBackend::max_pool(const PoolGeometry& g, ConstView x, View y, View index) {
-  with_stored(k_, y.type, [&]<class T>(const StoredKernels<T>&) {
-    largest_of_windows(g, values<T>(x, input_size(g)), values<T>(y, output_size(g)),
-                       values<int32_t>(index, output_size(g)));
+void CpuBackend::max_pool(const PoolGeometry& g, ConstView input, View output, View indices) {
+  with_stored(k_, output.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T* const x = values<T>(input, input_size(g));
+    T* const y = values<T>(output, output_size(g));
+    int32_t* const index = values<int32_t>(indices, output_size(g));
+    each_window(g, [&](int64_t n, int64_t out, const Window& w) {
+      const PixelBlock window{(n * g.in_h + w.h0) * g.in_w + w.w0, w.h1 - w.h0, w.w1 - w.w0, g.in_w};
+      k.max_window(x, window, g.channels, y + out * g.channels, index + out * g.channels);
+    });
   });
 }
 
 void CpuBackend::max_pool_grad(const PoolGeometry& g, ConstView d_output, ConstView indices, View d_input) {
-  InFloat32 wide(*this);
-  const float* const dy = wide.in(d_output, output_size(g));
-  const int32_t* const index = values<int32_t>(indices, output_size(g));
-  float* const dx = wide.out(d_input, input_size(g));
-  fill(0.0f, view_of(dx, input_size(g)));
-  each_window(g, [&](int64_t, int64_t out, const Window&) {
-    for (int64_t c = 0; c < g.channels; ++c) {
-      const int64_t at = out * g.channels + c;
-      dx[int64_t{index[at]} * g.channels + c] += dy[at];
-    }
+  with_stored(k_, d_input.type, [&]<class T>(const StoredKernels<T>& k) {
+    const T* const dy = values<T>(d_output, output_size(g));
+    const int32_t* const index = values<int32_t>(indices, output_size(g));
+    T* const dx = values<T>(d_input, input_size(g));
+    parallel_for(g.batch, [&](int64_t n) {
+      for (int64_t h = 0; h < g.in_h; ++h) {
+        const Places rows = seen_by({g.kernel, g.stride, g.pad, g.out_h}, {h, h + 1});
+        for (int64_t w = 0; w < g.in_w; ++w) {
+          const Places columns = seen_by({g.kernel, g.stride, g.pad, g.out_w}, {w, w + 1});
+          const PixelBlock windows{(n * g.out_h + rows.begin) * g.out_w + columns.begin, rows.end - rows.begin,
+                                   columns.end - columns.begin, g.out_w};
+          const int64_t pixel = (n * g.in_h + h) * g.in_w + w;
+          k.max_window_grad(dy, index, windows, pixel, g.channels, dx + pixel * g.channels);
+        }
+      }
+    });
   });
-  wide.finish();
 }
 
 void CpuBackend::avg_pool(const PoolGeometry& g, ConstView input, View output) {

@@ -6,6 +6,7 @@
 
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/seen_by.h"
 
 namespace ntq::bf16 {
 namespace {
@@ -92,6 +93,63 @@ ClassTaps class_taps(int64_t of_class, int64_t kernel, int64_t stride, int64_t p
   return taps;
 }
 
+/// dx of few channels, of which a product that gives them would fill a small part of a vector: the gradients of the
+/// patches that a line of output pixels sees are added up, line by line, for bands of lines of an image.
+void grad_of_patches(Backend& backend, const Kernels& k, const ConvGeometry& g, ConstView dy, const float* w, View dx) {
+  const int64_t tap_line = g.kernel_w * g.in_c, patch = g.kernel_h * tap_line, width = g.in_w * g.in_c;
+  const int64_t pairs = ceil_div(g.out_c, 2), panels = ceil_div(patch, k.panel), panel_stride = pairs * 2 * k.panel;
+  const Scratch packed(backend, panels * panel_stride, DType::bf16);
+  parallel_for(pairs, 2 * patch, [&](int64_t i) {
+    const float* const even = w + 2 * i * patch;
+    k.pack_pair(even, 2 * i + 1 < g.out_c ? even + patch : nullptr, patch, packed_of(packed) + i * 2 * k.panel,
+                panel_stride);
+  });
+  const auto* const values = static_cast<const BFloat16*>(dy.data);
+  const int64_t most = std::max<int64_t>(1, g.in_h / 16),
+                bands = std::min(most, ceil_div(16, std::max<int64_t>(1, g.batch)));
+  const int64_t band_lines = ceil_div(g.in_h, bands);
+  parallel_for(g.batch * bands, [&](int64_t task) {
+    const int64_t image = task / bands, begin = std::min(g.in_h, task % bands * band_lines);
+    const int64_t end = std::min(g.in_h, begin + band_lines);
+    if (begin == end) return;
+    const Scratch patches(backend, g.out_w * patch), sums(backend, (end - begin) * width);
+    std::fill(sums.data(), sums.data() + (end - begin) * width, 0.0f);
+    Product p{{values, values + dy.size, 1, g.out_w, g.out_c, 1, 1, g.out_w, 1, 0, 0, 1, 1, false},
+              patches.data(),
+              DType::f32,
+              1,
+              g.out_w,
+              patch,
+              0,
+              0,
+              1,
+              packed_of(packed)};
+    const Scratch scratch(backend, k.product_scratch(p, panels), DType::u8);
+    const cpu::Places lines = cpu::seen_by({g.kernel_h, g.stride, g.pad, g.out_h}, {begin, end});
+    for (int64_t i = lines.begin; i < lines.end; ++i) {
+      p.x.x = values + (image * g.out_h + i) * g.out_w * g.out_c;
+      k.product(p, 0, g.out_w, 0, panels, scratch.view().data);
+      const int64_t h0 = i * g.stride - g.pad;
+      const int64_t top = std::max<int64_t>(0, begin - h0), bottom = std::min(g.kernel_h, end - h0);
+      for (int64_t j = 0; j < g.out_w; ++j) {
+        const int64_t first = (j * g.stride - g.pad) * g.in_c;
+        const int64_t left = std::max<int64_t>(0, -first), right = std::min(tap_line, width - first);
+        for (int64_t kh = top; kh < bottom; ++kh) {
+          const float* const from = patches.data() + j * patch + kh * tap_line;
+          float* const to = sums.data() + (h0 + kh - begin) * width + first;
+          for (int64_t c = left; c < right; ++c) to[c] += from[c];
+        }
+      }
+    }
+    const int64_t at = (image * g.in_h + begin) * width, n = (end - begin) * width;
+    if (dx.type == DType::f32) {
+      std::copy(sums.data(), sums.data() + n, static_cast<float*>(dx.data) + at);
+    } else {
+      std::transform(sums.data(), sums.data() + n, static_cast<BFloat16*>(dx.data) + at, to_bf16);
+    }
+  });
+}
+
 }  // namespace
 
 void conv(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView x, const float* w, View y) {
@@ -109,6 +167,7 @@ void conv(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView x,
 
 void conv_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView dy, const float* w, View dx) {
   const ConvGeometry& g = plan.g;
+  if (plan.algorithm == ConvAlgorithm::bf16_unfolded) return grad_of_patches(backend, k, g, dy, w, dx);
   for (int64_t class_h = 0; class_h < std::min(g.stride, g.in_h); ++class_h) {
     const ClassTaps down = class_taps(class_h, g.kernel_h, g.stride, g.pad);
     for (int64_t class_w = 0; class_w < std::min(g.stride, g.in_w); ++class_w) {

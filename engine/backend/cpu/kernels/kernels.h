@@ -73,6 +73,11 @@ struct NormSums {
   float* scratch;     // {2,channels}
 };
 
+/// Pixels first + h * width + w of `rows` and `columns`, of images that are `width` pixels wide.
+struct PixelBlock {
+  int64_t first, rows, columns, width;
+};
+
 /// Kernels on tensors whose elements are stored as T, float or BFloat16; arithmetic, statistics and steps are float32.
 template <class T>
 struct StoredKernels {
@@ -94,6 +99,13 @@ struct StoredKernels {
   /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x), dy masked in the same way; dx may be dy.
   void (*norm_grad_apply)(const NormInputs<T>& a, const UniformSteps* steps, int64_t begin, int64_t end,
                           const float* mean_dy, const float* mean_dy_x, T* dx);
+
+  // Max pooling.
+  /// The largest of the pixels, channel by channel, and which of them it is; what is not a number is larger than all.
+  void (*max_window)(const T* x, const PixelBlock& window, int64_t channels, T* y, int32_t* index);
+  /// dx of one pixel: the sum of dy over those of the output pixels whose index it is.
+  void (*max_window_grad)(const T* dy, const int32_t* index, const PixelBlock& windows, int64_t pixel, int64_t channels,
+                          T* dx);
 
   // Quantization.
   /// Over elements [begin, end) of a tensor: absolute positions, for the noise.
@@ -194,6 +206,7 @@ void fill_conv(Kernels& table);
 void fill_conv_grad(Kernels& table);
 void fill_winograd(Kernels& table);
 void fill_norm(Kernels& table);
+void fill_pool(Kernels& table);
 void fill_quantize(Kernels& table);
 void fill_look_up(Kernels& table);
 void fill_basis(Kernels& table);
