@@ -91,11 +91,6 @@ void check_huffman_tables(std::span<const uint8_t> bytes, const std::string& nam
 }
 
 enum class PngSums { believed, checked };
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-constexpr PngSums kPngSums = PngSums::believed;  // a fuzzer finds no checksum
-#else
-constexpr PngSums kPngSums = PngSums::checked;
-#endif
 
 /// Refuses a PNG that ends within a chunk: stb_image asks for the memory that a chunk claims before it looks. And,
 /// where sums are checked, one of whose pixels a byte has changed: stb_image reads no checksum.
@@ -162,7 +157,7 @@ ImageSize stb_image_size(std::span<const uint8_t> bytes, const std::string& name
 
 void stb_image_rows(std::span<const uint8_t> bytes, const std::string& name, ImageSize size, int64_t begin, int64_t end,
                     const RowSink& sink) {
-  check_before(bytes, name, kPngSums);
+  check_before(bytes, name, PngSums::checked);
   int width = 0, height = 0, channels = 0;
   // The largest block is a PNG's data before its filters are undone: 8 bytes a pixel, and as much again for growing.
   allowance = 20 * static_cast<size_t>(size.height * size.width) + 2 * bytes.size() + (size_t{1} << 20);
