@@ -32,7 +32,7 @@ class NtqQuantizer : public StepQuantizer {
   }
 
   std::string left_out(const TrainingPlan&) const override {
-    return noise_.c > 0 ? "" : spec().is_weight ? "without noise it is lsq" : "no noise on activations, so it is lsq";
+    return noise_.c > 0 ? "" : "without noise it is lsq";
   }
 
   void on_rate(const LearningRate& rate) override {
