@@ -136,10 +136,13 @@ void validate(const TrainConfig& c) {
   in_range("--lr", c.lr, 0.0, kMaxRate, "0 to 1000");
   in_range("--momentum", c.momentum, 0.0, std::nextafter(1.0, 0.0), "a number in [0, 1)");
   in_range("--weight-decay", c.weight_decay, 0.0, kMax, "0 to 1000000");
-  one_of("--sched", c.sched, {"cosine", "step", "paper", "constant"});
+  one_of("--sched", c.sched, {"cosine", "step", "paper", "exponential", "constant"});
   in_range<int64_t>("--warmup-epochs", c.warmup_epochs, 0, c.epochs, "0 to --epochs");
   in_range("--min-lr", c.min_lr, 0.0, c.two_stages() ? std::min(rate_of(c), c.pretrain_lr) : rate_of(c),
            "0 to the learning rates of the run");
+  if (c.sched == "exponential" && c.min_lr == 0) {
+    throw UsageError("--sched exponential: needs --min-lr above 0, the rate that it ends at");
+  }
   in_range("--smoothing", c.smoothing, 0.0, std::nextafter(1.0, 0.0), "a number in [0, 1)");
   in_range("--model-ema", c.model_ema, 0.0, std::nextafter(1.0, 0.0), "a number in [0, 1)");
   if (c.nesterov && c.momentum == 0) throw UsageError("--nesterov: needs --momentum above 0");

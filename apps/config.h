@@ -170,9 +170,9 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"weight-decay", "Optimizer", recipe, "[1e-4]"}, c.weight_decay);
   visit(Option{"nesterov", "Optimizer", recipe, "Nesterov momentum"}, c.nesterov);
   visit(Option{"no-decay-vectors", "Optimizer", recipe, "no decay on biases and batch norm"}, c.no_decay_vectors);
-  visit(Option{"sched", "Optimizer", recipe, "cosine, step, paper or constant [cosine]"}, c.sched);
+  visit(Option{"sched", "Optimizer", recipe, "cosine, step, paper, exponential or constant [cosine]"}, c.sched);
   visit(Option{"warmup-epochs", "Optimizer", recipe, "linear warm-up [0]"}, c.warmup_epochs);
-  visit(Option{"min-lr", "Optimizer", recipe, "where cosine ends [0]"}, c.min_lr);
+  visit(Option{"min-lr", "Optimizer", recipe, "where cosine and exponential end [0]"}, c.min_lr);
   visit(Option{"smoothing", "Optimizer", recipe, "label smoothing, in [0, 1) [0]"}, c.smoothing);
   visit(Option{"model-ema", "Optimizer", recipe, "average the weights with this decay; 0: off [0]"}, c.model_ema);
 

@@ -16,6 +16,26 @@ bool same_quantization(const TrainConfig& a, const TrainConfig& b) {
          a.bits_of == b.bits_of && (!a.skip_bits || !b.skip_bits || a.skip_bits == b.skip_bits);
 }
 
+/// Settings may give a quantizer entries of another shape (LCQ's intervals, DiffQ's groups).
+bool same_shapes(const Module& model, const Weights& weights) {
+  for (const auto& [name, value] : model.state_dict()) {
+    const auto there = weights.tensors.find(name);
+    const bool quantizers = name.find("_quant.") != std::string::npos;
+    if (quantizers && there != weights.tensors.end() && there->second.shape() != value.shape()) return false;
+  }
+  return true;
+}
+
+/// "rescale=true, ...": settings of the file that are others here.
+std::string other_settings(const Settings& file, const Settings& here) {
+  std::vector<std::string> out;
+  for (const auto& [key, value] : file) {
+    const auto own = here.find(key);
+    if (own != here.end() && !(own->second == value)) out.push_back(key + "=" + value.str());
+  }
+  return join(out);
+}
+
 }  // namespace
 
 LoadReport init_from(Session& s, const std::string& path) {
@@ -28,9 +48,17 @@ LoadReport init_from(Session& s, const std::string& path) {
     const bool average = takes_average(checkpoint, path, parse_weighting(false, s.config.raw));
     weights = weights_of(checkpoint, path, average);
     if (checkpoint.has_ema()) notices.push_back(weighting_text(checkpoint, average));
-    options.keep_steps = same_quantization(checkpoint.config, s.config);
+    const bool same = same_quantization(checkpoint.config, s.config);
+    options.keep_steps = same && same_shapes(*s.model, weights);
     if (checkpoint.config.quantized() && !options.keep_steps) {
-      notices.push_back("the file has other bits or another method: all steps start anew");
+      notices.push_back(
+          concat(same ? "the file has quantizers of other shapes" : "the file has other bits or another method",
+                 ": all steps start anew"));
+    }
+    const std::string others = other_settings(checkpoint.config.quant, s.config.quant);
+    if (options.keep_steps && !others.empty()) {
+      notices.push_back(concat("the file's steps are kept, which came with ", others,
+                               ": what only sets first values changes nothing"));
     }
   } else {
     weights = read_weights(file, path);

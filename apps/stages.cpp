@@ -20,6 +20,7 @@
 #include "base/peak_memory.h"
 #include "engine/backend/cpu_settings.h"
 #include "engine/serialize.h"
+#include "train/layer_report.h"
 
 namespace ntq::apps {
 namespace {
@@ -34,7 +35,8 @@ Json last_row(const RunFolder& run) {
 }
 
 /// What the run came to; written as result.json, which marks a run as finished.
-Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
+Json summarize(const Session& s, const RunFolder& run) {
+  const TrainConfig& c = s.config;
   Json out = {{"dataset", c.dataset},
               {"model", c.model},
               {"method", c.quantized() ? c.method : "fp"},
@@ -43,8 +45,9 @@ Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
               {"precision", c.precision},
               {"epochs", c.epochs},
               {"seed", c.seed},
-              {"best_top1", p.best_top1},
-              {"best_epoch", p.best_epoch},
+              {"best_top1", s.progress.best_top1},
+              {"best_epoch", s.progress.best_epoch},
+              {"deployed_bytes", static_cast<int64_t>(deployed_bits(*s.model) / 8)},
               {"last", last_row(run)}};
   if (!c.bits_of.empty()) out["bits_of"] = c.bits_of;
   if (c.bits_before) out["bits_before"] = *c.bits_before;
@@ -59,6 +62,9 @@ Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
 Json report_end(const RunFolder& run, Json summary, Console& console) {
   console.headline(concat("Best top-1 ", fixed(summary.value("best_top1", 0.0), 2), "% in epoch ",
                           summary.value("best_epoch", int64_t{0})));
+  if (summary.contains("deployed_bytes")) {
+    console.line(concat("  ", bytes_text(summary["deployed_bytes"].get<double>()), " with the weights at their bits"));
+  }
   summary["run"] = run.path;
   const auto list = [&](const char* key, const std::string& path) {
     summary["files"][key] = path;
@@ -151,6 +157,7 @@ Json go_on(const RunFolder& run, Parts& parts, size_t index, Console& console) {
   Session& session = parts.build(stage);
   if (resumed) warn_if(console, restore_run(session, run.file("last.bin"), parts.may_differ));
   print_start(console, session, run.path);
+  warn_left_out(console, session, index + 1 == parts.stages.size());
   if (!resumed) {
     if (init) {
       if (!stage.init) stage.init = init_from(session, *init);
@@ -160,7 +167,7 @@ Json go_on(const RunFolder& run, Parts& parts, size_t index, Console& console) {
     save_run(run.file("last.bin"), session);
   }
   const Json profile = train_session(parts, session, run, console);
-  Json summary = summarize(config, session.progress, run);
+  Json summary = summarize(session, run);
   write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
   stage.session.reset();
   const int64_t peak = peak_memory();
@@ -272,6 +279,7 @@ Json dry_run(const TrainCommand& command, Console& console) {
   const TrainConfig& config = command.config;
   Parts parts = build_parts(command, console);
   print_start(console, *parts.stages.back().session, "none (--dry-run)");
+  warn_left_out(console, *parts.stages.back().session, true);
   Json out = announce_stages(parts, console);
   const double step = out["stages"].back().value("seconds_per_step", 0.0);
   const DataRate rate = measure_data_rate(config, parts.data);

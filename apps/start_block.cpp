@@ -2,11 +2,14 @@
 
 #include "apps/command.h"
 #include "apps/config_quant.h"
+#include "apps/json.h"
 #include "apps/layer_text.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
 #include "engine/backend/registry.h"
+#include "engine/serialize.h"
+#include "quant/tree.h"
 
 namespace ntq::apps {
 namespace {
@@ -35,6 +38,17 @@ std::string schedule_text(const TrainConfig& c, int64_t steps) {
 
 std::string first_of(const std::vector<std::string>& names) {
   return names.empty() ? "" : concat(" (", printable(names[0], 80), names.size() > 1 ? ", ..." : "", ")");
+}
+
+/// Whether --init names a checkpoint of a quantized run; also where it cannot be read any more.
+bool starts_quantized(const TrainConfig& c) try {
+  if (!c.init) return false;
+  const Json found = parse_json_or_null(load_header(*c.init).metadata.at("ntq.quantization"));
+  return found.is_object() && found.value("method", "fp") != "fp";
+} catch (const std::out_of_range&) {  // of others
+  return false;
+} catch (const CheckpointError&) {
+  return true;
 }
 
 }  // namespace
@@ -71,6 +85,13 @@ void print_start(Console& console, const Session& s, const std::string& run_path
   if (s.progress.epoch > 0 || s.progress.step > 0) {
     console.line(concat("  resumed    behind epoch ", s.progress.epoch, ", step ", s.progress.step));
   }
+}
+
+void warn_left_out(Console& console, const Session& s, bool is_last) {
+  const TrainConfig& c = s.config;
+  const TrainingPlan plan{.steps = s.schedule.epochs * s.schedule.steps_per_epoch,
+                          .after_wider = !is_last || c.bits_before || c.bits_of_weights() == 8 || starts_quantized(c)};
+  for (const auto& text : left_out(*s.model, plan)) console.warn("this run does not count as " + text);
 }
 
 void print_init(Console& console, const LoadReport& report, const std::string& path) {

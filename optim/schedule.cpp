@@ -12,8 +12,7 @@ namespace {
 constexpr int64_t kMost = int64_t{1} << 30;  // the product of steps and epochs stays far from overflow
 constexpr int64_t kPaperPeriod = 50;         // epochs
 
-double cosine(const Schedule& s, int64_t step, int64_t warmup, int64_t total) {
-  const double passed = static_cast<double>(step - warmup) / static_cast<double>(total - warmup);
+double cosine(const Schedule& s, double passed) {
   return s.min_lr + (static_cast<double>(s.lr) - s.min_lr) * (1.0 + std::cos(std::numbers::pi * passed)) / 2.0;
 }
 
@@ -39,17 +38,20 @@ float Schedule::at(int64_t step) const {
   if (step < warmup) {
     return static_cast<float>(static_cast<double>(lr) * static_cast<double>(step + 1) / static_cast<double>(warmup));
   }
+  check(kind != ScheduleKind::exponential || min_lr > 0, "Schedule: exponential needs min_lr above 0, found ", min_lr);
+  const double passed = static_cast<double>(step - warmup) / static_cast<double>(total - warmup);
   double rate = lr;
   switch (kind) {
     case ScheduleKind::constant: break;
     case ScheduleKind::step:
       rate *= std::pow(static_cast<double>(decay), static_cast<double>(milestones_passed(*this, step)));
       break;
-    case ScheduleKind::cosine: rate = cosine(*this, step, warmup, total); break;
+    case ScheduleKind::cosine: rate = cosine(*this, passed); break;
     case ScheduleKind::paper:
-      rate = std::max<double>(min_lr, cosine(*this, step, warmup, total) /
-                                          std::pow(10.0, static_cast<double>(step / steps_per_epoch / kPaperPeriod)));
+      rate = std::max<double>(
+          min_lr, cosine(*this, passed) / std::pow(10.0, static_cast<double>(step / steps_per_epoch / kPaperPeriod)));
       break;
+    case ScheduleKind::exponential: rate *= std::pow(static_cast<double>(min_lr) / rate, passed); break;
   }
   return static_cast<float>(rate);
 }
@@ -59,7 +61,8 @@ ScheduleKind parse_schedule(const std::string& name) {
   if (name == "step") return ScheduleKind::step;
   if (name == "cosine") return ScheduleKind::cosine;
   if (name == "paper") return ScheduleKind::paper;
-  check(false, "schedule: expected constant, step, cosine or paper, found \"", name, "\"");
+  if (name == "exponential") return ScheduleKind::exponential;
+  check(false, "schedule: expected constant, step, cosine, paper or exponential, found \"", name, "\"");
   return ScheduleKind::constant;
 }
 

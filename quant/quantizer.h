@@ -46,6 +46,12 @@ struct LearningRate {
   float value = 0, share = 1;
 };
 
+/// A training before it starts.
+struct TrainingPlan {
+  int64_t steps = 1;         ///< of the optimizer
+  bool after_wider = false;  ///< its weights come from, or are the first of, trainings of one width after the other
+};
+
 /// Forward gives the values to compute with: noisy in training if the method says so, plain in evaluation. What a
 /// method writes stands under "protected"; all else has a default that does nothing.
 class Quantizer : public Module {
@@ -97,11 +103,17 @@ class Quantizer : public Module {
   virtual Tensor penalty() const { return {}; }
   /// How much of the training is done, in [0, 1]; told before each step.
   virtual void on_progress(double fraction) { static_cast<void>(fraction); }
+  /// Why this quantizer does nothing of what its method is named for in such a training; empty: it does. Asked after
+  /// set_place().
+  virtual std::string left_out(const TrainingPlan& plan) const {
+    static_cast<void>(plan);
+    return {};
+  }
   /// Told before each step of training.
   virtual void on_rate(const LearningRate& rate) { static_cast<void>(rate); }
   /// Told when an optimizer step has changed the parameters.
   virtual void after_step() {}
-  /// Set before on_progress(): for methods that treat one layer after the other.
+  /// Set before on_progress() and left_out(): for methods that treat one layer after the other.
   void set_place(LayerPlace place) { place_ = place; }
   /// Bits to a value where the method learns them: the mean.
   virtual std::optional<double> learned_bits() const { return std::nullopt; }

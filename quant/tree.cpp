@@ -80,6 +80,27 @@ void count_optimizer_step(const Quantizers& quantizers) {
   }
 }
 
+std::vector<std::string> left_out(const Quantizers& quantizers, const TrainingPlan& plan) {
+  std::vector<std::pair<std::string, std::string>> methods;  // with the first reason; empty: one is at work
+  size_t at = 0;
+  for (Quantizer* q : quantizers) {
+    q->set_place(quantizers.place(at++));
+    const std::string why = q->left_out(plan), &name = q->spec().method;
+    const auto found =
+        std::find_if(methods.begin(), methods.end(), [&](const auto& method) { return method.first == name; });
+    if (found == methods.end()) {
+      methods.emplace_back(name, why);
+    } else if (why.empty()) {
+      found->second.clear();
+    }
+  }
+  std::vector<std::string> out;
+  for (const auto& [name, why] : methods) {
+    if (!why.empty()) out.push_back(concat(name, ": ", why));
+  }
+  return out;
+}
+
 void calibrate(const Quantizers& quantizers, const std::function<void()>& run_batches) {
   std::vector<Quantizer*> fresh;
   std::copy_if(quantizers.begin(), quantizers.end(), std::back_inserter(fresh),

@@ -38,6 +38,10 @@ Tensor quant_penalty(const Quantizers& quantizers);
 /// The next draws are new ones. Without it every forward pass gets the same noise; so do the passes between two calls.
 void count_optimizer_step(const Quantizers& quantizers);
 
+/// Methods that such a training does not count as, each with the reason of its first quantizer: none of theirs does
+/// what the method is named for. "nice: 20 stages, ...".
+std::vector<std::string> left_out(const Quantizers& quantizers, const TrainingPlan& plan);
+
 /// Sets the first values of the quantizers that are not ready: run_batches() runs some batches through the model in
 /// evaluation mode, as often as the method with the most passes needs.
 void calibrate(const Quantizers& quantizers, const std::function<void()>& run_batches);

@@ -62,6 +62,11 @@ class DiffQ : public Quantizer {
     if (!logits_ || weight == 0) return {};
     return scale(size(), static_cast<float>(static_cast<double>(weight) / kBitsPerMegabyte));
   }
+  std::string left_out(const TrainingPlan&) const override {
+    if (spec().setting("logit_lr").number() == 0) return "with logit_lr 0 no bits are learned";
+    if (spec().setting("penalty").number() == 0) return "with penalty 0 the size is not in the loss";
+    return logits_ ? "" : "no weight is above min_size, so none is quantized";
+  }
   std::optional<double> learned_bits() const override {
     if (!logits_) return 32;
     const NoGrad no_grad;

@@ -41,6 +41,10 @@ class DorefaWeights : public UnitQuantizer {
   QuantTraits traits() const override {
     return {.levels = 1 << spec().bits, .zero_on_grid = false, .idempotent = false};
   }
+  /// As PACT's weights.
+  std::string left_out(const TrainingPlan&) const override {
+    return spec().method == "dorefa" ? "" : "its clipping is of activations, which are in full precision";
+  }
   Tensor transform(const Tensor& w) const override {
     if (grad_ == "identity") {
       return custom_grad(

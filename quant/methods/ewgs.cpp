@@ -33,6 +33,9 @@ class EwgsQuantizer : public FirstInputQuantizer {
     const NoGrad no_grad;
     return {.range = range(), .levels = mul(units(places()), scale())};
   }
+  std::string left_out(const TrainingPlan&) const override {
+    return delta_ > 0 ? "" : "with delta 0 gradients pass straight through";
+  }
   QuantTraits traits() const override {
     return {.levels = 1 << spec().bits, .zero_on_grid = false, .idempotent = false};
   }

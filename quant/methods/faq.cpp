@@ -42,10 +42,19 @@ class PercentileQuantizer : public RangeQuantizer {
   double percent_;
 };
 
+/// By their largest: nothing of the percentiles.
+class MaxWeights : public RangeQuantizer {
+ public:
+  using RangeQuantizer::RangeQuantizer;
+  std::string left_out(const TrainingPlan&) const override {
+    return "its percentiles are of activations, which are in full precision";
+  }
+};
+
 std::shared_ptr<Quantizer> make_faq(const QuantSpec& spec) {
   if (!spec.is_weight) return std::make_shared<PercentileQuantizer>(spec);
   const bool frozen = spec.setting("weight_range").word() == "frozen";
-  return std::make_shared<RangeQuantizer>(spec, RangeOptions{.follow = frozen ? Follow::frozen : Follow::current});
+  return std::make_shared<MaxWeights>(spec, RangeOptions{.follow = frozen ? Follow::frozen : Follow::current});
 }
 
 }  // namespace

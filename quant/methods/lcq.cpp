@@ -49,6 +49,9 @@ class LcqQuantizer : public FirstInputQuantizer {
   QuantTraits traits() const override {
     return {.levels = static_cast<int>(range().high - range().low) + 1, .idempotent = false};
   }
+  std::string left_out(const TrainingPlan&) const override {
+    return theta_ ? "" : "levels of one step on each side leave nothing to compand";
+  }
   /// Of a weight: less its mean.
   Tensor transform(const Tensor& x) const override { return norm_ ? norm_->centered(x) : x; }
 

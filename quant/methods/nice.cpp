@@ -54,6 +54,12 @@ class Staged : public Quantizer {
   void start_pass(int) override { gathering_ = true, batches_ = 0; }
   void end_pass(int) override { gathering_ = false; }
   void on_progress(double fraction) override { fraction_ = fraction; }
+  std::string left_out(const TrainingPlan& plan) const override {
+    const double steps = std::ceil(until_ * static_cast<double>(plan.steps));
+    if (steps >= static_cast<double>(place().count)) return {};
+    return concat(place().count, " stages, one for each layer, do not fit into ", steps, " of ", plan.steps,
+                  " steps (stages_until ", until_, "); train longer");
+  }
 
  protected:
   explicit Staged(const QuantSpec& spec) : Quantizer(spec), until_(spec.setting("stages_until").number()) {}

@@ -31,6 +31,10 @@ class NtqQuantizer : public StepQuantizer {
     return noise_.c > 0 ? std::nullopt : input_steps(x);
   }
 
+  std::string left_out(const TrainingPlan&) const override {
+    return noise_.c > 0 ? "" : "without noise it is lsq";
+  }
+
   void on_rate(const LearningRate& rate) override {
     const std::string& what = spec().setting("noise_lr").word();
     factor_ = what == "share" ? rate.share : what == "rate" ? rate.value : 1.0f;

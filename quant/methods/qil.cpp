@@ -36,6 +36,9 @@ class QilQuantizer : public FirstInputQuantizer {
     return {
         .levels = static_cast<int>(range().high - range().low) + 1, .idempotent = false, .symmetric = spec().is_signed};
   }
+  std::string left_out(const TrainingPlan& plan) const override {
+    return plan.after_wider ? "" : "its widths come one after the other (--bits-before 8,5)";
+  }
 
  private:
   Tensor interval(const char* name) {

@@ -53,6 +53,9 @@ class MinMaxNoise : public Quantizer {
     }
     return ready_ = true;
   }
+  std::string left_out(const TrainingPlan&) const override {
+    return share_ > 0 ? "" : "with p 0 nothing is quantized in training";
+  }
   int calibration_passes() const override { return 1; }
   void start_pass(int) override {
     gathering_ = true;

@@ -77,7 +77,13 @@ TEST_CASE("--bits-before: each width is a run from the last one's weights") {
       nlohmann::json::parse(run("ntq-train --dry-run --json" + kShort + none.str() + kChain).out)["stages"];
   REQUIRE(stages.size() == 3);
   CHECK(stages[1]["stage"] == "weights 5, activations 5 bits (qil), after w8a8");
-  const std::string whole = whole_chain().folder.str();
+  CHECK_FALSE(contains(whole_chain().outcome.err, "count"));
+  const std::string whole = whole_chain().folder.str(),
+                    single = "ntq-train --dry-run" + kShort + none.str() + " --bits 4";
+  const char* alone =
+      "warning: this run does not count as qil: its widths come one after the other (--bits-before 8,5)";
+  CHECK(contains(run(single).err, alone));
+  CHECK_FALSE(contains(run(single + " --init " + whole + kPrefix + "w5a5-qil/last.bin").err, "count"));
   CHECK(contains(whole_chain().outcome.out, "weights 4, activations 4 bits (qil), after w8a8,w5a5"));
   CHECK(contains(read_file(whole + kPrefix + "w5a5-qil/log.txt"),
                  "Starting from " + whole + kPrefix + "w8a8-qil/last.bin"));

@@ -45,7 +45,10 @@ TEST_CASE("a two-stage run writes all its files, and the next one reuses its fir
   const Outcome info = run("ntq-info " + path + "last.bin");
   CHECK(info.code == 0);
   CHECK(contains(info.out, "weights 4, activations 4 bits (ntq)"));
-  CHECK(Json::parse(run("ntq-info --json " + path + "last.bin").out)["layers"].size() == 20);
+  const Json report = Json::parse(run("ntq-info --json " + path + "last.bin").out);
+  CHECK(report["layers"].size() == 20);
+  CHECK(json["deployed_bytes"] == report["bytes"]["deployed"]);
+  CHECK(contains(second.out, " kB with the weights at their bits"));
 }
 
 TEST_CASE("--dry-run and --print-config write nothing") {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/checkpoint.h"
+#include "apps/init.h"
 #include "layers/weighted_layer.h"
 #include "quant/method.h"
 #include "quant/tree.h"
@@ -123,6 +124,26 @@ TEST_CASE("noise_lr: the loop tells the rate, across a resume too") {
   restore_run(second, folder / "stopped");
   train_to_end(second, folder / "resumed");
   CHECK(read_file(folder / "resumed") == read_file(folder / "share"));
+}
+
+TEST_CASE("--init: settings with other shapes start anew; steps that are kept say with which settings they came") {
+  const TempFolder folder;
+  const auto report = [&](const char* method, const Words& settings) {
+    const std::string file = folder / method;
+    Session first = session_of_method(method);
+    train_until(first, 1, file);
+    Session second = session_of_method(method, settings);
+    return init_from(second, file);
+  };
+  const std::vector<std::string> none;
+  const LoadReport shapes = report("lcq", {"--quant", "intervals=8"});
+  CHECK(shapes.notices.front() == "the file has quantizers of other shapes: all steps start anew");
+  CHECK(shapes.fresh.size() > 40);
+  const LoadReport kept = report("qil", {"--quant", "rescale=true"});
+  CHECK(kept.notices.front() ==
+        "the file's steps are kept, which came with rescale=false: what only sets first values changes nothing");
+  CHECK(kept.fresh == none);
+  CHECK(report("qil", {}).notices == none);
 }
 
 TEST_SUITE_END();

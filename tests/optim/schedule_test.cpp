@@ -85,6 +85,22 @@ TEST_CASE("schedule: cosine behind a warm-up counts its own steps") {
   CHECK(near(s.at(7), .25));
 }
 
+TEST_CASE("schedule: exponential falls by the same factor at each step, behind the warm-up") {
+  const Schedule s{.kind = ScheduleKind::exponential,
+                   .lr = 0.0016f,
+                   .min_lr = 0.0001f,
+                   .steps_per_epoch = 2,
+                   .epochs = 5,
+                   .warmup_epochs = 1};
+  CHECK(near(s.at(1), .0016));
+  CHECK(near(s.at(2), .0016));
+  CHECK(near(s.at(4), .0008));
+  CHECK(near(s.at(8), .0002));
+  Schedule endless = s;
+  endless.min_lr = 0;
+  CHECK_THROWS_AS(endless.at(2), std::invalid_argument);
+}
+
 TEST_CASE("schedule: the paper's rate is divided by ten after every 50 epochs") {
   const Schedule s{.kind = ScheduleKind::paper, .lr = 0.01f, .steps_per_epoch = 3, .epochs = 200};
   CHECK(s.at(0) == 0.01f);
@@ -106,6 +122,7 @@ TEST_CASE("schedule: names") {
   CHECK(parse_schedule("step") == ScheduleKind::step);
   CHECK(parse_schedule("cosine") == ScheduleKind::cosine);
   CHECK(parse_schedule("paper") == ScheduleKind::paper);
+  CHECK(parse_schedule("exponential") == ScheduleKind::exponential);
   CHECK_THROWS_WITH_AS((void)parse_schedule("Cosine"), doctest::Contains("found \"Cosine\""), std::invalid_argument);
 }
 

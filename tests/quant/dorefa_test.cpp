@@ -45,6 +45,24 @@ TEST_CASE("dorefa: weights, 2 bits: tanh, four levels without 0, and three gradi
   }
 }
 
+TEST_CASE("dorefa: the vector's weights, 2 and 3 bits, and its activations, 2 bits") {
+  const std::vector<double> levels[2] = {{-1, -.3333333, .3333333, .3333333, 1},
+                                         {-1, -.4285714, .1428571, .4285714, .7142857}};
+  for (const int bits : {2, 3}) {
+    for (const char* word : {"exact", "detached"}) {
+      const auto q = weights_of("dorefa", bits, {{"weight_grad", word}});
+      Tensor w = Tensor::from({5}, {-1.2f, -.3f, .05f, .4f, .8f});
+      check_close(run_backward(*q, w, Tensor::from({5}, {1, -2, .5f, 1, -1})), levels[bits - 2]);
+      const double first = std::string(word) == "exact" ? .1419883 : .3658829;  // the largest |w|
+      check_close(w.grad(), {first, -2.1954823, .5982718, 1.0263708, -.6706077}, 2e-6);
+    }
+  }
+  const auto q = inputs_of("dorefa", 2);
+  Tensor x = Tensor::from({1, 5}, {-.2f, .1f, .45f, .8f, 1.3f});
+  check_close(run_backward(*q, x, Tensor::from({1, 5}, {1, 2, -1, .5f, 3})), {0, 0, .3333333, .6666667, 1});
+  check_close(x.grad(), {0, 2, -1, .5, 0});
+}
+
 TEST_CASE("dorefa: the exact gradient is that of tanh(w) / max|tanh(w)|, numerically") {
   const auto q = weights_of("dorefa", 3);
   Tensor w = dorefa_weights();

@@ -41,6 +41,11 @@ TEST_CASE("lq-nets: weights take the levels of the stored basis, then the basis 
   Tensor w = lq_weights().set_requires_grad(true);
   CHECK(q->named_buffers()[1].first == "basis");
   CHECK(squared_error(*q, w) == doctest::Approx(.0805));
+  // Places of the levels in order: (b0, b1) = (-,-), (+,-), (+,-), (-,+), (-,+), (+,+).
+  const Codes codes = q->encode(w);
+  check_close(codes.grid.levels, {-.42, -.18, .18, .42});
+  const auto* place = codes.values.data<int8_t>();
+  for (size_t i = 0; i < 6; ++i) CHECK(place[i] - place[0] == std::vector<int>{0, 1, 1, 2, 2, 3}[i]);
   q->train();
   const Tensor y = q->forward(w), g = Tensor::from({1, 6}, {1, -2, .5f, 1, -1, 2});
   check_close(y, {-.42, -.18, -.18, .18, .18, .42});

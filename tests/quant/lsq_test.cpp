@@ -9,6 +9,7 @@
 
 using namespace ntq;
 using ntq::test::check_close;
+using ntq::test::inputs_of;
 
 namespace {
 
@@ -40,6 +41,12 @@ TEST_CASE("lsq: unsigned activations, 2 bits; the border 0 is outside") {
   check_close(y, {0, 0, 0, .3, .6, .9});
   check_close(x.grad(), {0, 0, 2, -1, .5, 0});
   check_close(q->step().grad(), {1.9406153}, 5e-6);
+
+  const auto inside = inputs_of("lsq", 2, {{"border", "inside"}});
+  inside->step().fill(.3f);
+  Tensor again = Tensor::from({1, 6}, {-.4f, 0, .1f, .33f, .72f, 1.4f});
+  test::run_backward(*inside, again, Tensor::from({1, 6}, {1, 1, 2, -1, .5f, 3}));
+  check_close(again.grad(), {0, 1, 2, -1, .5, 0});
 }
 
 TEST_CASE("lsq: the first forward sets the step, in training and in evaluation") {
