@@ -20,6 +20,7 @@
 #include "base/peak_memory.h"
 #include "engine/backend/cpu_settings.h"
 #include "engine/serialize.h"
+#include "train/layer_report.h"
 
 namespace ntq::apps {
 namespace {
@@ -34,7 +35,9 @@ Json last_row(const RunFolder& run) {
 }
 
 /// What the run came to; written as result.json, which marks a run as finished.
-Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
+Json summarize(const Session& session, const RunFolder& run) {
+  const TrainConfig& c = session.config;
+  const Progress& p = session.progress;
   Json out = {{"dataset", c.dataset},
               {"model", c.model},
               {"method", c.quantized() ? c.method : "fp"},
@@ -45,7 +48,8 @@ Json summarize(const TrainConfig& c, const Progress& p, const RunFolder& run) {
               {"seed", c.seed},
               {"best_top1", p.best_top1},
               {"best_epoch", p.best_epoch},
-              {"last", last_row(run)}};
+              {"last", last_row(run)},
+              {"deployed_bytes", static_cast<int64_t>(deployed_bits(*session.model) / 8)}};
   if (!c.bits_of.empty()) out["bits_of"] = c.bits_of;
   if (c.bits_before) out["bits_before"] = *c.bits_before;
   if (const auto stage = stage_before(run)) out["pretrain_run"] = stage->name();
@@ -160,7 +164,7 @@ Json go_on(const RunFolder& run, Parts& parts, size_t index, Console& console) {
     save_run(run.file("last.bin"), session);
   }
   const Json profile = train_session(parts, session, run, console);
-  Json summary = summarize(config, session.progress, run);
+  Json summary = summarize(session, run);
   write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
   stage.session.reset();
   const int64_t peak = peak_memory();
