@@ -28,13 +28,12 @@ Json spread_json(const BySeed& values) {
 }
 
 Json entry_json(const Entry& e, const std::string& baseline) {
-  Json out = {{"top1", spread_json(e.top1)},
-              {"top5", spread_json(e.top5)},
-              {"best_epoch_top1", spread_json(e.best_top1)},
-              {"cells", e.cells},
-              {"paper_top1", or_null(e.paper)},
-              {"paper_top5", or_null(e.paper_top5)}};
-  if (e.paper && !e.top1.empty()) out["top1_less_paper"] = spread_of(e.top1).mean - *e.paper;
+  Json out = {{"top1", spread_json(e.top1)}, {"best_epoch_top1", spread_json(e.best_top1)}, {"cells", e.cells}};
+  for (const auto& [measure, values] : e.also) out[measure] = spread_json(values);
+  for (const auto& [measure, value] : e.paper) out["paper"][measure] = value;
+  if (e.paper.contains("top1") && !e.top1.empty()) {
+    out["top1_less_paper"] = spread_of(e.top1).mean - e.paper.at("top1");
+  }
   if (!e.bytes.empty()) out["bytes"] = spread_of(e.bytes).mean;
   if (e.against) {
     out["against"] = {{"row", baseline},
@@ -61,8 +60,9 @@ std::string csv_text(const Plan& plan, const std::vector<Place>& places, const S
                      const SweepState& state, const Journal& journal) {
   std::vector<std::string> heading = {"row"};
   heading.insert(heading.end(), plan.columns.begin(), plan.columns.end());
-  for (const char* name : {"seed", "state", "top1", "top5", "loss", "best_top1", "best_epoch", "bytes", "paper_top1",
-                           "seconds", "run", "error"}) {
+  heading.insert(heading.end(), {"seed", "state", "top1"});
+  heading.insert(heading.end(), std::begin(kMeasures), std::end(kMeasures));
+  for (const char* name : {"best_top1", "best_epoch", "bytes", "paper_top1", "seconds", "run", "error"}) {
     heading.emplace_back(name);
   }
   std::string out = join(heading, ",") + "\n";
@@ -70,22 +70,28 @@ std::string csv_text(const Plan& plan, const std::vector<Place>& places, const S
     std::vector<std::string> cells = {p.row};
     cells.insert(cells.end(), p.column.begin(), p.column.end());
     const CellStatus& status = state.cells[p.cell];
-    const auto& score = state.scores[p.cell];
     const auto row = std::find(table.rows.begin(), table.rows.end(), p.row) - table.rows.begin();
     const auto column =
         std::find(table.column_values.begin(), table.column_values.end(), p.column) - table.column_values.begin();
-    const auto paper = table.entries[static_cast<size_t>(row)][static_cast<size_t>(column)].paper;
+    const auto& paper = table.entries[static_cast<size_t>(row)][static_cast<size_t>(column)].paper;
     const JournalEntry* entry = journal.find(plan.cells[p.cell].name);
-    const auto number = [](bool known, double value, int digits) { return known ? general(value, digits) : ""; };
-    const bool done = score.has_value();
-    cells.insert(cells.end(),
-                 {std::to_string(p.seed), state_text(status.state), number(done, done ? score->top1 : 0, 7),
-                  number(done, done ? score->top5 : 0, 7), number(done, done ? score->loss : 0, 7),
-                  number(done, done ? score->best_top1 : 0, 7), done ? std::to_string(score->best_epoch) : "",
-                  number(done && score->bytes, done ? score->bytes.value_or(0) : 0, 12),
-                  number(paper.has_value(), paper.value_or(0), 7),
-                  number(entry != nullptr, entry == nullptr ? 0 : entry->seconds, 7),
-                  status.run ? status.run->path : "", status.failure ? status.failure->line : ""});
+    const Score score = state.scores[p.cell].value_or(Score{});
+    const bool done = state.scores[p.cell].has_value();
+    const auto add = [&](bool known, double value, int digits = 7) {
+      cells.push_back(known ? general(value, digits) : "");
+    };
+    cells.insert(cells.end(), {std::to_string(p.seed), state_text(status.state)});
+    add(done, score.top1);
+    for (const char* measure : kMeasures) {
+      const auto found = score.also.find(measure);
+      add(found != score.also.end(), found == score.also.end() ? 0 : found->second);
+    }
+    add(done, score.best_top1);
+    add(done, static_cast<double>(score.best_epoch));
+    add(score.bytes.has_value(), score.bytes.value_or(0), 12);
+    add(paper.contains("top1"), paper.contains("top1") ? paper.at("top1") : 0);
+    add(entry != nullptr, entry == nullptr ? 0 : entry->seconds);
+    cells.insert(cells.end(), {status.run ? status.run->path : "", status.failure ? status.failure->line : ""});
     out += join(cells, ",", quoted) + "\n";
   }
   return out;
@@ -96,7 +102,7 @@ Json sweep_json(const Plan& plan, const SweepTable& table, const SweepState& sta
   for (size_t row = 0; row < table.rows.size(); ++row) {
     for (size_t column = 0; column < table.column_values.size(); ++column) {
       const Entry& entry = table.entries[row][column];
-      if (entry.cells == 0 && !entry.paper) continue;
+      if (entry.cells == 0 && entry.paper.empty()) continue;
       Json one = {{"row", table.rows[row]}, {"column", Json::object()}};
       for (size_t i = 0; i < table.columns.size(); ++i)
         one["column"][table.columns[i]] = table.column_values[column][i];

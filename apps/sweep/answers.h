@@ -8,7 +8,7 @@ namespace ntq::apps {
 
 const char* state_text(CellState state);
 
-/// Row, a column for each column option, seed, state, last and best accuracies, size, the paper's value, seconds, the
+/// Row, a column for each column option, seed, state, the last epoch, the best, size, the paper's value, seconds, the
 /// run's folder, and the error of those that failed.
 std::string csv_text(const Plan& plan, const std::vector<Place>& places, const SweepTable& table,
                      const SweepState& state, const Journal& journal);

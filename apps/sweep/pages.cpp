@@ -15,23 +15,39 @@ using Show = std::function<std::string(const Entry&)>;
 
 std::string signed_text(double value) { return (value < 0 ? "" : "+") + fixed(value, 2); }
 
+/// Percent with two digits behind the point, all else with three that count.
+std::string value_of(double value, bool percent) { return percent ? fixed(value, 2) : general(value, 3); }
+
 /// "91.14 ±0.08 (3)"; "91.14 ±0.08 (3 of 5)" while some are open.
-std::string spread_text(const BySeed& values, size_t cells) {
+std::string spread_text(const BySeed& values, size_t cells, bool percent = true) {
   if (cells == 0) return "";
   const Spread spread = spread_of(values);
   if (spread.n == 0) return "open";
   const bool all = static_cast<size_t>(spread.n) == cells;
-  return concat(fixed(spread.mean, 2), spread.deviation ? " ±" + fixed(*spread.deviation, 2) : "", " (", spread.n,
-                all ? "" : concat(" of ", cells), ")");
+  return concat(value_of(spread.mean, percent), spread.deviation ? " ±" + value_of(*spread.deviation, percent) : "",
+                " (", spread.n, all ? "" : concat(" of ", cells), ")");
 }
 
 /// Ours, then the paper's and ours less the paper's.
-std::string beside_paper(const BySeed& values, size_t cells, std::optional<double> paper) {
-  std::string text = spread_text(values, cells);
-  if (!paper) return text;
-  text += concat(text.empty() ? "" : " ", "[", general(*paper, 5));
-  if (!values.empty()) text += " " + signed_text(spread_of(values).mean - *paper);
+std::string beside_paper(const Entry& entry, const std::string& measure) {
+  const bool percent = measure.starts_with("top");
+  const auto also = entry.also.find(measure);
+  const BySeed& values = measure == "top1" ? entry.top1 : also == entry.also.end() ? BySeed() : also->second;
+  std::string text = spread_text(values, entry.cells, percent);
+  const auto paper = entry.paper.find(measure);
+  if (paper == entry.paper.end()) return text;
+  text += concat(text.empty() ? "" : " ", "[", general(paper->second, 5));
+  if (!values.empty()) {
+    const double difference = spread_of(values).mean - paper->second;
+    text += concat(" ", difference < 0 ? "" : "+", value_of(difference, percent));
+  }
   return text + "]";
+}
+
+std::string title_of(const std::string& measure) {
+  if (measure == "top5") return "top-5 of the last epoch";
+  if (measure == "mean_step") return "mean step at the end";
+  return measure == "mean_error" ? "mean |Q(w)-w| at the end" : "validation loss of the last epoch";
 }
 
 std::string difference_text(const Entry& entry) {
@@ -87,14 +103,13 @@ std::vector<PageTable> page_tables(const SweepTable& table) {
   for (const auto& columns : groups_of(table)) {
     add_table(
         out, table, columns, "top-1 of the last epoch, mean ±deviation (seeds) [paper, ours less the paper's]",
-        [](const Entry& e) { return beside_paper(e.top1, e.cells, e.paper); }, true);
+        [](const Entry& e) { return beside_paper(e, "top1"); }, true);
     if (!table.baseline.empty()) {
       add_table(out, table, columns, concat("top-1 less that of ", table.baseline, ", ±95% interval (pairs of a seed)"),
                 difference_text);
     }
-    if (table.top5) {
-      add_table(out, table, columns, "top-5 of the last epoch",
-                [](const Entry& e) { return beside_paper(e.top5, e.cells, e.paper_top5); });
+    for (const auto& measure : table.also) {
+      add_table(out, table, columns, title_of(measure), [&](const Entry& e) { return beside_paper(e, measure); });
     }
     add_table(out, table, columns, "top-1 of the best epoch, which the validation images chose",
               [](const Entry& e) { return e.best_top1.empty() ? "" : spread_text(e.best_top1, e.cells); });

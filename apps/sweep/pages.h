@@ -17,7 +17,7 @@ struct PageTable {
 };
 
 /// What is shown, the same for all three forms. For each value of all column options but the last: top-1 of the last
-/// epoch with the paper's beside it, the paired differences to the baseline, top-5 where it is asked for, the best
+/// epoch with the paper's beside it, the paired differences to the baseline, what else is asked for, the best
 /// epoch, and the size of the networks.
 std::vector<PageTable> page_tables(const SweepTable& table);
 

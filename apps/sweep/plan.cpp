@@ -83,7 +83,8 @@ class Expansion {
     }
     if (file_.size) known(file_.size->row), known(file_.size->like);
     for (const auto& column : plan_.columns) {
-      if (!stands_in(keys_, column) || column == "seed") {
+      const bool there = stands_in(keys_, column) || file_.options.contains(column) || file_.forced.contains(column);
+      if (!there || column == "seed") {
         throw UsageError(
             concat(file_.where, ": the column ", in_quotes(column), " is no option of the grid: ", join(keys_)));
       }
@@ -139,7 +140,9 @@ class Expansion {
 
   Names column_of(const Point& point) const {
     Names out;
-    for (const auto& key : plan_.columns) out.push_back(option_text(point.grid[key]));
+    for (const auto& key : plan_.columns) {
+      out.push_back(option_text(point.grid.contains(key) ? point.grid[key] : point.options.value(key, Json())));
+    }
     return out;
   }
 

@@ -22,15 +22,20 @@ std::optional<Score> score_of(const RunFolder& run) {
   const Json& last = json["last"];
   const bool average = number(last, "ema_val_top1").has_value();
   const auto top1 = number(last, average ? "ema_val_top1" : "val_top1");
-  const auto top5 = number(last, average ? "ema_val_top5" : "val_top5");
   const auto best = number(json, "best_top1");
-  if (!top1 || !top5 || !best) return std::nullopt;
-  return Score{.top1 = *top1,
-               .top5 = *top5,
-               .loss = number(last, average ? "ema_val_loss" : "val_loss").value_or(std::nan("")),
-               .best_top1 = *best,
-               .best_epoch = static_cast<int64_t>(number(json, "best_epoch").value_or(0)),
-               .bytes = number(json, "deployed_bytes")};
+  if (!top1 || !best) return std::nullopt;
+  Score score{.top1 = *top1,
+              .best_top1 = *best,
+              .best_epoch = static_cast<int64_t>(number(json, "best_epoch").value_or(0)),
+              .bytes = number(json, "deployed_bytes")};
+  const auto take = [&](const char* measure, const char* key) {
+    if (const auto value = number(last, key)) score.also[measure] = *value;
+  };
+  take("top5", average ? "ema_val_top5" : "val_top5");
+  take("loss", average ? "ema_val_loss" : "val_loss");
+  take("mean_step", "mean_step");
+  take("mean_error", "mean_error");
+  return score;
 }
 
 int64_t SweepState::count(CellState state) const {

@@ -12,10 +12,11 @@ namespace ntq::apps {
 
 /// Percent; of the average of the weights where the run kept one.
 struct Score {
-  double top1 = 0, top5 = 0, loss = 0;  ///< of the last epoch
-  double best_top1 = 0;                 ///< of the epoch that the validation images chose
+  double top1 = 0;       ///< of the last epoch
+  double best_top1 = 0;  ///< of the epoch that the validation images chose
   int64_t best_epoch = 0;
-  std::optional<double> bytes = {};  ///< of the network as it is deployed; older releases did not say
+  std::map<std::string, double> also = {};  ///< those of kMeasures that the run has
+  std::optional<double> bytes = {};         ///< of the network as it is deployed; older releases did not say
 };
 
 /// Of a finished run; nothing where the file does not say it.

@@ -135,7 +135,8 @@ std::optional<SweepCommand> parse_sweep_command(int argc, char** argv) {
   app.add_option("SWEEP", sweep, "a sweep file (x.json), or the name of a new sweep's folder")
       ->type_name("")
       ->required();
-  app.add_option("DATASET", dataset, "of a sweep without a file, as those of ntq-train; a list too")->type_name("");
+  app.add_option("DATASET", dataset, "as those of ntq-train, or a list; stands above what the file says")
+      ->type_name("");
   app.add_option("MODEL", model, "likewise")->type_name("");
   const TrainConfig fields;
   for_each_option(fields, [&](const Option& option, const auto& field) {
@@ -168,7 +169,6 @@ std::optional<SweepCommand> parse_sweep_command(int argc, char** argv) {
 
   const std::string name = command.file.name;
   if (is_file(sweep)) {
-    if (dataset) throw UsageError("DATASET: the sweep file says it; found " + in_quotes(*dataset));
     command.file = read_sweep_file(sweep);
   } else {
     if (!dataset || !model) {
@@ -177,9 +177,9 @@ std::optional<SweepCommand> parse_sweep_command(int argc, char** argv) {
     check_sweep_name("SWEEP", sweep);
     command.file.where = "command line";
     command.file.name = command.file.title = sweep;
-    take(command.file, "dataset", values_of("DATASET", *dataset, std::string()));
-    take(command.file, "model", values_of("MODEL", *model, std::string()));
   }
+  if (dataset) take(command.file, "dataset", values_of("DATASET", *dataset, std::string()));
+  if (model) take(command.file, "model", values_of("MODEL", *model, std::string()));
   if (!name.empty()) {
     check_sweep_name("--name", name);
     command.file.name = name;
@@ -190,7 +190,8 @@ std::optional<SweepCommand> parse_sweep_command(int argc, char** argv) {
     for (auto& column : command.file.columns) std::replace(column.begin(), column.end(), '-', '_');
   }
   if (baseline) command.file.baseline = *baseline;
-  command.file.top5 = command.file.top5 || top5;
+  auto& also = command.file.also;
+  if (top5 && std::find(also.begin(), also.end(), "top5") == also.end()) also.emplace_back("top5");
   if (command.output.empty()) throw UsageError("--output: expected a folder, found nothing");
   if (command.jobs < 1 || command.jobs > 1024)
     throw UsageError(concat("--jobs: expected 1 to 1024, found ", command.jobs));

@@ -104,7 +104,9 @@ SizeMatch size_match(const Part& part) {
 
 /// row -> column -> number
 void check_paper(const Part& part) {
-  part.keys({"top1", "top5"});
+  Names measures = {"top1"};
+  measures.insert(measures.end(), std::begin(kMeasures), std::end(kMeasures));
+  part.keys(measures);
   for (const auto& [measure, rows] : part.json.items()) {
     const Part of{rows, concat(part.where, ": '", measure, "'")};
     if (!rows.is_object()) of.fail("an object of rows", rows);
@@ -119,10 +121,16 @@ void check_paper(const Part& part) {
 }
 
 void take_table(const Part& part, SweepFile& file) {
-  part.keys({"columns", "baseline", "top5"});
+  part.keys({"columns", "baseline", "also"});
   if (part.has("columns")) file.columns = part.at("columns").texts();
   if (part.has("baseline")) file.baseline = part.at("baseline").text();
-  if (part.has("top5")) file.top5 = part.at("top5").flag();
+  if (!part.has("also")) return;
+  file.also = part.at("also").texts();
+  const Names known(std::begin(kMeasures), std::end(kMeasures));
+  for (const auto& name : file.also) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    throw UsageError(concat(part.where, ": 'also': expected some of ", join(known), "; found ", in_quotes(name)));
+  }
 }
 
 Json parse_file(const std::string& path) {

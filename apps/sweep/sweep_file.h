@@ -29,6 +29,9 @@ struct SizeMatch {
   std::vector<Json> values;
 };
 
+/// What else of the last epoch can be shown, as metrics.csv has it: percent, mean step, mean |Q(w)-w|, loss.
+inline constexpr const char* kMeasures[] = {"top5", "mean_step", "mean_error", "loss"};
+
 struct SweepFile {
   std::string where;  ///< the file, for messages
   std::string name;   ///< of the sweep's folder
@@ -44,8 +47,8 @@ struct SweepFile {
   Json forced = Json::object();           ///< what the command line says, above all others
   std::vector<std::string> columns = {};  ///< options; none: those of widths, model and data set in the grid
   std::string baseline = {};              ///< row; "": the first
-  bool top5 = false;
-  Json paper = Json::object();  ///< "top1" or "top5" -> row -> column ("cifar10 4") -> value
+  std::vector<std::string> also = {};     ///< measures shown beside top-1: of kMeasures
+  Json paper = Json::object();            ///< "top1" or one of kMeasures -> row -> column ("cifar10 4") -> value
 };
 
 /// Reads and checks everything that needs no other part. Throws UsageError, naming the file and the key.

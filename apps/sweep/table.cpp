@@ -7,11 +7,13 @@
 namespace ntq::apps {
 namespace {
 
-std::optional<double> paper_value(const Json& paper, const char* measure, const std::string& row,
-                                  const std::vector<std::string>& column) {
-  const std::string key = join(column, " ");
-  if (!paper.contains(measure) || !paper[measure].contains(row) || !paper[measure][row].contains(key)) return {};
-  return paper[measure][row][key].get<double>();
+/// By measure.
+std::map<std::string, double> paper_values(const Json& paper, const std::string& row, const std::string& column) {
+  std::map<std::string, double> out;
+  for (const auto& [measure, rows] : paper.items()) {
+    if (rows.contains(row) && rows[row].contains(column)) out[measure] = rows[row][column].get<double>();
+  }
+  return out;
 }
 
 /// The best mean of a column, and those that the seeds do not tell from it.
@@ -38,7 +40,7 @@ SweepTable make_table(const SweepFile& file, const Plan& plan, const std::vector
   SweepTable table{.title = file.title,
                    .notes = file.notes,
                    .baseline = plan.baseline,
-                   .top5 = file.top5,
+                   .also = file.also,
                    .columns = plan.columns,
                    .column_values = plan.column_values,
                    .rows = plan.rows,
@@ -58,7 +60,7 @@ SweepTable make_table(const SweepFile& file, const Plan& plan, const std::vector
     const auto& score = state.scores[p.cell];
     if (!score) continue;
     entry.top1[p.seed] = score->top1;
-    entry.top5[p.seed] = score->top5;
+    for (const auto& [measure, value] : score->also) entry.also[measure][p.seed] = value;
     entry.best_top1[p.seed] = score->best_top1;
     if (score->bytes) entry.bytes[p.seed] = *score->bytes;
   }
@@ -66,8 +68,7 @@ SweepTable make_table(const SweepFile& file, const Plan& plan, const std::vector
   for (size_t column = 0; column < table.column_values.size(); ++column) {
     for (size_t row = 0; row < table.rows.size(); ++row) {
       Entry& entry = table.entries[row][column];
-      entry.paper = paper_value(file.paper, "top1", table.rows[row], table.column_values[column]);
-      entry.paper_top5 = paper_value(file.paper, "top5", table.rows[row], table.column_values[column]);
+      entry.paper = paper_values(file.paper, table.rows[row], join(table.column_values[column], " "));
       if (baseline == table.rows.size() || row == baseline) continue;
       const auto difference = paired_difference(entry.top1, table.entries[baseline][column].top1);
       if (difference.n > 0) entry.against = difference;

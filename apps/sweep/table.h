@@ -11,18 +11,19 @@ namespace ntq::apps {
 /// A row in a column.
 struct Entry {
   size_t cells = 0;                              ///< that it has, done or not
-  BySeed top1, top5, best_top1, bytes;           ///< of those that are done
+  BySeed top1, best_top1, bytes;                 ///< of those that are done
+  std::map<std::string, BySeed> also = {};       ///< by measure
   std::optional<PairedDifference> against = {};  ///< the baseline, in top-1; none in its own row, nor without a pair
-  std::optional<double> paper = {}, paper_top5 = {};
-  bool best = false;   ///< the highest mean of its column
-  bool equal = false;  ///< not the best, but the paired interval of the two holds 0
+  std::map<std::string, double> paper = {};      ///< by measure, "top1" among them
+  bool best = false;                             ///< the highest mean of its column
+  bool equal = false;                            ///< not the best, but the paired interval of the two holds 0
 };
 
 struct SweepTable {
   std::string title;
   std::vector<std::string> notes;
-  std::string baseline;  ///< "": none
-  bool top5 = false;
+  std::string baseline;                                 ///< "": none
+  std::vector<std::string> also;                        ///< measures to be shown
   std::vector<std::string> columns;                     ///< option names
   std::vector<std::vector<std::string>> column_values;  ///< each a value for every name
   std::vector<std::string> rows;                        ///< those of the paper alone come last
