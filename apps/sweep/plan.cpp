@@ -117,6 +117,7 @@ class Expansion {
     Point point{grid, file_.options, &row};
     put_options(point.options, grid);
     put_options(point.options, row.options);
+    put_options(point.options, file_.forced);  // for the cases to see, and above what they say
     for (const auto& one : file_.cases) {
       if (matches(one.when, point)) put_options(point.options, one.options);
     }
