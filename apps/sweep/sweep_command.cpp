@@ -128,7 +128,7 @@ std::optional<SweepCommand> parse_sweep_command(int argc, char** argv) {
   CLI::App app(
       "Train a grid of networks, each by ntq-train, and make a table of them:\n"
       "  ntq-sweep mine cifar100 resnet20 --bits 2,4,8 --method lsq,ntq --seed 0..4 --jobs 2\n"
-      "  ntq-sweep sweeps/table4-resnet18.json --device cpu --jobs 2\n"
+      "  ntq-sweep sweeps/resnet20-table4.json --jobs 2\n"
       "Every option of ntq-train takes a list: 2,4,8 or, of integers, 0..4. One value stands above what a file says.\n"
       "The same command goes on where it was stopped, killed or switched off; what is finished is not run again.");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -150,8 +150,7 @@ std::optional<SweepCommand> parse_sweep_command(int argc, char** argv) {
   app.add_option("--jobs", command.jobs, "trainings at a time, which share the cores [1]")->type_name("N");
   app.add_flag("--retry-failed", command.retry_failed, "those that failed, too");
   app.add_option("--max-cells", command.max_cells, "a larger grid is refused [1000]")->type_name("N");
-  app.add_flag("--dry-run", command.dry_run,
-               "list the cells, what is done and the commands of the others; train nothing");
+  app.add_flag("--dry-run", command.dry_run, "list the cells, what is done, and commands; train nothing");
   app.option_defaults()->group("Table");
   app.add_flag("--table", command.table, "of what is done so far; train nothing");
   app.add_option("--columns", columns, "options that stand in columns [widths, model, data set]")

@@ -149,7 +149,7 @@ TEST_CASE("bad files are refused in one line that says where") {
                  "no row is named \"b\""));
   CHECK(contains(refusal(R"({"name": "x", "options": {"dataset": "synthetic", "model": "resnet20"},
                              "grid": {"bits": [2, 9]}})"),
-                 "--bits: expected 2 to 8, or 32 for full precision, found 9 (cell ntq bits=9)"));
+                 "--bits: expected 2 to 8, or 32 for full precision, found 9 (cell bits=9)"));
   CHECK(contains(refusal("{\"name\": \"x\","), "not valid JSON"));
 }
 
