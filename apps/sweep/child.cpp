@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include "apps/text.h"
 #include "base/check.h"
@@ -22,6 +24,15 @@ constexpr size_t kLongestLine = 400;
 
 [[noreturn]] void no_process() {
   throw DeviceError(concat("cannot start another process: ", std::strerror(errno), "; try fewer --jobs"));
+}
+
+/// "VmHWM:   1234 kB" of a file in /proc, in bytes.
+std::optional<int64_t> kilobytes(const std::string& path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(key)) return 1024 * std::atoll(line.c_str() + key.size());
+  }
+  return std::nullopt;
 }
 
 /// In the child, where nothing may be allocated.
@@ -82,6 +93,8 @@ std::optional<int> Child::ended() {
   return code_;
 }
 
+int64_t Child::peak_memory() const { return kilobytes(concat("/proc/", process_, "/status"), "VmHWM:").value_or(0); }
+
 void Child::ask_to_stop() {
   if (!code_ && process_ > 0) kill(process_, SIGTERM);
 }
@@ -98,5 +111,7 @@ std::string Child::last_line() const {
   if (line.starts_with("error: ")) line.erase(0, 7);
   return printable(line, kLongestLine);
 }
+
+std::optional<int64_t> available_memory() { return kilobytes("/proc/meminfo", "MemAvailable:"); }
 
 }  // namespace ntq::apps

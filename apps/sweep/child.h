@@ -2,6 +2,7 @@
 // A process of its own that trains: started, watched, and asked to stop.
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ class Child {
 
   /// Its exit code, or 128 + the signal that killed it; nothing while it runs.
   std::optional<int> ended();
+  /// The most memory that it has had so far, in bytes; 0 where the system does not tell.
+  int64_t peak_memory() const;
   /// SIGTERM: ntq-train saves, and ends with 143.
   void ask_to_stop();
   /// The last line of its stderr, without "error: ".
@@ -31,5 +34,8 @@ class Child {
   int err_ = -1;  // a file in memory
   std::optional<int> code_;
 };
+
+/// Bytes that new processes can have without swapping; nothing where the system does not tell.
+std::optional<int64_t> available_memory();
 
 }  // namespace ntq::apps

@@ -126,6 +126,7 @@ std::string console_page(const SweepTable& table) {
       rows.emplace_back();
       for (const PageCell& cell : row) rows.back().push_back(cell.text + (cell.best ? " *" : cell.equal ? " =" : ""));
     }
+    if (table.columns.empty()) rows.erase(rows.begin());  // there is one column, without a name
     out += "\n" + page.title + "\n" + apps::table(rows);
   }
   out += "\n*: best of its column; =: the seeds do not tell it from the best (paired 95% interval)\n";

@@ -148,7 +148,8 @@ class Expansion {
   }
 
   void add(const Point& point, const Json& option) {
-    Place place{.row = label_of(point), .column = column_of(point), .cell = cell_of(point), .option = option};
+    Place place{.row = "", .column = column_of(point), .cell = cell_of(point), .option = option};
+    place.row = label_of(point, plan_.cells[place.cell].resolved);
     place.seed = plan_.cells[place.cell].resolved.seed;  // a full-precision stage may have one for all
     const bool twice = std::any_of(plan_.places.begin(), plan_.places.end(), [&](const Place& other) {
       return other.cell == place.cell && other.row == place.row && other.column == place.column;
@@ -163,14 +164,14 @@ class Expansion {
   }
 
   /// The row's name, and the grid's options that are neither columns nor the seed.
-  std::string label_of(const Point& point) {
+  std::string label_of(const Point& point, const TrainConfig& config) {
     Names parts;
     if (!point.row->name.empty()) parts.push_back(point.row->name);
     for (const auto& key : keys_) {
       const bool varies = file_.grid[key].size() > 1 && key != "seed" && !stands_in(plan_.columns, key);
       if (varies) parts.push_back(value_text(key, option_text(point.grid[key])));
     }
-    if (parts.empty()) parts.push_back(point.options.value("method", TrainConfig().method));
+    if (parts.empty()) parts.push_back(config.quantized() ? config.method : "full precision");
     const std::string label = join(parts, " ");
     parts_[label] = parts;
     return label;
@@ -200,7 +201,7 @@ class Expansion {
     return keep(std::move(cell));
   } catch (const UsageError& e) {
     throw UsageError(concat(
-        e.what(), " (cell ", label_of(point), " ",
+        e.what(), " (cell ", point.row->name, point.row->name.empty() ? "" : " ",
         join(point.grid.items(), " ", [](const auto& entry) { return entry.key() + "=" + option_text(entry.value()); }),
         ")"));
   }

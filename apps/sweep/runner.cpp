@@ -14,6 +14,8 @@
 namespace ntq::apps {
 namespace {
 
+constexpr double kLongStart = 60;  // seconds after which a training has come to its first steps
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -118,6 +120,24 @@ bool Runner::running(size_t cell) const {
   return std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.cell == cell; });
 }
 
+bool Runner::has_room() {
+  for (const Job& job : jobs_) {
+    // Before it trains, what it takes is not known.
+    const bool trains = progress_of(folder_of(options_.folder, plan_.cells[job.cell])).starts_with("epoch");
+    if (!trains && seconds_since(job.since) < kLongStart) return false;
+    peak_ = std::max(peak_, job.child->peak_memory());
+  }
+  const auto available = available_memory();
+  if (jobs_.empty() || !available || *available >= peak_) return true;
+  if (!short_of_memory_) {
+    console_.line(concat("waits    a training takes ", bytes_text(static_cast<double>(peak_)), " of memory, ",
+                         bytes_text(static_cast<double>(*available)), " are left: fewer than ", options_.jobs,
+                         " at a time"));
+  }
+  short_of_memory_ = true;
+  return false;
+}
+
 std::optional<size_t> Runner::next(const SweepState& state) {
   for (size_t i = 0; i < plan_.cells.size(); ++i) {
     const CellStatus& status = state.cells[i];
@@ -191,7 +211,7 @@ void Runner::run(SweepState& state) {
   for (;;) {
     while (stop_signal() == 0 && jobs_.size() < static_cast<size_t>(options_.jobs)) {
       const auto cell = next(state);
-      if (!cell) break;
+      if (!cell || !has_room()) break;
       const auto& run = state.cells[*cell].run;
       if (run && !is_free(*run)) {  // a child of a sweep that was killed is saving
         if (!told_[*cell]) console_.line(concat("waits    ", run->path, ": another ntq-train is writing it"));

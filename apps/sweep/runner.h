@@ -39,6 +39,8 @@ class Runner {
     Clock::time_point since;
     std::unique_ptr<Child> child;
   };
+  /// Whether one more training fits into the memory that is left, by what the running ones and those before have taken.
+  bool has_room();
   std::optional<size_t> next(const SweepState& state);
   void launch(size_t cell, const SweepState& state);
   void finish(const Job& job, int code, SweepState& state);
@@ -52,6 +54,8 @@ class Runner {
   Console& console_;
   std::vector<Job> jobs_;
   std::vector<bool> held_, told_;  // by cell: interrupted by others; said to be waited for
+  int64_t peak_ = 0;               // bytes of a training
+  bool short_of_memory_ = false;   // and that has been said
 };
 
 }  // namespace ntq::apps
