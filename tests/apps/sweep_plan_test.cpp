@@ -21,7 +21,7 @@ SweepFile file_of(const char* json) {
 Plan plan_of(const char* json, int64_t most = 1000) { return make_plan(file_of(json), most); }
 
 /// The message of a refused file.
-std::string refusal(const char* json) {
+std::string refused_file(const char* json) {
   try {
     plan_of(json);
   } catch (const UsageError& e) {
@@ -138,19 +138,19 @@ TEST_CASE("ntq-train understands the words of a cell as they are meant") {
 }
 
 TEST_CASE("bad files are refused in one line that says where") {
-  CHECK(contains(refusal(R"({"name": "x", "grit": {}})"), "unknown key \"grit\"; did you mean 'grid'?"));
+  CHECK(contains(refused_file(R"({"name": "x", "grit": {}})"), "unknown key \"grit\"; did you mean 'grid'?"));
   CHECK(
-      contains(refusal(R"({"name": "x", "grid": {"bitz": [2]}})"), "'grid': unknown key 'bitz'; did you mean 'bits'?"));
-  CHECK(contains(refusal(R"({"name": "x", "grid": {"bits": ["a"]}})"), "'bits': expected an integer, found \"a\""));
-  CHECK(contains(refusal(R"({"name": "x", "grid": {"bits": 2}})"), "'bits': expected a list, found 2"));
-  CHECK(contains(refusal(R"({"name": "../x"})"), "'name': expected the name of a folder"));
-  CHECK(contains(refusal(R"({"name": "x", "options": {"output": "y"}})"), "'output': runs lie in the sweep's folder"));
-  CHECK(contains(refusal(R"({"name": "x", "rows": [{"name": "a"}], "exclude": [{"row": "b"}]})"),
+      contains(refused_file(R"({"name": "x", "grid": {"bitz": [2]}})"), "'grid': unknown key 'bitz'; did you mean 'bits'?"));
+  CHECK(contains(refused_file(R"({"name": "x", "grid": {"bits": ["a"]}})"), "'bits': expected an integer, found \"a\""));
+  CHECK(contains(refused_file(R"({"name": "x", "grid": {"bits": 2}})"), "'bits': expected a list, found 2"));
+  CHECK(contains(refused_file(R"({"name": "../x"})"), "'name': expected the name of a folder"));
+  CHECK(contains(refused_file(R"({"name": "x", "options": {"output": "y"}})"), "'output': runs lie in the sweep's folder"));
+  CHECK(contains(refused_file(R"({"name": "x", "rows": [{"name": "a"}], "exclude": [{"row": "b"}]})"),
                  "no row is named \"b\""));
-  CHECK(contains(refusal(R"({"name": "x", "options": {"dataset": "synthetic", "model": "resnet20"},
+  CHECK(contains(refused_file(R"({"name": "x", "options": {"dataset": "synthetic", "model": "resnet20"},
                              "grid": {"bits": [2, 9]}})"),
                  "--bits: expected 2 to 8, or 32 for full precision, found 9 (cell bits=9)"));
-  CHECK(contains(refusal("{\"name\": \"x\","), "not valid JSON"));
+  CHECK(contains(refused_file("{\"name\": \"x\","), "not valid JSON"));
 }
 
 TEST_CASE("a grid of a million cells is refused before it is made") {
