@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include "apps/signals.h"
 #include "apps/streams.h"
@@ -125,15 +126,26 @@ void Console::progress(const std::string& text) {
   const auto now = std::chrono::steady_clock::now();
   if (!live() || now - last_draw_ < std::chrono::milliseconds(100)) return;
   last_draw_ = now;
-  drawn_ = true;
   set_progress_drawn(true);
-  std::fprintf(out_, "\r%s\033[K", first_columns(printable(text), terminal_width(out_) - 1).c_str());
+  to_first_line();
+  drawn_ = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line); ++drawn_) {
+    const std::string shown = first_columns(printable(line), terminal_width(out_) - 1);
+    std::fprintf(out_, "%s\r%s\033[K", drawn_ > 0 ? "\n" : "", shown.c_str());
+  }
+  std::fprintf(out_, "\033[J");  // what was below
   if (std::fflush(out_) != 0) out_failed();
 }
 
+void Console::to_first_line() const {
+  if (drawn_ > 1) std::fprintf(out_, "\033[%zuA", drawn_ - 1);
+}
+
 void Console::clear_progress() {
-  if (drawn_) std::fprintf(out_, "\r\033[K");
-  drawn_ = false;
+  to_first_line();
+  if (drawn_ > 0) std::fprintf(out_, "\r\033[J");
+  drawn_ = 0;
   set_progress_drawn(false);
 }
 

@@ -30,14 +30,15 @@ class Console {
   void warn(const std::string& text);
   /// Only into the log file.
   void log(const std::string& text);
-  /// Redraws the progress line, ten times a second at most; nothing when the output is no terminal.
+  /// Redraws the progress line, or lines, ten times a second at most; nothing when the output is no terminal.
   void progress(const std::string& text);
-  /// Removes the progress line.
+  /// Removes them.
   void clear_progress();
   /// Whether progress() shows anything.
   bool live() const { return terminal_ && !quiet_; }
 
  private:
+  void to_first_line() const;
   void print(std::FILE* stream, const std::string& text);
   void log_clean(const std::string& text);
   void log_failed();
@@ -46,7 +47,8 @@ class Console {
   std::FILE* out_;
   std::FILE* log_ = nullptr;
   std::string log_path_, lost_;
-  bool quiet_, terminal_, color_, drawn_ = false;
+  bool quiet_, terminal_, color_;
+  size_t drawn_ = 0;         // lines of progress on the screen
   bool out_failed_ = false;  // and that has been said
   std::chrono::steady_clock::time_point last_draw_{};
 };

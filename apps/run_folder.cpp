@@ -230,11 +230,12 @@ void set_stage_before(const RunFolder& run, const RunFolder& stage) {
   write_file_atomically(run.file("pretrain.json"), Json{{"run", stage.name()}}.dump() + "\n");
 }
 
-RunLock::RunLock(const RunFolder& run) : file_(open(run.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+RunLock::RunLock(const RunFolder& run, const std::string& held)
+    : file_(open(run.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (file_ >= 0 && flock(file_, LOCK_EX | LOCK_NB) == 0) return;
   if (file_ >= 0 && errno == EWOULDBLOCK) {
     close(file_);
-    throw CheckpointError(run.path + ": another ntq-train is writing this run; wait for it, or start a new run");
+    throw CheckpointError(run.path + ": " + held);
   }
   missing_ = std::generic_category().message(errno);
 }

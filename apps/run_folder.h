@@ -51,11 +51,12 @@ RunFolder waiting_for(RunFolder run);
 std::optional<RunFolder> stage_before(const RunFolder& run);
 void set_stage_before(const RunFolder& run, const RunFolder& stage);
 
-/// Held while a run is being written; the system drops it when the process ends. Throws CheckpointError when another
-/// process holds it.
+/// Held while a run, or a folder of runs, is being written; the system drops it when the process ends. Throws
+/// CheckpointError, saying `held`, when another process holds it.
 class RunLock {
  public:
-  explicit RunLock(const RunFolder& run);
+  explicit RunLock(const RunFolder& run,
+                   const std::string& held = "another ntq-train is writing this run; wait for it, or start a new run");
   /// Why the run could not be locked (a file system without locks); "" when it is.
   const std::string& missing() const { return missing_; }
   ~RunLock();

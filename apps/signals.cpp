@@ -103,8 +103,8 @@ void end_on_signals(bool json) {
 
 void stdout_is_in_use() { json_owed = false; }
 
-void catch_stop_signals() {
-  start_watchdog(answer_interrupted);
+void catch_stop_signals(Watchdog watchdog) {
+  if (watchdog == Watchdog::on) start_watchdog(answer_interrupted);
   for (const int signal : kStopSignals) handle(signal, remember_signal);
 }
 

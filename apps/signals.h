@@ -14,8 +14,10 @@ void end_on_signals(bool json);
 void stdout_is_in_use();
 
 /// The training loop polls stop_signal() from now on. If a signal comes and the process makes no progress for some
-/// seconds (hung in a read of a dead mount), it ends with 128 + signal (watchdog.h).
-void catch_stop_signals();
+/// seconds (hung in a read of a dead mount), it ends with 128 + signal (watchdog.h); off: for loops that wait for other
+/// processes.
+enum class Watchdog { on, off };
+void catch_stop_signals(Watchdog watchdog = Watchdog::on);
 /// The signal that has come, or 0.
 int stop_signal();
 

@@ -22,6 +22,7 @@ constexpr int64_t kLeastBytes = 4096;  // between two looks; reading the counter
 constexpr double kLong = 30;
 
 sem_t asked;
+std::atomic<bool> watching{false};
 double short_wait = 4;
 void (*say_at_end)(int) = nullptr;
 std::atomic<int> reason{0}, slow_writes{0};
@@ -78,8 +79,7 @@ void* watch(void*) {
 }  // namespace
 
 void start_watchdog(void (*say)(int signal), double seconds) {
-  static bool started = false;
-  if (started || sem_init(&asked, 0, 0) != 0) return;
+  if (watching || sem_init(&asked, 0, 0) != 0) return;
   short_wait = seconds;
   say_at_end = say;
   // Signals are for the other threads; a small stack, for nothing may be allocated here.
@@ -91,14 +91,14 @@ void start_watchdog(void (*say)(int signal), double seconds) {
   pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&how, std::max<size_t>(static_cast<size_t>(sysconf(_SC_THREAD_STACK_MIN)), 64 << 10));
   pthread_t thread{};
-  started = pthread_create(&thread, &how, watch, nullptr) == 0;
+  watching = pthread_create(&thread, &how, watch, nullptr) == 0;
   pthread_attr_destroy(&how);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void wake_watchdog(int signal) {
   reason = signal;
-  sem_post(&asked);
+  if (watching) sem_post(&asked);
 }
 
 SlowWrite::SlowWrite() { ++slow_writes; }

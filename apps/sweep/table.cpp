@@ -1,0 +1,89 @@
+#include "apps/sweep/table.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace ntq::apps {
+namespace {
+
+/// By measure.
+std::map<std::string, double> paper_values(const Json& paper, const std::string& row, const std::string& column) {
+  std::map<std::string, double> out;
+  for (const auto& [measure, rows] : paper.items()) {
+    if (rows.contains(row) && rows[row].contains(column)) out[measure] = rows[row][column].get<double>();
+  }
+  return out;
+}
+
+/// The best mean of a column, and those that the seeds do not tell from it.
+void mark_best(SweepTable& table, size_t column) {
+  const Entry* best = nullptr;
+  for (auto& row : table.entries) {
+    Entry& entry = row[column];
+    if (entry.top1.empty()) continue;
+    if (best == nullptr || spread_of(entry.top1).mean > spread_of(best->top1).mean) best = &entry;
+  }
+  for (auto& row : table.entries) {
+    Entry& entry = row[column];
+    entry.best = &entry == best;
+    if (best == nullptr || entry.best) continue;
+    const PairedDifference difference = paired_difference(entry.top1, best->top1);
+    entry.equal = difference.half_width && !difference.decided();
+  }
+}
+
+}  // namespace
+
+SweepTable make_table(const SweepFile& file, const Plan& plan, const std::vector<Place>& places,
+                      const SweepState& state) {
+  SweepTable table{.title = file.title,
+                   .notes = file.notes,
+                   .baseline = plan.baseline,
+                   .also = file.also,
+                   .columns = plan.columns,
+                   .column_values = plan.column_values,
+                   .rows = plan.rows,
+                   .entries = {}};
+  for (const auto& entry : file.paper.items()) {
+    for (const auto& row : entry.value().items()) {
+      if (std::count(table.rows.begin(), table.rows.end(), row.key()) == 0) table.rows.push_back(row.key());
+    }
+  }
+  table.entries.assign(table.rows.size(), std::vector<Entry>(table.column_values.size()));
+  const auto index = [](const auto& list, const auto& value) {
+    return static_cast<size_t>(std::find(list.begin(), list.end(), value) - list.begin());
+  };
+  for (const Place& p : places) {
+    Entry& entry = table.entries[index(table.rows, p.row)][index(table.column_values, p.column)];
+    ++entry.cells;
+    const auto& score = state.scores[p.cell];
+    if (!score) continue;
+    entry.top1[p.seed] = score->top1;
+    for (const auto& [measure, value] : score->also) entry.also[measure][p.seed] = value;
+    entry.best_top1[p.seed] = score->best_top1;
+    if (score->bytes) entry.bytes[p.seed] = *score->bytes;
+  }
+  const size_t baseline = index(table.rows, table.baseline);
+  for (size_t column = 0; column < table.column_values.size(); ++column) {
+    for (size_t row = 0; row < table.rows.size(); ++row) {
+      Entry& entry = table.entries[row][column];
+      entry.paper = paper_values(file.paper, table.rows[row], join(table.column_values[column], " "));
+      if (baseline == table.rows.size() || row == baseline) continue;
+      const auto difference = paired_difference(entry.top1, table.entries[baseline][column].top1);
+      if (difference.n > 0) entry.against = difference;
+    }
+    mark_best(table, column);
+  }
+  return table;
+}
+
+std::string column_text(const SweepTable& table, size_t column, size_t first, size_t count) {
+  std::vector<std::string> parts;
+  for (size_t i = first; i < std::min(first + count, table.columns.size()); ++i) {
+    parts.push_back(value_text(table.columns[i], table.column_values[column][i]));
+  }
+  return join(parts);
+}
+
+}  // namespace ntq::apps
