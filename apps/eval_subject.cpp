@@ -31,7 +31,7 @@ TrainConfig merged(const EvalOptions& o, TrainConfig c) {
   c.data_dir = o.data_dir;
   c.val_labels = o.val_labels;
   c.max_bad_images = o.max_bad_images;
-  c.limit_train.reset();
+  c.limit_train = o.limit_train;
   c.limit_val = o.limit_val;
   c.batch_size = o.batch_size;
   c.workers = o.workers;

@@ -24,32 +24,11 @@ bool parse(int argc, char** argv, EvalOptions& o) {
   CLI::App app(
       "Evaluate a checkpoint on its data set: top-1, top-5, loss, and what quantization does to each layer.\n"
       "Weights of others: ntq-eval FILE.safetensors --dataset imagenet --model resnet50");
-  app.add_option("CHECKPOINT", o.checkpoint, "a last.bin or best.bin, a .ntqi file, or a safetensors file")
-      ->required()
-      ->type_name("");
-  app.add_option("--dataset", o.dataset, "another data set [the checkpoint's]")->type_name("NAME");
-  app.add_option("--model", o.model, "of a safetensors file of others")->type_name("NAME");
-  app.add_option("--stem", o.stem, "of such a file: cifar, imagenet, or auto [auto]")->type_name("NAME");
-  app.add_option("--data-dir", o.data_dir, "where the data sets lie [$NTQ_DATA_DIR, else ./datasets]")
-      ->type_name("DIR");
-  app.add_option("--aug", o.aug, "photographs' crops: paper or field [the checkpoint's]")->type_name("NAME");
-  app.add_option("--image-size", o.image_size, "side of those crops [the checkpoint's]")->type_name("N");
-  app.add_option("--mean", o.mean, "of each channel [the checkpoint's, else the data set's]")->type_name("R,G,B");
-  app.add_option("--std", o.std, "deviation of each channel, likewise")->type_name("R,G,B");
-  app.add_option("--val-labels", o.val_labels, "labels of a val folder without class folders")->type_name("FILE");
-  app.add_option("--max-bad-images", o.max_bad_images, "images that may be left out [0]")->type_name("N");
-  app.add_option("--limit-val", o.limit_val, "use only the first N images")->type_name("N");
+  add_eval_options(app, "a last.bin or best.bin, a .ntqi file, or a safetensors file", o);
   app.add_option("--bn-recalibrate", o.bn_recalibrate, "re-estimate batch norm on N training batches [0]")
       ->type_name("N");
-  app.add_option("--batch-size", o.batch_size, "images at a time [128]")->type_name("N");
-  app.add_option("--workers", o.workers, "loader threads [1; photographs: one per core]")->type_name("N");
-  app.add_option("--threads", o.threads, "compute threads [one per core]")->type_name("N");
   app.add_option("--logits", o.logits, "also write logits and labels into this safetensors file")->type_name("FILE");
-  app.add_flag("--ema", o.average, "the averaged weights: the default where there are any (--model-ema)");
-  app.add_flag("--raw", o.raw, "the weights themselves, not their average");
   app.add_flag("--refresh-index", o.refresh_index, "accepted for scripts: the list is read anew each time");
-  app.add_flag("--allow-data-change", o.allow_data_change, "take labels by number though the class names are others");
-  app.add_flag("--json", o.json, "one JSON object on stdout, all else on stderr");
   return parse_or_answer(app, argc, argv);
 }
 

@@ -5,7 +5,7 @@ if(NOT NTQ_INSTALL)
 endif()
 include(CMakePackageConfigHelpers)
 
-set(folders base infer engine quant export layers models optim data train)
+set(folders base infer engine quant export layers models optim data train analyze)
 list(TRANSFORM folders PREPEND ntq_ OUTPUT_VARIABLE libraries)
 list(APPEND libraries ntq_onnx)
 install(TARGETS ntq ${libraries} EXPORT ntqTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})

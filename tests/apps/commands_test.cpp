@@ -65,7 +65,8 @@ TEST_CASE("--dry-run and --print-config write nothing") {
 }
 
 TEST_CASE("help, version and build answers") {
-  for (const char* command : {"ntq-train", "ntq-eval", "ntq-info", "ntq-export", "ntq-predict", "ntq-bench"}) {
+  for (const char* command :
+       {"ntq-train", "ntq-eval", "ntq-info", "ntq-export", "ntq-predict", "ntq-bench", "ntq-analyze"}) {
     CHECK(run(std::string(command) + " --help").code == 0);
     CHECK(contains(run(std::string(command) + " --version").out, std::string(command) + " 0."));
   }

@@ -12,7 +12,8 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-const Names kLibrary = {"base", "infer", "engine", "quant", "export", "layers", "models", "optim", "data", "train"};
+const Names kLibrary = {"base",   "infer", "engine", "quant", "export", "layers",
+                        "models", "optim", "data",   "train", "analyze"};
 
 /// Which folders a folder may include, itself aside.
 const std::map<std::string, Names> kMayInclude = {
@@ -26,6 +27,7 @@ const std::map<std::string, Names> kMayInclude = {
     {"optim", {"engine", "base"}},
     {"data", {"engine", "base"}},
     {"train", {"base", "infer", "export", "engine", "quant", "layers", "models", "optim", "data"}},
+    {"analyze", {"base", "infer", "export", "engine", "quant", "layers", "models", "optim", "data", "train"}},
     {"apps", kLibrary},
     {"bench", kLibrary},
     {"examples", kLibrary},
@@ -166,6 +168,7 @@ TEST_CASE("the check finds forbidden edges") {
   CHECK(refused("models/resnet.cpp", "apps/train_loop.h"));
   CHECK(refused("data/loader.cpp", "train/step.h"));
   CHECK(refused("train/step.cpp", "apps/config.h"));
+  CHECK(refused("train/step.cpp", "analyze/objective.h"));
   CHECK(refused("train/checkpoint.cpp", "nlohmann/json.hpp", false));
   CHECK(refused("tests/data/loader_test.cpp", "models/model.h"));
   CHECK(refused("tests/data/loader_test.cpp", "tests/models/helper.h"));
