@@ -15,6 +15,18 @@ thread_local bool recording = true;
 std::atomic<uint64_t> next_id{1};
 thread_local const OpWatch* op_watch = nullptr;
 
+using Gradients = std::unordered_map<const Node*, Tensor>;
+thread_local const Gradients* reached = nullptr;  // of the backward pass that runs
+
+/// Makes them those of the pass; one may run within another's.
+struct Pass {
+  explicit Pass(const Gradients& gradients) : before(std::exchange(reached, &gradients)) {}
+  ~Pass() { reached = before; }
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+  const Gradients* before;
+};
+
 /// sum += grad, in place where nobody else sees the memory.
 void accumulate(Tensor& sum, const Tensor& grad) {
   if (!sum) {
@@ -58,6 +70,8 @@ Node::~Node() {
     if (node.use_count() == 1) take(*node);
   }
 }
+
+bool has_gradient(const Node& node) { return reached && reached->contains(&node); }
 
 const OpWatch* set_op_watch(const OpWatch* watch) { return std::exchange(op_watch, watch); }
 
@@ -115,7 +129,8 @@ void backward(const Tensor& output, const Tensor& grad_output) {
   }
   const auto older = [](const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) { return a->id < b->id; };
   std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, decltype(older)> ready(older);
-  std::unordered_map<Node*, Tensor> grads;
+  Gradients grads;
+  const Pass pass(grads);
   ready.push(output.node());
   grads[output.node().get()] = grad_output;
 

@@ -13,11 +13,15 @@ namespace ntq {
 /// Gradient of the output -> one gradient per input; undefined where an input needs none.
 using BackwardFn = std::function<std::vector<Tensor>(const Tensor& grad_output)>;
 
+struct CodesGradient;  // ops/kept_codes.h
+
 struct Node {
   uint64_t id = 0;
   const char* op = "";
   std::vector<Tensor> inputs;
   BackwardFn backward;  // empty once used
+  /// Of an op that computes the gradient of a quantizer behind it in one pass with its own: where that leaves it.
+  std::shared_ptr<CodesGradient> codes;
   Node() = default;
   ~Node();
   Node(const Node&) = delete;
@@ -68,5 +72,8 @@ Tensor custom_grad(const OpInfo& op, std::vector<Tensor> inputs, const std::func
 /// Runs the graph behind `output` from `grad_output`. Leaves accumulate into grad(). A gradient has the shape and the
 /// type of its tensor, in each op too: throws std::invalid_argument for another.
 void backward(const Tensor& output, const Tensor& grad_output);
+
+/// Within backward(): whether a gradient has reached `node`, which will therefore run.
+bool has_gradient(const Node& node);
 
 }  // namespace ntq

@@ -66,7 +66,8 @@ struct NormArgs {
   ConstView x, mean, inv_std, gamma, beta = {}, residual = {};
   bool relu = false;
   ConstView y = {}, dy = {};
-  bool frozen = false;  ///< mean and inv_std are constants (evaluation, frozen statistics), not functions of x
+  ConstView dy_codes = {};  ///< for batch_norm_codes_grad()
+  bool frozen = false;      ///< mean and inv_std are constants (evaluation, frozen statistics), not functions of x
 };
 /// d_residual (or none) gets dy where the ReLU (and a quantizer behind it) passed it. It may be the memory of dy, and
 /// without it dx may be.

@@ -79,15 +79,19 @@ class Backend : public Primitives {
     batch_norm_apply(args, y.view());
     quantize_codes(range, y.view(), step, codes, checked);
   }
-  /// args.dy: the gradient of the decoded values. d_residual as for batch_norm_grad(), with or without a ReLU.
+  /// args.dy: the gradient of the decoded values. d_residual as for batch_norm_grad(), with or without a ReLU. Where
+  /// the values have readers beside those of their codes, they are args.y, args.dy is the gradient of these readers,
+  /// and args.dy_codes, whose memory dx may be, that of the decoded values.
   virtual void batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs& quantizer, ConstView step,
                                      const NormGrads& grads, View dstep) {
-    const Scratch y(*this, args.x.size, args.x.type), dy(*this, args.x.size, args.x.type);
-    if (!y || !dy) return;
-    batch_norm_apply(args, y.view());
-    quantize_grad(quantizer, y.view(), step, args.dy, dy.view(), dstep);
+    const Scratch made(*this, args.y ? 0 : args.x.size, args.x.type), dy(*this, args.x.size, args.x.type);
+    if (!made || !dy) return;
+    if (!args.y) batch_norm_apply(args, made.view());
+    const ConstView y = args.y ? args.y : ConstView(made.view());
+    quantize_grad(quantizer, y, step, args.y ? args.dy_codes : args.dy, dy.view(), dstep);
+    if (args.y) axpy(1.0f, args.dy, dy.view());
     NormArgs of_values = args;
-    of_values.y = args.relu ? ConstView(y.view()) : ConstView();
+    of_values.y = args.relu ? y : ConstView();
     of_values.dy = dy.view();
     batch_norm_grad(of_values, grads);
   }

@@ -120,7 +120,8 @@ class ProfiledBackend : public Backend {
   }
   void batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs& quantizer, ConstView step,
                              const NormGrads& grads, View dstep) override {
-    timed({"batch_norm_codes_grad", moved(args.x, args.residual, args.dy, grads.dx, grads.d_residual)},
+    timed({"batch_norm_codes_grad",
+           moved(args.x, args.y, args.residual, args.dy, args.dy_codes, grads.dx, grads.d_residual)},
           [&] { in_.batch_norm_codes_grad(args, quantizer, step, grads, dstep); });
   }
 

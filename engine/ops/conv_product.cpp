@@ -35,7 +35,8 @@ struct ProductInput {
       return codes ? decode_kept(codes, grid.step, type) : quantize(seen, grid.step, {.range = grid.range});
     return codes ? codes : quantize_codes(seen, grid.step, grid.range);
   }
-  Tensor scaled(const Tensor& w) const { return grid.step && type != DType::f32 ? mul(w.detach(), grid.step) : w; }
+  bool scales() const { return grid.step && type != DType::f32; }
+  Tensor scaled(const Tensor& w) const { return scales() ? mul(w.detach(), grid.step) : w; }
 };
 
 }  // namespace
@@ -63,7 +64,11 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
                     dw = Tensor::empty(w.shape(), DType::f32, dy.device());
                     backend_for(name, Primitive::conv2d_grad_weight, {dy})
                         .conv2d_grad_weight(g, dy.view(), images.view(), dw.view());
-                    dw = read.scaled(dw);
+                    if (read.scales()) {  // in place
+                      backend_for(name, Primitive::binary_along, {dw})
+                          .binary_along({Binary::mul, {.outer = dw.numel()}}, dw.view(), read.grid.step.view(),
+                                        dw.view());
+                    }
                   }
                   if (want_x) {
                     dx = Tensor::empty(read.seen.shape(), read.type, dy.device());

@@ -1,6 +1,7 @@
 #include "engine/ops/kept_codes.h"
 
 #include <cmath>
+#include <memory>
 
 #include "engine/ops/on_device.h"
 
@@ -29,16 +30,31 @@ Codes new_kept_codes(const char* op, const Tensor& x, const PlainSteps& steps) {
           x.dtype()};
 }
 
+namespace {
+
+/// Whether `node`, whose op gave the values, takes the gradient of their codes into its own. It must run anyway; a step
+/// that was itself computed may have to run its gradient before that.
+bool leave_to(Node* node, const CodesGradient& gradient) {
+  if (!node || !node->codes || node->codes->dy || gradient.steps.step.node() || !has_gradient(*node)) return false;
+  if (!backend_for(gradient.dy.device()).supports(Primitive::batch_norm_codes_grad, gradient.dy.dtype())) return false;
+  *node->codes = gradient;
+  node->inputs.push_back(gradient.steps.step);
+  return true;
+}
+
+}  // namespace
+
 Codes quantize_kept(const Tensor& x, const PlainSteps& steps) {
   Codes out = new_kept_codes("quantize_kept", x, steps);
   backend_for("quantize_kept", Primitive::quantize_codes, {x}, {steps.step})
       .quantize_codes(steps.args.range, x.view(), steps.step.view(), out.values.view(), out.grid.step.view());
   out.source = record({"quantize_kept"}, x.detach(), {x, steps.step},
-                      [x = x.detach(), step = steps.step.detach(), args = steps.args](const Tensor& dy) {
+                      [x = x.detach(), node = std::weak_ptr(x.node()), steps](const Tensor& dy) {
+                        if (leave_to(node.lock().get(), {x, dy, steps})) return std::vector<Tensor>(2);
                         const Tensor dx = gradient_room(dy);
                         Tensor dstep = Tensor::empty({1}, DType::f32, dy.device());
-                        backend_for("quantize_kept", Primitive::quantize_grad, {x, dy}, {step})
-                            .quantize_grad(args, x.view(), step.view(), dy.view(), dx.view(), dstep.view());
+                        backend_for("quantize_kept", Primitive::quantize_grad, {x, dy}, {steps.step})
+                            .quantize_grad(steps.args, x.view(), steps.step.view(), dy.view(), dx.view(), dstep.view());
                         return std::vector<Tensor>{dx, dstep};
                       });
   return out;

@@ -21,6 +21,12 @@ bool keeps_codes(const Tensor& x, const PlainSteps& steps);
 /// codes. Where x is not finite, the codes' step is not a number.
 Codes quantize_kept(const Tensor& x, const PlainSteps& steps);
 
+/// What a quantizer leaves to the gradient of the op behind its values (Node::codes), where these have other readers.
+struct CodesGradient {
+  Tensor values, dy;  ///< what was quantized; the gradient of the codes; undefined where nothing was left
+  PlainSteps steps;   ///< the gradient of whose step is then the last one of that op
+};
+
 /// For ops: codes and a step without values, to be written. Throws std::invalid_argument, beginning with `op`.
 Codes new_kept_codes(const char* op, const Tensor& x, const PlainSteps& steps);
 

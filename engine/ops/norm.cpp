@@ -1,5 +1,7 @@
 #include "engine/ops/norm.h"
 
+#include <utility>
+
 #include "engine/ops/on_device.h"
 
 namespace ntq {
@@ -64,10 +66,13 @@ struct NormGradients {
   Tensor dx, dgamma, dbeta, dresidual;
   bool masked;
 
-  NormGradients(const NormState& s, const Tensor& dy, bool is_masked)
+  /// `dy_codes`: of codes of a value that has other readers too, or undefined.
+  NormGradients(const NormState& s, const Tensor& dy, bool is_masked, const Tensor& dy_codes = {})
       : dgamma(per_channel(s.x)), dbeta(per_channel(s.x)), masked(s.want_residual && is_masked) {
     if (s.want_residual) dresidual = is_masked ? gradient_room(dy) : dy;
-    dx = s.want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : gradient_room(dy);
+    dx = !s.want_residual ? gradient_room(dy)
+         : dy_codes       ? gradient_room(dy_codes)
+                          : Tensor::empty(dy.shape(), dy.dtype(), dy.device());
   }
   NormGrads views() const { return {dx.view(), dgamma.view(), dbeta.view(), masked ? dresidual.view() : View()}; }
 };
@@ -83,15 +88,29 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
   if (args.relu && args.residual) state.y = y.detach();
   OpInfo op{"batch_norm"};
   if (graph_is_recorded()) op.attributes = {{"eps", double{args.eps}}, {"relu", int64_t{args.relu}}};
-  return record(op, y, {x, args.gamma, args.beta, args.residual, args.running_mean, args.running_var},
-                [state](const Tensor& dy) {
-                  const NormGradients out(state, dy, state.relu);
-                  NormArgs in = state.views();
-                  in.dy = dy.view();
-                  backend_for("batch_norm", Primitive::batch_norm_grad, {state.x, dy}, {state.gamma})
-                      .batch_norm_grad(in, out.views());
-                  return std::vector<Tensor>{out.dx, out.dgamma, out.dbeta, out.dresidual, {}, {}};
-                });
+  const auto codes = std::make_shared<CodesGradient>();
+  y = record(op, y, {x, args.gamma, args.beta, args.residual, args.running_mean, args.running_var},
+             [state, codes](const Tensor& dy) {
+               const CodesGradient left = std::exchange(*codes, {});
+               const NormGradients out(state, dy, state.relu || left.dy, left.dy);
+               std::vector<Tensor> grads{out.dx, out.dgamma, out.dbeta, out.dresidual, {}, {}};
+               NormArgs in = state.views();
+               in.dy = dy.view();
+               if (!left.dy) {
+                 backend_for("batch_norm", Primitive::batch_norm_grad, {state.x, dy}, {state.gamma})
+                     .batch_norm_grad(in, out.views());
+                 return grads;
+               }
+               in.y = left.values.view(), in.dy_codes = left.dy.view();
+               grads.push_back(Tensor::empty({1}, DType::f32, dy.device()));
+               backend_for("batch_norm", Primitive::batch_norm_codes_grad, {state.x, dy, left.dy},
+                           {state.gamma, left.steps.step})
+                   .batch_norm_codes_grad(in, left.steps.args, left.steps.step.view(), out.views(),
+                                          grads.back().view());
+               return grads;
+             });
+  if (y.node()) y.node()->codes = codes;
+  return y;
 }
 
 Codes batch_norm_codes(const Tensor& x, const BatchNormArgs& args, const PlainSteps& steps) {

@@ -1,10 +1,14 @@
 // Codes kept in place of values: the same values and gradients as the ops that they stand for, and less memory.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "engine/backend/cpu_settings.h"
+#include "engine/backend/profiled.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/conv.h"
@@ -104,6 +108,40 @@ TEST_CASE("gradients behind batch norm that keeps codes have the same bits for a
   const std::vector<Tensor> one = run(1);
   for (const int threads : {2, 5}) check_same(run(threads), one);
   set_cpu_threads(before);
+}
+
+TEST_CASE("a quantizer behind batch norm leaves its gradient to it where the values have other readers") {
+  for (const int64_t channels : {16, 5}) {  // as above
+    const Shape shape{2, 24, 24, channels};
+    const Tensor x = some_values(shape, 1), residual = some_values(shape, 2);
+    const Tensor w = some_values({channels, 3, 3, channels}, 7), step = Tensor::from({1}, {0.21f});
+    for (int options = 0; options < 32; ++options) {
+      CAPTURE(options);
+      // A gradient that comes first, and a step that is no leaf, whose gradient may have to run before the norm's.
+      const bool two_readers = options & 8, computed = options & 16;
+      BatchNormArgs args = some_norm(channels);
+      args.training = options & 1, args.relu = options & 2;
+      if (options & 4) args.residual = residual;
+      std::vector<Tensor> inputs{step, x, w, args.gamma, args.beta};
+      if (args.residual) inputs.push_back(residual);
+      const auto block = [&](bool kept) {
+        const Tensor y = batch_norm(x, args);
+        const PlainSteps steps{computed ? mul(step, 1.0f) : step,
+                               {.range = {args.relu ? 0.0f : -4.0f, 7}, .grad_scale = 0.3f}};
+        const Tensor z = kept ? conv2d(quantize_kept(y, steps), w, {.padding = 1})
+                              : conv2d(quantize(y, steps.step, steps.args), w, {.padding = 1});
+        return two_readers ? add(z, y) : z;
+      };
+      std::vector<std::string> primitives;
+      profile_primitives({}, [&](const PrimitiveCall& call) { primitives.push_back(call.name); });
+      const std::vector<Tensor> found = results_of([&] { return block(true); }, inputs);
+      profile_primitives({}, {});
+      const bool joined = two_readers && !computed;
+      CHECK(std::count(primitives.begin(), primitives.end(), "batch_norm_codes_grad") == (joined ? 1 : 0));
+      CHECK(std::count(primitives.begin(), primitives.end(), "quantize_grad") == (joined ? 0 : 1));
+      check_same(found, results_of([&] { return block(false); }, inputs), channels == 16 ? 99 : 1);
+    }
+  }
 }
 
 TEST_CASE("codes hide no value that is not finite") {

@@ -2,6 +2,7 @@
 // once at the end, as no value of the norm is stored in between.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "base/isa.h"
@@ -70,6 +71,32 @@ TEST_CASE("batch norm that keeps codes of bfloat16 is that of float32, rounded")
       b.batch_norm_codes_grad(args, quantizer, step.view(),
                               {stored().view(), channel().view(), channel().view(), stored().view()},
                               other(1, DType::f32).view());
+    });
+  }
+}
+
+TEST_CASE("gradients of codes beside their values, of bfloat16, are those of float32, rounded") {
+  const auto coarse = [](Tensor values) {  // sums of two are exact in bfloat16
+    for (int64_t i = 0; i < values.numel(); ++i) values.f32()[i] = std::round(8 * values.f32()[i]) / 8;
+    return narrow(values);
+  };
+  for (const int64_t channels : {5, 16, 33}) {
+    CAPTURE(channels);
+    const int64_t n = 700 * channels;
+    const Tensor x = narrow(some_values({n}, 1)), y = narrow(some_values({n}, 2)), dy = coarse(some_values({n}, 3)),
+                 of_codes = coarse(some_values({n}, 4));
+    const Tensor of_channels = some_values({channels}, 5), step = Tensor::from({1}, {0.07f});
+    compare([&](Both& out, DType type, const auto& as_type) {
+      const Tensor xs = as_type(x), ys = as_type(y), dys = as_type(dy), codes = as_type(of_codes);
+      const auto stored = [&] { return out.stored.emplace_back(Tensor::empty({n}, type)).view(); };
+      const auto other = [&](int64_t size) { return out.others.emplace_back(Tensor::empty({size})).view(); };
+      NormArgs args{xs.view(), of_channels.view(), of_channels.view(), of_channels.view()};
+      args.relu = true, args.y = ys.view(), args.dy = dys.view(), args.dy_codes = codes.view();
+      for (const bool residual : {false, true}) {
+        out.backend->batch_norm_codes_grad(args, {.range = {0, 15}}, step.view(),
+                                           {stored(), other(channels), other(channels), residual ? stored() : View()},
+                                           other(1));
+      }
     });
   }
 }

@@ -29,7 +29,7 @@ double chunked_sum(int64_t n, Kernel&& kernel) {
 /// task(step, begin, end) over all of [0, n), of which each of `steps` equal runs has its own step.
 template <class Task>
 void for_each_step(int64_t n, int64_t steps, int64_t work, Task&& task) {
-  if (steps == 1) return parallel_ranges(n, kGrain, work, [&](int64_t b, int64_t e) { task(0, b, e); });
+  if (steps == 1) return parallel_ranges(n, kGrain / work, work, [&](int64_t b, int64_t e) { task(0, b, e); });
   const int64_t run = n / steps;
   parallel_for(steps, run * work, [&](int64_t i) { task(i, i * run, (i + 1) * run); });
 }
@@ -107,7 +107,7 @@ void CpuBackend::quantize(const QuantizeArgs& args, ConstView x, ConstView step,
   with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
     const T* const from = values<T>(x, y.size);
     T* const to = values<T>(y, y.size);
-    for_each_step(y.size, step.size, args.noise.c == 0 ? 1 : 16, [&](int64_t i, int64_t b, int64_t e) {
+    for_each_step(y.size, step.size, args.noise.c == 0 ? 1 : 8, [&](int64_t i, int64_t b, int64_t e) {
       k.quantize(from, {steps[i], args.range}, args.noise, to, b, e);
     });
   });

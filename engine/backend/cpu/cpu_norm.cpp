@@ -22,6 +22,7 @@ NormInputs<T> inputs_of(const NormArgs& a, int64_t size) {
   return {values<T>(a.x, size),
           values<T>(a.y, size),
           values<T>(a.dy, size),
+          values<T>(a.dy_codes, size),
           values<T>(a.residual, size),
           values(a.mean, channels),
           values(a.inv_std, channels),
@@ -51,6 +52,7 @@ double norm_grad(Backend& backend, const StoredKernels<T>& k, const NormArgs& ar
   const int64_t channels = a.channels, rows = grads.dx.size / channels;
   const int64_t chunk = chunk_rows(channels), chunks = ceil_div(rows, chunk);
   T *const dx = values<T>(grads.dx, rows * channels), *const residual = values<T>(grads.d_residual, rows * channels);
+  T* const masked = residual ? residual : a.dy_codes ? dx : nullptr;  // dy, for the second pass
   float *const dgamma = values(grads.dgamma, channels), *const dbeta = values(grads.dbeta, channels);
   const int64_t step_rows = std::max<int64_t>(1, kLaneRun / channels),
                 step_sums = ceil_div(chunk, step_rows) * kLaneSums;
@@ -62,7 +64,7 @@ double norm_grad(Backend& backend, const StoredKernels<T>& k, const NormArgs& ar
     k.norm_grad_sums(a, quantizer, i * chunk, std::min(rows, (i + 1) * chunk),
                      {sums.data() + i * channels, sums_x.data() + i * channels, of_step.data() + i * step_sums,
                       step_rows, scratch.data()},
-                     residual);
+                     masked);
   });
   std::vector<float> mean_dy(static_cast<size_t>(channels)), mean_dy_x(static_cast<size_t>(channels));
   for (int64_t c = 0; c < channels; ++c) {
@@ -77,8 +79,8 @@ double norm_grad(Backend& backend, const StoredKernels<T>& k, const NormArgs& ar
     mean_dy[static_cast<size_t>(c)] = static_cast<float>(s / static_cast<double>(rows));
     mean_dy_x[static_cast<size_t>(c)] = static_cast<float>(q / static_cast<double>(rows));
   }
-  if (residual) {  // dy as the first pass has masked it
-    a.dy = residual;
+  if (masked) {
+    a.dy = masked;
     a.y = nullptr, a.relu = false, quantizer = nullptr;
   }
   // From the end back, which the first pass has left in the cache.

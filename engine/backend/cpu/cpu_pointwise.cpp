@@ -124,7 +124,7 @@ void CpuBackend::binary_along(const AlongArgs& args, ConstView a, ConstView b, V
   const Binary op = args.op;
   const bool b_first = args.b_first;
   if (axis == 1) {
-    parallel_ranges(outer * inner, kGrain, [=, this](int64_t i, int64_t e) {
+    parallel_ranges(outer * inner, kGrain, 1, [=, this](int64_t i, int64_t e) {
       k_.binary_scalar(op, large + i, *small, b_first, out + i, e - i);
     });
   } else if (inner == 1) {

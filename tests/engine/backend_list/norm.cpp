@@ -109,6 +109,42 @@ void add_codes(BackendCases& list, int64_t rows, int64_t channels) {
   }
 }
 
+// Codes of values that have other readers too: their gradients are added, then go the way of one.
+void add_codes_beside(BackendCases& list, int64_t rows, int64_t channels) {
+  const int64_t n = rows * channels;
+  const Tensor x = some_values({n}, 1), y = some_values({n}, 7), dy = some_values({n}, 2),
+               of_codes = some_values({n}, 9);
+  const Tensor gamma = some_values({channels}, 3), mean = some_values({channels}, 5), step = Tensor::from({1}, {0.07f});
+  const Tensor inv_std = Tensor::full({channels}, 1.3f);
+  for (int options = 0; options < 8; ++options) {
+    const bool relu = options & 1, add = options & 2, in_place = options & 4;
+    std::vector<Tensor> outputs{in_place ? (add ? of_codes : dy) : output(n), output(channels), output(channels),
+                                output(1)};
+    if (add) outputs.push_back(in_place ? dy : output(n));
+    list.push_back({Primitive::batch_norm_codes_grad,
+                    concat("beside the values, ", rows, " rows of ", channels, " channels", relu ? ", ReLU" : "",
+                           add ? ", residual" : "", in_place ? ", in place" : ""),
+                    {x, mean, inv_std, gamma, y, step, dy, of_codes},
+                    outputs,
+                    [=](Backend& b, const Inputs& in, const Outputs& out) {
+                      const View d_residual = add ? out[4] : View();
+                      const NormArgs args{.x = in[0],
+                                          .mean = in[1],
+                                          .inv_std = in[2],
+                                          .gamma = in[3],
+                                          .relu = relu,
+                                          .y = in[4],
+                                          .dy = !in_place ? in[6]
+                                                : add     ? ConstView(out[4])
+                                                          : ConstView(out[0]),
+                                          .dy_codes = in_place && add ? ConstView(out[0]) : in[7]};
+                      b.batch_norm_codes_grad(args, {.range = {relu ? 0.0f : -8.0f, 7}, .grad_scale = 0.5f}, in[5],
+                                              {out[0], out[1], out[2], d_residual}, out[3]);
+                    },
+                    5e-5});
+  }
+}
+
 // A gradient in the memory of dy, and a ReLU whose mask is in x.
 void add_in_place(BackendCases& list) {
   constexpr int64_t kChannels = 19, kSize = 77 * kChannels;
@@ -147,6 +183,8 @@ BackendCases norm_cases() {
   add_in_place(list);
   for (const int64_t channels : {1, 3, 8, 15, 16, 17, 33, 64, 200}) add_codes(list, 77, channels);
   for (const int64_t channels : {3, 64}) add_codes(list, 5000, channels);  // in several parts
+  for (const int64_t channels : {1, 17, 64}) add_codes_beside(list, 77, channels);
+  add_codes_beside(list, 5000, 19);
   for (const int64_t channels : {1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 200}) {
     add_norm(list, 2, channels);
     add_norm(list, 77, channels);

@@ -60,7 +60,7 @@ constexpr int64_t kLaneRun = 4096;
 /// Batch norm inputs shared by its kernels; see Backend::batch_norm_*.
 template <class T>
 struct NormInputs {
-  const T *x, *y, *dy, *residual;
+  const T *x, *y, *dy, *dy_codes, *residual;
   const float *mean, *inv_std, *gamma, *beta;
   bool relu;
   int64_t channels;
@@ -93,7 +93,8 @@ struct StoredKernels {
   /// The codes of what norm_apply gives; returns 0, or not a number where a value is not finite.
   float (*norm_codes)(const NormInputs<T>& a, const UniformSteps& steps, int64_t begin, int64_t end, uint8_t* codes);
   /// dy masked by what lies behind the norm: a quantizer (or null), then the ReLU: from y where it is given, else from
-  /// what it is made of. d_residual (or null) gets the masked dy.
+  /// what it is made of. With both y and a quantizer, what that lets through of dy_codes is added to dy. d_residual (or
+  /// null) gets the masked dy; it may be dy.
   void (*norm_grad_sums)(const NormInputs<T>& a, const UniformSteps* steps, int64_t begin, int64_t end,
                          const NormSums& to, T* d_residual);
   /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x), dy masked in the same way; dx may be dy.

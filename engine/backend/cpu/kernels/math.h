@@ -8,22 +8,29 @@ namespace {
 
 [[maybe_unused]] inline Vec from_int(VecI v) { return __builtin_convertvector(v, Vec); }
 
-/// exp(x) for x <= 0; 0 below -87. Cody-Waite reduction and the Taylor polynomial of degree 7 on |r| <= ln(2)/2.
+/// exp(x) for x <= 0; 0 below -87. Cody-Waite reduction and the Taylor polynomial of degree 7 on |r| <= ln(2)/2. Of N
+/// vectors side by side, whose chains of operations hide each other's latency.
+template <int N>
+inline void exponentials(const Vec* x, Vec* y) {
+  constexpr float kTaylor[] = {1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
+  Vec r[N], p[N];
+  VecI tiny[N], power[N];
+  for (int i = 0; i < N; ++i) {
+    tiny[i] = x[i] < splat(-87.0f);
+    const Vec v = select(tiny[i], splat(-87.0f), x[i]), n = round_even(v * splat(1.44269504f));
+    r[i] = (v - n * splat(0.693359375f)) + n * splat(2.12194440e-4f);
+    power[i] = (__builtin_convertvector(n, VecI) + 127) << 23;
+    p[i] = splat(kTaylor[0]);
+  }
+  for (int k = 1; k < 8; ++k) {
+    for (int i = 0; i < N; ++i) p[i] = p[i] * r[i] + splat(kTaylor[k]);
+  }
+  for (int i = 0; i < N; ++i) y[i] = select(tiny[i], Vec{}, p[i] * reinterpret_cast<Vec>(power[i]));
+}
 [[maybe_unused]] inline Vec exponential(Vec x) {
-  const VecI tiny = x < splat(-87.0f);
-  x = select(tiny, splat(-87.0f), x);
-  const Vec n = round_even(x * splat(1.44269504f));
-  const Vec r = (x - n * splat(0.693359375f)) + n * splat(2.12194440e-4f);
-  Vec p = splat(1.0f / 5040);
-  p = p * r + splat(1.0f / 720);
-  p = p * r + splat(1.0f / 120);
-  p = p * r + splat(1.0f / 24);
-  p = p * r + splat(1.0f / 6);
-  p = p * r + splat(0.5f);
-  p = p * r + splat(1.0f);
-  p = p * r + splat(1.0f);
-  const VecI power = (__builtin_convertvector(n, VecI) + 127) << 23;
-  return select(tiny, Vec{}, p * reinterpret_cast<Vec>(power));
+  Vec y;
+  exponentials<1>(&x, &y);
+  return y;
 }
 
 /// ln(x) for normal x > 0: x = m 2^e with m in [sqrt(1/2), sqrt(2)); ln m = 2 atanh((m - 1) / (m + 1)).

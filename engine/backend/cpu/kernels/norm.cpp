@@ -71,7 +71,10 @@ float norm_codes(const NormInputs<T>& a, const UniformSteps& steps, int64_t begi
 template <class T>
 inline Vec gradient_of(const NormInputs<T>& a, const Uniform* q, int64_t row, int64_t c, int64_t l, Vec& of_step) {
   const Vec dy = get(a.dy + row + c, l);
-  if (a.y) return select(get(a.y + row + c, l) > Vec{}, dy, Vec{});
+  if (a.y) {
+    const Vec y = get(a.y + row + c, l), sum = q ? dy + q->gradient(y, get(a.dy_codes + row + c, l), of_step) : dy;
+    return a.relu ? select(y > Vec{}, sum, Vec{}) : sum;
+  }
   if (!a.relu && !q) return dy;
   const Vec v = value_of(a, row, c, l);
   const Vec passed = q ? q->gradient(v, dy, of_step) : dy;

@@ -15,23 +15,44 @@ void quantize_plain(const T* x, const UniformSteps& steps, T* y, int64_t n) {
   each_vec(n, [&](int64_t i, int64_t l) { put(y + i, quantized(q, get(x + i, l)), l); });
 }
 
+/// With its noise: q + c exp(-k e) sqrt(e) eps, of a few vectors.
+template <class T>
+inline void temper(const Uniform& uniform, const QuantNoise& noise, const T* x, const float* eps, T* y) {
+  constexpr int kTogether = 4;
+  static_assert(kNoiseChunk % (kTogether * kWidth) == 0);
+  const Vec c = splat(noise.c), k = splat(-noise.k);
+  for (int64_t at = 0; at < kNoiseChunk; at += kTogether * kWidth) {
+    Vec q[kTogether], e[kTogether], factor[kTogether];
+    for (int i = 0; i < kTogether; ++i) {
+      const Vec v = load(x + at + i * kWidth);
+      q[i] = quantized(uniform, v);
+      e[i] = absolute(q[i] - v);
+      factor[i] = k * e[i];
+    }
+    exponentials<kTogether>(factor, factor);
+    for (int i = 0; i < kTogether; ++i) {
+      const int64_t j = at + i * kWidth;
+      store(y + j, q[i] + c * factor[i] * square_root(e[i]) * load(eps + j));
+    }
+  }
+}
+
 template <class T>
 void quantize(const T* x, const UniformSteps& steps, const QuantNoise& noise, T* y, int64_t begin, int64_t end) {
   if (noise.c == 0) return quantize_plain(x + begin, steps, y + begin, end - begin);
   const Uniform uniform(steps);
-  const Vec c = splat(noise.c), k = splat(-noise.k);
   float eps[kNoiseChunk];
   for (int64_t at = begin; at < end;) {
     const int64_t first = at / kNoiseChunk * kNoiseChunk;
     const int64_t stop = first + kNoiseChunk < end ? first + kNoiseChunk : end;
     normal_chunk(noise.key, static_cast<uint64_t>(first), eps);
-    for (; at < stop; at += kWidth) {
-      const int64_t lanes = stop - at < kWidth ? stop - at : kWidth;
-      const Vec v = get(x + at, lanes);
-      const Vec n = get(eps + (at - first), lanes);
-      const Vec q = quantized(uniform, v);
-      const Vec e = absolute(q - v);
-      put(y + at, q + c * exponential(k * e) * square_root(e) * n, lanes);
+    if (stop - at == kNoiseChunk) {
+      temper(uniform, noise, x + at, eps, y + at);
+    } else {  // in whole vectors too, beside zeros
+      T part[kNoiseChunk] = {};
+      for (int64_t i = at; i < stop; ++i) part[i - first] = x[i];
+      temper(uniform, noise, part, eps, part);
+      for (int64_t i = at; i < stop; ++i) y[i] = part[i - first];
     }
     at = stop;
   }
