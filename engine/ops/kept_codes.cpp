@@ -19,13 +19,14 @@ bool keeps_codes(const Tensor& x, const PlainSteps& steps) {
 
 Codes new_kept_codes(const char* op, const Tensor& x, const PlainSteps& steps) {
   const QuantRange range{std::round(steps.args.range.low), std::round(steps.args.range.high)};
-  check(steps.step.shape() == Shape{1} && steps.args.noise.c == 0, op, ": expected one step, {1}, and no noise, found ",
-        steps.step.shape(), " and noise ", steps.args.noise.c);
+  const bool fits = steps.step.shape() == Shape{1} || steps.step.shape() == Shape{x.size(0)};
+  check(fits && steps.args.noise.c == 0, op, ": expected one step, {1}, or one for each slice of ", x.shape(),
+        ", and no noise, found ", steps.step.shape(), " and noise ", steps.args.noise.c);
   check(range.low <= 0 && range.low < range.high &&
             (range.low < 0 ? range.low >= -128 && range.high <= 127 : range.high <= 255),
         op, ": codes of one byte cannot hold [", range.low, ", ", range.high, "]");
   return {Tensor::empty(x.shape(), range.low < 0 ? DType::i8 : DType::u8, x.device()),
-          {.range = range, .step = Tensor::empty({1}, DType::f32, x.device())},
+          {.range = range, .step = Tensor::empty(steps.step.shape(), DType::f32, x.device())},
           x.dtype()};
 }
 
@@ -36,7 +37,7 @@ Codes quantize_kept(const Tensor& x, const PlainSteps& steps) {
   out.source = record({"quantize_kept"}, x.detach(), {x, steps.step},
                       [x = x.detach(), step = steps.step.detach(), args = steps.args](const Tensor& dy) {
                         const Tensor dx = gradient_room(dy);
-                        Tensor dstep = Tensor::empty({1}, DType::f32, dy.device());
+                        Tensor dstep = Tensor::empty(step.shape(), DType::f32, dy.device());
                         backend_for("quantize_kept", Primitive::quantize_grad, {x, dy}, {step})
                             .quantize_grad(args, x.view(), step.view(), dy.view(), dx.view(), dstep.view());
                         return std::vector<Tensor>{dx, dstep};

@@ -12,7 +12,7 @@ namespace {
 
 /// The version and the fingerprint that belongs to it.
 constexpr const char* kVersion = "kBackendInterface=3;";
-constexpr uint64_t kFingerprint = 4343169327560906716U;
+constexpr uint64_t kFingerprint = 13316200241454926613U;
 
 /// Without comments and spaces.
 std::string bare(const std::string& text) {
