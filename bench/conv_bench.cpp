@@ -1,9 +1,10 @@
 // Convolutions of ResNet-18 and -20 on 32x32 images, and of ResNet-18 and -50 on 224x224: forward, data gradient,
 // filter gradient. Counters, of the fastest call: GFLOP/s by direct operations, and the share of the machine's limit
 // for the types, measured at the start of the same run; Winograd does fewer and may pass 100%.
-//   conv_bench [--types f32|bf16|codes] [--benchmark_filter=resnet18/.*forward]    NTQ_CPU_ISA and OMP_NUM_THREADS
-//   apply
-// bf16: all but filters; codes: x is bytes, as a 4-bit quantizer gives them, the rest as bf16.
+//   conv_bench [--types f32|bf16|codes|integers] [--benchmark_filter=resnet18/.*forward]    NTQ_CPU_ISA and
+//   OMP_NUM_THREADS apply
+// bf16: all but filters; codes: x is bytes, as a 4-bit quantizer gives them, the rest as bf16; integers: filters are
+// such bytes too, forward alone.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -75,7 +76,7 @@ ConvGeometry geometry(const ConvCase& c, int64_t batch) {
           .pad = pad};
 }
 
-/// Numbers in [-1, 1], codes in [0, 15].
+/// Numbers in [-1, 1], codes in [0, 15] or [-8, 7].
 Tensor noise(const Shape& shape, const char* name, DType type) {
   Tensor out = Tensor::empty(shape, type);
   const RandomKey key{.seed = 1, .stream = stream_id(name)};
@@ -84,6 +85,7 @@ Tensor noise(const Shape& shape, const char* name, DType type) {
     if (type == DType::f32) out.f32()[i] = value;
     if (type == DType::bf16) out.data<BFloat16>()[i] = to_bf16(value);
     if (type == DType::u8) out.data<uint8_t>()[i] = static_cast<uint8_t>(std::fabs(value) * 15.99f);
+    if (type == DType::i8) out.data<int8_t>()[i] = static_cast<int8_t>(std::floor(value * 7.99f));
   }
   return out;
 }
@@ -92,22 +94,27 @@ enum class Pass { forward, grad_input, grad_weight };
 struct Types {
   DType x = DType::f32, y = DType::f32;  ///< y: that of all gradients but the filters'
   Limit limit = Limit::fma;
+  DType w = DType::f32;
 };
 std::optional<Types> types_of(std::string_view name) {
   if (name == "f32") return Types{};
   if (name == "bf16") return Types{DType::bf16, DType::bf16, Limit::bf16_dot};
   if (name == "codes") return Types{DType::u8, DType::bf16, Limit::bf16_dot};
+  if (name == "integers") return Types{DType::u8, DType::bf16, Limit::byte_dot, DType::i8};
   return {};
 }
 
 void run(benchmark::State& state, const ConvGeometry& g, const Types& types, Pass pass, double limit) {
   const Shape images{g.batch, g.in_h, g.in_w, g.in_c};
   const Tensor x = noise(images, "x", types.x), y = noise({g.batch, g.out_h, g.out_w, g.out_c}, "y", types.y);
-  const Tensor w = noise({g.out_c, g.kernel_h, g.kernel_w, g.in_c}, "w", DType::f32), dx = noise(images, "x", types.y);
+  const Tensor w = noise({g.out_c, g.kernel_h, g.kernel_w, g.in_c}, "w", types.w), dx = noise(images, "x", types.y);
+  const Tensor step = Tensor::full({1}, 0.1f);
   Backend& backend = backend_for({});
   const auto once = [&] {
     switch (pass) {
-      case Pass::forward: return backend.conv2d(g, x.view(), w.view(), y.view());
+      case Pass::forward:
+        if (types.w == DType::f32) return backend.conv2d(g, x.view(), w.view(), y.view());
+        return backend.conv2d_codes(g, {x.view(), w.view(), step.view(), step.view(), 15, 8}, y.view());
       case Pass::grad_input: return backend.conv2d_grad_input(g, y.view(), w.view(), dx.view());
       case Pass::grad_weight: return backend.conv2d_grad_weight(g, y.view(), x.view(), w.view());
     }
@@ -127,6 +134,7 @@ void run(benchmark::State& state, const ConvGeometry& g, const Types& types, Pas
 void add(const ConvCase& c, int64_t batch, const Types& types, double limit) {
   for (const auto& [name, pass] : {std::pair{"forward", Pass::forward}, std::pair{"grad_input", Pass::grad_input},
                                    std::pair{"grad_weight", Pass::grad_weight}}) {
+    if (pass != Pass::forward && types.w != DType::f32) continue;
     const std::string size = std::to_string(c.size);
     const std::string title = std::string(c.model) + "/" + size + "x" + size + "/" + std::to_string(c.in) + "to" +
                               std::to_string(c.out) + "/k" + std::to_string(c.kernel) + "s" + std::to_string(c.stride) +

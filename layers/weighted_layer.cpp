@@ -43,9 +43,18 @@ Tensor WeightedLayer::quantized_bias() const {
   return weight_quant_->bias(bias_, input_quant_.get());
 }
 
+/// Codes beside kept ones, where the weight has some: their product is one of integers.
+LayerInput WeightedLayer::filters(const LayerInput& input) const {
+  if (input.kept() && weight_quant_ && weight_quant_->enabled()) {
+    const std::optional<PlainSteps> steps = weight_quant_->plain_steps(weight_);
+    if (steps && keeps_codes(weight_, *steps)) return quantize_kept(weight_, *steps);
+  }
+  return apply_quantizer(weight_quant_, weight_);
+}
+
 // The gradients use these same tensors: the noisy weight for dx, the quantized input for dw.
 Tensor WeightedLayer::output(const LayerInput& input) const {
-  const Tensor y = product(input, apply_quantizer(weight_quant_, weight_));
+  const Tensor y = product(input, filters(input));
   return bias_ ? add(y, quantized_bias()) : y;
 }
 

@@ -17,6 +17,8 @@ class Oscillation {
   /// osc_held (where). Throws std::invalid_argument for freezing without a shape.
   Oscillation(const QuantSpec& spec, const RegisterBuffer& register_buffer);
 
+  /// Whether there is anything to look for, at some time of the run.
+  bool looks() const { return dampen_ > 0 || freeze_ > 0; }
   void on_progress(double fraction) { fraction_ = fraction; }
   /// Frozen weights at their codes, without a gradient; `w` itself where nothing freezes.
   Tensor held(const Tensor& w, const Tensor& step) const;

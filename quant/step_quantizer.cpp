@@ -87,8 +87,8 @@ QuantizeArgs StepQuantizer::prepare(const Tensor& x) {
   return args_of(x);
 }
 
-std::optional<PlainSteps> StepQuantizer::input_steps(const Tensor& x) const {
-  if (spec().is_weight || calibrating_ || !ready()) return std::nullopt;
+std::optional<PlainSteps> StepQuantizer::steps_alone(const Tensor& x) const {
+  if (oscillation_.looks() || calibrating_ || !ready()) return std::nullopt;
   return PlainSteps{step_, args_of(x)};
 }
 

@@ -34,8 +34,8 @@ double seconds_between(std::chrono::steady_clock::time_point begin, std::chrono:
 
 double MachineLimits::products(DType a, DType b, DType y) const {
   const auto byte = [](DType type) { return type == DType::i8 || type == DType::u8; };
-  if (a == DType::bf16 || b == DType::bf16 || y == DType::bf16) return bf16_dot > 0 ? bf16_dot : fma;
-  return byte(a) && byte(b) ? byte_dot : fma;
+  if (byte(a) && byte(b)) return byte_dot;
+  return bf16_dot > 0 && (a == DType::bf16 || b == DType::bf16 || y == DType::bf16) ? bf16_dot : fma;
 }
 
 MachineLimits measure_limits() {

@@ -34,6 +34,7 @@ struct Epilogue {
   float* y = nullptr;               ///< null: not stored
   uint8_t* codes = nullptr;         ///< null: not stored
   CodeGrid grid = {};               ///< of codes
+  uint16_t* halves = nullptr;       ///< not null: y as bfloat16, to nearest even, and nothing behind the shift
 };
 
 struct ConvShape {

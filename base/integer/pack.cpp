@@ -112,16 +112,26 @@ std::vector<int32_t> sums_inside(const ConvShape& s, std::span<const int8_t> cod
   return out;
 }
 
+size_t direct_bytes(const ConvShape& s) {
+  return static_cast<size_t>(panels(s) * kPanel * s.kernel_h * s.kernel_w * s.in_c);
+}
+
+void pack_direct_panel(const ConvShape& s, const int8_t* codes, int64_t panel, uint8_t* weights) {
+  const int64_t size = s.kernel_h * s.kernel_w * s.in_c, first = panel * kPanel;
+  const int64_t there = std::min(kPanel, s.out_c - first);
+  uint8_t* const to = weights + first * size;
+  if (there < kPanel) std::fill_n(to, kPanel * size, uint8_t{0});
+  for (int64_t o = 0; o < there; ++o) {
+    const int8_t* const w = codes + (first + o) * size;
+    for (int64_t k = 0; k < size; k += kQuad) std::memcpy(to + k * kPanel + o * kQuad, w + k, kQuad);
+  }
+}
+
 PackedWeights pack_direct(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
   check_codes(s, bounds, codes);
-  const int64_t taps = s.kernel_h * s.kernel_w, width = panels(s) * kPanel;
   PackedWeights out;
-  out.weights = AlignedBytes(static_cast<size_t>(width * taps * s.in_c));
-  for (int64_t o = 0; o < s.out_c; ++o) {
-    const int8_t* w = codes.data() + o * taps * s.in_c;
-    uint8_t* to = out.weights.data() + o / kPanel * taps * s.in_c * kPanel + o % kPanel * kQuad;
-    for (int64_t k = 0; k < taps * s.in_c; k += kQuad) std::memcpy(to + k * kPanel, w + k, kQuad);
-  }
+  out.weights = AlignedBytes(direct_bytes(s));
+  for (int64_t panel = 0; panel < panels(s); ++panel) pack_direct_panel(s, codes.data(), panel, out.weights.data());
   if (bounds.zero == 0) return out;
   out.start = sums_inside(s, codes, s.out_c, s.in_c);
   for (int32_t& start : out.start) start *= -bounds.zero;
@@ -155,81 +165,15 @@ PackedWeights pack_tight(const ConvShape& s, const CodeBounds& bounds, std::span
   return out;
 }
 
-namespace {
-
-/// kDepth channels of a filter g, at distances of `pitch` from tap to tap: U = (2G) g (2G)^T, whose last row and column
-/// are negated. All of it fits bytes.
-constexpr int64_t kDepth = 16;
-struct Transformed {
-  int8_t u[4][4][kDepth];
-};
-void transform_filter(const int8_t* g, int64_t pitch, Transformed& t) {
-  const auto rows = [](const auto& a, const auto& b, const auto& c, const auto& put) {
-    for (int64_t k = 0; k < kDepth; ++k) {
-      put(0, k, 2 * a[k]);
-      put(1, k, a[k] + b[k] + c[k]);
-      put(2, k, a[k] - b[k] + c[k]);
-      put(3, k, -2 * c[k]);
-    }
-  };
-  int8_t half[4][3][kDepth];
-  for (int64_t j = 0; j < 3; ++j) {
-    rows(g + j * pitch, g + (3 + j) * pitch, g + (6 + j) * pitch,
-         [&](int i, int64_t k, int value) { half[i][j][k] = static_cast<int8_t>(value); });
-  }
-  for (int64_t i = 0; i < 4; ++i) {
-    rows(half[i][0], half[i][1], half[i][2],
-         [&](int j, int64_t k, int value) { t.u[i][j][k] = static_cast<int8_t>(value); });
-  }
-}
-
-}  // namespace
-
-// F(2x2,3x3) with both matrices of the filter doubled: U is integer and the sums are 4 times the direct ones. The last
-// row of G and of A^T is negated: A^T = (1, 1, 1, 0 / 0, 1, -1, 1) then adds rows 1 and 2 in a butterfly, and rows 0
-// and 3 go on from its two results.
 PackedWeights pack_winograd(const ConvShape& s, const CodeBounds& bounds, std::span<const int8_t> codes) {
   check_codes(s, bounds, codes);
   check(uses_winograd(s, bounds), "no integer Winograd for a convolution of this shape and these codes");
-  constexpr int32_t kA[2][4] = {{1, 1, 1, 0}, {0, 1, -1, 1}};
-  constexpr int64_t kRowPlace[4] = {2, 0, 1, 3};  // rows are summed in the order 1, 2, 0, 3
-  const int64_t stage = s.in_c * 2 * kPanel;
   PackedWeights out;
   out.winograd = true;
-  out.weights = AlignedBytes(static_cast<size_t>(panels(s) * 8 * stage));
-  out.start.assign(static_cast<size_t>(panels(s) * 4 * kPanel), 0);
-  for (int64_t o = 0; o < s.out_c; ++o) {
-    const int8_t* g = codes.data() + o * 9 * s.in_c;
-    uint8_t* panel = out.weights.data() + o / kPanel * 8 * stage + o % kPanel * kQuad;
-    int32_t sums[4][4] = {};
-    for (int64_t c = 0; c < s.in_c; c += kDepth) {
-      Transformed t;
-      transform_filter(g + c, s.in_c, t);
-      for (int64_t i = 0; i < 4; ++i) {
-        for (int64_t j = 0; j < 4; ++j) {
-          const int8_t* u = t.u[i][j];
-          sums[i][j] += std::accumulate(u, u + kDepth, 0);
-          const int64_t part = kRowPlace[i] * 2 + (j == 0 || j == 3), second = j >= 2;
-          uint8_t* to = panel + part * stage + second * kPanel * kQuad + c * 2 * kPanel;
-          for (int64_t k = 0; k < kDepth; k += kQuad) std::memcpy(to + k * 2 * kPanel, u + k, kQuad);
-        }
-      }
-    }
-    const int32_t direct = std::accumulate(g, g + 9 * s.in_c, 0);
-    for (int64_t r = 0; r < 2; ++r) {
-      // What outputs (r, 0) and (r, 1) have too much; halves of their sum and difference, as they enter a butterfly.
-      int32_t extra[2] = {};
-      for (int64_t q = 0; q < 2; ++q) {
-        for (int64_t i = 0; i < 4; ++i) {
-          for (int64_t j = 0; j < 4; ++j) extra[q] += winograd_offset(bounds.x_top) * kA[r][i] * kA[q][j] * sums[i][j];
-        }
-        extra[q] += 4 * bounds.zero * direct;
-      }
-      int32_t* to = out.start.data() + (o / kPanel * 4 + r * 2) * kPanel + o % kPanel;
-      to[0] = -(extra[0] + extra[1]) / 2;
-      to[kPanel] = -(extra[0] - extra[1]) / 2;
-    }
-  }
+  out.weights = AlignedBytes(winograd_bytes(s));
+  out.start.resize(static_cast<size_t>(panels(s) * 4 * kPanel));
+  for (int64_t panel = 0; panel < panels(s); ++panel)
+    pack_winograd_panel(s, bounds, codes.data(), panel, out.weights.data(), out.start.data());
   return out;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Weights as the kernels read them, packed once when a network is loaded.
+// Weights as the kernels read them, packed once when a network is loaded, or panel by panel at every step of training.
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -62,6 +62,14 @@ PackedWeights pack(const ConvShape& shape, const CodeBounds& bounds, std::span<c
 PackedWeights pack_direct(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
 PackedWeights pack_tight(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
 PackedWeights pack_winograd(const ConvShape& shape, const CodeBounds& bounds, std::span<const int8_t> codes);
+
+/// The same without a look at the codes, into memory of the caller's, from a 64-byte boundary on: a panel of kPanel
+/// output channels at a time, so that threads may share them. Of pack_winograd() with its start {panels, 4 kPanel}.
+size_t direct_bytes(const ConvShape& shape);
+size_t winograd_bytes(const ConvShape& shape);
+void pack_direct_panel(const ConvShape& shape, const int8_t* codes, int64_t panel, uint8_t* weights);
+void pack_winograd_panel(const ConvShape& shape, const CodeBounds& bounds, const int8_t* codes, int64_t panel,
+                         uint8_t* weights, int32_t* start);
 
 /// Of FloatConv, {panel, tap, channels, kPanel} floats, from {up to out_c, kernel_h, kernel_w, channels}.
 AlignedBytes pack_floats(const ConvShape& shape, int64_t channels, std::span<const float> weights);

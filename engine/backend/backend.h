@@ -6,6 +6,13 @@
 
 namespace ntq {
 
+/// A convolution's input and filters in codes, which stand for step * code: filters of int8, with one step, or one for
+/// each output channel.
+struct CodeConv {
+  ConstView x, w, x_step, w_step;
+  int32_t x_top = 255, w_top = 128;  ///< what |x| and |w| do not exceed
+};
+
 class Backend : public Primitives {
  public:
   /// y = alpha * x
@@ -146,6 +153,17 @@ class Backend : public Primitives {
     if (u.decoupled) scale(1.0f - u.decay_lr * u.weight_decay, w, w);
     axpy(-u.lr, move.view(), w);
     keep_above(u.floor, w);
+  }
+
+  /// y = conv2d() of what codes stand for. For y's type.
+  virtual void conv2d_codes(const ConvGeometry& g, const CodeConv& codes, View y) {
+    const Scratch filters(*this, codes.w.size);
+    if (!filters) return;
+    const View w = filters.view();
+    const int64_t steps = codes.w_step.size;
+    decode_codes(codes.w, codes.x_step, w);
+    binary_along({Binary::mul, {1, steps, w.size / (steps > 0 ? steps : 1)}}, w, codes.w_step, w);
+    conv2d(g, codes.x, w, y);
   }
 
  private:

@@ -58,6 +58,7 @@ enum class Primitive {
   companding_grad,
   sgd_step,
   adam_step,
+  conv2d_codes,
 };
 
 class Primitives : public DeviceMemory {
@@ -114,8 +115,8 @@ class Primitives : public DeviceMemory {
   /// inside, low or high outside (LSQ Eq. 3). One pass; dx may be the memory of dy.
   virtual void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
                              View dstep) = 0;
-  /// Integer codes, int8 or uint8 as the view says. `checked` (or none) becomes the step or, where a value of x is not
-  /// finite, not a number: then no codes hide it.
+  /// Integer codes, int8 or uint8 as the view says. `checked` (or none) becomes the steps or, where a value of a step's
+  /// run of x is not finite, not a number: then no codes hide it.
   virtual void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes, View checked) = 0;
   /// y = step * code; one step.
   virtual void decode_codes(ConstView codes, ConstView step, View y) = 0;

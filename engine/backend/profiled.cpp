@@ -98,6 +98,9 @@ class ProfiledBackend : public Backend {
   void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) override {
     timed(product("conv2d_grad_weight", g, dy, x, dw), [&] { in_.conv2d_grad_weight(g, dy, x, dw); });
   }
+  void conv2d_codes(const ConvGeometry& g, const CodeConv& codes, View y) override {
+    timed(product("conv2d_codes", g, codes.x, codes.w, y), [&] { in_.conv2d_codes(g, codes, y); });
+  }
 
   void batch_norm_stats(ConstView x, const NormStats& s) override {
     timed({"batch_norm_stats", moved(x, s.mean, s.inv_std, s.running_mean, s.running_var)},

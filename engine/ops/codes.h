@@ -21,7 +21,7 @@ struct CodeGrid {
 struct Codes {
   Tensor values;
   CodeGrid grid;
-  /// Kept in training in place of values of this type, by an op: one step, which is not a number where a value was not
+  /// Kept in training in place of values of this type, by an op: steps that are not a number where a value was not
   /// finite. The gradient of `values` is that of what they stand for.
   std::optional<DType> kept = {};
   /// Of kept ones whose values are in memory anyway: these, with the node of the quantizer behind them. The gradient is

@@ -1,5 +1,5 @@
 #pragma once
-// Convolution. Inputs that are codes are computed as their exact values.
+// Convolution. Codes are computed as their exact values; where training has kept both sides as codes, as whole numbers.
 #include "engine/autograd.h"
 #include "engine/ops/codes.h"
 
@@ -13,6 +13,6 @@ struct ConvOptions {
 
 /// x {N,H,W,Cin}, w {Cout,Kh,Kw,Cin} -> {N,Ho,Wo,Cout}, Ho = (H + 2 padding - Kh) / stride + 1.
 /// Throws std::invalid_argument for what does not fit.
-Tensor conv2d(const LayerInput& x, const Tensor& w, const ConvOptions& options = {});
+Tensor conv2d(const LayerInput& x, const LayerInput& w, const ConvOptions& options = {});
 
 }  // namespace ntq

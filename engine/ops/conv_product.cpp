@@ -9,9 +9,10 @@
 namespace ntq {
 namespace {
 
-/// What a product reads, and reads again for its gradient: values, or kept codes. In float32 those are decoded for as
-/// long as they are read, which gives the bits of the values. In bfloat16 they are multiplied as whole numbers, exact
-/// where step * code would be rounded, and their step goes to the filters.
+/// What a product reads, and reads again for its gradient: values, or kept codes. Where both sides are codes, whole
+/// numbers are multiplied. Else those of the input are decoded in float32, for as long as they are read, which gives
+/// the bits of the values; in bfloat16 they are multiplied as whole numbers, exact where step * code would be rounded,
+/// and their step goes to the filters.
 struct ProductInput {
   Tensor seen;   ///< by the graph: values, codes, or the codes' source
   Tensor codes;  ///< undefined where the source is there to make them again
@@ -29,48 +30,62 @@ struct ProductInput {
     out.codes = seen.dtype() == type ? Tensor() : out.seen;
     return out;
   }
-  Tensor images() const {
-    if (!grid.step) return seen;
-    if (type == DType::f32)
-      return codes ? decode_kept(codes, grid.step, type) : quantize(seen, grid.step, {.range = grid.range});
-    return codes ? codes : quantize_codes(seen, grid.step, grid.range);
+  bool kept() const { return grid.step.defined(); }
+  Tensor bytes() const { return codes ? codes : quantize_codes(seen, grid.step, grid.range); }
+  Tensor values() const {
+    if (!kept()) return seen;
+    return codes && grid.step.numel() == 1 ? decode_kept(codes, grid.step, type)
+                                           : quantize(seen, grid.step, {.range = grid.range});
   }
-  bool scales() const { return grid.step && type != DType::f32; }
-  Tensor scaled(const Tensor& w) const { return scales() ? mul(w.detach(), grid.step) : w; }
+  /// Beside filters of values.
+  bool as_whole_numbers() const { return kept() && type != DType::f32; }
+  Tensor images() const { return as_whole_numbers() ? bytes() : values(); }
+  Tensor scaled(const Tensor& w) const { return as_whole_numbers() ? mul(w.detach(), grid.step) : w; }
+  int32_t top() const { return static_cast<int32_t>(std::max(-grid.range.low, grid.range.high)); }
 };
+
+void product_of_codes(const char* name, const ConvGeometry& g, const ProductInput& x, const ProductInput& w,
+                      const Tensor& y) {
+  const Tensor images = x.bytes(), filters = w.bytes();
+  backend_for(name, Primitive::conv2d_codes, {y}, {x.grid.step, w.grid.step})
+      .conv2d_codes(g, {images.view(), filters.view(), x.grid.step.view(), w.grid.step.view(), x.top(), w.top()},
+                    y.view());
+}
 
 }  // namespace
 
-Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& input, const Tensor& w,
+Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& input, const LayerInput& weight,
                     std::initializer_list<int64_t> out) {
   double macs = 1;
   for (const int64_t size : {g.batch, g.out_h, g.out_w, g.out_c, g.kernel_h, g.kernel_w, g.in_c})
     macs *= static_cast<double>(std::max<int64_t>(size, 1));
   check(macs <= 0x1p60, op.name, ": more than 2^60 products");
-  const ProductInput read(input);
-  const Tensor& x = read.seen;
-  Tensor y;
-  {
-    const Tensor images = read.images();
-    y = Tensor::empty(Shape(out), read.type, x.device());
+  const ProductInput read(input), filters(weight);
+  Tensor y = Tensor::empty(Shape(out), read.type, read.seen.device());
+  const bool both = read.kept() && filters.kept();
+  if (both && backend_for(y.device()).supports(Primitive::conv2d_codes, read.type)) {
+    product_of_codes(op.name, g, read, filters, y);
+  } else {
+    const Tensor images = read.images(), w = filters.values();
     backend_for(op.name, Primitive::conv2d, {y}, {w}).conv2d(g, images.view(), read.scaled(w).view(), y.view());
   }
-  return record(op, y, {x, w},
-                [g, name = op.name, read = read.detach(), w = w.detach(), want_x = x.requires_grad(),
-                 want_w = w.requires_grad()](const Tensor& dy) {
+  return record(op, y, {read.seen, filters.seen},
+                [g, name = op.name, want_x = read.seen.requires_grad(), want_w = filters.seen.requires_grad(),
+                 read = read.detach(), filters = filters.detach()](const Tensor& dy) {
                   Tensor dx, dw;
                   if (want_w) {
                     const Tensor images = read.images();
-                    dw = Tensor::empty(w.shape(), DType::f32, dy.device());
+                    dw = Tensor::empty(filters.seen.shape(), DType::f32, dy.device());
                     backend_for(name, Primitive::conv2d_grad_weight, {dy})
                         .conv2d_grad_weight(g, dy.view(), images.view(), dw.view());
-                    if (read.scales()) {  // in place
+                    if (read.as_whole_numbers()) {  // in place
                       backend_for(name, Primitive::binary_along, {dw})
                           .binary_along({Binary::mul, {.outer = dw.numel()}}, dw.view(), read.grid.step.view(),
                                         dw.view());
                     }
                   }
                   if (want_x) {
+                    const Tensor w = filters.values();
                     dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
                     backend_for(name, Primitive::conv2d_grad_input, {dy}, {w})
                         .conv2d_grad_input(g, dy.view(), w.view(), dx.view());

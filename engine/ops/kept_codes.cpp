@@ -20,13 +20,14 @@ bool keeps_codes(const Tensor& x, const PlainSteps& steps) {
 
 Codes new_kept_codes(const char* op, const Tensor& x, const PlainSteps& steps) {
   const QuantRange range{std::round(steps.args.range.low), std::round(steps.args.range.high)};
-  check(steps.step.shape() == Shape{1} && steps.args.noise.c == 0, op, ": expected one step, {1}, and no noise, found ",
-        steps.step.shape(), " and noise ", steps.args.noise.c);
+  const bool fits = steps.step.shape() == Shape{1} || steps.step.shape() == Shape{x.size(0)};
+  check(fits && steps.args.noise.c == 0, op, ": expected one step, {1}, or one for each slice of ", x.shape(),
+        ", and no noise, found ", steps.step.shape(), " and noise ", steps.args.noise.c);
   check(range.low <= 0 && range.low < range.high &&
             (range.low < 0 ? range.low >= -128 && range.high <= 127 : range.high <= 255),
         op, ": codes of one byte cannot hold [", range.low, ", ", range.high, "]");
   return {Tensor::empty(x.shape(), range.low < 0 ? DType::i8 : DType::u8, x.device()),
-          {.range = range, .step = Tensor::empty({1}, DType::f32, x.device())},
+          {.range = range, .step = Tensor::empty(steps.step.shape(), DType::f32, x.device())},
           x.dtype()};
 }
 
@@ -52,7 +53,7 @@ Codes quantize_kept(const Tensor& x, const PlainSteps& steps) {
                       [x = x.detach(), node = std::weak_ptr(x.node()), steps](const Tensor& dy) {
                         if (leave_to(node.lock().get(), {x, dy, steps})) return std::vector<Tensor>(2);
                         const Tensor dx = gradient_room(dy);
-                        Tensor dstep = Tensor::empty({1}, DType::f32, dy.device());
+                        Tensor dstep = Tensor::empty(steps.step.shape(), DType::f32, dy.device());
                         backend_for("quantize_kept", Primitive::quantize_grad, {x, dy}, {steps.step})
                             .quantize_grad(steps.args, x.view(), steps.step.view(), dy.view(), dx.view(), dstep.view());
                         return std::vector<Tensor>{dx, dstep};

@@ -9,7 +9,7 @@ namespace ntq {
 
 /// A quantizer that gives step * code and nothing more.
 struct PlainSteps {
-  Tensor step;        ///< {1}
+  Tensor step;        ///< {1}, or {C}: one for each slice of a weight's first axis
   QuantizeArgs args;  ///< no noise
 };
 

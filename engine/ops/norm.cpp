@@ -116,6 +116,7 @@ Tensor batch_norm(const Tensor& x, const BatchNormArgs& args) {
 Codes batch_norm_codes(const Tensor& x, const BatchNormArgs& args, const PlainSteps& steps) {
   const char* const name = "batch_norm_codes";
   const NormState state = begin_norm(name, x, args);
+  check(steps.step.shape() == Shape{1}, name, ": expected one step, {1}, found ", steps.step.shape());
   Codes out = new_kept_codes(name, x, steps);
   norm_backend(name, Primitive::batch_norm_codes, x, args)
       .batch_norm_codes(state.views(), steps.args.range, steps.step.view(), out.values.view(), out.grid.step.view());

@@ -28,7 +28,7 @@ class NtqQuantizer : public StepQuantizer {
   }
 
   std::optional<PlainSteps> plain_steps(const Tensor& x) const override {
-    return noise_.c > 0 ? std::nullopt : input_steps(x);
+    return noise_.c > 0 ? std::nullopt : steps_alone(x);
   }
 
   std::string left_out(const TrainingPlan&) const override {

@@ -2,7 +2,11 @@
 // floats.
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "engine/backend/cpu_settings.h"
+#include "engine/backend/profiled.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/loss.h"
 #include "models/model.h"
 #include "quant/step_quantizer.h"
@@ -78,5 +82,33 @@ TEST_CASE("gradients of a ResNet that keeps codes are those of one that keeps fl
   for (size_t i = 0; i < gradients[0].size(); ++i) {
     CAPTURE(gradients[0][i].first);
     CHECK(same_values(gradients[0][i].second, gradients[1][i].second));
+  }
+}
+
+TEST_CASE(
+    "where both sides are codes, the forward pass of a training step is one of integers; noisy weights are none") {
+  const Tensor images = test::some_values({2, 32, 32, 3});
+  const std::vector<int32_t> classes{0, 3};
+  const Tensor labels = Tensor::from({2}, std::span<const int32_t>(classes));
+  for (const DType type : {DType::f32, DType::bf16}) {
+    for (const std::string method : {"lsq", "ntq"}) {
+      CAPTURE(method);
+      ModelOptions options;
+      options.weight = {.method = method, .bits = 4};
+      options.activation = {.method = method, .bits = 4, .is_weight = false};
+      const auto model = make_model("resnet20", options);
+      const auto step = [&] {
+        softmax_cross_entropy(cast(model->forward(cast(images, type)), DType::f32), labels).backward();
+      };
+      step();  // sets the steps
+      std::map<std::string, int> calls;
+      profile_primitives(Device(), [&](const PrimitiveCall& call) { ++calls[call.name]; });
+      step();
+      profile_primitives(Device(), {});
+      CHECK(calls["conv2d_codes"] == (method == "lsq" ? 20 : 0));
+      CHECK(calls["conv2d"] + calls["conv2d_codes"] == 20);
+      CHECK(calls["conv2d_grad_input"] == 20);
+      CHECK(calls["conv2d_grad_weight"] == 20);
+    }
   }
 }

@@ -152,6 +152,7 @@ TEST_CASE("the limit of a product goes by what it multiplies") {
   CHECK(limits.products(DType::u8, DType::f32, DType::bf16) == 2);
   CHECK(limits.products(DType::bf16, DType::u8, DType::f32) == 2);
   CHECK(limits.products(DType::u8, DType::i8, DType::i32) == 3);
+  CHECK(limits.products(DType::u8, DType::i8, DType::bf16) == 3);
   CHECK(limits.products(DType::u8, DType::f32, DType::f32) == 1);
   CHECK(MachineLimits{.fma = 1}.products(DType::bf16, DType::f32, DType::bf16) == 1);
 }

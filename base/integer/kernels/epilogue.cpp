@@ -83,9 +83,24 @@ struct End {
   }
 };
 
+/// Of bfloat16 alone.
+struct HalvesEnd {
+  uint16_t* y;
+  explicit HalvesEnd(const Epilogue& e) : y(e.halves) {}
+  [[gnu::always_inline]] void whole(Floats v, int64_t at) const {
+    const Halves halves = halves_of(v);
+    __builtin_memcpy(y + at, &halves, sizeof halves);
+  }
+  [[gnu::always_inline]] void part(Floats v, int64_t at, int64_t n) const {
+    const Halves halves = halves_of(v);
+    for (int64_t i = 0; i < n; ++i) y[at + i] = halves[i];
+  }
+};
+
 /// op(Type<End>) for what `e` does.
 template <bool... kFlags, class Op>
 [[gnu::always_inline]] inline auto with_end(const Epilogue& e, const Op& op) {
+  if (sizeof...(kFlags) == 0 && e.halves != nullptr) return op(Type<HalvesEnd>{});
   if constexpr (sizeof...(kFlags) == 3) {
     return op(Type<End<kFlags...>>{});
   } else if (sizeof...(kFlags) == 0 && (e.before != nullptr || e.after != nullptr)) {

@@ -14,6 +14,13 @@ typedef float Floats __attribute__((vector_size(kInts * 4)));
   return v;
 }
 [[maybe_unused]] inline void store_floats(float* p, Floats v) { __builtin_memcpy(p, &v, sizeof v); }
+typedef uint16_t Halves __attribute__((vector_size(kInts * 2)));
+/// As bfloat16, to nearest even; what is not a number stays quiet (base/bf16.h).
+[[maybe_unused]] inline Halves halves_of(Floats v) {
+  const Ints bits = reinterpret_cast<Ints>(v), quiet = bits | splat(0x400000), number = v == v;
+  const Ints nearest = bits + splat(0x7fff) + (bits >> 16 & splat(1));
+  return __builtin_convertvector(((nearest & number) | (quiet & ~number)) >> 16, Halves);
+}
 [[maybe_unused]] inline Floats splat_float(float value) { return value - Floats{}; }
 [[maybe_unused]] inline Floats to_floats(Ints v) { return __builtin_convertvector(v, Floats); }
 

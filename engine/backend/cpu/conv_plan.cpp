@@ -4,6 +4,7 @@
 
 #include "base/ceil_div.h"
 #include "base/check.h"
+#include "base/integer/pack.h"
 #include "engine/backend/cpu/bf16/winograd.h"
 #include "engine/backend/cpu/winograd.h"
 
@@ -111,6 +112,21 @@ ConvPlan plan_conv(const ConvGeometry& g, ConvPass pass, ConvTypes types, int wi
     plan.channel_groups = std::clamp<int64_t>(32 / plan.parts, 1, std::max<int64_t>(1, g.out_c / 32));
   }
   return plan;
+}
+
+integer::ConvShape shape_of(const ConvGeometry& g) {
+  return {g.in_h, g.in_w, g.in_c, g.out_h, g.out_w, g.out_c, g.kernel_h, g.kernel_w, g.stride, g.pad};
+}
+
+// Signed inputs would need a byte's offset taken back; channels that are no whole quads, a copy.
+std::optional<ConvAlgorithm> plan_codes(const ConvGeometry& g, const CodeConv& codes) {
+  const integer::CodeBounds bounds{.x_top = codes.x_top, .w_top = codes.w_top};
+  const integer::ConvShape shape = shape_of(g);
+  if (codes.x.type != DType::u8 || g.groups != 1 || g.macs() == 0) return std::nullopt;
+  if (g.in_c % integer::kQuad || g.out_c % integer::kQuad || !integer::sums_fit(shape, bounds)) return std::nullopt;
+  const bool winograd = integer::uses_winograd(shape, bounds);
+  return winograd && !integer::prefers_direct(shape, g.batch * g.out_h * g.out_w) ? ConvAlgorithm::code_winograd
+                                                                                  : ConvAlgorithm::code_product;
 }
 
 }  // namespace ntq::cpu

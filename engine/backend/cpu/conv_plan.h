@@ -2,8 +2,10 @@
 // How a convolution is computed on the CPU: a pure function of sizes, types and the width of vectors, so that it can be
 // read and tested as a table. Threads never come into it, and instruction sets of up to 16 floats get the same plan.
 #include <algorithm>
+#include <optional>
 
-#include "engine/backend/args.h"
+#include "base/integer/args.h"
+#include "engine/backend/backend.h"
 
 namespace ntq::cpu {
 
@@ -15,6 +17,8 @@ enum class ConvAlgorithm {
   bf16_product,   ///< as product, of pairs of bfloat16 (bf16/direct.h); codes are widened as they are read
   bf16_unfolded,  ///< as unfolded, of the same; a data gradient adds up those of the patches
   bf16_winograd,  ///< F(2x2,3x3) of the same, bf16/winograd.h: 4/9 of the multiplications
+  code_product,   ///< as product, of bytes with int32 sums, exact (base/integer/args.h)
+  code_winograd,  ///< F(2x2,3x3) of the same, as exact
 };
 
 /// Winograd's 4x4 tiles: `parts` of them, each of which one thread takes through all phases, `pass` tiles at a time,
@@ -49,5 +53,10 @@ bool has_conv(ConvPass pass, DType type);
 /// `width`: floats of a vector. Throws std::invalid_argument for types and groups that no kernel has. Filters are
 /// float32. What is read as bfloat16 or given as such is computed in bfloat16; codes (u8, i8) against float32 are not.
 ConvPlan plan_conv(const ConvGeometry& g, ConvPass pass, ConvTypes types, int width);
+
+/// Of a forward product of codes, where it is one of integers; nothing: what they stand for is multiplied, by
+/// plan_conv().
+std::optional<ConvAlgorithm> plan_codes(const ConvGeometry& g, const CodeConv& codes);
+integer::ConvShape shape_of(const ConvGeometry& g);
 
 }  // namespace ntq::cpu

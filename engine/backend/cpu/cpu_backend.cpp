@@ -136,16 +136,18 @@ void CpuBackend::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView 
 
 void CpuBackend::quantize_codes(QuantRange range, ConstView x, ConstView step, View codes, View checked) {
   const float* const steps = values(step, step.size);
-  check(!checked || step.size == 1, "cpu: quantize_codes checks values of one step");
   uint8_t* const to = bytes(codes, codes.size);
   with_stored(k_, x.type, [&]<class T>(const StoredKernels<T>& k) {
     const T* const from = values<T>(x, codes.size);
-    std::vector<float> checks(static_cast<size_t>(ceil_div(codes.size, kGrain)));
+    const bool several = step.size != 1;
+    std::vector<float> checks(static_cast<size_t>(several ? step.size : ceil_div(codes.size, kGrain)));
     for_each_step(codes.size, step.size, 1, [&](int64_t i, int64_t b, int64_t e) {
-      const float found = k.quantize_codes(from + b, {steps[i], range}, to + b, e - b);
-      if (checked) checks[static_cast<size_t>(b / kGrain)] = found;
+      checks[static_cast<size_t>(several ? i : b / kGrain)] =
+          k.quantize_codes(from + b, {steps[i], range}, to + b, e - b);
     });
-    put_checked_step(steps[0], checks, checked);
+    if (!several) return put_checked_step(steps[0], checks, checked);
+    float* const out = values(checked, step.size);
+    for (int64_t i = 0; out && i < step.size; ++i) out[i] = steps[i] + checks[static_cast<size_t>(i)];
   });
 }
 
@@ -191,7 +193,8 @@ std::unique_ptr<CpuBackend> make_cpu_backend(const std::string& isa) {
 
 CpuBackend& cpu_backend() {
   // Never destroyed: tensors of static lifetime may outlive any order of destruction.
-  static CpuBackend* const backend = new CpuBackend(chosen_kernels(), bf16::chosen_kernels());
+  static CpuBackend* const backend =
+      new CpuBackend(chosen_kernels(), bf16::chosen_kernels(), integer::chosen_kernels());
   return *backend;
 }
 

@@ -2,6 +2,7 @@
 // The CPU backend: cuts each primitive into ranges for threads and hands them to the kernels of one instruction set.
 #include <memory>
 
+#include "base/integer/kernels/kernels.h"
 #include "base/isa.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/allocator.h"
@@ -13,7 +14,10 @@ namespace ntq::cpu {
 class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const Kernels& kernels) : CpuBackend(kernels, bf16::kernels_of(kernels.name)) {}
-  CpuBackend(const Kernels& kernels, const bf16::Kernels& in_bf16) : k_(kernels), k16_(in_bf16) {}
+  CpuBackend(const Kernels& kernels, const bf16::Kernels& in_bf16)
+      : CpuBackend(kernels, in_bf16, integer::kernels_of(kernels.name)) {}
+  CpuBackend(const Kernels& kernels, const bf16::Kernels& in_bf16, const integer::Kernels& of_codes)
+      : k_(kernels), k16_(in_bf16), k8_(of_codes) {}
 
   std::string describe() const override;
   bool supports(Primitive primitive, DType type) const override;
@@ -48,6 +52,7 @@ class CpuBackend : public Backend {
   void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) override;
   void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) override;
   void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) override;
+  void conv2d_codes(const ConvGeometry& g, const CodeConv& codes, View y) override;
 
   void batch_norm_stats(ConstView x, const NormStats& stats) override;
   void inverse_std(ConstView var, float eps, View y) override;
@@ -90,6 +95,7 @@ class CpuBackend : public Backend {
   const Kernels& k_;
   const bf16::Kernels& k16_;
   CachingAllocator allocator_;
+  const integer::Kernels& k8_;
 };
 
 /// A backend on the kernels of a named instruction set: for tests that compare them.

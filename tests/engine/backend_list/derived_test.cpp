@@ -29,6 +29,9 @@ struct Derived : cpu::CpuBackend {
                              const NormGrads& grads, View dstep) override {
     Backend::batch_norm_codes_grad(args, quantizer, step, grads, dstep);
   }
+  void conv2d_codes(const ConvGeometry& g, const CodeConv& codes, View y) override {
+    Backend::conv2d_codes(g, codes, y);
+  }
   void subsample(const SubsampleGeometry& g, ConstView x, View y) override { Backend::subsample(g, x, y); }
   void subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) override {
     Backend::subsample_grad(g, dy, dx);
@@ -52,6 +55,7 @@ const std::set<Primitive> kDerived = {Primitive::scale,
                                       Primitive::inverse_std,
                                       Primitive::subsample,
                                       Primitive::subsample_grad,
+                                      Primitive::conv2d_codes,
                                       Primitive::quantize_error,
                                       Primitive::sgd_step,
                                       Primitive::adam_step,
@@ -89,6 +93,7 @@ struct NoMemory : Derived {
   void sum(ConstView x, double factor, View y) override {
     if (there({x, y})) CpuBackend::sum(x, factor, y);
   }
+  void conv2d(const ConvGeometry&, ConstView x, ConstView w, View y) override { there({x, w, y}); }
   void quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) override {
     if (there({x, step, y})) CpuBackend::quantize(args, x, step, y);
   }

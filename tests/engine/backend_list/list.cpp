@@ -255,6 +255,7 @@ std::string name_of(Primitive primitive) {
     case Primitive::conv2d: return "conv2d";
     case Primitive::conv2d_grad_input: return "conv2d_grad_input";
     case Primitive::conv2d_grad_weight: return "conv2d_grad_weight";
+    case Primitive::conv2d_codes: return "conv2d_codes";
     case Primitive::batch_norm_stats: return "batch_norm_stats";
     case Primitive::inverse_std: return "inverse_std";
     case Primitive::batch_norm_apply: return "batch_norm_apply";

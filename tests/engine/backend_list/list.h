@@ -68,6 +68,7 @@ BackendCases elementwise_cases();
 BackendCases reduction_cases();
 BackendCases conv_cases();
 BackendCases conv_type_cases();
+BackendCases conv_codes_cases();
 BackendCases norm_cases();
 BackendCases pool_cases();
 BackendCases loss_cases();
