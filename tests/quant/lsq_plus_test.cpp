@@ -10,7 +10,7 @@ using namespace ntq::test;
 
 namespace {
 
-double squared_error(Quantizer& q, const Tensor& x) {
+double rounding_error(Quantizer& q, const Tensor& x) {
   return static_cast<double>(sum(mul(sub(q(x), x), sub(q(x), x))).item());
 }
 
@@ -104,10 +104,10 @@ TEST_CASE("lsq+: first step and offset of activations: the whole range, or the l
     for (float beta = -4; beta < 1; beta += .05f) {
       state_of(*tried, "step").fill(step);
       state_of(*tried, "beta").fill(beta);
-      least = std::min(least, squared_error(*tried, many));
+      least = std::min(least, rounding_error(*tried, many));
     }
   }
-  CHECK(squared_error(*fitted, many) < 1.05 * least);
+  CHECK(rounding_error(*fitted, many) < 1.05 * least);
 
   // Calibration: the mean of the batches, by size.
   const auto q = inputs_of("lsq+", 2, {{"act_init", "minmax"}});
