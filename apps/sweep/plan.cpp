@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "apps/sweep/plan_rows.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
@@ -58,8 +59,8 @@ class Expansion {
     }
     expand(0, Json::object());
     if (plan_.places.empty()) throw UsageError(file_.where + ": 'exclude' leaves no cell");
-    join_equal_rows();
-    choose_baseline();
+    if (file_.rows.empty()) join_equal_rows(plan_, parts_);
+    plan_.baseline = baseline_of(file_.baseline, plan_.rows);
     return std::move(plan_);
   }
 
@@ -224,43 +225,6 @@ class Expansion {
     return found->second;
   }
 
-  /// Rows of the same cells, as `lsq noise=0.1` and `lsq noise=0.2`, become one of what their names share.
-  void join_equal_rows() {
-    std::map<std::string, std::vector<std::string>> cells;
-    for (const auto& p : plan_.places) cells[p.row].push_back(concat(p.cell, " ", join(p.column, " "), " ", p.seed));
-    std::map<std::string, std::string> renamed;
-    Names rows;
-    for (const auto& row : plan_.rows) {
-      const auto same = std::find_if(rows.begin(), rows.end(), [&](const auto& other) {
-        return file_.rows.empty() && cells[other] == cells[row];
-      });
-      if (same == rows.end()) {
-        rows.push_back(row);
-        continue;
-      }
-      renamed[row] = *same;
-      std::erase_if(parts_[*same], [&](const auto& part) { return !stands_in(parts_[row], part); });
-    }
-    std::erase_if(plan_.places, [&](const Place& p) { return renamed.contains(p.row); });
-    plan_.rows = rows;
-    if (renamed.empty()) return;
-    for (auto& row : plan_.rows) row = shortened(row);
-    for (auto& p : plan_.places) p.row = shortened(p.row);
-  }
-  std::string shortened(const std::string& row) const {
-    const auto& parts = parts_.at(row);
-    return parts.empty() ? row : join(parts, " ");
-  }
-
-  void choose_baseline() {
-    plan_.baseline = file_.baseline;
-    if (plan_.baseline.empty()) {
-      if (plan_.rows.size() > 1) plan_.baseline = plan_.rows.front();
-    } else if (!stands_in(plan_.rows, plan_.baseline)) {
-      throw UsageError(concat("the baseline ", in_quotes(plan_.baseline), " is no row; rows are ", join(plan_.rows)));
-    }
-  }
-
   const SweepFile& file_;
   const Choice& choice_;
   Names keys_;
@@ -268,7 +232,7 @@ class Expansion {
   Plan plan_;
   std::optional<int64_t> first_seed_ = {};    // that tries several options
   std::map<std::string, size_t> index_ = {};  // cell by name
-  std::map<std::string, Names> parts_ = {};   // row -> what its label is made of
+  RowParts parts_ = {};                       // row -> what its label is made of
 };
 
 }  // namespace

@@ -5,24 +5,11 @@
 #include <memory>
 
 #include "apps/console.h"
+#include "apps/sweep/cell_words.h"
 #include "apps/sweep/child.h"
 #include "apps/sweep/scores.h"
 
 namespace ntq::apps {
-
-struct RunnerOptions {
-  std::string folder;   ///< of the sweep
-  std::string program;  ///< ntq-train
-  int64_t jobs = 1;
-};
-
-/// What ntq-train is told for a cell: a new run, or on with the one that `status` has. `init`: of its start.
-std::vector<std::string> cell_words(const Cell& cell, const CellStatus& status, const RunnerOptions& options,
-                                    const std::string& init);
-
-/// Seconds that the cells that are not done will take with so many jobs, by what those that are done took for an epoch;
-/// nothing before one is done.
-std::optional<double> seconds_left(const Plan& plan, const SweepState& state, const Journal& journal, int64_t jobs);
 
 class Runner {
  public:

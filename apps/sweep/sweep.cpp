@@ -5,6 +5,7 @@
 
 #include "apps/signals.h"
 #include "apps/sweep/answers.h"
+#include "apps/sweep/pace.h"
 #include "apps/sweep/pages.h"
 #include "apps/sweep/runner.h"
 #include "apps/text.h"

@@ -139,12 +139,14 @@ TEST_CASE("ntq-train understands the words of a cell as they are meant") {
 
 TEST_CASE("bad files are refused in one line that says where") {
   CHECK(contains(refused_file(R"({"name": "x", "grit": {}})"), "unknown key \"grit\"; did you mean 'grid'?"));
+  CHECK(contains(refused_file(R"({"name": "x", "grid": {"bitz": [2]}})"),
+                 "'grid': unknown key 'bitz'; did you mean 'bits'?"));
   CHECK(
-      contains(refused_file(R"({"name": "x", "grid": {"bitz": [2]}})"), "'grid': unknown key 'bitz'; did you mean 'bits'?"));
-  CHECK(contains(refused_file(R"({"name": "x", "grid": {"bits": ["a"]}})"), "'bits': expected an integer, found \"a\""));
+      contains(refused_file(R"({"name": "x", "grid": {"bits": ["a"]}})"), "'bits': expected an integer, found \"a\""));
   CHECK(contains(refused_file(R"({"name": "x", "grid": {"bits": 2}})"), "'bits': expected a list, found 2"));
   CHECK(contains(refused_file(R"({"name": "../x"})"), "'name': expected the name of a folder"));
-  CHECK(contains(refused_file(R"({"name": "x", "options": {"output": "y"}})"), "'output': runs lie in the sweep's folder"));
+  CHECK(contains(refused_file(R"({"name": "x", "options": {"output": "y"}})"),
+                 "'output': runs lie in the sweep's folder"));
   CHECK(contains(refused_file(R"({"name": "x", "rows": [{"name": "a"}], "exclude": [{"row": "b"}]})"),
                  "no row is named \"b\""));
   CHECK(contains(refused_file(R"({"name": "x", "options": {"dataset": "synthetic", "model": "resnet20"},

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "apps/sweep/answers.h"
 #include "apps/sweep/pages.h"
 #include "tests/support/files.h"
