@@ -28,9 +28,11 @@ NoiseReport noise_at(double error, const NoiseOptions& options, const std::strin
 
 TEST_CASE(
     "noise: c exp(-k e) sqrt(e) on the weights, its square in each gradient, 1 / (1 - m^2) of that in an update") {
-  for (const auto& [error, ratio] : {std::pair{0.001, 7.0161}, {0.01, 2.2131}, {0.1, 1.0043}}) {
+  const std::vector<std::pair<double, double>> figure_2a = {{0.001, 7.0161}, {0.01, 2.2131}, {0.1, 1.0043}};
+  for (const auto& place : figure_2a) {
+    const double error = place.first, ratio = place.second;
     CAPTURE(error);
-    const double deviation = (ratio - 1) * error;  // Figure 2A: (e + deviation) / e
+    const double deviation = (ratio - 1) * error;  // (e + deviation) / e
     const NoiseReport found = noise_at(error, {.momentum = 0.9, .steps = 30});
     CHECK(found.predicted == Approx(1 / 0.19));
     CHECK(found.settling == 22);

@@ -12,7 +12,7 @@ using doctest::Approx;
 
 namespace {
 
-std::shared_ptr<Module> resnet(ModelOptions options, const std::string& name = "resnet20") {
+std::shared_ptr<Module> calibrated_resnet(ModelOptions options, const std::string& name = "resnet20") {
   options.activation.method = options.weight.method = "lsq";
   auto model = make_model(name, options);
   DataLoader loader = loader_of(1, 4);
@@ -25,7 +25,7 @@ double million_bops(int bits) {
   options.weight.bits = options.activation.bits = bits;
   options.first_last_bits = 8;
   double sum = 0;
-  const auto model = resnet(options, "resnet20-b");
+  const auto model = calibrated_resnet(options, "resnet20-b");
   for (const LayerCost& layer : layer_costs(*model, {1, 32, 32, 3})) sum += layer.bops();
   return sum / 1e6;
 }
@@ -40,7 +40,7 @@ TEST_CASE("bit operations of ResNet-20-b with ends of 8 bits, as SAQ's table has
 TEST_CASE("layer costs: names and bits in the order of computation, floats as 32 bits") {
   ModelOptions options;
   options.bits_of["layer1.0.conv1"] = {.weight = 4, .activation = 8};
-  const auto model = resnet(options);
+  const auto model = calibrated_resnet(options);
   const std::vector<LayerCost> costs = layer_costs(*model, {1, 32, 32, 3});
   REQUIRE(costs.size() == 20);
   CHECK(costs[0].name == "conv1");
@@ -56,7 +56,7 @@ TEST_CASE("layer costs: names and bits in the order of computation, floats as 32
 TEST_CASE("sensitivity: of one quantized layer alone, all is only this, and none is all but this") {
   ModelOptions options;
   options.bits_of["layer1.0.conv1"] = {.weight = 2, .activation = 2};
-  const auto model = resnet(options);
+  const auto model = calibrated_resnet(options);
   DataLoader loader = loader_of(2, 4);
   int64_t calls = 0;
   const Sensitivity found = sensitivity(*model, loader, [&](int64_t, int64_t) { ++calls; });
@@ -75,7 +75,7 @@ TEST_CASE("sensitivity: of one quantized layer alone, all is only this, and none
 TEST_CASE("sensitivity: each layer is switched alone, by a slow twin") {
   ModelOptions options;
   options.weight.bits = 2;
-  const auto model = resnet(options);
+  const auto model = calibrated_resnet(options);
   DataLoader loader = loader_of(1, 2);
   const Sensitivity found = sensitivity(*model, loader);
   REQUIRE(found.layers.size() == 20);
@@ -83,7 +83,7 @@ TEST_CASE("sensitivity: each layer is switched alone, by a slow twin") {
   // A network in which only this layer has a quantizer.
   ModelOptions one;
   one.bits_of["layer2.1.conv2"] = {.weight = 2};
-  const auto twin = resnet(one);
+  const auto twin = calibrated_resnet(one);
   DataLoader again = loader_of(1, 2);
   CHECK(sensitivity(*twin, again).all.loss == found.layers[10].only.loss);
   CHECK(found.layers[10].layer.name == "layer2.1.conv2");

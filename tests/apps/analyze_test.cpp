@@ -135,10 +135,11 @@ TEST_CASE("ntq-analyze: bad input is one line and an exit code, and no file is t
       {analyzed_runs().floats + " sensitivity", 4},
       {analyzed_runs().floats + " noise", 4},
   };
-  for (const auto& [arguments, code] : cases) {
+  for (const auto& one : cases) {
+    const std::string& arguments = one.first;
     const Outcome outcome = run("ntq-analyze " + arguments);
     CAPTURE(outcome.err);
-    CHECK_MESSAGE(outcome.code == code, arguments);
+    CHECK_MESSAGE(outcome.code == one.second, arguments);
     CHECK_MESSAGE(lines_of(outcome.err) == 1, arguments);
     CHECK_MESSAGE(outcome.out.empty(), arguments);
   }
