@@ -29,7 +29,7 @@ class StepQuantizer : public Quantizer {
   bool takes_bf16() const override { return true; }
   Tensor codes(const Tensor& x) const override { return quantize_codes(x, step_, range()); }
   void state_loaded() override;
-  /// plain_steps() of a method that adds nothing to LSQ: once the steps are set, and unless oscillations are looked for.
+  /// plain_steps() of a method that adds nothing to LSQ: once the steps are set, unless oscillations are looked for.
   std::optional<PlainSteps> steps_alone(const Tensor& x) const;
   /// Sets the first step if there is none, looks for oscillations in training; gives the range and the gradient's
   /// scale, to be completed.

@@ -38,9 +38,9 @@ struct ProductInput {
                                            : quantize(seen, grid.step, {.range = grid.range});
   }
   /// Beside filters of values.
-  bool as_whole_numbers() const { return kept() && type != DType::f32; }
-  Tensor images() const { return as_whole_numbers() ? bytes() : values(); }
-  Tensor scaled(const Tensor& w) const { return as_whole_numbers() ? mul(w.detach(), grid.step) : w; }
+  bool scales() const { return kept() && type != DType::f32; }
+  Tensor images() const { return scales() ? bytes() : values(); }
+  Tensor scaled(const Tensor& w) const { return scales() ? mul(w.detach(), grid.step) : w; }
   int32_t top() const { return static_cast<int32_t>(std::max(-grid.range.low, grid.range.high)); }
 };
 

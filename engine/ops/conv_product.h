@@ -6,8 +6,8 @@
 
 namespace ntq {
 
-/// x and w, float32 or codes of such, of the sizes in `g` -> y of shape `out` and x's type, recorded as `op`. Throws std::invalid_argument
-/// for more than 2^60 products: sizes of patches and packed filters would overflow.
+/// x and w, float32 or codes of such, of the sizes in `g` -> y of shape `out` and x's type, recorded as `op`. Throws
+/// std::invalid_argument for more than 2^60 products: sizes of patches and packed filters would overflow.
 Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& x, const LayerInput& w,
                     std::initializer_list<int64_t> out);
 
