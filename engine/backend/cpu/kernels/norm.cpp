@@ -66,13 +66,21 @@ float norm_codes(const NormInputs<T>& a, const UniformSteps& steps, int64_t begi
   return sum_of_lanes(check);
 }
 
+/// What v is once it has been stored, as sums of gradients are where they are not part of this.
+template <class T>
+inline Vec as_stored(Vec v) {
+  if constexpr (sizeof(T) == sizeof(float)) return v;
+  return widened(narrowed(v));
+}
+
 /// The gradient of the normalised and shifted value. With a quantizer behind it, `of_step` becomes the terms of its
 /// step's gradient.
 template <class T>
 inline Vec gradient_of(const NormInputs<T>& a, const Uniform* q, int64_t row, int64_t c, int64_t l, Vec& of_step) {
   const Vec dy = get(a.dy + row + c, l);
   if (a.y) {
-    const Vec y = get(a.y + row + c, l), sum = q ? dy + q->gradient(y, get(a.dy_codes + row + c, l), of_step) : dy;
+    const Vec y = get(a.y + row + c, l);
+    const Vec sum = q ? as_stored<T>(dy + q->gradient(y, get(a.dy_codes + row + c, l), of_step)) : dy;
     return a.relu ? select(y > Vec{}, sum, Vec{}) : sum;
   }
   if (!a.relu && !q) return dy;
