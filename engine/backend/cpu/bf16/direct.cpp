@@ -150,6 +150,29 @@ void grad_of_patches(Backend& backend, const Kernels& k, const ConvGeometry& g, 
   });
 }
 
+/// dw of few channels: the parts of the lines have sums of their own, added up in their order.
+void grad_of_lines(Backend& backend, const Kernels& k, const Outer& p, int64_t most_parts, ConstView x, float* dw) {
+  const Windows& s = p.x;
+  const int64_t lines = s.batch * s.grid_h, patch = s.taps_h * s.taps_w * s.c, parts = std::min(most_parts, lines);
+  const int64_t size = round_up(p.dy_c, k.panel) * patch;
+  if (parts == 0 || s.grid_w == 0) return std::fill(dw, dw + p.dy_c * patch, 0.0f);
+  const Scratch sums(backend, parts * size);
+  parallel_for(parts, ceil_div(lines, parts) * s.grid_w * size / kProducts, [&](int64_t part) {
+    const int64_t line = lines * part / parts, end = lines * (part + 1) / parts;
+    const Scratch scratch(backend, k.outer_lines_scratch(p), DType::u8);
+    const Widened of_task(backend, k, s, x, line * s.grid_w, end * s.grid_w);
+    k.outer_lines({of_task.windows(), p.dy, p.dy_c}, line, end, sums.data() + part * size, scratch.view().data);
+  });
+  parallel_for(p.dy_c, parts * patch, [&](int64_t co) {
+    for (int64_t value = 0; value < patch; ++value) {
+      const float* const from = sums.data() + (co / k.panel * patch + value) * k.panel + co % k.panel;
+      float total = from[0];
+      for (int64_t part = 1; part < parts; ++part) total += from[part * size];
+      dw[co * patch + value] = total;
+    }
+  });
+}
+
 }  // namespace
 
 void conv(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView x, const float* w, View y) {
@@ -209,29 +232,17 @@ void conv_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan, C
 void conv_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView dy, ConstView x, float* dw) {
   const ConvGeometry& g = plan.g;
   const Outer p{windows_of(g, x, plan.algorithm), static_cast<const BFloat16*>(dy.data), g.out_c};
+  if (plan.algorithm == ConvAlgorithm::bf16_unfolded) return grad_of_lines(backend, k, p, plan.parts, x, dw);
   const int64_t rows = p.x.rows(), run = p.x.run(), run_panels = ceil_div(run, k.panel);
   const int64_t panels = p.x.runs() * run_panels, size = panels * g.out_c * k.panel;
-  const int64_t part_rows = std::max<int64_t>(256, round_up(ceil_div(rows, plan.parts), 256));
-  const int64_t parts = std::max<int64_t>(1, ceil_div(rows, part_rows));
+  if (rows == 0) return std::fill(dw, dw + g.out_c * p.x.runs() * run, 0.0f);
+  const int64_t part_rows = round_up(ceil_div(rows, plan.parts), 2), parts = ceil_div(rows, part_rows);
   const int64_t tasks = plan.channel_groups * plan.tap_groups;
   const Scratch sums(backend, parts * size);
-  parallel_for(parts * tasks, std::min(part_rows, rows) * size / tasks / kProducts, [&](int64_t i) {
-    const int64_t part = i / tasks, co = i % tasks / plan.tap_groups, tap = i % plan.tap_groups;
-    const OuterRange range{std::min(rows, part * part_rows),   std::min(rows, (part + 1) * part_rows),
-                           g.out_c * co / plan.channel_groups, g.out_c * (co + 1) / plan.channel_groups,
-                           panels * tap / plan.tap_groups,     panels * (tap + 1) / plan.tap_groups};
-    float* const acc = sums.data() + part * size;
-    for (int64_t panel = range.panel; panel < range.panel_end; ++panel) {
-      std::fill(acc + (panel * g.out_c + range.co) * k.panel, acc + (panel * g.out_c + range.co_end) * k.panel, 0.0f);
-    }
-    const Scratch scratch(backend, k.outer_scratch(p, range), DType::u8);
-    const Widened of_task(backend, k, p.x, x, range.row, range.row_end);
-    k.outer({of_task.windows(), p.dy, p.dy_c}, range, acc, scratch.view().data);
-  });
   // The parts in their order, and channels of a panel back to where they belong: dw {co, runs, run}.
-  parallel_for(panels, parts * g.out_c * k.panel, [&](int64_t panel) {
+  const auto join = [&](int64_t panel, int64_t co, int64_t co_end) {
     const int64_t first = panel % run_panels * k.panel, n = std::min<int64_t>(k.panel, run - first);
-    for (int64_t co = 0; co < g.out_c; ++co) {
+    for (; co < co_end; ++co) {
       float* const total = sums.data() + (panel * g.out_c + co) * k.panel;
       for (int64_t part = 1; part < parts; ++part) {
         for (int64_t c = 0; c < n; ++c) total[c] += total[part * size + c];
@@ -239,7 +250,19 @@ void conv_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, 
       std::memcpy(dw + (co * p.x.runs() + panel / run_panels) * run + first, total,
                   static_cast<size_t>(n) * sizeof(float));
     }
+  };
+  parallel_for(parts * tasks, std::min(part_rows, rows) * size / tasks / kProducts, [&](int64_t i) {
+    const int64_t part = i / tasks, co = i % tasks / plan.tap_groups, tap = i % plan.tap_groups;
+    const OuterRange range{std::min(rows, part * part_rows),   std::min(rows, (part + 1) * part_rows),
+                           g.out_c * co / plan.channel_groups, g.out_c * (co + 1) / plan.channel_groups,
+                           panels * tap / plan.tap_groups,     panels * (tap + 1) / plan.tap_groups};
+    const Scratch scratch(backend, k.outer_scratch(p, range), DType::u8);
+    const Widened of_task(backend, k, p.x, x, range.row, range.row_end);
+    k.outer({of_task.windows(), p.dy, p.dy_c}, range, sums.data() + part * size, scratch.view().data);
+    for (int64_t panel = range.panel; parts == 1 && panel < range.panel_end; ++panel)
+      join(panel, range.co, range.co_end);
   });
+  if (parts > 1) parallel_for(panels, parts * g.out_c * k.panel, [&](int64_t panel) { join(panel, 0, g.out_c); });
 }
 
 }  // namespace ntq::bf16
