@@ -16,8 +16,8 @@ using BackwardFn = std::function<std::vector<Tensor>(const Tensor& grad_output)>
 struct Node {
   uint64_t id = 0;
   const char* op = "";
-  std::vector<Tensor> inputs;
-  BackwardFn backward;  // empty once used
+  std::vector<Tensor> inputs;  // for_graph(): values are kept by `backward` alone
+  BackwardFn backward;         // empty once used
   Node() = default;
   ~Node();
   Node(const Node&) = delete;

@@ -37,7 +37,7 @@ void Conv2d::check_input(const Tensor& x) const {
         x.shape());
 }
 
-Tensor Conv2d::product(const LayerInput& input, const Tensor& weight) const {
+Tensor Conv2d::product(const LayerInput& input, const LayerInput& weight) const {
   return conv2d(input, weight, {.stride = options_.stride, .padding = options_.padding, .groups = options_.groups});
 }
 

@@ -22,7 +22,7 @@ class Conv2d : public WeightedLayer {
 
  private:
   void check_input(const Tensor& x) const override;
-  Tensor product(const LayerInput& input, const Tensor& weight) const override;
+  Tensor product(const LayerInput& input, const LayerInput& weight) const override;
 
   Conv2dOptions options_;
 };

@@ -24,6 +24,6 @@ void Linear::check_input(const Tensor& x) const {
         ": input must be {N,", options_.in_features, "}, found ", x.defined() ? x.shape().str() : "none");
 }
 
-Tensor Linear::product(const LayerInput& input, const Tensor& weight) const { return linear(input, weight); }
+Tensor Linear::product(const LayerInput& input, const LayerInput& weight) const { return linear(input, weight); }
 
 }  // namespace ntq

@@ -21,7 +21,7 @@ class Linear : public WeightedLayer {
 
  private:
   void check_input(const Tensor& x) const override;
-  Tensor product(const LayerInput& input, const Tensor& weight) const override;
+  Tensor product(const LayerInput& input, const LayerInput& weight) const override;
 
   LinearOptions options_;
 };

@@ -35,10 +35,12 @@ class WeightedLayer : public Module {
               const std::string& name);
   /// Throws std::invalid_argument for what the layer cannot take.
   virtual void check_input(const Tensor& x) const = 0;
-  virtual Tensor product(const LayerInput& input, const Tensor& weight) const = 0;
+  virtual Tensor product(const LayerInput& input, const LayerInput& weight) const = 0;
 
  private:
   std::optional<PlainSteps> kept_steps(const Tensor& x) const;
+  void take_first_steps(const Tensor& values);
+  LayerInput filters() const;
   Tensor output(const LayerInput& input) const;
   Tensor weight_, bias_;
   std::shared_ptr<Quantizer> input_quant_, weight_quant_;

@@ -18,6 +18,7 @@ class Oscillation {
   Oscillation(const QuantSpec& spec, const RegisterBuffer& register_buffer);
 
   void on_progress(double fraction) { fraction_ = fraction; }
+  bool freezes() const { return frozen_.defined(); }
   /// Frozen weights at their codes, without a gradient; `w` itself where nothing freezes.
   Tensor held(const Tensor& w, const Tensor& step) const;
   /// One look at the weights of a training step: takes the codes down, freezes, and sets the dampening. Looks once at

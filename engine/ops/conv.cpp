@@ -5,8 +5,8 @@
 
 namespace ntq {
 
-Tensor conv2d(const LayerInput& input, const Tensor& w, const ConvOptions& options) {
-  const Tensor& x = input.tensor();
+Tensor conv2d(const LayerInput& input, const LayerInput& weight, const ConvOptions& options) {
+  const Tensor &x = input.tensor(), &w = weight.tensor();
   check(x.shape().rank() == 4, "conv2d: expected images {N,H,W,C}, found ", x.shape());
   check(w.shape().rank() == 4, "conv2d: expected filters {Cout,Kh,Kw,Cin}, found ", w.shape());
   check(options.groups == 1, "conv2d: groups = ", options.groups, " for ", x.size(3), " channels and ", w.size(0),
@@ -30,7 +30,7 @@ Tensor conv2d(const LayerInput& input, const Tensor& w, const ConvOptions& optio
   g.out_w = room_w / g.stride + 1;
   OpInfo op{"conv2d"};
   if (graph_is_recorded()) op.attributes = {{"stride", g.stride}, {"padding", g.pad}};
-  return conv_product(op, g, input, w, {g.batch, g.out_h, g.out_w, g.out_c});
+  return conv_product(op, g, input, weight, {g.batch, g.out_h, g.out_w, g.out_c});
 }
 
 }  // namespace ntq

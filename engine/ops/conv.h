@@ -13,6 +13,6 @@ struct ConvOptions {
 
 /// x {N,H,W,Cin}, w {Cout,Kh,Kw,Cin} -> {N,Ho,Wo,Cout}, Ho = (H + 2 padding - Kh) / stride + 1.
 /// Throws std::invalid_argument for what does not fit.
-Tensor conv2d(const LayerInput& x, const Tensor& w, const ConvOptions& options = {});
+Tensor conv2d(const LayerInput& x, const LayerInput& w, const ConvOptions& options = {});
 
 }  // namespace ntq

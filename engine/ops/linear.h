@@ -6,6 +6,6 @@
 namespace ntq {
 
 /// x {N,in}, w {out,in} -> x w^T {N,out}. Throws std::invalid_argument for other shapes.
-Tensor linear(const LayerInput& x, const Tensor& w);
+Tensor linear(const LayerInput& x, const LayerInput& w);
 
 }  // namespace ntq
