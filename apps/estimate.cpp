@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/peak_memory.h"
 #include "engine/autograd.h"
+#include "engine/backend/cpu_settings.h"
 #include "train/checkpoint.h"
 #include "train/deployed.h"
 
@@ -61,14 +62,15 @@ Estimate estimate_stage(Session& s) {
   out.step_seconds = seconds_of(step);
   if (!slow) out.step_seconds = std::min(out.step_seconds, seconds_of(step));
   const NoGrad no_grad;
+  s.optimizer->zero_grad();
   s.model->eval();
+  give_back_cpu_memory();  // as evaluate() does
   const Tensor images = on_device_of(*s.model, *batch).images;
   const AsDeployed deployed = as_deployed(*s.model, images.shape());  // as evaluate() has it
   Module& network = deployed.network ? *deployed.network : *s.model;
   network.forward(images);
   out.validation_batch_seconds = seconds_of([&] { network.forward(images); });
   out.memory_bytes = peak_memory();
-  s.optimizer->zero_grad();
   restore(s, read_checkpoint(std::move(before), "estimate"), "estimate");
   return out;
 }

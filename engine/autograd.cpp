@@ -100,7 +100,7 @@ Tensor record(const OpInfo& op, Tensor output, std::vector<Tensor> inputs, Backw
   auto node = std::make_shared<Node>();
   node->id = next_id++;
   node->op = op.name;
-  node->inputs = std::move(inputs);
+  for (const Tensor& input : inputs) node->inputs.push_back(input.for_graph());
   node->backward = std::move(backward);
   output.set_node(std::move(node));
   return output;

@@ -18,8 +18,8 @@ struct CodesGradient;  // ops/kept_codes.h
 struct Node {
   uint64_t id = 0;
   const char* op = "";
-  std::vector<Tensor> inputs;
-  BackwardFn backward;  // empty once used
+  std::vector<Tensor> inputs;  // for_graph(): values are kept by `backward` alone
+  BackwardFn backward;         // empty once used
   /// Of an op that computes the gradient of a quantizer behind it in one pass with its own: where that leaves it.
   std::shared_ptr<CodesGradient> codes;
   Node() = default;

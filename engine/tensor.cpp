@@ -22,6 +22,11 @@ const Tensor::Body& Tensor::body(const char* caller) const {
   return *body_;
 }
 
+const Storage& Tensor::storage(const char* caller) const {
+  check(body(caller).storage != nullptr, "Tensor::", caller, ": a graph has kept no values of this tensor");
+  return *body_->storage;
+}
+
 size_t Tensor::checked_bytes(const Shape& shape, DType dtype) {
   constexpr int64_t kMostBytes = int64_t{1} << 62;
   check(shape.numel() <= kMostBytes / static_cast<int64_t>(dtype_size(dtype)), "Tensor: ", dtype_name(dtype), " ",
@@ -59,13 +64,10 @@ Tensor Tensor::full(const Shape& shape, float value, Device device) {
 
 const Shape& Tensor::shape() const { return body("shape").shape; }
 DType Tensor::dtype() const { return body("dtype").dtype; }
-Device Tensor::device() const { return body("device").storage->device; }
-bool Tensor::on_host() const { return body("on_host").storage->backend.host_memory(); }
+Device Tensor::device() const { return storage("device").device; }
+bool Tensor::on_host() const { return storage("on_host").backend.host_memory(); }
 
-void* Tensor::raw() const {
-  const Body& b = body("raw");
-  return static_cast<std::byte*>(b.storage->memory) + b.offset;
-}
+void* Tensor::raw() const { return static_cast<std::byte*>(storage("raw").memory) + body_->offset; }
 
 void Tensor::read(View to) const {
   if (dtype() == DType::bf16 && to.type == DType::f32) {
@@ -75,7 +77,7 @@ void Tensor::read(View to) const {
     return;
   }
   check(dtype() == to.type, "Tensor: holds ", dtype_name(dtype()), ", asked for ", dtype_name(to.type));
-  read_bytes(to.data, {body_->storage.get(), body_->offset}, bytes());
+  read_bytes(to.data, {&storage("read"), body_->offset}, bytes());
 }
 
 Tensor Tensor::view(const Shape& shape) const {
@@ -112,7 +114,7 @@ Tensor Tensor::clone() const {
 void Tensor::copy_from(const Tensor& source) {
   check(source.shape() == shape() && source.dtype() == dtype(), "Tensor::copy_from: expected ", dtype_name(dtype()),
         " ", shape(), ", found ", dtype_name(source.dtype()), " ", source.shape());
-  copy_bytes({body_->storage.get(), body_->offset}, {source.body_->storage.get(), source.body_->offset}, bytes());
+  copy_bytes({body_->storage.get(), body_->offset}, {&source.storage("copy_from"), source.body_->offset}, bytes());
 }
 
 Tensor Tensor::to(Device device) const {
@@ -167,6 +169,13 @@ void Tensor::set_node(std::shared_ptr<Node> node) {
   body("set_node");
   body_->node = std::move(node);
   body_->requires_grad = body_->node != nullptr;
+}
+
+Tensor Tensor::for_graph() const {
+  if (!defined() || !body_->node) return *this;
+  Tensor out = on(nullptr, shape(), dtype());
+  out.set_node(body_->node);
+  return out;
 }
 
 void Tensor::backward() const {

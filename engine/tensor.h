@@ -113,6 +113,9 @@ class Tensor {
   void set_node(std::shared_ptr<Node> node);
   /// Gradient of this one-element tensor with respect to every leaf that requires one; frees the graph.
   void backward() const;
+  /// For graphs, which keep what gradients read and nothing more: a recorded result's shape, type and node without its
+  /// values. A leaf is itself.
+  Tensor for_graph() const;
   /// Identity of the underlying variable (for maps).
   const void* id() const { return body_.get(); }
 
@@ -122,6 +125,7 @@ class Tensor {
   static Tensor on(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype);
   explicit Tensor(std::shared_ptr<Body> body) : body_(std::move(body)) {}
   const Body& body(const char* caller) const;
+  const Storage& storage(const char* caller) const;
   void read(View to) const;
   std::shared_ptr<Body> body_;
 };

@@ -44,6 +44,14 @@ Tensor BatchNorm2d::run(const Tensor& x, const Tensor& residual, bool relu) {
   return batch_norm(x, args);
 }
 
+Tensor BatchNorm2d::preview_relu(const Tensor& x) const {
+  const NoGrad no_grad;
+  BatchNormArgs args = args_for(x);
+  args.relu = true;
+  args.momentum = 0;
+  return batch_norm(x, args);
+}
+
 Codes BatchNorm2d::forward_relu_codes(const Tensor& x, const PlainSteps& steps) {
   BatchNormArgs args = args_for(x);
   args.relu = true;

@@ -20,6 +20,8 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x) override { return run(x, {}, false); }
   /// relu(bn(x) [+ residual]) in one pass.
   Tensor forward_relu(const Tensor& x, const Tensor& residual = {}) { return run(x, residual, true); }
+  /// The values of forward_relu(x), which it leaves to come: nothing is recorded, no running statistics move.
+  Tensor preview_relu(const Tensor& x) const;
   /// quantize_kept(forward_relu(x), steps) in one pass that keeps x and the codes alone.
   Codes forward_relu_codes(const Tensor& x, const PlainSteps& steps);
   /// From now on; in [0, 1]. 1: the running statistics become those of the next batch.

@@ -22,9 +22,18 @@ std::optional<PlainSteps> WeightedLayer::kept_steps(const Tensor& x) const {
   return steps && keeps_codes(x, *steps) ? steps : std::nullopt;
 }
 
+/// Steps that the first input sets are set from its values, so that codes are kept of these too.
+void WeightedLayer::take_first_steps(const Tensor& values) {
+  const NoGrad no_grad;
+  input_quant_->forward(values);
+}
+
 Tensor WeightedLayer::forward(const Tensor& x) {
   check_input(x);
-  if (const auto steps = kept_steps(x)) return output(quantize_kept(x, *steps));
+  if (const auto steps = kept_steps(x)) {
+    if (!input_quant_->ready()) take_first_steps(x);
+    return output(quantize_kept(x, *steps));
+  }
   return output(apply_quantizer(input_quant_, x));
 }
 
@@ -34,7 +43,10 @@ Tensor WeightedLayer::forward(const Codes& x) {
 }
 
 Tensor WeightedLayer::forward_behind(BatchNorm2d& norm, const Tensor& x) {
-  if (const auto steps = kept_steps(x)) return forward(norm.forward_relu_codes(x, *steps));
+  if (const auto steps = kept_steps(x)) {
+    if (!input_quant_->ready()) take_first_steps(norm.preview_relu(x));
+    return forward(norm.forward_relu_codes(x, *steps));
+  }
   return forward(norm.forward_relu(x));
 }
 
@@ -45,14 +57,19 @@ Tensor WeightedLayer::quantized_bias() const {
 
 /// Codes beside kept ones, where the weight has some: their product is one of integers.
 LayerInput WeightedLayer::filters(const LayerInput& input) const {
-  if (input.kept() && weight_quant_ && weight_quant_->enabled()) {
-    const std::optional<PlainSteps> steps = weight_quant_->plain_steps(weight_);
+  if (!weight_quant_ || !weight_quant_->enabled()) return weight_;
+  if (input.kept() && weight_quant_->ready()) {
+    const auto steps = weight_quant_->plain_steps(weight_);
     if (steps && keeps_codes(weight_, *steps)) return quantize_kept(weight_, *steps);
   }
-  return apply_quantizer(weight_quant_, weight_);
+  const Tensor values = weight_quant_->forward(weight_);
+  const auto steps = weight_quant_->plain_steps(weight_);
+  if (!steps) return values;
+  return {values,
+          [w = weight_.detach(), step = steps->step.detach(), args = steps->args] { return quantize(w, step, args); }};
 }
 
-// The gradients use these same tensors: the noisy weight for dx, the quantized input for dw.
+// The gradients use these same values: the noisy weight for dx, the quantized input for dw.
 Tensor WeightedLayer::output(const LayerInput& input) const {
   const Tensor y = product(input, filters(input));
   return bias_ ? add(y, quantized_bias()) : y;

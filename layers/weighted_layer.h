@@ -39,6 +39,7 @@ class WeightedLayer : public Module {
 
  private:
   std::optional<PlainSteps> kept_steps(const Tensor& x) const;
+  void take_first_steps(const Tensor& values);
   LayerInput filters(const LayerInput& input) const;
   Tensor output(const LayerInput& input) const;
   Tensor weight_, bias_;

@@ -70,8 +70,8 @@ class Quantizer : public Module {
   virtual CodeGrid grid() const = 0;
   /// Value of one code step; undefined for methods with a level table.
   Tensor step() const { return grid().step; }
-  /// Where forward(x) gives step * code, with LSQ's gradients, and does nothing else, in training too: what an op needs
-  /// to keep codes in place of values. Nothing: forward() is the only way.
+  /// Where forward(x) gives quantize(x, step, args), once it has set what is not ready(), and does nothing else, in
+  /// training too: what an op needs to keep codes in place of values, or nothing. No steps: forward() is the only way.
   virtual std::optional<PlainSteps> plain_steps(const Tensor& x) const {
     static_cast<void>(x);
     return std::nullopt;

@@ -81,14 +81,14 @@ void StepQuantizer::state_loaded() {
   ready_ = false;
 }
 
-QuantizeArgs StepQuantizer::prepare(const Tensor& x) {
+Tensor StepQuantizer::quantized(const Tensor& x) {
   if (calibrating_ || !ready()) init_step(x);
   if (training() && spec().is_weight) oscillation_.look(x, step_, range(), training_step());
-  return args_of(x);
+  return quantize(x, step_, args_of(x));
 }
 
-std::optional<PlainSteps> StepQuantizer::steps_alone(const Tensor& x) const {
-  if (oscillation_.looks() || calibrating_ || !ready()) return std::nullopt;
+std::optional<PlainSteps> StepQuantizer::own_steps(const Tensor& x) const {
+  if (calibrating_ || oscillation_.looks()) return std::nullopt;
   return PlainSteps{step_, args_of(x)};
 }
 

@@ -25,22 +25,20 @@ class StepQuantizer : public Quantizer {
 
  protected:
   /// Throws DivergedError, naming the layer, for a first input that is not finite.
-  Tensor quantized(const Tensor& x) override { return quantize(x, step_, prepare(x)); }
+  Tensor quantized(const Tensor& x) override;
   bool takes_bf16() const override { return true; }
   Tensor codes(const Tensor& x) const override { return quantize_codes(x, step_, range()); }
   void state_loaded() override;
-  /// plain_steps() of a method that adds nothing to LSQ: once the steps are set, unless oscillations are looked for.
-  std::optional<PlainSteps> steps_alone(const Tensor& x) const;
-  /// Sets the first step if there is none, looks for oscillations in training; gives the range and the gradient's
-  /// scale, to be completed.
-  QuantizeArgs prepare(const Tensor& x);
-  const Tensor& steps() const { return step_; }
+  /// plain_steps() of a method that does not change quantized(); none while a calibration runs, or where oscillations
+  /// are looked for.
+  std::optional<PlainSteps> own_steps(const Tensor& x) const;
+  /// What quantized() takes of `x`: range and gradient's scale, which a method may complete.
+  virtual QuantizeArgs args_of(const Tensor& x) const;
   /// The first step that `x` asks for, with `size` its sum of |x|, times its elements.
   virtual double first_step_sum(const Tensor& x, double size) const;
 
  private:
   void init_step(const Tensor& x);
-  QuantizeArgs args_of(const Tensor& x) const;
 
   Tensor step_;
   bool borders_inside_;

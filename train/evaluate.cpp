@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/autograd.h"
+#include "engine/backend/cpu_settings.h"
 #include "engine/ops/loss.h"
 #include "train/deployed.h"
 #include "train/step.h"
@@ -35,6 +36,7 @@ Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook, const 
   const NoGrad no_grad;
   const bool was_training = model.training();
   model.eval();
+  give_back_cpu_memory();  // a training's sizes are others
   Scores scores;
   std::vector<Waiting> waiting;
   loader.start(0);
@@ -57,6 +59,8 @@ Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook, const 
   }
   read(waiting, scores);
   model.train(was_training);
+  deployed.reset();
+  give_back_cpu_memory();
   return scores;
 }
 

@@ -15,5 +15,6 @@ int cpu_threads() { return cpu::threads(); }
 void on_cpu_threads(int64_t tasks, const std::function<void(int64_t)>& task) { cpu::parallel_for(tasks, task); }
 std::string cpu_isa() { return cpu::cpu_backend().isa(); }
 MemoryUse cpu_memory() { return cpu::cpu_backend().memory(); }
+void give_back_cpu_memory() { cpu::cpu_backend().give_back_memory(); }
 
 }  // namespace ntq

@@ -21,5 +21,8 @@ struct MemoryUse {
   uint64_t system_allocations = 0;
 };
 MemoryUse cpu_memory();
+/// Gives back to the system what the allocator keeps for tensors to come: between parts of a program whose tensors have
+/// other sizes.
+void give_back_cpu_memory();
 
 }  // namespace ntq

@@ -17,16 +17,17 @@ struct ProductInput {
   Tensor seen;   ///< by the graph: values, codes, or the codes' source
   Tensor codes;  ///< undefined where the source is there to make them again
   CodeGrid grid;
-  DType type;  ///< of the values
+  DType type;                     ///< of the values
+  std::function<Tensor()> again;  ///< makes these; or none
 
   explicit ProductInput(const LayerInput& input)
-      : seen(input.kept() ? input.tensor() : input.values()), type(input.type()) {
+      : seen(input.kept() ? input.tensor() : input.values()), type(input.type()), again(input.again()) {
     if (const Codes* const kept = input.kept()) codes = kept->values, grid = kept->grid;
   }
   /// For the gradient.
   ProductInput detach() const {
     ProductInput out = *this;
-    out.seen = seen.detach();
+    out.seen = again ? seen.for_graph() : seen.detach();
     out.codes = seen.dtype() == type ? Tensor() : out.seen;
     return out;
   }
@@ -37,6 +38,7 @@ struct ProductInput {
     return codes && grid.step.numel() == 1 ? decode_kept(codes, grid.step, type)
                                            : quantize(seen, grid.step, {.range = grid.range});
   }
+  Tensor values_again() const { return again ? again() : values(); }
   /// Beside filters of values.
   bool scales() const { return kept() && type != DType::f32; }
   Tensor images() const { return scales() ? bytes() : values(); }
@@ -69,26 +71,27 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
     const Tensor images = read.images(), w = filters.values();
     backend_for(op.name, Primitive::conv2d, {y}, {w}).conv2d(g, images.view(), read.scaled(w).view(), y.view());
   }
+  // The data gradient first: what it reads is gone before there is another gradient.
   return record(op, y, {read.seen, filters.seen},
                 [g, name = op.name, want_x = read.seen.requires_grad(), want_w = filters.seen.requires_grad(),
                  read = read.detach(), filters = filters.detach()](const Tensor& dy) {
                   Tensor dx, dw;
+                  if (want_x) {
+                    const Tensor w = filters.values_again();
+                    dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
+                    backend_for(name, Primitive::conv2d_grad_input, {dy}, {w})
+                        .conv2d_grad_input(g, dy.view(), w.view(), dx.view());
+                  }
                   if (want_w) {
                     const Tensor images = read.images();
                     dw = Tensor::empty(filters.seen.shape(), DType::f32, dy.device());
                     backend_for(name, Primitive::conv2d_grad_weight, {dy})
                         .conv2d_grad_weight(g, dy.view(), images.view(), dw.view());
-                    if (read.as_whole_numbers()) {  // in place
+                    if (read.scales()) {  // in place
                       backend_for(name, Primitive::binary_along, {dw})
                           .binary_along({Binary::mul, {.outer = dw.numel()}}, dw.view(), read.grid.step.view(),
                                         dw.view());
                     }
-                  }
-                  if (want_x) {
-                    const Tensor w = filters.values();
-                    dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
-                    backend_for(name, Primitive::conv2d_grad_input, {dy}, {w})
-                        .conv2d_grad_input(g, dy.view(), w.view(), dx.view());
                   }
                   return std::vector<Tensor>{dx, dw};
                 });

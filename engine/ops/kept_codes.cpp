@@ -8,7 +8,7 @@
 namespace ntq {
 
 bool keeps_codes(const Tensor& x, const PlainSteps& steps) {
-  if (!needs_record({x, steps.step}) || graph_is_recorded()) return false;
+  if (!needs_record({x, steps.step}) || graph_is_recorded() || steps.args.noise.c != 0) return false;
   const Backend& backend = backend_for(x.device());
   for (const Primitive p : {Primitive::quantize_codes, Primitive::batch_norm_codes, Primitive::decode_codes}) {
     if (!backend.supports(p, x.dtype())) return false;

@@ -7,14 +7,14 @@
 
 namespace ntq {
 
-/// A quantizer that gives step * code and nothing more.
+/// A quantizer that gives step * code [+ noise] and nothing more: quantize(x, step, args).
 struct PlainSteps {
-  Tensor step;        ///< {1}, or {C}: one for each slice of a weight's first axis
-  QuantizeArgs args;  ///< no noise
+  Tensor step;  ///< {1}, or {C}: one for each slice of a weight's first axis
+  QuantizeArgs args;
 };
 
-/// Whether codes can be kept of `x`, or of what is made of it with these steps: something is recorded, no graph is, and
-/// the device has the primitives.
+/// Whether codes can be kept of `x`, or of what is made of it with these steps: there is no noise, something is
+/// recorded, no graph is, and the device has the primitives.
 bool keeps_codes(const Tensor& x, const PlainSteps& steps);
 
 /// The codes of quantize(x, step, args), which stand for its values. Backward reads x again: a graph keeps that, and no

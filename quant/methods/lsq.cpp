@@ -7,7 +7,7 @@ namespace {
 class LsqQuantizer : public StepQuantizer {
  public:
   using StepQuantizer::StepQuantizer;
-  std::optional<PlainSteps> plain_steps(const Tensor& x) const override { return steps_alone(x); }
+  std::optional<PlainSteps> plain_steps(const Tensor& x) const override { return own_steps(x); }
 };
 
 }  // namespace

@@ -27,13 +27,9 @@ class NtqQuantizer : public StepQuantizer {
     if (noise_.c > 0) stream_ = draw_stream("noise");
   }
 
-  std::optional<PlainSteps> plain_steps(const Tensor& x) const override {
-    return noise_.c > 0 ? std::nullopt : steps_alone(x);
-  }
+  std::optional<PlainSteps> plain_steps(const Tensor& x) const override { return own_steps(x); }
 
-  std::string left_out(const TrainingPlan&) const override {
-    return noise_.c > 0 ? "" : "without noise it is lsq";
-  }
+  std::string left_out(const TrainingPlan&) const override { return noise_.c > 0 ? "" : "without noise it is lsq"; }
 
   void on_rate(const LearningRate& rate) override {
     const std::string& what = spec().setting("noise_lr").word();
@@ -41,14 +37,15 @@ class NtqQuantizer : public StepQuantizer {
   }
 
  private:
-  Tensor quantized(const Tensor& w) override {
-    QuantizeArgs args = prepare(w);
+  // So that quantized() is noise_tempered() in one pass, to the bit.
+  QuantizeArgs args_of(const Tensor& x) const override {
+    QuantizeArgs args = StepQuantizer::args_of(x);
     if (training() && noise_.c * factor_ > 0) {
       args.noise = noise_;
       args.noise.c *= factor_;
       args.noise.key = draw_key(stream_);
     }
-    return quantize(w, steps(), args);  // noise_tempered() in one pass, to the bit
+    return args;
   }
 
   QuantNoise noise_;

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "engine/backend/cpu_settings.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/linear.h"
@@ -55,6 +56,17 @@ TEST_CASE("nothing is recorded under NoGrad, and a graph works once") {
                        std::invalid_argument);
   CHECK_THROWS_WITH_AS(mul(Tensor::zeros({3}), Tensor::zeros({2})), doctest::Contains("shapes {3} and {2}"),
                        std::invalid_argument);
+}
+
+TEST_CASE("a graph keeps what gradients read, and no more") {
+  Tensor x = some_values({64, 64}, 1), y = some_values({64, 64}, 2);
+  x.set_requires_grad(true), y.set_requires_grad(true);
+  const size_t before = cpu_memory().in_use;
+  const Tensor loss = mean(add(sub(x, y), add(x, add(y, y))));  // whose gradients read no values
+  CHECK(cpu_memory().in_use - before < x.bytes());
+  loss.backward();
+  CHECK(y.grad().to_vector() == std::vector<float>(64 * 64, 1.0f / (64 * 64)));
+  CHECK_THROWS_WITH_AS(add(x, y).for_graph().to_vector(), doctest::Contains("kept no values"), std::invalid_argument);
 }
 
 TEST_CASE("custom_grad runs a gradient of one's own: a straight-through round") {

@@ -184,6 +184,21 @@ TEST_CASE("codes that a graph keeps take a byte each") {
   CHECK(kept([&] { return linear(quantize_kept(half, steps), w); }) < little);
 }
 
+TEST_CASE("filters that are made again for a gradient are those of the product, noise and all, and nothing is kept") {
+  const Tensor x = some_values({2, 3, 3, 16}, 1), w = some_values({64, 3, 3, 16}, 2), step = Tensor::from({1}, {0.11f});
+  const QuantizeArgs args{.range = {-8, 7}, .grad_scale = 0.3f, .noise = {.c = 0.2f, .k = 5, .key = {.seed = 3}}};
+  const auto filters = [&] {
+    return LayerInput(quantize(w, step, args), [&] { return quantize(w.detach(), step.detach(), args); });
+  };
+  check_same(results_of([&] { return conv2d(x, filters()); }, {x, w, step}),
+             results_of([&] { return conv2d(x, quantize(w, step, args)); }, {x, w, step}));
+  Tensor trained = w;
+  trained.set_requires_grad(true);
+  const size_t before = cpu_memory().in_use;
+  const Tensor y = conv2d(x, filters());
+  CHECK(cpu_memory().in_use - before < w.bytes() / 4);
+}
+
 TEST_CASE("codes that are made again for a gradient are those of the product") {
   const Tensor x = some_values({6, 5, 5, 20}, 1), step = Tensor::from({1}, {0.11f});
   for (const DType type : {DType::f32, DType::bf16}) {

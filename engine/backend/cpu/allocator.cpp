@@ -1,5 +1,6 @@
 #include "engine/backend/cpu/allocator.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -99,6 +100,12 @@ void CachingAllocator::release(void* memory, size_t) noexcept {
   use_.in_use -= found->second;
   free_.find(found->second)->second.push(memory);
   block_sizes_.erase(found);
+}
+
+void CachingAllocator::give_back() {
+  const std::lock_guard lock(mutex_);
+  give_back_kept();
+  malloc_trim(0);
 }
 
 MemoryUse CachingAllocator::use() const {

@@ -18,6 +18,8 @@ class CachingAllocator {
   void* allocate(size_t bytes);
   /// Needs no memory itself, so that it may run where there is none left.
   void release(void* memory, size_t bytes) noexcept;
+  /// To the system, what nobody uses.
+  void give_back();
   MemoryUse use() const;
 
  private:

@@ -23,6 +23,7 @@ class CpuBackend : public Backend {
   bool supports(Primitive primitive, DType type) const override;
   std::string isa() const { return k_.name; }
   MemoryUse memory() const { return allocator_.use(); }
+  void give_back_memory() { allocator_.give_back(); }
 
   bool host_memory() const override { return true; }
   void* allocate(size_t bytes, MemoryKind) override { return allocator_.allocate(bytes); }
