@@ -1,6 +1,7 @@
 #include "layers/weighted_layer.h"
 
 #include "engine/ops/binary.h"
+#include "engine/ops/quantize.h"
 #include "layers/layer_quant.h"
 
 namespace ntq {

@@ -69,7 +69,7 @@ TEST_CASE("a loss that is not finite is found before the update") {
 TEST_CASE("a step adds what quantizers ask of the loss, and is counted for their draws") {
   struct Priced : StepQuantizer {
     using StepQuantizer::StepQuantizer;
-    Tensor penalty() const override { return mul(steps(), 2.0f); }
+    Tensor penalty() const override { return mul(grid().step, 2.0f); }
   };
   struct Net : Module {
     Net() {
