@@ -110,45 +110,6 @@ TEST_CASE("gradients behind batch norm that keeps codes have the same bits for a
   set_cpu_threads(before);
 }
 
-TEST_CASE("a quantizer behind batch norm leaves its gradient to it where the values have other readers") {
-  for (int options = 0; options < 32; ++options) {
-    CAPTURE(options);
-    const int64_t channels = options & 1 ? 16 : 5;  // as above
-    const DType type = options & 2 ? DType::bf16 : DType::f32;
-    const bool two_readers = options & 4;
-    const Tensor x = some_values({2, 24, 24, channels}, 1), residual = some_values(x.shape(), 2);
-    const Tensor w = some_values({channels, 3, 3, channels}, 7), step = Tensor::from({1}, {0.21f});
-    BatchNormArgs args = some_norm(channels);
-    args.training = args.relu = options & 8;
-    std::vector<Tensor> inputs{step, x, w, args.gamma, args.beta};
-    if (options & 16) inputs.push_back(residual);
-    const auto block = [&](bool kept, bool computed_step) {
-      BatchNormArgs norm = args;
-      if (options & 16) norm.residual = cast(residual, type);
-      const Tensor y = batch_norm(cast(x, type), norm);
-      const PlainSteps steps{computed_step ? mul(step, 1.0f) : step,
-                             {.range = {args.relu ? 0.0f : -4.0f, 7}, .grad_scale = 0.3f}};
-      const Tensor z = kept ? conv2d(quantize_kept(y, steps), w, {.padding = 1})
-                            : conv2d(quantize(y, steps.step, steps.args), w, {.padding = 1});
-      return cast(two_readers ? add(z, y) : z, DType::f32);
-    };
-    // A step that is no leaf may have to run its gradient before the norm's.
-    for (const bool computed : {true, false}) {
-      CAPTURE(computed);
-      std::vector<std::string> primitives;
-      profile_primitives({}, [&](const PrimitiveCall& call) { primitives.push_back(call.name); });
-      const std::vector<Tensor> found = results_of([&] { return block(true, computed); }, inputs);
-      profile_primitives({}, {});
-      const bool joined = two_readers && !computed;
-      CHECK(std::count(primitives.begin(), primitives.end(), "batch_norm_codes_grad") == (joined ? 1 : 0));
-      CHECK(std::count(primitives.begin(), primitives.end(), "quantize_grad") == (joined ? 0 : 1));
-      // Of bfloat16 the products differ from those of values.
-      const bool kept = type == DType::bf16;
-      check_same(found, results_of([&] { return block(kept, kept); }, inputs), channels == 16 ? 99 : 1);
-    }
-  }
-}
-
 TEST_CASE("codes hide no value that is not finite") {
   const Tensor w = some_values({3, 16}, 2), step = Tensor::from({1}, {0.1f});
   const PlainSteps steps{step, {.range = {0, 15}}};
@@ -251,6 +212,45 @@ TEST_CASE("kept codes of bfloat16 are multiplied as whole numbers, their step by
                    size = std::sqrt(static_cast<double>(mean(square(full[i])).item()));
       CHECK(off < (i == 2 ? 0.05 : 0.01) * size);  // of the step: a small difference of large sums
       CHECK(off > 0);
+    }
+  }
+}
+
+TEST_CASE("a quantizer behind batch norm leaves its gradient to it where the values have other readers") {
+  for (int options = 0; options < 32; ++options) {
+    CAPTURE(options);
+    const int64_t channels = options & 1 ? 16 : 5;  // as above
+    const DType type = options & 2 ? DType::bf16 : DType::f32;
+    const bool two_readers = options & 4;
+    const Tensor x = some_values({2, 24, 24, channels}, 1), residual = some_values(x.shape(), 2);
+    const Tensor w = some_values({channels, 3, 3, channels}, 7), step = Tensor::from({1}, {0.21f});
+    BatchNormArgs args = some_norm(channels);
+    args.training = args.relu = options & 8;
+    std::vector<Tensor> inputs{step, x, w, args.gamma, args.beta};
+    if (options & 16) inputs.push_back(residual);
+    const auto block = [&](bool kept, bool computed_step) {
+      BatchNormArgs norm = args;
+      if (options & 16) norm.residual = cast(residual, type);
+      const Tensor y = batch_norm(cast(x, type), norm);
+      const PlainSteps steps{computed_step ? mul(step, 1.0f) : step,
+                             {.range = {args.relu ? 0.0f : -4.0f, 7}, .grad_scale = 0.3f}};
+      const Tensor z = kept ? conv2d(quantize_kept(y, steps), w, {.padding = 1})
+                            : conv2d(quantize(y, steps.step, steps.args), w, {.padding = 1});
+      return cast(two_readers ? add(z, y) : z, DType::f32);
+    };
+    // A step that is no leaf may have to run its gradient before the norm's.
+    for (const bool computed : {true, false}) {
+      CAPTURE(computed);
+      std::vector<std::string> primitives;
+      profile_primitives({}, [&](const PrimitiveCall& call) { primitives.push_back(call.name); });
+      const std::vector<Tensor> found = results_of([&] { return block(true, computed); }, inputs);
+      profile_primitives({}, {});
+      const bool joined = two_readers && !computed;
+      CHECK(std::count(primitives.begin(), primitives.end(), "batch_norm_codes_grad") == (joined ? 1 : 0));
+      CHECK(std::count(primitives.begin(), primitives.end(), "quantize_grad") == (joined ? 0 : 1));
+      // Of bfloat16 the products differ from those of values.
+      const bool kept = type == DType::bf16;
+      check_same(found, results_of([&] { return block(kept, kept); }, inputs), channels == 16 ? 99 : 1);
     }
   }
 }
