@@ -12,7 +12,7 @@ namespace {
 
 /// The version and the fingerprint that belongs to it.
 constexpr const char* kVersion = "kBackendInterface=3;";
-constexpr uint64_t kFingerprint = 17815656751167039804U;
+constexpr uint64_t kFingerprint = 12613511988957718679U;
 
 /// Without comments and spaces.
 std::string bare(const std::string& text) {

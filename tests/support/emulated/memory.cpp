@@ -13,7 +13,8 @@ std::string Emulated::describe() const { return "emulated device, " + std::to_st
 bool Emulated::supports(Primitive primitive, DType type) const {
   const bool lacking = primitive == Primitive::cast || primitive == Primitive::max_pool ||
                        primitive == Primitive::max_pool_grad || primitive == Primitive::quantize_codes ||
-                       primitive == Primitive::decode_codes || primitive == Primitive::batch_norm_codes;
+                       primitive == Primitive::decode_codes || primitive == Primitive::batch_norm_codes ||
+                       primitive == Primitive::conv2d_codes;
   return !lacking && type == DType::f32;
 }
 
