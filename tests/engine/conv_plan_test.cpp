@@ -139,9 +139,10 @@ TEST_CASE(
     int64_t parts, channel_groups, tap_groups;
   };
   for (const Row& row :
-       {Row{conv_geometry(128, 32, 16, 32, 3, 2, 1), 32, 1, 1}, Row{conv_geometry(128, 8, 256, 512, 3, 2, 1), 3, 2, 5},
+       {Row{stem, 16, 1, 1}, Row{conv_geometry(16, 56, 64, 256, 1, 1, 0), 16, 1, 1},
+        Row{conv_geometry(16, 14, 1024, 256, 1, 1, 0), 4, 1, 4}, Row{conv_geometry(128, 8, 256, 512, 3, 2, 1), 1, 2, 8},
         Row{conv_geometry(16, 7, 512, 2048, 1, 1, 0), 1, 8, 2}, Row{conv_geometry(16, 14, 512, 512, 3, 2, 1), 1, 2, 9},
-        Row{conv_geometry(0, 8, 0, 0, 3, 1, 1), 1, 1, 1}}) {
+        Row{conv_geometry(2, 16, 16, 32, 1, 1, 0), 1, 1, 1}, Row{conv_geometry(0, 8, 0, 0, 3, 1, 1), 1, 1, 1}}) {
     const cpu::ConvPlan found = plan(row.g, ConvPass::grad_weight);
     CAPTURE(sizes_of(row.g));
     CHECK(found.parts == row.parts);

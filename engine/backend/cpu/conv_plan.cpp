@@ -12,8 +12,11 @@ namespace {
 
 constexpr int64_t kCacheFloats = 96 << 10;  // of both operands of a block of tiles: 384 KB, most of an L2 cache
 constexpr int64_t kPassTiles = 256;         // when the threads share each phase
-constexpr int64_t kTaskSums = 128 << 10;    // of a filter gradient in bfloat16: 512 KB
-constexpr int64_t kWholeVectors = 16;       // channels of a vector on every instruction set so far
+// Of a filter gradient in bfloat16:
+constexpr int64_t kTasks = 16;                                                    // enough for the threads
+constexpr int64_t kTaskChannels = 256, kTaskInputs = 256, kTaskSums = 128 << 10;  // 512 KB
+constexpr int64_t kPartRows = 512;
+constexpr int64_t kWholeVectors = 16;  // channels of a vector on every instruction set so far
 
 /// 3x3, stride 1, padding 1, whole vectors of channels, and tiles that the images fill well.
 bool suits_winograd(const ConvGeometry& g, int width) {
@@ -72,14 +75,14 @@ ConvPlan plan_bf16(const ConvGeometry& g, ConvPass pass) {
   ConvPlan plan{ConvAlgorithm::bf16_product, is_point(g) ? line(g, g.in_c) : g, 1, 1, {}, 1};
   if (few_channels(g)) plan.algorithm = ConvAlgorithm::bf16_unfolded;
   if (pass == ConvPass::grad_weight) {
-    const int64_t rows = g.batch * g.out_h * g.out_w;
-    const int64_t inputs = std::max<int64_t>(1, g.kernel_h * g.kernel_w * g.in_c), filters = g.out_c * inputs;
-    plan.parts = std::clamp<int64_t>((int64_t{4} << 20) / std::max<int64_t>(1, filters), 1,
-                                     std::clamp<int64_t>(rows / 512, 1, 32));
-    // The sums of a task stay in its L2 cache.
-    plan.channel_groups = ceil_div(std::max<int64_t>(1, g.out_c), 256);
-    const int64_t sums = ceil_div(filters, plan.channel_groups), tasks = plan.parts * plan.channel_groups;
-    plan.tap_groups = std::clamp<int64_t>(std::max(ceil_div(sums, kTaskSums), 16 / tasks), 1, ceil_div(inputs, 64));
+    const int64_t rows = g.batch * g.out_h * g.out_w, inputs = std::max<int64_t>(1, g.kernel_h * g.kernel_w * g.in_c);
+    // Of enough tasks the tallest: parts are added up in memory. The sums of a task stay in its L2 cache.
+    plan.channel_groups = ceil_div(std::max<int64_t>(1, g.out_c), kTaskChannels);
+    const int64_t sums = ceil_div(g.out_c * inputs, plan.channel_groups);
+    plan.tap_groups = std::clamp<int64_t>(inputs / kTaskInputs, 1, ceil_div(kTasks, plan.channel_groups));
+    plan.tap_groups = std::max(plan.tap_groups, std::min(ceil_div(sums, kTaskSums), ceil_div(inputs, 64)));
+    const int64_t parts = ceil_div(kTasks, plan.channel_groups * plan.tap_groups);
+    plan.parts = std::clamp<int64_t>(rows / kPartRows, 1, parts);
   }
   return plan;
 }

@@ -142,6 +142,12 @@ BackendCases conv_type_cases() {
     add_cases({g, i % 3 == 0 ? u8 : i % 3 == 1 ? i8 : bf16, bf16, TypedConv::whole, TypedConv::whole}, list);
     if (i++ % 3 != 2) add_cases({g, bf16, bf16, TypedConv::whole, TypedConv::whole}, list);
   }
+  // Filter gradients of several blocks and parts: of rows, of lines of taps; of few channels, with lines of odd length.
+  for (const ConvGeometry& g : {conv_geometry(2, 22, 17, 33, 1, 1, 0), conv_geometry(2, 46, 17, 20, 3, 2, 1),
+                                conv_geometry(1, 40, 3, 33, 3, 1, 1), conv_geometry(2, 31, 2, 5, 5, 2, 2)}) {
+    for (const DType x : {bf16, u8}) add_cases({g, x, bf16, TypedConv::whole, TypedConv::whole}, list);
+    add_cases({g, bf16, bf16, TypedConv::any, TypedConv::any}, list);
+  }
   // Blocks of depth, rows and pixels, panels, odd channels; what is written as float32; numbers that are none.
   for (const ConvGeometry& g :
        {conv_geometry(2, 9, 5, 7, 3, 1, 1), conv_geometry(2, 7, 17, 33, 3, 2, 1), conv_geometry(3, 14, 3, 64, 7, 2, 3),

@@ -211,27 +211,14 @@ void conv_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, 
   const Outer p{windows_of(g, x, plan.algorithm), static_cast<const BFloat16*>(dy.data), g.out_c};
   const int64_t rows = p.x.rows(), run = p.x.run(), run_panels = ceil_div(run, k.panel);
   const int64_t panels = p.x.runs() * run_panels, size = panels * g.out_c * k.panel;
-  const int64_t part_rows = std::max<int64_t>(256, round_up(ceil_div(rows, plan.parts), 256));
-  const int64_t parts = std::max<int64_t>(1, ceil_div(rows, part_rows));
+  if (rows == 0) return std::fill(dw, dw + g.out_c * p.x.runs() * run, 0.0f);
+  const int64_t part_rows = round_up(ceil_div(rows, plan.parts), 2), parts = ceil_div(rows, part_rows);
   const int64_t tasks = plan.channel_groups * plan.tap_groups;
   const Scratch sums(backend, parts * size);
-  parallel_for(parts * tasks, std::min(part_rows, rows) * size / tasks / kProducts, [&](int64_t i) {
-    const int64_t part = i / tasks, co = i % tasks / plan.tap_groups, tap = i % plan.tap_groups;
-    const OuterRange range{std::min(rows, part * part_rows),   std::min(rows, (part + 1) * part_rows),
-                           g.out_c * co / plan.channel_groups, g.out_c * (co + 1) / plan.channel_groups,
-                           panels * tap / plan.tap_groups,     panels * (tap + 1) / plan.tap_groups};
-    float* const acc = sums.data() + part * size;
-    for (int64_t panel = range.panel; panel < range.panel_end; ++panel) {
-      std::fill(acc + (panel * g.out_c + range.co) * k.panel, acc + (panel * g.out_c + range.co_end) * k.panel, 0.0f);
-    }
-    const Scratch scratch(backend, k.outer_scratch(p, range), DType::u8);
-    const Widened of_task(backend, k, p.x, x, range.row, range.row_end);
-    k.outer({of_task.windows(), p.dy, p.dy_c}, range, acc, scratch.view().data);
-  });
   // The parts in their order, and channels of a panel back to where they belong: dw {co, runs, run}.
-  parallel_for(panels, parts * g.out_c * k.panel, [&](int64_t panel) {
+  const auto join = [&](int64_t panel, int64_t co, int64_t co_end) {
     const int64_t first = panel % run_panels * k.panel, n = std::min<int64_t>(k.panel, run - first);
-    for (int64_t co = 0; co < g.out_c; ++co) {
+    for (; co < co_end; ++co) {
       float* const total = sums.data() + (panel * g.out_c + co) * k.panel;
       for (int64_t part = 1; part < parts; ++part) {
         for (int64_t c = 0; c < n; ++c) total[c] += total[part * size + c];
@@ -239,7 +226,19 @@ void conv_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, 
       std::memcpy(dw + (co * p.x.runs() + panel / run_panels) * run + first, total,
                   static_cast<size_t>(n) * sizeof(float));
     }
+  };
+  parallel_for(parts * tasks, std::min(part_rows, rows) * size / tasks / kProducts, [&](int64_t i) {
+    const int64_t part = i / tasks, co = i % tasks / plan.tap_groups, tap = i % plan.tap_groups;
+    const OuterRange range{std::min(rows, part * part_rows),   std::min(rows, (part + 1) * part_rows),
+                           g.out_c * co / plan.channel_groups, g.out_c * (co + 1) / plan.channel_groups,
+                           panels * tap / plan.tap_groups,     panels * (tap + 1) / plan.tap_groups};
+    const Scratch scratch(backend, k.outer_scratch(p, range), DType::u8);
+    const Widened of_task(backend, k, p.x, x, range.row, range.row_end);
+    k.outer({of_task.windows(), p.dy, p.dy_c}, range, sums.data() + part * size, scratch.view().data);
+    for (int64_t panel = range.panel; parts == 1 && panel < range.panel_end; ++panel)
+      join(panel, range.co, range.co_end);
   });
+  if (parts > 1) parallel_for(panels, parts * g.out_c * k.panel, [&](int64_t panel) { join(panel, 0, g.out_c); });
 }
 
 }  // namespace ntq::bf16

@@ -14,7 +14,7 @@ constexpr int64_t kProductsOfTile = 16;
 constexpr int64_t kNumbersInCache = 32 << 10;  // of v that a thread multiplies at once: 64 KiB
 constexpr int64_t kNumbersShared = 2 << 20;    // of v that all threads do
 constexpr int64_t kManyBlocks = 16;            // enough for the threads
-constexpr int64_t kGradTiles = 256;            // that a filter gradient sums up in one go
+constexpr int64_t kGradTiles = 256;            // that a filter gradient sums up in one go, about
 constexpr int64_t kMostSums = 4 << 20;         // of all its parts
 
 struct Numbers : Scratch {
@@ -106,11 +106,13 @@ void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvGeometry
       if (parts == 1) return cpu::parallel_ranges(n, grain, range);
       range(0, n);
     };
-    const int64_t pairs = kGradTiles / 2, stride = pair_stride(pairs);
+    const int64_t begin = tiles * part / parts, end = tiles * (part + 1) / parts;
+    // Even passes: each of them reads and writes all filters.
+    const int64_t passes = std::max<int64_t>(1, (end - begin + kGradTiles / 2) / kGradTiles);
+    const int64_t pairs = ceil_div(ceil_div(end - begin, passes), 2), stride = pair_stride(pairs);
     const Numbers v(backend, kProductsOfTile * stride * 2 * g.in_c), d(backend, kProductsOfTile * stride * 2 * g.out_c);
-    const int64_t end = tiles * (part + 1) / parts;
-    for (int64_t first = tiles * part / parts; first < end; first += kGradTiles) {
-      const TilePairs range{first, std::min(kGradTiles, end - first)};
+    for (int64_t first = begin; first < end; first += 2 * pairs) {
+      const TilePairs range{first, std::min(2 * pairs, end - first)};
       const int64_t count = ceil_div(range.tiles, 2);
       share(count, 8, [&](int64_t b, int64_t e) {
         k.winograd_pairs(source, range, b, e, v.data());

@@ -128,14 +128,33 @@ struct Extent {
   }
 }
 
-/// kWidth pairs of neighbours of two rows, of which n are read.
-[[maybe_unused]] inline Pairs interleaved(const Extent& extent, const BFloat16* first, const BFloat16* second,
-                                          int64_t n) {
-  if (n >= kWidth || (extent.has(first, kWidth) && extent.has(second, kWidth)))
-    return lower(first) | lower(second) << 16;
-  BFloat16 rows[2][kWidth] = {};
-  for (int64_t i = 0; i < n; ++i) rows[0][i] = first[i], rows[1][i] = second[i];
-  return lower(rows[0]) | lower(rows[1]) << 16;
+/// n pairs of neighbours of two rows, and whatever fills the last of kWidth, to whole vectors.
+[[maybe_unused]] inline void interleave([[maybe_unused]] const Extent& extent, const BFloat16* first,
+                                        const BFloat16* second, int64_t n, BFloat16* to) {
+#if defined(__AVX512BW__)
+  alignas(64) static constexpr uint16_t kOrder[2][32] = {
+      {0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
+       8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47},
+      {16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55,
+       24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63}};
+  const __m512i order = _mm512_load_si512(kOrder[0]), other = _mm512_load_si512(kOrder[1]);
+  for (; n > 0; n -= 32, first += 32, second += 32, to += 64) {
+    const __mmask32 lanes = n < 32 ? (1u << n) - 1 : ~0u;
+    const __m512i a = _mm512_maskz_loadu_epi16(lanes, first), b = _mm512_maskz_loadu_epi16(lanes, second);
+    _mm512_storeu_si512(to, _mm512_permutex2var_epi16(a, order, b));
+    if (n > 16) _mm512_storeu_si512(to + 32, _mm512_permutex2var_epi16(a, other, b));
+  }
+#else
+  for (; n > 0; n -= kWidth, first += kWidth, second += kWidth, to += 2 * kWidth) {
+    if (n >= kWidth || (extent.has(first, kWidth) && extent.has(second, kWidth))) {
+      store_pairs(to, lower(first) | lower(second) << 16);
+      continue;
+    }
+    BFloat16 rows[2][kWidth] = {};
+    for (int64_t i = 0; i < n; ++i) rows[0][i] = first[i], rows[1][i] = second[i];
+    store_pairs(to, lower(rows[0]) | lower(rows[1]) << 16);
+  }
+#endif
 }
 
 }  // namespace

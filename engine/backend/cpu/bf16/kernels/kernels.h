@@ -104,7 +104,7 @@ struct Kernels {
   void (*product)(const Product& p, int64_t begin, int64_t end, int64_t panel, int64_t panel_end, void* scratch);
   int64_t (*product_scratch)(const Product& p, int64_t panels);
 
-  /// Adds to the sums. `scratch` holds outer_scratch() bytes.
+  /// Gives the sums of a part. `scratch` holds outer_scratch() bytes.
   void (*outer)(const Outer& p, const OuterRange& range, float* sums, void* scratch);
   int64_t (*outer_scratch)(const Outer& p, const OuterRange& range);
 
