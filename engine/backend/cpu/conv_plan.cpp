@@ -81,6 +81,7 @@ ConvPlan plan_bf16(const ConvGeometry& g, ConvPass pass) {
     const int64_t sums = ceil_div(g.out_c * inputs, plan.channel_groups);
     plan.tap_groups = std::clamp<int64_t>(inputs / kTaskInputs, 1, ceil_div(kTasks, plan.channel_groups));
     plan.tap_groups = std::max(plan.tap_groups, std::min(ceil_div(sums, kTaskSums), ceil_div(inputs, 64)));
+    if (few_channels(g)) plan.channel_groups = plan.tap_groups = 1;
     const int64_t parts = ceil_div(kTasks, plan.channel_groups * plan.tap_groups);
     plan.parts = std::clamp<int64_t>(rows / kPartRows, 1, parts);
   }

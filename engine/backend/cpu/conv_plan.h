@@ -13,7 +13,7 @@ enum class ConvAlgorithm {
   unfolded,       ///< the same on patches that are copied together first: few input channels, as of an image
   winograd,       ///< F(4x4,3x3), winograd.h: a quarter of the multiplications
   bf16_product,   ///< as product, of pairs of bfloat16 (bf16/direct.h); codes are widened as they are read
-  bf16_unfolded,  ///< as unfolded, of the same; a data gradient adds up those of the patches
+  bf16_unfolded,  ///< as unfolded, of the same; gradients read lines instead, or add up those of the patches
   bf16_winograd,  ///< F(2x2,3x3) of the same, bf16/winograd.h: 4/9 of the multiplications
 };
 

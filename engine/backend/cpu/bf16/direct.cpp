@@ -150,6 +150,29 @@ void grad_of_patches(Backend& backend, const Kernels& k, const ConvGeometry& g, 
   });
 }
 
+/// dw of few channels: the parts of the lines have sums of their own, added up in their order.
+void grad_of_lines(Backend& backend, const Kernels& k, const Outer& p, int64_t most_parts, ConstView x, float* dw) {
+  const Windows& s = p.x;
+  const int64_t lines = s.batch * s.grid_h, patch = s.taps_h * s.taps_w * s.c, parts = std::min(most_parts, lines);
+  const int64_t size = round_up(p.dy_c, k.panel) * patch;
+  if (parts == 0 || s.grid_w == 0) return std::fill(dw, dw + p.dy_c * patch, 0.0f);
+  const Scratch sums(backend, parts * size);
+  parallel_for(parts, ceil_div(lines, parts) * s.grid_w * size / kProducts, [&](int64_t part) {
+    const int64_t line = lines * part / parts, end = lines * (part + 1) / parts;
+    const Scratch scratch(backend, k.outer_lines_scratch(p), DType::u8);
+    const Widened of_task(backend, k, s, x, line * s.grid_w, end * s.grid_w);
+    k.outer_lines({of_task.windows(), p.dy, p.dy_c}, line, end, sums.data() + part * size, scratch.view().data);
+  });
+  parallel_for(p.dy_c, parts * patch, [&](int64_t co) {
+    for (int64_t value = 0; value < patch; ++value) {
+      const float* const from = sums.data() + (co / k.panel * patch + value) * k.panel + co % k.panel;
+      float total = from[0];
+      for (int64_t part = 1; part < parts; ++part) total += from[part * size];
+      dw[co * patch + value] = total;
+    }
+  });
+}
+
 }  // namespace
 
 void conv(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView x, const float* w, View y) {
@@ -209,6 +232,7 @@ void conv_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan, C
 void conv_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView dy, ConstView x, float* dw) {
   const ConvGeometry& g = plan.g;
   const Outer p{windows_of(g, x, plan.algorithm), static_cast<const BFloat16*>(dy.data), g.out_c};
+  if (plan.algorithm == ConvAlgorithm::bf16_unfolded) return grad_of_lines(backend, k, p, plan.parts, x, dw);
   const int64_t rows = p.x.rows(), run = p.x.run(), run_panels = ceil_div(run, k.panel);
   const int64_t panels = p.x.runs() * run_panels, size = panels * g.out_c * k.panel;
   if (rows == 0) return std::fill(dw, dw + g.out_c * p.x.runs() * run, 0.0f);

@@ -122,6 +122,12 @@ struct Kernels {
   void (*winograd_grad_pairs)(const TiledInput& dy, const TilePairs& tiles, int64_t begin, int64_t end, BFloat16* d);
   /// dw {out_c,3,3,in_c} += G^T [sum over pairs of d * v] G for blocks [begin, end) of output channels.
   void (*winograd_outer)(const PairProduct& p, int64_t begin, int64_t end, float* dw);
+
+  /// Filter gradient of few channels: sums {panels of dy_c, taps_h, values of a tap line, panel width} of lines [line,
+  /// line_end) of the grid. Pairs are of two rows of a line; where one is left over, what is no number may reach taps
+  /// that do not see it. `scratch` holds outer_lines_scratch() bytes.
+  void (*outer_lines)(const Outer& p, int64_t line, int64_t line_end, float* sums, void* scratch);
+  int64_t (*outer_lines_scratch)(const Outer& p);
 };
 
 /// Of a transform of so many pairs: one more, since positions 4 KiB apart would share a set of the first-level cache.
@@ -140,6 +146,7 @@ const Kernels& kernels();
 void fill_pack(Kernels& table);
 void fill_product(Kernels& table);
 void fill_outer(Kernels& table);
+void fill_outer_lines(Kernels& table);
 void fill_winograd(Kernels& t);
 void fill_winograd_filters(Kernels& t);
 void fill_winograd_grad(Kernels& t);

@@ -123,17 +123,11 @@ void add_panel(const Channels& channels, const Block& block, const BFloat16* dy,
 /// The rows of a block as a line of taps sees them, zeros behind them.
 struct Rows {
   const BFloat16* at[kBlock];
-  BFloat16* own;  // where those are put together that the border cuts, or patches
+  BFloat16* own;  // where those are put together that the border cuts
 
   void find(const Windows& s, int64_t line, int64_t begin, int64_t end, const BFloat16* zeros) {
-    const int64_t count = end > begin ? end - begin : 0, pitch = pitch_of(s);
-    if (s.unfolded) {
-      unfold(s, begin, end, own, pitch);
-      for (int64_t i = 0; i < count; ++i) at[i] = own + i * pitch;
-    } else {
-      gather(s, line, 0, s.run(), begin, end, zeros, own, pitch, at);
-    }
-    for (int64_t i = count; i < kBlock; ++i) at[i] = zeros;
+    gather(s, line, 0, s.run(), begin, end, zeros, own, pitch_of(s), at);
+    for (int64_t i = end > begin ? end - begin : 0; i < kBlock; ++i) at[i] = zeros;
   }
 };
 
@@ -148,7 +142,7 @@ void outer(const Outer& p, const OuterRange& range, float* sums, void* memory) {
   auto* const packed = reinterpret_cast<BFloat16*>(scratch + m.panel);
   __builtin_memset(scratch + m.zeros, 0, static_cast<size_t>(m.bytes - m.zeros));
   const auto* const zeros = reinterpret_cast<const BFloat16*>(scratch + m.zeros);
-  const Extent extent = s.unfolded ? Extent{zeros, zeros} : Extent{s.x, s.x_end};
+  const Extent extent{s.x, s.x_end};
 
   Rows rows[2];
   for (int i = 0; i < 2; ++i) rows[i].own = reinterpret_cast<BFloat16*>(scratch + m.rows[i]);

@@ -29,6 +29,7 @@ const Kernels& kernels() {
     fill_pack(t);
     fill_product(t);
     fill_outer(t);
+    fill_outer_lines(t);
     return t;
   }();
   return table;
