@@ -31,12 +31,12 @@ struct ProductInput {
     return out;
   }
   Tensor images() const {
-    if (!grid.step) return seen;
+    if (!grid.step) return values();
     if (type == DType::f32)
       return codes ? decode_kept(codes, grid.step, type) : quantize(seen, grid.step, {.range = grid.range});
     return codes ? codes : quantize_codes(seen, grid.step, grid.range);
   }
-  Tensor filters() const { return again ? again() : seen; }
+  Tensor values() const { return again ? again() : seen; }
   Tensor scaled(const Tensor& w) const { return grid.step && type != DType::f32 ? mul(w.detach(), grid.step) : w; }
 };
 
@@ -56,23 +56,22 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
     y = Tensor::empty(Shape(out), read.type, x.device());
     backend_for(op.name, Primitive::conv2d, {y}, {w}).conv2d(g, images.view(), read.scaled(w).view(), y.view());
   }
-  // The data gradient first: what it reads is gone before there is another gradient.
   return record(op, y, {x, w},
                 [g, name = op.name, read = read.detach(), by = by.detach(), want_x = x.requires_grad(),
                  want_w = w.requires_grad()](const Tensor& dy) {
                   Tensor dx, dw;
-                  if (want_x) {
-                    const Tensor filters = by.filters();
-                    dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
-                    backend_for(name, Primitive::conv2d_grad_input, {dy}, {filters})
-                        .conv2d_grad_input(g, dy.view(), filters.view(), dx.view());
-                  }
                   if (want_w) {
                     const Tensor images = read.images();
                     dw = Tensor::empty(by.seen.shape(), DType::f32, dy.device());
                     backend_for(name, Primitive::conv2d_grad_weight, {dy})
                         .conv2d_grad_weight(g, dy.view(), images.view(), dw.view());
                     dw = read.scaled(dw);
+                  }
+                  if (want_x) {
+                    const Tensor filters = by.values();
+                    dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
+                    backend_for(name, Primitive::conv2d_grad_input, {dy}, {filters})
+                        .conv2d_grad_input(g, dy.view(), filters.view(), dx.view());
                   }
                   return std::vector<Tensor>{dx, dw};
                 });
