@@ -71,17 +71,10 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
     const Tensor images = read.images(), w = filters.values();
     backend_for(op.name, Primitive::conv2d, {y}, {w}).conv2d(g, images.view(), read.scaled(w).view(), y.view());
   }
-  // The data gradient first: what it reads is gone before there is another gradient.
   return record(op, y, {read.seen, filters.seen},
                 [g, name = op.name, want_x = read.seen.requires_grad(), want_w = filters.seen.requires_grad(),
                  read = read.detach(), filters = filters.detach()](const Tensor& dy) {
                   Tensor dx, dw;
-                  if (want_x) {
-                    const Tensor w = filters.values_again();
-                    dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
-                    backend_for(name, Primitive::conv2d_grad_input, {dy}, {w})
-                        .conv2d_grad_input(g, dy.view(), w.view(), dx.view());
-                  }
                   if (want_w) {
                     const Tensor images = read.images();
                     dw = Tensor::empty(filters.seen.shape(), DType::f32, dy.device());
@@ -92,6 +85,12 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
                           .binary_along({Binary::mul, {.outer = dw.numel()}}, dw.view(), read.grid.step.view(),
                                         dw.view());
                     }
+                  }
+                  if (want_x) {
+                    const Tensor w = filters.values_again();
+                    dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
+                    backend_for(name, Primitive::conv2d_grad_input, {dy}, {w})
+                        .conv2d_grad_input(g, dy.view(), w.view(), dx.view());
                   }
                   return std::vector<Tensor>{dx, dw};
                 });
