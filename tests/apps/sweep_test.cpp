@@ -93,18 +93,19 @@ TEST_CASE("a sweep that is killed, and then stopped, goes on to the same bytes" 
 }
 
 TEST_CASE("a cell that fails is recorded, the others go on, and --retry-failed tries it again") {
-  const TempFolder folder;
-  const std::string command =
-      "ntq-sweep s synthetic resnet20 --lr 0.01,1000 --sched constant --epochs 1 --output " + folder.str() + kOptions;
+  const TempFolder folder;  // which holds no CIFAR-10
+  const std::string command = "ntq-sweep s cifar10,synthetic resnet20 --epochs 1 --data-dir " + folder.str() +
+                              " --output " + folder.str() + kOptions;
   const Outcome first = run(command);
-  CHECK(first.code == 5);
-  CHECK(contains(first.err, "error: 1 of 2 cells failed"));
+  CHECK(first.code == 3);
+  CHECK(contains(first.err, "error: 1 of 2 cells failed; the first: cifar10-resnet20-fp-seed0-"));
   CHECK(checkpoints(folder / "s").size() == 1);
-  CHECK(contains(read_file(folder / "s/journal.json"), "\"exit_code\": 5"));
-  const Outcome second = run(command);
-  CHECK(second.code == 5);
-  CHECK_FALSE(contains(second.out, "goes on"));
-  CHECK(contains(run(command + " --retry-failed").out, "goes on"));
+  CHECK(contains(read_file(folder / "s/journal.json"), "\"exit_code\": 3"));
+  const Outcome second = run(command), retried = run(command + " --retry-failed");
+  CHECK(second.code == 3);
+  CHECK_FALSE(contains(second.out, "starts "));
+  CHECK(retried.code == 3);
+  CHECK(contains(retried.out, "starts   cifar10-"));
 }
 
 TEST_CASE("two sweeps in one folder are refused, and a table is not") {
