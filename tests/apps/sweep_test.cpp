@@ -138,11 +138,12 @@ TEST_CASE("bad command lines of a sweep are one line and exit code 2") {
       {"a/b synthetic resnet20", "a/b"},
       {"s synthetic resnet20 --baseline x", "the baseline \"x\" is no row"},
   };
-  for (const auto& [words, message] : wrong) {
+  for (const auto& each : wrong) {
+    const std::string words = each.first;
     const TempFolder folder;
-    const Outcome outcome = run(std::string("ntq-sweep --output ") + folder.str() + " " + words);
+    const Outcome outcome = run("ntq-sweep --output " + folder.str() + " " + words);
     CHECK_MESSAGE(outcome.code == 2, words, ": ", outcome.err);
-    CHECK_MESSAGE(contains(outcome.err, message), words, ": ", outcome.err);
+    CHECK_MESSAGE(contains(outcome.err, each.second), words, ": ", outcome.err);
     CHECK_MESSAGE(lines_of(outcome.err) == 1, words, ": ", outcome.err);
     CHECK(folder.entries() == 0);
   }
