@@ -18,6 +18,7 @@ std::string progress_of(const std::string& folder) {
   log.read(tail.data(), static_cast<std::streamsize>(tail.size()));
   while (tail.ends_with('\n')) tail.pop_back();
   const std::string line = tail.substr(tail.rfind('\n') + 1);
+  if (!line.starts_with("epoch")) return "at work";  // a heading, a warning, the end
   const size_t loss = line.find("  loss "), left = line.rfind("left ");
   return loss == std::string::npos || left == std::string::npos ? line
                                                                 : line.substr(0, loss) + "  " + line.substr(left);

@@ -93,18 +93,19 @@ TEST_CASE("a sweep that is killed, and then stopped, goes on to the same bytes" 
 }
 
 TEST_CASE("a cell that fails is recorded, the others go on, and --retry-failed tries it again") {
-  const TempFolder folder;
-  const std::string command =
-      "ntq-sweep s synthetic resnet20 --lr 0.01,1000 --sched constant --epochs 1 --output " + folder.str() + kOptions;
+  const TempFolder folder;  // which holds no CIFAR-10
+  const std::string command = "ntq-sweep s cifar10,synthetic resnet20 --epochs 1 --data-dir " + folder.str() +
+                              " --output " + folder.str() + kOptions;
   const Outcome first = run(command);
-  CHECK(first.code == 5);
-  CHECK(contains(first.err, "error: 1 of 2 cells failed"));
+  CHECK(first.code == 3);
+  CHECK(contains(first.err, "error: 1 of 2 cells failed; the first: cifar10-resnet20-fp-seed0-"));
   CHECK(checkpoints(folder / "s").size() == 1);
-  CHECK(contains(read_file(folder / "s/journal.json"), "\"exit_code\": 5"));
-  const Outcome second = run(command);
-  CHECK(second.code == 5);
-  CHECK_FALSE(contains(second.out, "goes on"));
-  CHECK(contains(run(command + " --retry-failed").out, "goes on"));
+  CHECK(contains(read_file(folder / "s/journal.json"), "\"exit_code\": 3"));
+  const Outcome second = run(command), retried = run(command + " --retry-failed");
+  CHECK(second.code == 3);
+  CHECK_FALSE(contains(second.out, "starts "));
+  CHECK(retried.code == 3);
+  CHECK(contains(retried.out, "starts   cifar10-"));
 }
 
 TEST_CASE("two sweeps in one folder are refused, and a table is not") {
@@ -137,11 +138,12 @@ TEST_CASE("bad command lines of a sweep are one line and exit code 2") {
       {"a/b synthetic resnet20", "a/b"},
       {"s synthetic resnet20 --baseline x", "the baseline \"x\" is no row"},
   };
-  for (const auto& [words, message] : wrong) {
+  for (const auto& each : wrong) {
+    const std::string words = each.first;
     const TempFolder folder;
-    const Outcome outcome = run(std::string("ntq-sweep --output ") + folder.str() + " " + words);
+    const Outcome outcome = run("ntq-sweep --output " + folder.str() + " " + words);
     CHECK_MESSAGE(outcome.code == 2, words, ": ", outcome.err);
-    CHECK_MESSAGE(contains(outcome.err, message), words, ": ", outcome.err);
+    CHECK_MESSAGE(contains(outcome.err, each.second), words, ": ", outcome.err);
     CHECK_MESSAGE(lines_of(outcome.err) == 1, words, ": ", outcome.err);
     CHECK(folder.entries() == 0);
   }
