@@ -44,10 +44,15 @@ double joined(const float* sums, int64_t count) {
   return total;
 }
 
+/// Runs join(begin, end) over channels, of which `chunks` chunks of rows have values.
+void join_channels(int64_t channels, int64_t chunks, const std::function<void(int64_t, int64_t)>& join) {
+  parallel_ranges(channels, 16, 16 * chunks, join);
+}
+
 /// The gradient of what `quantizer` gives (null: of the norm's own values); returns that of its step, before scaling.
 template <class T>
-double norm_grad(Backend& backend, const StoredKernels<T>& k, const NormArgs& args, const UniformSteps* quantizer,
-                 const NormGrads& grads) {
+double norm_grad(Backend& backend, const Kernels& kernels, const StoredKernels<T>& k, const NormArgs& args,
+                 const UniformSteps* quantizer, const NormGrads& grads) {
   NormInputs<T> a = inputs_of<T>(args, grads.dx.size);
   const int64_t channels = a.channels, rows = grads.dx.size / channels;
   const int64_t chunk = chunk_rows(channels), chunks = ceil_div(rows, chunk);
@@ -56,39 +61,34 @@ double norm_grad(Backend& backend, const StoredKernels<T>& k, const NormArgs& ar
   float *const dgamma = values(grads.dgamma, channels), *const dbeta = values(grads.dbeta, channels);
   const int64_t step_rows = std::max<int64_t>(1, kLaneRun / channels),
                 step_sums = ceil_div(chunk, step_rows) * kLaneSums;
-  const Scratch sums(backend, chunks * channels), sums_x(backend, chunks * channels);
-  const Scratch of_step(backend, quantizer ? chunks * step_sums : 0);
+  const Scratch sums(backend, 4 * chunks * channels), of_step(backend, quantizer ? chunks * step_sums : 0);
   if (quantizer) std::fill(of_step.data(), of_step.data() + chunks * step_sums, 0.0f);
+  // What the first pass finds masked, it tells the second: in a gradient that is stored, or by a bit for each value.
+  const bool bits = !masked && (a.y || a.relu || quantizer);
+  const Scratch passed_room(backend, bits ? 2 * rows * ceil_div(channels, kernels.width) : 0, DType::u8);
+  uint16_t* const passed = bits ? static_cast<uint16_t*>(passed_room.view().data) : nullptr;
   parallel_for(chunks, 2 * chunk * channels, [&](int64_t i) {
-    const Scratch scratch(backend, 2 * channels);
     k.norm_grad_sums(a, quantizer, i * chunk, std::min(rows, (i + 1) * chunk),
-                     {sums.data() + i * channels, sums_x.data() + i * channels, of_step.data() + i * step_sums,
-                      step_rows, scratch.data()},
-                     masked);
+                     {sums.data() + 4 * i * channels, of_step.data() + i * step_sums, step_rows, passed}, masked);
   });
-  std::vector<float> mean_dy(static_cast<size_t>(channels)), mean_dy_x(static_cast<size_t>(channels));
+  std::vector<double> totals(static_cast<size_t>(2 * channels));
+  join_channels(2 * channels, chunks, [&](int64_t begin, int64_t end) {
+    kernels.join_sums(sums.data(), chunks, 4 * channels, begin, end, totals.data());
+  });
+  std::vector<float> means(totals.size());  // constant statistics: they drop out
+  for (size_t c = 0; c < totals.size() && !args.frozen; ++c)
+    means[c] = static_cast<float>(totals[c] / static_cast<double>(rows));
   for (int64_t c = 0; c < channels; ++c) {
-    double s = 0, q = 0;
-    for (int64_t i = 0; i < chunks; ++i) {
-      s += static_cast<double>(sums.data()[i * channels + c]);
-      q += static_cast<double>(sums_x.data()[i * channels + c]);
-    }
-    dbeta[c] = static_cast<float>(s);
-    dgamma[c] = static_cast<float>(q);
-    if (args.frozen) continue;  // constant statistics: the means drop out
-    mean_dy[static_cast<size_t>(c)] = static_cast<float>(s / static_cast<double>(rows));
-    mean_dy_x[static_cast<size_t>(c)] = static_cast<float>(q / static_cast<double>(rows));
+    dbeta[c] = static_cast<float>(totals[static_cast<size_t>(c)]);
+    dgamma[c] = static_cast<float>(totals[static_cast<size_t>(channels + c)]);
   }
-  if (masked) {
-    a.dy = masked;
-    a.y = nullptr, a.relu = false, quantizer = nullptr;
-  }
+  if (masked) a.dy = masked;
   // From the end back, which the first pass has left in the cache.
   parallel_for(chunks, 2 * chunk * channels, [&](int64_t i) {
     const int64_t begin = (chunks - 1 - i) * chunk;
-    k.norm_grad_apply(a, quantizer, begin, std::min(rows, begin + chunk), mean_dy.data(), mean_dy_x.data(), dx);
+    k.norm_grad_apply(a, passed, begin, std::min(rows, begin + chunk), means.data(), means.data() + channels, dx);
   });
-  return joined(of_step.data(), of_step.view().size);
+  return quantizer ? joined(of_step.data(), of_step.view().size) : 0;
 }
 
 }  // namespace
@@ -108,18 +108,10 @@ void CpuBackend::batch_norm_stats(ConstView x, const NormStats& stats) {
   float* const running_var = values(stats.running_var, channels);
   const float keep = 1 - stats.momentum;
   const auto unbias = static_cast<float>(static_cast<double>(rows) / static_cast<double>(rows - 1));
-  // Joined pairwise in order (Chan, Golub & LeVeque 1979, Eq. 2.1).
+  join_channels(channels, 4 * chunks, [&](int64_t begin, int64_t end) {
+    k_.join_moments({rows, step, channels}, means.data(), m2s.data(), begin, end, mean, var.data());
+  });
   for (int64_t c = 0; c < channels; ++c) {
-    double count = 0, average = 0, m2 = 0;
-    for (int64_t i = 0; i < chunks; ++i) {
-      const double n = static_cast<double>(std::min(step, rows - i * step));
-      const double delta = static_cast<double>(means.data()[i * channels + c]) - average;
-      average += delta * n / (count + n);
-      m2 += static_cast<double>(m2s.data()[i * channels + c]) + delta * delta * count * n / (count + n);
-      count += n;
-    }
-    mean[c] = static_cast<float>(average);
-    var.data()[c] = static_cast<float>(m2 / count);
     running_mean[c] = keep * running_mean[c] + stats.momentum * mean[c];
     running_var[c] = keep * running_var[c] + stats.momentum * (var.data()[c] * unbias);
   }
@@ -143,7 +135,8 @@ void CpuBackend::batch_norm_apply(const NormArgs& args, View y) {
 }
 
 void CpuBackend::batch_norm_grad(const NormArgs& args, const NormGrads& grads) {
-  with_stored(k_, args.x.type, [&]<class T>(const StoredKernels<T>& k) { norm_grad(*this, k, args, nullptr, grads); });
+  with_stored(k_, args.x.type,
+              [&]<class T>(const StoredKernels<T>& k) { norm_grad(*this, k_, k, args, nullptr, grads); });
 }
 
 void CpuBackend::batch_norm_codes(const NormArgs& args, QuantRange range, ConstView step, View codes, View checked) {
@@ -164,7 +157,7 @@ void CpuBackend::batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs&
                                        const NormGrads& grads, View dstep) {
   const UniformSteps steps{*values(step, 1), quantizer.range};
   with_stored(k_, args.x.type, [&]<class T>(const StoredKernels<T>& k) {
-    *values(dstep, 1) = static_cast<float>(quantizer.grad_scale * norm_grad(*this, k, args, &steps, grads));
+    *values(dstep, 1) = static_cast<float>(quantizer.grad_scale * norm_grad(*this, k_, k, args, &steps, grads));
   });
 }
 

@@ -9,9 +9,18 @@
 namespace ntq::cpu {
 namespace {
 
+/// Runs op(line) over lines of pixels of `size` elements, many to a task.
+template <class Op>
+void each_line(int64_t lines, int64_t size, const Op& op) {
+  parallel_ranges(lines, std::max<int64_t>(1, kGrain / std::max<int64_t>(size, 1)), size,
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t line = begin; line < end; ++line) op(line);
+                  });
+}
+
 template <class T>
 void subsampled(const SubsampleGeometry& g, const T* x, T* y) {
-  parallel_for(g.batch * g.out_h(), g.out_w() * g.out_c(), [&](int64_t line) {
+  each_line(g.batch * g.out_h(), g.out_w() * g.out_c(), [&](int64_t line) {
     const T* from = x + (line / g.out_h() * g.in_h + line % g.out_h() * g.stride) * g.in_w * g.in_c;
     T* to = y + line * g.out_w() * g.out_c();
     for (int64_t j = 0; j < g.out_w(); ++j, from += g.stride * g.in_c) {
@@ -24,7 +33,7 @@ void subsampled(const SubsampleGeometry& g, const T* x, T* y) {
 
 template <class T>
 void subsampled_grad(const SubsampleGeometry& g, const T* dy, T* dx) {
-  parallel_for(g.batch * g.in_h, g.in_w * g.in_c, [&](int64_t line) {
+  each_line(g.batch * g.in_h, g.in_w * g.in_c, [&](int64_t line) {
     const int64_t image = line / g.in_h, h = line % g.in_h;
     T* const to = dx + line * g.in_w * g.in_c;
     std::fill_n(to, g.in_w * g.in_c, T{});

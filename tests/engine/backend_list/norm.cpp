@@ -181,11 +181,13 @@ void add_in_place(BackendCases& list) {
 BackendCases norm_cases() {
   BackendCases list;
   add_in_place(list);
-  for (const int64_t channels : {1, 3, 8, 15, 16, 17, 33, 64, 200}) add_codes(list, 77, channels);
+  // 117: strips of every width for vectors of 16; 4500: a row longer than a run of the step's sums.
+  for (const int64_t channels : {1, 3, 8, 15, 16, 17, 33, 64, 117, 200}) add_codes(list, 77, channels);
+  add_codes(list, 3, 4500);
   for (const int64_t channels : {3, 64}) add_codes(list, 5000, channels);  // in several parts
   for (const int64_t channels : {1, 17, 64}) add_codes_beside(list, 77, channels);
   add_codes_beside(list, 5000, 19);
-  for (const int64_t channels : {1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 200}) {
+  for (const int64_t channels : {1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 117, 200}) {
     add_norm(list, 2, channels);
     add_norm(list, 77, channels);
   }

@@ -67,10 +67,14 @@ struct NormInputs {
 };
 /// Where the sums of a gradient over a chunk of rows go.
 struct NormSums {
-  float *dy, *dy_x;   // {channels}: of dy, and of dy * normalised x
+  float* sums;        // {4,channels}: of dy, of dy * normalised x; the others to compute with
   float* step;        // kLaneSums for each step_rows of the rows: of the step's gradient; or null
   int64_t step_rows;  // step_rows * channels is about kLaneRun
-  float* scratch;     // {2,channels}
+  uint16_t* passed;   // {rows,vectors}, or null: which lanes of dy are not masked, a bit each
+};
+/// Rows in chunks of `step`, the last of which may be shorter.
+struct RowChunks {
+  int64_t rows, step, channels;
 };
 
 /// Pixels first + h * width + w of `rows` and `columns`, of images that are `width` pixels wide.
@@ -97,8 +101,8 @@ struct StoredKernels {
   /// null) gets the masked dy; it may be dy.
   void (*norm_grad_sums)(const NormInputs<T>& a, const UniformSteps* steps, int64_t begin, int64_t end,
                          const NormSums& to, T* d_residual);
-  /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x), dy masked in the same way; dx may be dy.
-  void (*norm_grad_apply)(const NormInputs<T>& a, const UniformSteps* steps, int64_t begin, int64_t end,
+  /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x), dy masked by `passed` (or null); dx may be dy.
+  void (*norm_grad_apply)(const NormInputs<T>& a, const uint16_t* passed, int64_t begin, int64_t end,
                           const float* mean_dy, const float* mean_dy_x, T* dx);
 
   // Max pooling.
@@ -188,6 +192,13 @@ struct Kernels {
   void (*companding)(const CompandingArgs& args, const Companded& of, const CompandedTable& table);
   void (*companding_grad)(const CompandingArgs& args, const Companded& of, const double* sums, float* dalpha,
                           float* dtheta);
+
+  // Batch norm: what chunks of rows gave, joined in their order, for channels [begin, end).
+  /// Mean and biased variance of all rows (Chan, Golub & LeVeque 1979, Eq. 2.1).
+  void (*join_moments)(const RowChunks& of, const float* means, const float* m2s, int64_t begin, int64_t end,
+                       float* mean, float* var);
+  /// Sums over `count` parts, each `stride` behind the one before.
+  void (*join_sums)(const float* parts, int64_t count, int64_t stride, int64_t begin, int64_t end, double* sums);
 };
 
 /// Those of an instruction set by its name; throws DeviceError as isa_index() does (base/isa.h).
@@ -207,6 +218,7 @@ void fill_conv(Kernels& table);
 void fill_conv_grad(Kernels& table);
 void fill_winograd(Kernels& table);
 void fill_norm(Kernels& table);
+void fill_norm_grad(Kernels& table);
 void fill_pool(Kernels& table);
 void fill_quantize(Kernels& table);
 void fill_look_up(Kernels& table);

@@ -13,6 +13,7 @@ const Kernels& kernels() {
     fill_conv_grad(t);
     fill_winograd(t);
     fill_norm(t);
+    fill_norm_grad(t);
     fill_pool(t);
     fill_quantize(t);
     fill_look_up(t);

@@ -50,13 +50,15 @@ struct Uniform {
   Vec code(Vec v) const { return round_even(clamp(v / step, low, high)); }
   /// The code as a whole number; 0 of what is not a number.
   VecI byte(Vec v) const { return __builtin_convertvector(select(v == v, code(v), Vec{}), VecI); }
-  /// dv of the value's gradient g; `of_step` = g d, d = round(v / step) - v / step inside, low or high outside.
-  Vec gradient(Vec v, Vec g, Vec& of_step) const {
+  /// Where the value's gradient g passes; `of_step` = g d, d = round(v / step) - v / step inside, low or high outside.
+  VecI passes(Vec v, Vec g, Vec& of_step) const {
     const Vec t = v / step;
     const VecI below = t <= low, above = t >= high;
-    of_step = g * select(below, low, select(above, high, round_even(clamp(t, low, high)) - t));
-    return select(below | above, Vec{}, g);
+    of_step = g * select(below, low, select(above, high, round_even(t) - t));
+    return ~(below | above);
   }
+  /// dv.
+  Vec gradient(Vec v, Vec g, Vec& of_step) const { return select(passes(v, g, of_step), g, Vec{}); }
 };
 
 /// Sixteen sums, whatever the width of vectors: the same on every ISA. Of runs of elements short enough for float32.
