@@ -92,8 +92,8 @@ bool is_second(const char* option, const std::string& text, const char* first, c
 void check_analysis(const std::string& name) {
   if (std::find(kAnalyses.begin(), kAnalyses.end(), name) != kAnalyses.end()) return;
   const std::string near = nearest(name, kAnalyses);
-  throw UsageError(concat("unknown analysis '", name, "'", near.empty() ? "" : ", did you mean " + near + "?",
-                          " Expected one of ", join(kAnalyses)));
+  throw UsageError(concat("ANALYSIS: expected one of ", join(kAnalyses), ", found '", name, "'",
+                          near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
 void refuse_others(const CLI::App& app, const std::string& analysis) {
