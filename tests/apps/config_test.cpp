@@ -96,7 +96,8 @@ TEST_CASE("wrong options end in one line that says what is allowed") {
   CHECK(contains(usage_error({"cifar10", "resnet20", "--lr", "0.1x"}), "expected a number, found '0.1x'"));
   CHECK(contains(usage_error({"cifar10", "resnet20", "--bits", "1"}), "expected 2 to 8, or 32"));
   CHECK(contains(usage_error({"cifar10", "resnet20", "--noise", "1"}), "[0, 1)"));
-  CHECK(contains(usage_error({"cifar10", "resnet20", "--sched", "linear"}), "cosine, step, paper, constant"));
+  CHECK(contains(usage_error({"cifar10", "resnet20", "--sched", "linear"}),
+                 "cosine, step, paper, exponential, constant"));
   CHECK(contains(usage_error({"cifar10", "resnet20", "--method", "foo"}), "--method: expected one of "));
   CHECK(contains(usage_error({"cifar10", "resnet20", "--precision", "fp8"}), "fp32, tf32, bf16"));
   CHECK(contains(usage_error({"cifar10", "resnet20", "extra"}), "extra"));

@@ -36,6 +36,7 @@ const std::map<std::string, Names> kMayInclude = {
 /// Headers of other projects and of the system, by how they begin -> the paths that may include them.
 const std::vector<std::pair<std::string, Names>> kOutside = {
     {"omp.h", {"engine/backend/cpu/"}},
+    {"malloc.h", {"engine/backend/cpu/allocator"}},  // malloc_trim()
     {"immintrin.h", {"base/integer/", "base/limits", "engine/backend/cpu/", "data/kernels/"}},
     {"arm_neon.h", {"engine/backend/cpu/"}},
     {"stdint.h", {"base/integer/", "engine/backend/cpu/kernels/"}},  // kernels take nothing from std
