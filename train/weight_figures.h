@@ -27,7 +27,8 @@ struct WeightFigures {
   double max_weight = 0;                   ///< largest |w|
   std::optional<double> step = {};         ///< of several, the mean
   std::optional<double> error = {};        ///< mean |Q(w) - w|
-  std::optional<double> oscillating = {};  ///< share of the weights (weight_statistics.h)
+  std::optional<double> oscillating = {};  ///< share of the weights (weight_statistics.h); none on a device that makes
+                                           ///< no codes
   std::optional<double> clipped = {};      ///< share of the weights
 };
 WeightFigures read_figures(const std::string& name, const WeightedLayer& layer, const WeightTensors& tensors);

@@ -2,23 +2,43 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
+#include <cstring>
 #include <map>
 
 #include "engine/autograd.h"
+#include "engine/backend/registry.h"
 #include "quant/turns.h"
 
 namespace ntq {
 namespace {
 
-/// The codes of the weights that are looked at, on the host.
-Tensor evenly_spaced(const Tensor& codes, int64_t count) {
-  const Tensor all = codes.to(Device()).view({codes.numel()});
-  if (all.numel() == count) return all;
-  Tensor out = Tensor::empty({count}, all.dtype());
-  const auto* from = static_cast<const uint8_t*>(all.raw());
-  auto* to = static_cast<uint8_t*>(out.raw());
-  for (int64_t i = 0; i < count; ++i) to[i] = from[i * all.numel() / count];
+/// Of more than kMostLookedAt elements on the host so many, in a row; else all of them.
+Tensor sample_of(const Tensor& all) {
+  constexpr int64_t kRun = 64, kRuns = kMostLookedAt / kRun;  // in runs, for the cache's sake
+  if (all.numel() <= kMostLookedAt) return all.view({all.numel()});
+  Tensor out = Tensor::empty({kMostLookedAt}, all.dtype());
+  const size_t size = dtype_size(all.dtype());
+  const auto* from = static_cast<const std::byte*>(all.raw());
+  auto* to = static_cast<std::byte*>(out.raw());
+  for (int64_t run = 0; run < kRuns; ++run) {
+    const auto begin = static_cast<size_t>(run * all.numel() / kRuns);
+    std::memcpy(to + static_cast<size_t>(run * kRun) * size, from + begin * size, kRun * size);
+  }
   return out;
+}
+
+/// A device may train without.
+bool makes_codes(Device device) {
+  const Backend& backend = backend_for(device);
+  return backend.supports(Primitive::quantize_codes, DType::f32) && backend.supports(Primitive::cast, DType::f32);
+}
+
+/// Whether a weight's code depends on that weight alone, so that some of them can be looked at without the others.
+bool codes_alone(const Quantizer& quantizer, const Tensor& weight) {
+  const CodeGrid grid = quantizer.grid();
+  const bool one_grid = grid.levels ? grid.levels.shape().rank() == 1 : grid.step.numel() == 1;
+  return one_grid && quantizer.transform(weight).id() == weight.id();
 }
 
 template <class T>
@@ -42,8 +62,17 @@ WeightStatistics::WeightStatistics(Module& model) {
   });
 }
 
+Tensor WeightStatistics::Layer::codes() {
+  const auto& q = of->weight_quantizer();
+  const Tensor& w = of->weight();
+  if (!q || !q->enabled() || !q->ready() || !q->traits().codes || !makes_codes(w.device())) return {};
+  if (w.numel() <= kMostLookedAt || !w.on_host()) return q->unchecked_codes(w);
+  if (!alone) alone = codes_alone(*q, w);
+  return q->unchecked_codes(*alone ? sample_of(w) : w);
+}
+
 void WeightStatistics::Layer::follow(const Tensor& codes) {
-  const Tensor here = evenly_spaced(codes, looked_at());
+  const Tensor here = sample_of(codes.to(Device()));
   if (!code || code.dtype() != here.dtype()) {
     code = here;
     direction = Tensor::zeros(here.shape(), DType::i8), frequency = Tensor::zeros(here.shape());
@@ -68,10 +97,8 @@ WeightFigures WeightStatistics::Layer::figures(const WeightTensors& tensors) con
 void WeightStatistics::look(bool figures) {
   const NoGrad no_grad;
   Look look;
-  for (const Layer& layer : layers_) {
-    const auto& q = layer.of->weight_quantizer();
-    const bool has_codes = q && q->enabled() && q->ready() && q->traits().codes;
-    look.codes.push_back(has_codes ? q->unchecked_codes(layer.of->weight()) : Tensor());
+  for (Layer& layer : layers_) {
+    look.codes.push_back(layer.codes());
     if (figures) look.figures.push_back(weight_tensors(*layer.of));
   }
   waiting_.push_back(std::move(look));
@@ -115,9 +142,9 @@ void WeightStatistics::load_state_dict(const NamedTensors& state) {
       const auto found = by_name.find(layer.name + what);
       if (found == by_name.end()) return Tensor();
       const Tensor& t = found->second;
-      check(std::count(types.begin(), types.end(), t.dtype()) == 1 && t.shape() == Shape{layer.looked_at()},
-            "statistics of ", found->first, ": expected ", layer.looked_at(), " elements of ",
-            dtype_name(*types.begin()), ", found ", t.shape(), " of ", dtype_name(t.dtype()));
+      check(std::count(types.begin(), types.end(), t.dtype()) == 1 && t.shape() == Shape{layer.count()},
+            "statistics of ", found->first, ": expected ", layer.count(), " elements of ", dtype_name(*types.begin()),
+            ", found ", t.shape(), " of ", dtype_name(t.dtype()));
       ++taken;
       return t.clone();
     };

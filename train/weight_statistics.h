@@ -1,6 +1,8 @@
 #pragma once
 // What becomes of a model's weights while they are trained, and how many of them oscillate.
+#include <algorithm>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +13,8 @@ namespace ntq {
 /// A weight oscillates while the frequency at which its code turns back (quant/turns.h), with this momentum and a look
 /// at each optimizer step, is above this.
 constexpr float kTurnsMomentum = 0.01f, kOscillates = 0.005f;
-/// Of a layer with more weights so many are looked at, evenly spaced: the share's standard error is then 0.002 at most.
+/// Of a layer with more weights so many are looked at, in short runs all over it: the share's standard error is then
+/// 0.002 at most.
 constexpr int64_t kMostLookedAt = 1 << 16;
 
 /// Of all layers that have weights. look() leaves its figures on the device; read() takes them down some steps later.
@@ -38,7 +41,10 @@ class WeightStatistics {
     const WeightedLayer* of;
     Tensor code = {}, direction = {}, frequency = {};  ///< undefined before the first look
 
-    int64_t looked_at() const { return std::min(of->weight().numel(), kMostLookedAt); }
+    std::optional<bool> alone = {};  ///< a weight's code needs no other weight; nothing: not asked yet
+
+    int64_t count() const { return std::min(of->weight().numel(), kMostLookedAt); }
+    Tensor codes();
     void follow(const Tensor& codes);
     WeightFigures figures(const WeightTensors& tensors) const;
   };
