@@ -25,38 +25,20 @@ std::vector<int64_t> binned(const std::vector<float>& values, double low, double
   return counts;
 }
 
-/// The values of channel `c`, ascending; empty for a method without a grid.
-std::vector<double> grid_values(const CodeGrid& grid, int64_t c) {
+/// The values of a grid that all channels share, ascending.
+std::vector<double> grid_values(const CodeGrid& grid) {
   const auto count = static_cast<int64_t>(grid.range.high - grid.range.low) + 1;
   std::vector<double> out;
   if (grid.levels) {
-    const std::vector<float> all = grid.levels.to_vector();
-    const int64_t row = grid.levels.shape().rank() == 2 ? c : 0;
-    for (int64_t i = 0; i < count; ++i) out.push_back(static_cast<double>(all[static_cast<size_t>(row * count + i)]));
+    for (const float level : grid.levels.to_vector()) out.push_back(static_cast<double>(level));
   } else if (grid.step) {
-    const std::vector<float> steps = grid.step.to_vector();
-    const auto step = static_cast<double>(steps[steps.size() == 1 ? 0 : static_cast<size_t>(c)]);
+    const auto step = static_cast<double>(grid.step.item());
     const double offset = grid.offset ? static_cast<double>(grid.offset.item()) : 0;
     for (int64_t i = 0; i < count; ++i)
       out.push_back(step * (static_cast<double>(grid.range.low) + double(i)) + offset);
   }
   std::sort(out.begin(), out.end());
   return out;
-}
-
-/// Share of the weights beyond the ends of their channels' grids.
-double clipped_share(const CodeGrid& grid, const std::vector<float>& w, int64_t channels) {
-  const size_t run = w.size() / static_cast<size_t>(channels);
-  int64_t clipped = 0;
-  for (int64_t c = 0; c < channels; ++c) {
-    const std::vector<double> values = grid_values(grid, c);
-    if (values.empty()) return 0;
-    for (size_t i = static_cast<size_t>(c) * run; i < static_cast<size_t>(c + 1) * run; ++i) {
-      const auto v = static_cast<double>(w[i]);
-      clipped += v < values.front() || v > values.back() ? 1 : 0;
-    }
-  }
-  return static_cast<double>(clipped) / static_cast<double>(w.size());
 }
 
 bool is_one_grid(const CodeGrid& grid) {
@@ -78,6 +60,7 @@ LayerHistogram of_layer(const LayerReport& report, const WeightedLayer& layer) {
   out.weights = report.weights;
   out.step = report.weight_step;
   out.error = report.weight_error;
+  out.clipped = report.clipped;
   const auto& q = layer.weight_quantizer();
   const std::vector<float> w = (q ? q->transform(layer.weight()) : layer.weight()).to_vector();
   const auto [low, high] = std::minmax_element(w.begin(), w.end());
@@ -92,9 +75,8 @@ LayerHistogram of_layer(const LayerReport& report, const WeightedLayer& layer) {
   }
   out.sqnr = sqnr_db(signal, error);
   const CodeGrid grid = q->grid();
-  out.clipped = clipped_share(grid, w, is_one_grid(grid) ? 1 : layer.weight().size(0));
   if (is_one_grid(grid)) {
-    out.levels = grid_values(grid, 0);
+    out.levels = grid_values(grid);
     count_levels(out, quantized);
   }
   return out;

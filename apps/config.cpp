@@ -69,6 +69,7 @@ void validate_run_options(const TrainConfig& c) {
   in_range<int64_t>("--threads", c.threads, 1, 4096, "1 to 4096");
   in_range<int64_t>("--log-interval", c.log_interval, 1, kMany, "1 or more");
   in_range<int64_t>("--save-every", c.save_every, 0, kMany, "0 (once an epoch) or more");
+  in_range<int64_t>("--stats-every", c.stats_every, 0, kMany, "0 (never) or more");
 }
 
 }  // namespace

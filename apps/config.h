@@ -71,7 +71,7 @@ struct TrainConfig {
   std::optional<int64_t> threads;  // one per core
   int64_t seed = 0;
   std::string output = "runs";
-  int64_t log_interval = 50, save_every = 0;
+  int64_t log_interval = 50, save_every = 0, stats_every = 10;
 
   int64_t bits_of_weights() const { return weight_bits.value_or(bits); }
   int64_t bits_of_activations() const { return act_bits.value_or(bits); }
@@ -183,9 +183,12 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"threads", "Run", run, "compute threads [one per core]"}, c.threads);
   visit(Option{"seed", "Run", recipe, "of weights, data order, augmentation and noise [0]"}, c.seed);
   visit(Option{"output", "Run", run, "folder of the run folders [runs]"}, c.output);
-  visit(Option{"log-interval", "Run", run, "steps between two lines of log [50]; --save-every N: between saves"},
-        c.log_interval);
+  visit(
+      Option{"log-interval", "Run", run, "steps between log lines [50]; --save-every N: saves; --stats-every N: rows"},
+      c.log_interval);
   visit(Option{"save-every", kHidden, run, "also save each N steps; 0: once an epoch [0]"}, c.save_every);
+  visit(Option{"stats-every", kHidden, run, "steps between rows of steps.csv; 0: neither it nor layers.csv [10]"},
+        c.stats_every);
 }
 
 enum class JsonPart { all, recipe };

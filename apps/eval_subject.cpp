@@ -50,6 +50,7 @@ void check_data(const DatasetInfo& info, const RunCheckpoint& found, const std::
 
 void set_layers(Subject& s) {
   s.layers = report_layers(*s.model);
+  s.means = weight_means(weight_figures(*s.model));
   s.table = layer_table(s.layers) + skip_table(report_skips(*s.model));
 }
 

@@ -8,6 +8,7 @@
 #include "apps/eval_options.h"
 #include "apps/session.h"
 #include "train/layer_report.h"
+#include "train/weight_figures.h"
 
 namespace ntq::apps {
 
@@ -18,6 +19,7 @@ struct Subject {
   std::shared_ptr<Module> model;
   std::string precision, title;
   std::vector<LayerReport> layers = {};
+  WeightMeans means = {};
   std::string table = {};
   nlohmann::ordered_json nodes = {};  ///< of a deploy graph
 };

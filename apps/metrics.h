@@ -1,21 +1,20 @@
 #pragma once
 // metrics.csv and metrics.jsonl: one row per finished epoch, the same stable columns in both.
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "train/layer_report.h"
+#include "apps/csv_file.h"
 #include "train/loop.h"
+#include "train/weight_figures.h"
 
 namespace ntq::apps {
 
 struct EpochRow : EpochScores {
-  QuantMeans quant = {};
+  WeightMeans weights = {};
   double images_per_s = 0, data_wait_s = 0;
   double seconds = 0;  ///< of the epoch with its validation, in this process
 
   /// Column names and values, rounded as they are written.
-  std::vector<std::pair<std::string, std::string>> columns() const;
+  Columns columns() const;
   std::string json() const;
 };
 
@@ -27,8 +26,10 @@ class MetricsFiles {
   void add(const EpochRow& row);
 
  private:
-  void write() const;
-  std::string folder_, csv_, jsonl_;
+  void write_jsonl() const;
+  std::string folder_;
+  CsvFile csv_;
+  std::string jsonl_;
 };
 
 }  // namespace ntq::apps

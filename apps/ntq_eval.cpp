@@ -62,7 +62,7 @@ void run(const EvalOptions& o) {
     check_writable(*o.logits);  // before the work, not after it
   }
   const Subject subject = open_subject(o, console);
-  const auto& [config, data, model, precision, title, layers, table, nodes] = subject;
+  const auto& [config, data, model, precision, title, layers, means, table, nodes] = subject;
   if (o.threads) set_cpu_threads(static_cast<int>(*o.threads));
   console.headline(concat(config.model, " on ", config.dataset, ", ", precision, title));
   console.block(table);
@@ -98,7 +98,6 @@ void run(const EvalOptions& o) {
   console.line("arithmetic: " + scores.arithmetic);
   console.line(concat(scores.images, " images in ", duration(seconds), ", ", fixed(speed, 0), " images/s"));
   if (!o.json) return;
-  const QuantMeans means = quant_means(layers);
   print_json({{"checkpoint", o.checkpoint},
               {"dataset", config.dataset},
               {"model", config.model},
@@ -107,8 +106,8 @@ void run(const EvalOptions& o) {
               {"top5", scores.top5_percent()},
               {"loss", scores.loss()},
               {"arithmetic", scores.arithmetic},
-              {"mean_step", means.step},
-              {"mean_error", means.error},
+              {"mean_step", means.step.value_or(0)},
+              {"mean_error", means.error.value_or(0)},
               {"images_per_s", speed},
               {"layers", nodes.is_null() ? layers_to_json(layers) : nodes}});
 }

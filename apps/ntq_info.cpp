@@ -114,7 +114,8 @@ std::vector<std::pair<std::string, std::string>> describe(const RunCheckpoint& c
       {"epoch", concat(p.epoch, " of ", c.config.epochs, p.step > 0 ? concat(", step ", p.step) : "")},
       {"best", p.best_epoch == 0 ? "none yet" : concat(fixed(p.best_top1, 2), "% in epoch ", p.best_epoch)},
       {"seed", std::to_string(c.config.seed)},
-      {"tensors", concat(size(c.model), " model, ", size(c.optimizer), " optimizer, ", size(c.ema), " average")},
+      {"tensors", concat(size(c.model), " model, ", size(c.optimizer), " optimizer, ", size(c.ema), " average, ",
+                         size(c.statistics), " statistics")},
       {"deployed", bytes_text(deployed) + " with the weights at their bits"}};
   if (!c.config.bits_of.empty()) lines.insert(lines.begin() + 3, {"bits of", layers_text(c.config.bits_of)});
   return lines;
@@ -179,6 +180,7 @@ void show_checkpoint(const InfoOptions& o) {
     out["bytes"] = {{"model", bytes_of(c.model)},
                     {"optimizer", bytes_of(c.optimizer)},
                     {"average", bytes_of(c.ema)},
+                    {"statistics", bytes_of(c.statistics)},
                     {"deployed", static_cast<int64_t>(deployed)}};
     out["layers"] = layers_to_json(layers);
     if (!skips.empty()) out["skips"] = skips_to_json(skips);

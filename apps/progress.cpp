@@ -85,7 +85,8 @@ void ProgressReport::epoch(const EpochRow& row) {
   if (row.ema) text += "  average: top-1 " + fixed(row.ema->top1_percent(), 2) + "%";
   text += "  |  lr " + general(row.lr, 4);
   if (s_.config.quantizes(Side::weights)) {
-    text += "  mean step " + general(row.quant.step, 4) + "  mean |Q(w)-w| " + general(row.quant.error, 4);
+    text += "  mean step " + general(row.weights.step.value_or(0), 4) + "  mean |Q(w)-w| " +
+            general(row.weights.error.value_or(0), 4);
   }
   text += concat("  |  ", fixed(row.images_per_s, 0), " images/s  data wait ", fixed(row.data_wait_s, 1), "s  ",
                  duration(row.seconds), row.best ? "  best" : "");

@@ -123,6 +123,7 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   const std::vector<Parameter> parameters = s.model->parameters();
   s.optimizer = make_optimizer(c, c.no_decay_vectors ? without_decay_on_vectors(parameters) : parameters);
   if (c.model_ema > 0) s.ema = std::make_unique<WeightAverage>(*s.model, static_cast<float>(c.model_ema));
+  if (c.stats_every > 0) s.statistics = std::make_unique<WeightStatistics>(*s.model);
   s.schedule.kind = parse_schedule(c.sched);
   s.schedule.lr = static_cast<float>(c.lr.value());
   s.schedule.min_lr = static_cast<float>(c.min_lr);

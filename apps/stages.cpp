@@ -70,8 +70,8 @@ Json report_end(const RunFolder& run, Json summary, Console& console) {
     summary["files"][key] = path;
     console.line(concat("  ", path));
   };
-  for (const char* name :
-       {"config.json", "metrics.csv", "metrics.jsonl", "last.bin", "best.bin", "log.txt", "trace.json"}) {
+  for (const char* name : {"config.json", "metrics.csv", "metrics.jsonl", "steps.csv", "layers.csv", "last.bin",
+                           "best.bin", "log.txt", "trace.json"}) {
     if (run.has(name)) list(name, run.file(name));
   }
   if (const auto stage = stage_before(run)) list("pretrain", stage->file("last.bin"));

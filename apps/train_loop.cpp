@@ -4,6 +4,7 @@
 #include "apps/metrics.h"
 #include "apps/progress.h"
 #include "apps/signals.h"
+#include "apps/step_tables.h"
 #include "base/check.h"
 #include "train/loop.h"
 
@@ -22,9 +23,14 @@ DataError after_saving(const DataError& e, const Session& s, const RunFolder& ru
 void train_run(Session& s, const RunFolder& run, Console& console, Profile* profile) {
   catch_stop_signals();  // until here there was nothing to save
   MetricsFiles metrics(run.path, s.progress.epoch);
+  StepTables tables(s, run);
   ProgressReport report(s, console);
   const LoopOptions options{.loss = s.loss,
-                            .save = [&] { save_run(run.file("last.bin"), s); },
+                            .save =
+                                [&] {
+                                  tables.write();
+                                  save_run(run.file("last.bin"), s);
+                                },
                             .save_every = s.config.save_every,
                             .stop = [] { return stop_signal() != 0; },
                             .bn_recalibrate = s.config.bn_recalibrate};
@@ -33,8 +39,10 @@ void train_run(Session& s, const RunFolder& run, Console& console, Profile* prof
     report.start_epoch();
     if (profile) profile->begin_training();
   };
+  events.updated = [&] { tables.updated(); };
   events.step = [&](const StepScore& score) {
     if (profile) profile->end_step();
+    tables.step(score);
     report.step(score);
   };
   events.trained = [&] {
@@ -43,10 +51,12 @@ void train_run(Session& s, const RunFolder& run, Console& console, Profile* prof
   };
   events.validation = [&](int64_t done, int64_t of) { report.validation(done, of); };
   events.epoch = [&](const EpochScores& scores) {
-    EpochRow row{scores, quant_means(report_layers(*s.model))};
+    const std::vector<WeightFigures> layers = s.statistics ? s.statistics->now() : weight_figures(*s.model);
+    EpochRow row{scores, weight_means(layers)};
     report.fill_times(row);
     if (scores.best) save_run(run.file("best.bin"), s);
     metrics.add(row);
+    tables.epoch(scores.epoch, layers);
     report.epoch(row);
   };
   try {

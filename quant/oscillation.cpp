@@ -8,6 +8,7 @@
 #include "engine/ops/reduce.h"
 #include "engine/ops/reshape.h"
 #include "engine/ops/unary.h"
+#include "quant/turns.h"
 
 namespace ntq {
 namespace {
@@ -81,14 +82,10 @@ void Oscillation::take_down(const Tensor& codes) {
     *started_.data<int64_t>() = 1;
     return;
   }
-  const auto follow = [&](Tensor& average, const Tensor& value) {
-    average.copy_from(add(scale(value, momentum_), scale(average, 1 - momentum_)));
-  };
-  const Tensor change = sign(sub(codes, code_));
-  follow(frequency_, less(mul(change, direction_), 0.0f));
-  follow(mean_, codes);
-  direction_.copy_from(where(change, change, direction_));
-  code_.copy_from(codes);
+  check(codes.shape() == code_.shape(), "oscillation: expected a weight of ", code_.shape(), ", found ", codes.shape());
+  const auto values = [](const Tensor& t) { return std::span<float>(t.f32(), static_cast<size_t>(t.numel())); };
+  follow_turns<float, float>(values(codes), values(code_), values(direction_), values(frequency_), momentum_);
+  mean_.copy_from(add(scale(codes, momentum_), scale(mean_, 1 - momentum_)));
   if (threshold() == 0) return;
   held_.copy_from(where(frozen_, held_, round(mean_)));
   frozen_.copy_from(max(frozen_, less(static_cast<float>(threshold()), frequency_)));

@@ -43,6 +43,8 @@ Codes Quantizer::encode(const Tensor& x) const {
   return out;
 }
 
+Tensor Quantizer::unchecked_codes(const Tensor& x) const { return codes(transform(cast(x, DType::f32))); }
+
 double Quantizer::stored_bits(int64_t values) const {
   return static_cast<double>(values) * spec_.bits + 32.0 * static_cast<double>(parameter_count());
 }

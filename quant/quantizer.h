@@ -66,6 +66,9 @@ class Quantizer : public Module {
   /// std::invalid_argument while not ready() and for methods without codes, DivergedError for values or a grid that are
   /// not finite.
   Codes encode(const Tensor& x) const;
+  /// Those codes alone, where ready(), and nothing checked: for a look at each training step, which must not wait for a
+  /// device.
+  Tensor unchecked_codes(const Tensor& x) const;
   /// What decodes the codes; empty for methods without.
   virtual CodeGrid grid() const = 0;
   /// Value of one code step; undefined for methods with a level table.

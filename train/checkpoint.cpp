@@ -63,11 +63,13 @@ TensorFile checkpoint_file(const Training& t, const Metadata& metadata) {
   file.metadata.insert(metadata.begin(), metadata.end());
   append(file.tensors, "", t.model->state_dict());
   for (const auto& [name, tensor] : file.tensors) {
-    check(name.rfind("optim.", 0) != 0 && name.rfind("ema.", 0) != 0, "checkpoint: a tensor of the model is named \"",
-          name, "\"; what begins with optim. and ema. are the optimizer's and the average's");
+    check(!name.starts_with("optim.") && !name.starts_with("ema.") && !name.starts_with("stats."),
+          "checkpoint: a tensor of the model is named \"", name,
+          "\"; what begins with optim., ema. and stats. are the optimizer's, the average's and the statistics'");
   }
   append(file.tensors, "optim.", t.optimizer->state_dict());
   if (t.ema) append(file.tensors, "ema.", t.ema->state_dict());
+  if (t.statistics) append(file.tensors, "stats.", t.statistics->state_dict());
   return file;
 }
 
@@ -121,10 +123,12 @@ Checkpoint read_checkpoint(TensorFile file, const std::string& path) {
                   .best_epoch = integer("ntq.best_epoch")};
   out.ema_updates = integer("ntq.ema_updates");
   for (const auto& [name, tensor] : out.file.tensors) {
-    if (name.rfind("optim.", 0) == 0) {
+    if (name.starts_with("optim.")) {
       out.optimizer.emplace_back(name.substr(6), tensor);
-    } else if (name.rfind("ema.", 0) == 0) {
+    } else if (name.starts_with("ema.")) {
       out.ema.emplace_back(name.substr(4), tensor);
+    } else if (name.starts_with("stats.")) {
+      out.statistics.emplace_back(name.substr(6), tensor);
     } else {
       out.model.emplace_back(name, tensor);
     }
@@ -141,6 +145,7 @@ void restore(Training& t, const Checkpoint& checkpoint, const std::string& path)
     load_into(*t.ema, checkpoint.ema, checkpoint, path);
     t.ema->set_updates(checkpoint.ema_updates);
   }
+  if (t.statistics) load_into(*t.statistics, checkpoint.statistics, checkpoint, path);
   t.progress = checkpoint.progress;
   const Progress& p = t.progress;
   if (p.epoch > t.schedule.epochs || p.step > t.schedule.steps_per_epoch) {

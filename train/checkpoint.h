@@ -1,6 +1,7 @@
 #pragma once
-// Checkpoints: model tensors by name, the optimizer's state under "optim.", the weight average under "ema.", progress
-// and what the caller wants in the metadata. Equal trainings give equal bytes.
+// Checkpoints: model tensors by name, the optimizer's state under "optim.", the weight average under "ema.", what the
+// statistics of the weights carry on under "stats.", progress and what the caller wants in the metadata. Equal
+// trainings give equal bytes.
 #include <map>
 #include <string>
 
@@ -17,7 +18,7 @@ struct Checkpoint {
   Progress progress;
   int64_t ema_updates = 0;
   TensorFile file;
-  NamedTensors model, optimizer, ema;  ///< without their prefixes
+  NamedTensors model, optimizer, ema, statistics;  ///< without their prefixes
 
   bool has_ema() const { return !ema.empty(); }
 };

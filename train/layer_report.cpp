@@ -1,25 +1,14 @@
 #include "train/layer_report.h"
 
-#include <cmath>
 #include <set>
 
 #include "engine/autograd.h"
 #include "engine/ops/reduce.h"
 #include "layers/weighted_layer.h"
+#include "train/weight_figures.h"
 
 namespace ntq {
 namespace {
-
-double mean_error(Quantizer& quantizer, const Tensor& weight) {
-  const bool was_training = quantizer.training();
-  quantizer.eval();
-  const Tensor quantized = quantizer.forward(weight).to(Device()), meant = quantizer.transform(weight).to(Device());
-  quantizer.train(was_training);
-  double sum = 0;
-  const float *q = quantized.f32(), *w = meant.f32();
-  for (int64_t i = 0; i < weight.numel(); ++i) sum += std::fabs(static_cast<double>(q[i]) - static_cast<double>(w[i]));
-  return sum / static_cast<double>(weight.numel());
-}
 
 /// Mean of the steps; 0 before they are set, and without any.
 double mean_step(const Quantizer& quantizer) {
@@ -33,18 +22,20 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
   out.name = name;
   out.shape = weight.shape().str();
   out.weights = weight.numel();
-  out.weight_min = static_cast<double>(min(weight).item());
-  out.weight_max = static_cast<double>(max(weight).item());
+  const WeightTensors tensors = weight_tensors(layer);
+  const WeightFigures figures = read_figures(name, layer, tensors);
+  out.weight_min = static_cast<double>(tensors.low.item());
+  out.weight_max = static_cast<double>(tensors.high.item());
+  out.weight_step = figures.step.value_or(0);
+  out.weight_error = figures.error.value_or(0);
+  out.clipped = figures.clipped.value_or(0);
   out.stored_bits = 32.0 * static_cast<double>(out.weights);
   if (const auto& q = layer.weight_quantizer()) {
     out.stored_bits = q->stored_bits(out.weights);
     out.learned_bits = q->learned_bits();
     out.method = q->spec().method;
     out.weight_bits = q->spec().bits;
-    out.weight_step = mean_step(*q);
     out.weight_steps = q->step() ? q->step().numel() : 0;
-    // Others wait for the first batch; a forward pass now would set them.
-    if (q->ready()) out.weight_error = mean_error(*q, weight);
   }
   if (const auto& q = layer.input_quantizer()) {
     out.input_method = q->spec().method;
@@ -90,20 +81,6 @@ double deployed_bits(Module& model) {
     others -= weights + layer->weight_quantizer()->parameter_count();
   });
   return bits + 32.0 * static_cast<double>(others);
-}
-
-QuantMeans quant_means(const std::vector<LayerReport>& layers) {
-  QuantMeans means;
-  int64_t quantized = 0, weights = 0;
-  for (const auto& layer : layers) {
-    if (layer.weight_bits == 32) continue;
-    ++quantized;
-    weights += layer.weights;
-    means.step += layer.weight_step;
-    means.error += layer.weight_error * static_cast<double>(layer.weights);
-  }
-  if (quantized == 0) return {};
-  return {means.step / static_cast<double>(quantized), means.error / static_cast<double>(weights)};
 }
 
 }  // namespace ntq

@@ -20,6 +20,7 @@ struct LayerReport {
   double stored_bits = 0;                   ///< that the weights take, with what decodes them
   int64_t weight_steps = 0;                 ///< how many: 1, or one for each output channel
   double weight_error = 0;                  ///< mean |Q(w) - w|, no noise
+  double clipped = 0;                       ///< share of the weights beyond the ends of their grid
   double weight_min = 0, weight_max = 0;
 };
 
@@ -38,11 +39,5 @@ struct SkipReport {
 };
 /// In the model's order; none without ModelOptions::skip_bits.
 std::vector<SkipReport> report_skips(Module& model);
-
-/// Mean of the weight steps over the quantized layers, and mean |Q(w) - w| over all their weights; 0 without any.
-struct QuantMeans {
-  double step = 0, error = 0;
-};
-QuantMeans quant_means(const std::vector<LayerReport>& layers);
 
 }  // namespace ntq

@@ -136,6 +136,7 @@ class Loop {
     }
     if (t_.ema && result.images > 0) t_.ema->update();
     p_.step += 1;
+    tell(events_.updated);
     results_.add(p_.step, std::move(result));
   }
 

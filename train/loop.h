@@ -35,6 +35,7 @@ struct LoopOptions {
 /// What a caller may look at, each optional.
 struct LoopEvents {
   std::function<void()> start = {};                               ///< of an epoch, or of what is left of one
+  std::function<void()> updated = {};                             ///< progress is behind a step; its score comes later
   std::function<void(const StepScore&)> step = {};                ///< in order; a few steps late on some devices
   std::function<void()> trained = {};                             ///< the epoch's steps are done and saved
   std::function<void(int64_t done, int64_t of)> validation = {};  ///< batches

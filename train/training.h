@@ -7,6 +7,7 @@
 #include "optim/ema.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "train/weight_statistics.h"
 
 namespace ntq {
 
@@ -27,7 +28,8 @@ struct Training {
   std::unique_ptr<WeightAverage> ema;                    ///< null: none
   std::unique_ptr<DataLoader> train_loader, val_loader;  ///< val_loader null: epochs end without validation
   Schedule schedule;
-  DType activations = DType::f32;  ///< activations.h; a run that goes on has to keep it
+  std::unique_ptr<WeightStatistics> statistics;  ///< null: none
+  DType activations = DType::f32;                ///< activations.h; a run that goes on has to keep it
   Progress progress;
 
   int64_t global_step() const { return progress.epoch * schedule.steps_per_epoch + progress.step; }

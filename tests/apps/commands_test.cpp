@@ -21,8 +21,8 @@ TEST_CASE("a two-stage run writes all its files, and the next one reuses its fir
   CHECK(json["pretrain_run"] == "synthetic-resnet20-fp");
   CHECK(json["last"]["epoch"] == 1);
   const std::string path = folder / "synthetic-resnet20-w4a4-ntq/";
-  for (const char* name :
-       {"config.json", "metrics.csv", "metrics.jsonl", "last.bin", "best.bin", "log.txt", "result.json"}) {
+  for (const char* name : {"config.json", "metrics.csv", "metrics.jsonl", "layers.csv", "last.bin", "best.bin",
+                           "log.txt", "result.json"}) {
     CHECK_MESSAGE(fs::exists(path + name), name);
   }
   CHECK(contains(first.err, "2 stages, about"));

@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::string kFp = "/synthetic-resnet20-fp/", kQuant = "/synthetic-resnet20-w4a4-ntq/";
-const std::string kRun = kTiny + "--bits 4 --epochs 3 --pretrain-epochs 2 --model-ema 0.9 --quiet --output ";
+const std::string kRun =
+    kTiny + "--bits 4 --epochs 3 --pretrain-epochs 2 --model-ema 0.9 --stats-every 3 --quiet --output ";
 
 const std::string kPrecisions[] = {"fp32", "bf16"};
 
@@ -55,6 +56,10 @@ void check_same(const std::string& folder, const std::string& precision = "fp32"
     CHECK(without_times(read_file(folder + stage + "metrics.csv")) ==
           without_times(read_file(expected + stage + "metrics.csv")));
     CHECK(lines_of(read_file(folder + stage + "metrics.jsonl")) == (stage == kFp ? 2 : 3));
+    CHECK(lines_of(read_file(folder + stage + "steps.csv")) == (stage == kFp ? 1 + 2 : 1 + 4));
+    for (const char* name : {"steps.csv", "layers.csv"}) {
+      CHECK_MESSAGE(read_file(folder + stage + name) == read_file(expected + stage + name), stage, name);
+    }
   }
 }
 

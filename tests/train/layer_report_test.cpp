@@ -28,7 +28,4 @@ TEST_CASE("the layer report measures and changes nothing") {
   CHECK(layers[0].weight_error == doctest::Approx(0.3));
   CHECK(layers[0].weight_max == doctest::Approx(0.3));
   CHECK(layers[2].weight_bits == 32);
-  const QuantMeans means = quant_means({layers[0], layers[2]});
-  CHECK(means.step == 1.0);
-  CHECK(means.error == doctest::Approx(0.3));
 }
