@@ -1,0 +1,60 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "apps/report/chart.h"
+#include "apps/report/svg.h"
+#include "base/check.h"
+
+namespace ntq::apps {
+namespace {
+
+constexpr double kMapWidth = 360, kMapLeft = 128, kMapRight = 346, kMapTop = 4;
+constexpr size_t kShades = 9, kMostColumns = 60;
+
+/// Of many columns, every so-manieth.
+size_t shown_column(size_t column, size_t shown, size_t all) { return shown == all ? column : column * all / shown; }
+
+}  // namespace
+
+std::string figure_of(const HeatMap& map) {
+  std::vector<double> all;
+  size_t given = 0;
+  for (const auto& row : map.values) {
+    all.insert(all.end(), row.begin(), row.end());
+    given = std::max(given, row.size());
+  }
+  const bool any = std::any_of(all.begin(), all.end(), [](double v) { return std::isfinite(v); });
+  if (!any) return framed(map.title, "", "<p class=\"none\">no values</p>\n", map.note);
+  const auto [low, high] = range_of(all);
+  const size_t columns = std::min(given, kMostColumns);
+  const double height = map.rows.size() > 40 ? 6 : 12;
+  const double width = (kMapRight - kMapLeft) / static_cast<double>(columns);
+  const double bottom = kMapTop + height * static_cast<double>(map.rows.size());
+  std::array<std::string, kShades> paths;  // cells of one shade are one path
+  std::string content;
+  for (size_t r = 0; r < map.rows.size(); ++r) {
+    const double top = kMapTop + height * static_cast<double>(r);
+    if (height >= 12 || r % 2 == 0) content += svg_text("small end", kMapLeft - 5, top + 9, short_name(map.rows[r]));
+    for (size_t c = 0; c < columns; ++c) {
+      const size_t at = shown_column(c, columns, given);
+      if (at >= map.values[r].size() || !std::isfinite(map.values[r][at])) continue;
+      const double share = (map.values[r][at] - low) / (high - low);
+      const auto shade = std::min(static_cast<size_t>(share * kShades), kShades - 1);
+      paths[shade] += concat("M", px(kMapLeft + width * static_cast<double>(c)), " ", px(top), "h", px(width), "v",
+                             px(height - 1), "h", px(-width), "z");
+    }
+  }
+  std::string legend = concat(" <span class=\"scale\">", tick_text(low, 0), " ");
+  for (size_t i = 0; i < kShades; ++i) {
+    if (!paths[i].empty()) content += concat("<path class=\"h", i, "\" d=\"", paths[i], "\"/>\n");
+    legend += concat("<i class=\"b", i, "\"></i>");
+  }
+  legend += concat(" ", tick_text(high, 0), "</span>");
+  content += svg_text("tick start", kMapLeft, bottom + 13, tick_text(map.first, 0));
+  content += svg_text("tick mid", (kMapLeft + kMapRight) / 2, bottom + 13, map.x_name);
+  content += svg_text("tick end", kMapRight, bottom + 13, tick_text(map.last, 0));
+  return framed(map.title, legend, svg_of(kMapWidth, bottom + 18, map.title, content), map.note);
+}
+
+}  // namespace ntq::apps
