@@ -16,7 +16,7 @@ struct Series {
 };
 
 struct LineChart {
-  std::string title, x_name;
+  std::string title, x_name = {};
   std::vector<Series> series;  ///< six colours, then from the first again
   bool log_x = false, log_y = false;
   bool zero = false;  ///< the y axis begins at 0
@@ -50,7 +50,7 @@ std::string figure_of(const HistogramChart& chart);
 
 /// A shade for each value; those that are not finite stay empty.
 struct HeatMap {
-  std::string title, x_name;
+  std::string title, x_name = {};
   std::vector<std::string> rows;
   double first = 0, last = 1;               ///< what the first and the last column stand for
   std::vector<std::vector<double>> values;  ///< [row][column]

@@ -45,12 +45,14 @@ std::string figure_of(const HeatMap& map) {
                              px(height - 1), "h", px(-width), "z");
     }
   }
-  std::string legend = concat(" <span class=\"scale\">", tick_text(low, 0), " ");
+  const bool level = std::count(all.begin(), all.end(), low) + std::count(all.begin(), all.end(), high) == 0;
+  std::string legend =
+      concat(" <span class=\"scale\">", level ? "all " + tick_text((low + high) / 2, 0) : tick_text(low, 0) + " ");
   for (size_t i = 0; i < kShades; ++i) {
     if (!paths[i].empty()) content += concat("<path class=\"h", i, "\" d=\"", paths[i], "\"/>\n");
-    legend += concat("<i class=\"b", i, "\"></i>");
+    if (!level) legend += concat("<i class=\"b", i, "\"></i>");
   }
-  legend += concat(" ", tick_text(high, 0), "</span>");
+  legend += concat(level ? "" : " " + tick_text(high, 0), "</span>");
   content += svg_text("tick start", kMapLeft, bottom + 13, tick_text(map.first, 0));
   content += svg_text("tick mid", (kMapLeft + kMapRight) / 2, bottom + 13, map.x_name);
   content += svg_text("tick end", kMapRight, bottom + 13, tick_text(map.last, 0));

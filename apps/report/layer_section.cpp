@@ -47,10 +47,10 @@ double macs_of(const NetworkFacts& network, const std::string& name) {
 HtmlRows layer_rows(const RunFacts& facts) {
   const NetworkFacts& network = *facts.network;
   const bool outputs = facts.analyses.contains("histograms"), costs = facts.analyses.contains("sensitivity");
-  std::vector<std::string> heading = {"layer",  "weights",    "MACs", "w bits", "x bits",    "step w",
-                                      "step x", "|Q(w) - w|", "low",  "high",   "clipped %", "SQNR w"};
+  std::vector<std::string> heading = {"layer",  "weights",    "MMACs", "w bits", "x bits",    "step w",
+                                      "step x", "|Q(w) - w|", "low",   "high",   "clipped %", "SQNR w"};
   if (outputs) heading.emplace_back("SQNR out");
-  if (costs) heading.insert(heading.end(), {"loss + alone", "loss - without"});
+  if (costs) heading.insert(heading.end(), {"alone", "without"});
   HtmlRows rows = {{}};
   for (const auto& name : heading) rows[0].push_back({name});
   for (size_t i = 0; i < network.layers.size(); ++i) {
@@ -60,7 +60,7 @@ HtmlRows layer_rows(const RunFacts& facts) {
     const auto of_weights = [&](double value) { return quantized ? number_cell(value) : "-"; };
     rows.push_back({{layer.name},
                     {std::to_string(layer.weights)},
-                    {number_cell(macs_of(network, layer.name), 10)},
+                    {fixed_cell(macs_of(network, layer.name) / 1e6, 3)},
                     {bits_cell(layer.weight_bits)},
                     {bits_cell(layer.input_bits)},
                     {of_weights(layer.weight_step)},
@@ -97,7 +97,12 @@ void add_layers(Page& page, const RunFacts& facts) {
   const NetworkFacts& network = *facts.network;
   page.section("Layers");
   page.paragraph(concat("Of ", network.file, ", after epoch ", network.epoch, ". SQNR in dB: 20 log10 of signal over ",
-                        "quantization error. A click on a heading sorts."),
+                        "quantization error.",
+                        facts.analyses.contains("sensitivity")
+                            ? " alone: loss that is added when this layer alone is quantized; without: loss that goes "
+                              "when all but it are."
+                            : "",
+                        " A click on a heading sorts."),
                  "note");
   page.table(layer_rows(facts));
   if (facts.analyses.contains("sensitivity")) {

@@ -9,7 +9,7 @@
 namespace ntq::apps {
 namespace {
 
-constexpr double kWidth = 360, kHeight = 210, kLeft = 46, kRight = 350, kTop = 8, kBottom = 186;
+constexpr double kWidth = 360, kHeight = 220, kLeft = 46, kRight = 350, kTop = 8, kBottom = 186;
 constexpr size_t kColours = 6;
 
 std::string path_of(const Points& points, const Scale& x, const Scale& y) {
@@ -36,7 +36,7 @@ Scale scale_of(const std::vector<double>& values, bool log, bool zero) {
 std::string y_axis(const Scale& y) {
   std::string out;
   double step = 0;
-  const std::vector<double> at = y.log ? log_ticks(y.low, y.high) : ticks(y.low, y.high, 5, &step);
+  const std::vector<double> at = y.log ? log_ticks(y.low, y.high) : ticks(y.low, y.high, 6, &step);
   for (const double v : at) {
     out += svg_line("grid", kLeft, y.at(v), kRight, y.at(v));
     out += svg_text("tick end", kLeft - 5, y.at(v) + 3.5, tick_text(v, step));
@@ -76,7 +76,7 @@ std::string figure_of(const LineChart& chart, Json& hover) {
   Scale x = scale_of(all_x, chart.log_x, false), y = scale_of(all_y, chart.log_y, chart.zero);
   x.from = kLeft, x.to = kRight, y.from = kBottom, y.to = kTop;
   std::string content = y_axis(y) + x_axis(x, kTop, kBottom), legend;
-  content += svg_text("tick end", kRight, kHeight - 1, chart.x_name);
+  content += svg_text("tick end", kRight, kHeight - 5, chart.x_name);
   Json series = Json::array();
   for (size_t i = 0; i < shown.size(); ++i) {
     const Points& p = shown[i].points;

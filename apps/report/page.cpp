@@ -51,7 +51,7 @@ void Page::preformatted(const std::string& text) {
     end = std::min(text.find('\n', begin), text.size());
     lines += escaped(text.substr(begin, end - begin)) + "\n";
   }
-  body_ += concat("<div class=\"wide\"><pre>", lines, "</pre></div>\n");
+  body_ += concat("<pre>", lines, "</pre>\n");
 }
 
 void Page::table(const HtmlRows& rows) {

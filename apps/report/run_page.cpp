@@ -48,6 +48,18 @@ std::string size_text(const NetworkFacts& network) {
   return out + ".";
 }
 
+/// config.json has every setting of the method; a command needs those that differ from its defaults.
+TrainConfig without_defaults(TrainConfig config) {
+  TrainConfig plain = config;
+  plain.quant = {};
+  plain = resolve(plain);
+  std::erase_if(config.quant, [&](const auto& setting) {
+    const auto found = plain.quant.find(setting.first);
+    return found != plain.quant.end() && found->second == setting.second;
+  });
+  return config;
+}
+
 void add_verdict(Page& page, const RunFacts& facts) {
   if (facts.given) {
     page.paragraph(concat(facts.given->model, " on ", facts.given->dataset, ", ", precision_text(*facts.given),
@@ -57,7 +69,7 @@ void add_verdict(Page& page, const RunFacts& facts) {
   if (!accuracy.empty()) page.paragraph(accuracy, "verdict");
   if (facts.network) page.paragraph(size_text(*facts.network));
   if (!facts.given) return;
-  std::vector<std::string> words = train_words(*facts.given);
+  std::vector<std::string> words = train_words(without_defaults(*facts.given));
   words.insert(words.begin(), "ntq-train");
   page.preformatted(shell_line(words));
 }

@@ -12,18 +12,18 @@ body { margin: 1.5rem auto; max-width: 76rem; padding: 0 1rem; font: 16px/1.5 sy
 h1 { font-size: 1.4rem; margin: 0 0 .5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 p { margin: .3rem 0; } .verdict { font-size: 1.1rem; } .note, .missing { color: var(--soft); font-size: .875rem; }
 .none { color: var(--soft); } a { color: var(--c0); }
-code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { margin: 0; }
+pre { margin: 0; font: 13px/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; margin: .5rem 0; }
-table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; font-size: .8125rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th { color: var(--soft); font-weight: 600; cursor: pointer; }
 .best { font-weight: 700; } .equal { text-decoration: underline; }
 .figures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); align-items: start; }
 .figures.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); gap: .5rem; }
 figure { margin: 0; padding: .6rem; background: var(--panel); border-radius: 6px; min-width: 0; break-inside: avoid; }
-figcaption { font-size: .875rem; font-weight: 600; margin-bottom: .3rem; }
-.key, .scale { font-weight: 400; color: var(--soft); margin-left: .6rem; white-space: nowrap; }
+figcaption { font-size: .875rem; font-weight: 600; margin-bottom: .3rem; display: flex; flex-wrap: wrap; gap: 0 .8rem; }
+.key, .scale { font-weight: 400; color: var(--soft); white-space: nowrap; }
 .key::before { content: ""; display: inline-block; width: .8em; height: .25em; margin-right: .3em; vertical-align: middle;
   background: var(--k); }
 .scale i { display: inline-block; width: .7em; height: .7em; background: var(--c0); }
