@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <cmath>
 
 #include "apps/report/chart.h"
 #include "apps/report/svg.h"
+#include "apps/text.h"
 #include "base/check.h"
 
 namespace ntq::apps {
@@ -23,15 +25,18 @@ std::string figure_of(const HistogramChart& chart) {
   const Scale x{.low = low, .high = high, .from = kHistLeft, .to = kHistRight};
   std::string content = x_axis(x, kHistTop, kHistBottom);
   for (const double mark : marks) content += svg_line("mark", x.at(mark), kHistTop, x.at(mark), kHistBottom);
-  // A chart of steps, left to right; heights relative to the one before, which is short.
+  // A bin is one wide, in a system of its own: whole numbers are short, and there are many histograms on a page.
   const double bin = (x.at(chart.high) - x.at(chart.low)) / static_cast<double>(chart.counts.size());
-  std::string d = concat("M", px(x.at(chart.low)), " ", px(kHistBottom));
-  for (size_t i = 0; i < chart.counts.size(); ++i) {
-    const double share = static_cast<double>(chart.counts[i]) / static_cast<double>(most);
-    d += concat("V", px(kHistBottom - share * (kHistBottom - kHistTop)), "H",
-                px(x.at(chart.low) + bin * static_cast<double>(i + 1)));
+  const double full = kHistBottom - kHistTop;
+  std::string d = "M0 0";
+  int64_t height = 0;
+  for (const int64_t count : chart.counts) {
+    const int64_t next = std::llround(full * static_cast<double>(count) / static_cast<double>(most));
+    d += concat(next == height ? "" : concat("v", height - next), "h1");
+    height = next;
   }
-  content += concat("<path class=\"f0 soft\" d=\"", d, "V", px(kHistBottom), "z\"/>\n");
+  content += concat("<path class=\"f0 soft\" transform=\"translate(", px(x.at(chart.low)), " ", px(kHistBottom),
+                    ")scale(", general(bin, 6), " 1)\" d=\"", d, "V0z\"/>\n");
   return framed(chart.title, "", svg_of(kHistWidth, kHistBottom + 18, chart.title, content), chart.note);
 }
 

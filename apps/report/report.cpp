@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kMostCells = 1'000'000;
+constexpr int64_t kMostSweepCells = 1'000'000;
 
 struct KeptSweep {
   SweepFile file;
@@ -22,7 +22,7 @@ struct KeptSweep {
 
 KeptSweep kept_sweep(const std::string& folder) {
   KeptSweep out{.file = read_sweep_file(folder + "/" + kKeptSweepFile), .standing = {}};
-  out.standing = stand(out.file, folder, kMostCells, Journal(folder));
+  out.standing = stand(out.file, folder, kMostSweepCells, Journal(folder));
   return out;
 }
 

@@ -123,7 +123,7 @@ TEST_CASE("bars, histograms and heat maps show every value, and say when there i
   // Four counts: heights 0, 44, 88 and 0 of 88, between 8 and 232.
   const std::string histogram =
       figure_of(HistogramChart{.title = "t", .low = -1, .high = 1, .counts = {0, 1, 2, 0}, .marks = {0.5}});
-  CHECK(contains(histogram, "d=\"M8 92V92H64V48H120V4H176V92H232V92z\""));
+  CHECK(contains(histogram, "transform=\"translate(8 92)scale(56 1)\" d=\"M0 0h1v-44h1v-44h1v88h1V0z\""));
   CHECK(contains(histogram, "<path class=\"mark\" d=\"M176 4L176 92\"/>"));
   const std::string map =
       figure_of(HeatMap{.title = "t", .x_name = "epoch", .rows = {"a", "b"}, .values = {{0, 9}, {4.5, NAN}}});
