@@ -46,7 +46,11 @@ std::string figure_of(const BarChart& chart) {
   for (const auto& row : chart.rows) all.insert(all.end(), row.values.begin(), row.values.end());
   if (all.empty()) return framed(chart.title, "", "<p class=\"none\">no values</p>\n", chart.note);
   if (!chart.dots) all.push_back(0);
-  const auto [low, high] = range_of(all);
+  auto [low, high] = range_of(all);
+  if (chart.dots) {  // whole dots, beside the names
+    const double room = (high - low) / 25;
+    low -= room, high += room;
+  }
   const double bottom = kBarTop + kRowHeight * static_cast<double>(chart.rows.size());
   const Scale x{.low = low, .high = high, .from = kBarLeft, .to = kBarRight};
   std::string content = x_axis(x, kBarTop, bottom);

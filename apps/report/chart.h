@@ -19,7 +19,6 @@ struct LineChart {
   std::string title, x_name = {};
   std::vector<Series> series;  ///< six colours, then from the first again
   bool log_x = false, log_y = false;
-  bool zero = false;  ///< the y axis begins at 0
   std::string note = {};
 };
 /// Adds to `hover` what the page's script shows beside the pointer.

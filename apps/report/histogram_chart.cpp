@@ -24,7 +24,9 @@ std::string figure_of(const HistogramChart& chart) {
   if (low == high) low -= 1, high += 1;
   const Scale x{.low = low, .high = high, .from = kHistLeft, .to = kHistRight};
   std::string content = x_axis(x, kHistTop, kHistBottom);
-  for (const double mark : marks) content += svg_line("mark", x.at(mark), kHistTop, x.at(mark), kHistBottom);
+  std::string lines;
+  for (const double mark : marks) lines += concat("M", px(x.at(mark)), " ", px(kHistTop), "V", px(kHistBottom));
+  if (!lines.empty()) content += concat("<path class=\"mark\" d=\"", lines, "\"/>\n");
   // A bin is one wide, in a system of its own: whole numbers are short, and there are many histograms on a page.
   const double bin = (x.at(chart.high) - x.at(chart.low)) / static_cast<double>(chart.counts.size());
   const double full = kHistBottom - kHistTop;

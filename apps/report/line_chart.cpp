@@ -15,21 +15,20 @@ constexpr size_t kColours = 6;
 std::string path_of(const Points& points, const Scale& x, const Scale& y) {
   std::string d;
   for (size_t i = 0; i < points.x.size(); ++i) {
-    d += concat(i == 0 ? "M" : "L", px(x.at(points.x[i])), " ", px(y.at(points.y[i])));
+    d += concat(i == 0 ? "M" : i == 1 ? "L" : " ", px(x.at(points.x[i])), " ", px(y.at(points.y[i])));
   }
   return d;
 }
 
-/// Five digits are more than a screen shows.
-Json rounded(const std::vector<double>& values) {
+/// What the script shows has no more digits.
+Json rounded(const std::vector<double>& values, int digits) {
   Json out = Json::array();
-  for (const double v : values) out.push_back(std::stod(general(v, 5)));
+  for (const double v : values) out.push_back(std::stod(general(v, digits)));
   return out;
 }
 
-Scale scale_of(const std::vector<double>& values, bool log, bool zero) {
-  auto [low, high] = range_of(values);
-  if (zero && low > 0) low = 0;
+Scale scale_of(const std::vector<double>& values, bool log) {
+  const auto [low, high] = range_of(values);
   return {.low = low, .high = high, .log = log && low > 0};
 }
 
@@ -73,7 +72,7 @@ std::string figure_of(const LineChart& chart, Json& hover) {
     all_y.insert(all_y.end(), p.y.begin(), p.y.end());
   }
   if (all_x.empty()) return framed(chart.title, "", "<p class=\"none\">no values</p>\n", chart.note);
-  Scale x = scale_of(all_x, chart.log_x, false), y = scale_of(all_y, chart.log_y, chart.zero);
+  Scale x = scale_of(all_x, chart.log_x), y = scale_of(all_y, chart.log_y);
   x.from = kLeft, x.to = kRight, y.from = kBottom, y.to = kTop;
   std::string content = y_axis(y) + x_axis(x, kTop, kBottom), legend;
   content += svg_text("tick end", kRight, kHeight - 5, chart.x_name);
@@ -83,14 +82,14 @@ std::string figure_of(const LineChart& chart, Json& hover) {
     const size_t colour = i % kColours;
     if (shown[i].dots || p.x.size() == 1) {
       for (size_t k = 0; k < p.x.size(); ++k) {
-        content += concat("<circle class=\"f", colour, "\" cx=\"", px(x.at(p.x[k])), "\" cy=\"", px(y.at(p.y[k])),
+        content += concat("<circle class=\"soft f", colour, "\" cx=\"", px(x.at(p.x[k])), "\" cy=\"", px(y.at(p.y[k])),
                           "\" r=\"3.5\"/>\n");
       }
     } else if (!p.x.empty()) {
       content += concat("<path class=\"curve c", colour, "\" d=\"", path_of(p, x, y), "\"/>\n");
     }
     if (shown.size() > 1) legend += concat(" <span class=\"key k", colour, "\">", escaped(shown[i].name), "</span>");
-    series.push_back({{"n", shown[i].name}, {"x", rounded(p.x)}, {"y", rounded(p.y)}});
+    series.push_back({{"n", shown[i].name}, {"x", rounded(p.x, 6)}, {"y", rounded(p.y, 4)}});
   }
   content += svg_line("cross", 0, kTop, 0, kBottom);
   const std::string data = concat(" data-chart=\"", hover.size(), "\"");

@@ -9,18 +9,6 @@
 #include "base/check.h"
 
 namespace ntq::apps {
-namespace {
-
-Series curve_of(const std::string& name, double low, double high, int count, const auto& y_of) {
-  Series out{.name = name, .points = {}};
-  for (int i = 0; i <= count; ++i) {
-    const double x = low + (high - low) * i / count;
-    out.points.x.push_back(x), out.points.y.push_back(y_of(x));
-  }
-  return out;
-}
-
-}  // namespace
 
 double noise_ratio(double x, double c, double k) { return (x + c * std::exp(-k * x) * std::sqrt(x)) / x; }
 
@@ -34,12 +22,12 @@ LineChart figure_2a(double c, double k) {
   std::vector<double> ks = {k, 0, 10, 50};
   ks.erase(std::remove(ks.begin() + 1, ks.end(), k), ks.end());
   for (const double each : ks) {
-    chart.series.push_back(curve_of("k = " + general(each), -3, -1, 100, [&](double x) { return x; }));
-    Points& p = chart.series.back().points;
-    for (size_t i = 0; i < p.x.size(); ++i) {
-      p.x[i] = std::pow(10, p.x[i]);
-      p.y[i] = noise_ratio(p.x[i], c, each);
+    Points p;
+    for (int i = 0; i <= 100; ++i) {
+      p.x.push_back(std::pow(10, -3 + i / 50.0));
+      p.y.push_back(noise_ratio(p.x.back(), c, each));
     }
+    chart.series.push_back({"k = " + general(each), p});
   }
   return chart;
 }
@@ -50,8 +38,13 @@ LineChart figure_2b() {
                   .series = {},
                   .note = "s clip(round(w / s), -2, 1)"};
   for (const double s : {0.2, 0.4, 0.6}) {
-    chart.series.push_back(curve_of("s = " + general(s), -1, 1, 400,
-                                    [&](double w) { return s * std::clamp(std::round(w / s), -2.0, 1.0); }));
+    // From corner to corner: code q stands for q - 0.5 to q + 0.5 steps, those at the ends for all that is beyond.
+    Points p;
+    for (int q = -2; q <= 1; ++q) {
+      p.x.insert(p.x.end(), {q == -2 ? -1 : (q - 0.5) * s, q == 1 ? 1 : (q + 0.5) * s});
+      p.y.insert(p.y.end(), {q * s, q * s});
+    }
+    chart.series.push_back({"s = " + general(s), p});
   }
   return chart;
 }

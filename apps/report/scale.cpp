@@ -35,7 +35,8 @@ std::vector<double> log_ticks(double low, double high) {
       if (factor == 1) tens.push_back(value);
     }
   }
-  return tens.size() < 2 ? all : tens;
+  if (tens.size() >= 2) return tens;
+  return all.size() >= 2 ? all : ticks(low, high, 4);
 }
 
 std::string tick_text(double value, double step) {

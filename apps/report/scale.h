@@ -16,7 +16,7 @@ struct Scale {
 /// Round values (1, 2 or 5 times a power of ten apart) inside of low..high, `most` at most but two at least wherever
 /// they fit. `step`, if wanted: their distance.
 std::vector<double> ticks(double low, double high, int most, double* step = nullptr);
-/// Powers of ten; of less than two of them, 1, 2 and 5 times these.
+/// Powers of ten; where there are less than two of them, 1, 2 and 5 times these; else as ticks().
 std::vector<double> log_ticks(double low, double high);
 /// As many digits as ticks so far apart need: "0.25", "1500", "250k", "2e-06". `step` 0: as few as say it.
 std::string tick_text(double value, double step);

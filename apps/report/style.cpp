@@ -49,7 +49,7 @@ const char* const kScript =
     R"((() => {
 const charts = JSON.parse(document.getElementById('data').textContent), tip = document.getElementById('tip');
 const near = (a, v) => a.reduce((b, x, i) => Math.abs(x - v) < Math.abs(a[b] - v) ? i : b, 0);
-const show = v => String(+v.toPrecision(4));
+const show = (v, digits) => String(+v.toPrecision(digits || 6));
 for (const f of document.querySelectorAll('figure[data-chart]')) {
   const c = charts[f.dataset.chart], svg = f.querySelector('svg'), cross = f.querySelector('.cross');
   const hide = () => { tip.hidden = true; cross.style.visibility = 'hidden'; };
@@ -64,7 +64,7 @@ for (const f of document.querySelectorAll('figure[data-chart]')) {
       if (!s.x.length) continue;
       const i = near(s.x.map(scale), part);
       at.push(s.x[i]);
-      lines.push((s.n ? s.n + '  ' : '') + show(s.y[i]) + (c.s.length > 1 && s.x[i] !== at[0] ? ' at ' + show(s.x[i]) : ''));
+      lines.push((s.n ? s.n + '  ' : '') + show(s.y[i], 4) + (c.s.length > 1 && s.x[i] !== at[0] ? ' at ' + show(s.x[i]) : ''));
     }
     if (!at.length) return hide();
     cross.setAttribute('transform', 'translate(' + (c.from + scale(at[0]) * (c.to - c.from)) + ')');

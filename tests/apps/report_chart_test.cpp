@@ -53,6 +53,7 @@ TEST_CASE("ticks are round, inside of the range and not too many") {
     for (const double high : {1.0, 3.7, 99.0, 1e-7, 5e9}) CHECK(tick_texts(0, high, most).size() <= size_t(most));
   }
   CHECK(log_ticks(0.001, 0.1) == std::vector<double>{0.001, 0.01, 0.1});
+  CHECK(log_ticks(0.073, 0.14) == ticks(0.073, 0.14, 4));
   CHECK(log_ticks(1.5, 12).size() == 1 + 2);  // 2, 5, 10: one power of ten is too few
 }
 
@@ -124,7 +125,7 @@ TEST_CASE("bars, histograms and heat maps show every value, and say when there i
   const std::string histogram =
       figure_of(HistogramChart{.title = "t", .low = -1, .high = 1, .counts = {0, 1, 2, 0}, .marks = {0.5}});
   CHECK(contains(histogram, "transform=\"translate(8 92)scale(56 1)\" d=\"M0 0h1v-44h1v-44h1v88h1V0z\""));
-  CHECK(contains(histogram, "<path class=\"mark\" d=\"M176 4L176 92\"/>"));
+  CHECK(contains(histogram, "<path class=\"mark\" d=\"M176 4V92\"/>"));
   const std::string map =
       figure_of(HeatMap{.title = "t", .x_name = "epoch", .rows = {"a", "b"}, .values = {{0, 9}, {4.5, NAN}}});
   for (const char* shade : {"class=\"h0\"", "class=\"h4\"", "class=\"h8\""}) CHECK(occurrences(map, shade) == 1);

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "apps/config.h"
@@ -136,6 +137,11 @@ TEST_CASE("Figure 3's average starts without a bias, Figure 2A's ratio is the pa
   CHECK(noise_ratio(0.001, 0.2, 50) == Approx(7.0161).epsilon(1e-4));
   CHECK(noise_ratio(0.01, 0.2, 50) == Approx(2.2131).epsilon(1e-4));
   CHECK(noise_ratio(0.1, 0.2, 50) == Approx(1.0043).epsilon(1e-4));
+  const Points q = figure_2b().series[1].points;  // s = 0.4
+  for (size_t i = 0; i < q.x.size(); i += 2) {
+    const double middle = (q.x[i] + q.x[i + 1]) / 2;
+    CHECK(q.y[i] == Approx(0.4 * std::clamp(std::round(middle / 0.4), -2.0, 1.0)));
+  }
 }
 
 TEST_CASE("only a page of ours is written over") {
