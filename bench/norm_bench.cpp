@@ -3,7 +3,6 @@
 //   norm_bench [--benchmark_filter=codes.*/64]    NTQ_CPU_ISA and OMP_NUM_THREADS apply
 #include <benchmark/benchmark.h>
 
-#include <cstdio>
 #include <vector>
 
 #include "engine/backend/registry.h"
@@ -111,11 +110,3 @@ BENCHMARK(codes_gradient)->Apply(shapes);
 
 }  // namespace
 }  // namespace ntq::bench
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  std::fprintf(stderr, "%s\n", ntq::backend_for({}).describe().c_str());
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-}

@@ -2,8 +2,6 @@
 // of the same tensor. bytes_per_second counts what has to be read and written once.
 #include <benchmark/benchmark.h>
 
-#include <cstdio>
-
 #include "engine/backend/registry.h"
 #include "engine/tensor.h"
 
@@ -64,11 +62,3 @@ BENCHMARK(gradient)->Apply(sizes);
 
 }  // namespace
 }  // namespace ntq::bench
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  std::fprintf(stderr, "%s\n", ntq::backend_for({}).describe().c_str());
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-}

@@ -12,9 +12,9 @@
 namespace ntq::cpu {
 namespace {
 
-constexpr int64_t kTasks = 16;       // enough for the threads
-constexpr int64_t kProducts = 64;    // that take the time of one float in a simple loop, at the least
-constexpr int64_t kPackedBytes = 8;  // the same of weights
+constexpr int64_t kTasksOfCodes = 16;     // enough for the threads
+constexpr int64_t kProductsOfCodes = 64;  // that take the time of one float in a simple loop, at the least
+constexpr int64_t kPackedBytes = 8;       // the same of weights
 
 template <class T>
 T* data_of(const Scratch& scratch) {
@@ -62,8 +62,8 @@ void CpuBackend::conv2d_codes(const ConvGeometry& g, const CodeConv& codes, View
   } else {
     conv.epilogue.y = values(y, outputs);
   }
-  parallel_for(kTasks, g.macs() / kTasks / kProducts, [&](int64_t task) {
-    const integer::Part part = integer::share_of(integer::whole_work(shape, g.batch), task, kTasks);
+  parallel_for(kTasksOfCodes, g.macs() / kTasksOfCodes / kProductsOfCodes, [&](int64_t task) {
+    const integer::Part part = integer::share_of(integer::whole_work(shape, g.batch), task, kTasksOfCodes);
     if (part.empty()) return;
     if (!winograd) return k8_.conv(conv, part);
     const Scratch scratch(*this, static_cast<int64_t>(integer::winograd_scratch(shape)), DType::u8);
