@@ -82,7 +82,8 @@ void add_missing(Page& page, const RunFacts& facts) {
     if (facts.epochs.rows.empty()) lines.emplace_back("Curves: metrics.csv has no epoch yet.");
     if (facts.steps.rows.empty()) {
       lines.emplace_back(
-          "Curves by step, and Figure 3: there is no steps.csv; ntq-train writes it, unless it is told --stats-every 0.");
+          "Curves by step, and Figure 3: there is no steps.csv; ntq-train writes it, unless it is told --stats-every "
+          "0.");
     }
     if (quantized && facts.layers.rows.empty()) {
       lines.emplace_back("Layers over time: there is no layers.csv; ntq-train writes it beside steps.csv.");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include "apps/text.h"
 
@@ -71,8 +72,8 @@ Points thinned(const Points& points, size_t most) {
   if (count <= most) return kept;
   Points out;
   for (size_t share = 0; share < shares; ++share) {
-    const auto begin = kept.y.begin() + static_cast<ptrdiff_t>(share * count / shares);
-    const auto end = kept.y.begin() + static_cast<ptrdiff_t>((share + 1) * count / shares);
+    const auto begin = kept.y.begin() + static_cast<std::ptrdiff_t>(share * count / shares);
+    const auto end = kept.y.begin() + static_cast<std::ptrdiff_t>((share + 1) * count / shares);
     auto [first, second] = std::minmax_element(begin, end);
     if (second < first) std::swap(first, second);
     for (const auto& at : {first, second}) {
