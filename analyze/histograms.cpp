@@ -117,19 +117,27 @@ double sqnr_db(double signal, double error) {
   return error > 0 ? 10 * std::log10(signal / error) : std::numeric_limits<double>::infinity();
 }
 
-Histograms histograms(Module& model, DataLoader& loader, const PassHook& hook) {
+std::vector<LayerHistogram> weight_histograms(Module& model) {
   const Restored as_before(model);
   check_ready(model);
   model.eval();
   const NoGrad values_only;
-  Histograms out;
+  std::vector<LayerHistogram> out;
   const std::vector<LayerReport> reports = report_layers(model);
   size_t at = 0;
   model.visit([&](const std::string&, Module& module) {
     const auto* layer = dynamic_cast<const WeightedLayer*>(&module);
-    if (layer != nullptr) out.layers.push_back(of_layer(reports[at++], *layer));
+    if (layer != nullptr) out.push_back(of_layer(reports[at++], *layer));
   });
+  return out;
+}
+
+Histograms histograms(Module& model, DataLoader& loader, const PassHook& hook) {
+  Histograms out{.layers = weight_histograms(model)};
   if (Quantizers(model).size() == 0) return out;
+  const Restored as_before(model);
+  model.eval();
+  const NoGrad values_only;
   OutputSums sums;
   std::optional<LayerOutputs> outputs;
   out.images = each_batch(model, loader, hook, [&](const Batch& batch) {

@@ -27,14 +27,18 @@ struct LayerHistogram {
   std::optional<double> output_sqnr = {};  ///< of the layer's output against the float network's, in dB
 };
 
+/// Of all convolutions and linear layers, in the model's order, from the weights alone: no output_sqnr. Of those in
+/// full precision the histogram alone. Leaves the model as it was. Throws std::invalid_argument for a quantizer without
+/// a step.
+std::vector<LayerHistogram> weight_histograms(Module& model);
+
 struct Histograms {
   int64_t images = 0;  ///< that the outputs were compared on
   std::vector<LayerHistogram> layers;
 };
 
-/// Of all convolutions and linear layers, in the model's order; of those in full precision the histogram alone. Outputs
-/// are compared where some layer is quantized: one pass with all quantizers off and one with all on, side by side.
-/// Leaves the model as it was.
+/// The same, with outputs compared where some layer is quantized: one pass with all quantizers off and one with all on,
+/// side by side.
 Histograms histograms(Module& model, DataLoader& loader, const PassHook& hook = {});
 
 }  // namespace ntq

@@ -115,7 +115,10 @@ class Scan {
   void take_option(const std::string& word) {
     const size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
-    const CLI::Option* option = name.rfind("--", 0) == 0 ? find(name.substr(2)) : nullptr;
+    const bool is_short = name.size() == 2 && name[1] != '-';
+    const CLI::Option* option = is_short                   ? app_.get_option_no_throw(name)
+                                : name.rfind("--", 0) == 0 ? find(name.substr(2))
+                                                           : nullptr;
     if (option == nullptr) {
       const std::string hint = meant(app_, name.substr(name.find_first_not_of('-') == 1 ? 1 : 2));
       throw UsageError(concat("unknown option ", shown(name), hint.empty() ? "" : "; " + hint, kHelp));

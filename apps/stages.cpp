@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <sstream>
 
+#include "analyze/cost.h"
 #include "apps/checkpoint.h"
 #include "apps/estimate.h"
 #include "apps/init.h"
 #include "apps/json.h"
 #include "apps/profile_report.h"
 #include "apps/quantized_start.h"
+#include "apps/report/report.h"
 #include "apps/signals.h"
 #include "apps/start_block.h"
 #include "apps/text.h"
@@ -34,6 +36,14 @@ Json last_row(const RunFolder& run) {
   return parse_json_or_null(last);
 }
 
+/// Bit operations of an image, of all layers.
+double bops_of(const Session& s) {
+  const DatasetInfo& info = s.data.train->info();
+  double sum = 0;
+  for (const LayerCost& cost : layer_costs(*s.model, {1, info.height, info.width, info.channels})) sum += cost.bops();
+  return sum;
+}
+
 /// What the run came to; written as result.json, which marks a run as finished.
 Json summarize(const Session& s, const RunFolder& run) {
   const TrainConfig& c = s.config;
@@ -48,6 +58,7 @@ Json summarize(const Session& s, const RunFolder& run) {
               {"best_top1", s.progress.best_top1},
               {"best_epoch", s.progress.best_epoch},
               {"deployed_bytes", static_cast<int64_t>(deployed_bits(*s.model) / 8)},
+              {"deployed_bops", bops_of(s)},
               {"last", last_row(run)}};
   if (!c.bits_of.empty()) out["bits_of"] = c.bits_of;
   if (c.bits_before) out["bits_before"] = *c.bits_before;
@@ -56,6 +67,13 @@ Json summarize(const Session& s, const RunFolder& run) {
     out["start"] = parse_json_or_null(read_text_file(run.file("start.json")));
   }
   return out;
+}
+
+/// The run's page. It fails no run: all that it shows is written already.
+void write_page(const RunFolder& run, Console& console) try {
+  make_report(run.path, report_place(run.path));
+} catch (const std::exception& e) {
+  console.warn(concat("no report: ", e.what()));
 }
 
 /// The summary with the paths of the files, which are printed too.
@@ -71,7 +89,7 @@ Json report_end(const RunFolder& run, Json summary, Console& console) {
     console.line(concat("  ", path));
   };
   for (const char* name : {"config.json", "metrics.csv", "metrics.jsonl", "steps.csv", "layers.csv", "last.bin",
-                           "best.bin", "log.txt", "trace.json"}) {
+                           "best.bin", "log.txt", "trace.json", "report.html"}) {
     if (run.has(name)) list(name, run.file(name));
   }
   if (const auto stage = stage_before(run)) list("pretrain", stage->file("last.bin"));
@@ -170,6 +188,7 @@ Json go_on(const RunFolder& run, Parts& parts, size_t index, Console& console) {
   Json summary = summarize(session, run);
   write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
   stage.session.reset();
+  write_page(run, console);
   const int64_t peak = peak_memory();
   summary = report_end(run, summary, console);
   console.line(concat("memory: ", bytes_text(static_cast<double>(peak)), " at most, all of this process"));

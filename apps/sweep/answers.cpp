@@ -35,6 +35,7 @@ Json entry_json(const Entry& e, const std::string& baseline) {
     out["top1_less_paper"] = spread_of(e.top1).mean - e.paper.at("top1");
   }
   if (!e.bytes.empty()) out["bytes"] = spread_of(e.bytes).mean;
+  if (!e.bops.empty()) out["bops"] = spread_of(e.bops).mean;
   if (e.against) {
     out["against"] = {{"row", baseline},
                       {"n", e.against->n},

@@ -58,24 +58,6 @@ std::string difference_text(const Entry& entry) {
 
 std::string size_text(const Entry& entry) { return entry.bytes.empty() ? "" : bytes_text(spread_of(entry.bytes).mean); }
 
-/// Columns that share all values but the last one, in their order.
-std::vector<std::vector<size_t>> groups_of(const SweepTable& table) {
-  const auto key = [&](size_t column) {
-    const auto& values = table.column_values[column];
-    return std::vector<std::string>(values.begin(), values.end() - (values.empty() ? 0 : 1));
-  };
-  std::vector<std::vector<size_t>> groups;
-  for (size_t i = 0; i < table.column_values.size(); ++i) {
-    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return key(g[0]) == key(i); });
-    if (same == groups.end()) {
-      groups.push_back({i});
-    } else {
-      same->push_back(i);
-    }
-  }
-  return groups;
-}
-
 /// Rows without anything to show are left out; nothing when all are.
 void add_table(std::vector<PageTable>& out, const SweepTable& table, const std::vector<size_t>& columns,
                const std::string& what, const Show& show, bool mark = false) {
@@ -100,7 +82,7 @@ void add_table(std::vector<PageTable>& out, const SweepTable& table, const std::
 
 std::vector<PageTable> page_tables(const SweepTable& table) {
   std::vector<PageTable> out;
-  for (const auto& columns : groups_of(table)) {
+  for (const auto& columns : column_groups(table)) {
     add_table(
         out, table, columns, "top-1 of the last epoch, mean ±deviation (seeds) [paper, ours less the paper's]",
         [](const Entry& e) { return beside_paper(e, "top1"); }, true);

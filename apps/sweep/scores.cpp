@@ -27,7 +27,8 @@ std::optional<Score> score_of(const RunFolder& run) {
   Score score{.top1 = *top1,
               .best_top1 = *best,
               .best_epoch = static_cast<int64_t>(number(json, "best_epoch").value_or(0)),
-              .bytes = number(json, "deployed_bytes")};
+              .bytes = number(json, "deployed_bytes"),
+              .bops = number(json, "deployed_bops")};
   const auto take = [&](const char* measure, const char* key) {
     if (const auto value = number(last, key)) score.also[measure] = *value;
   };

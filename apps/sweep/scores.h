@@ -17,6 +17,7 @@ struct Score {
   int64_t best_epoch = 0;
   std::map<std::string, double> also = {};  ///< those of kMeasures that the run has
   std::optional<double> bytes = {};         ///< of the network as it is deployed; older releases did not say
+  std::optional<double> bops = {};          ///< bit operations of an image; likewise
 };
 
 /// Of a finished run; nothing where the file does not say it.

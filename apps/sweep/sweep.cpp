@@ -3,11 +3,14 @@
 #include <csignal>
 #include <filesystem>
 
+#include "apps/report/page.h"
+#include "apps/report/sweep_page.h"
 #include "apps/signals.h"
 #include "apps/sweep/answers.h"
 #include "apps/sweep/pace.h"
 #include "apps/sweep/pages.h"
 #include "apps/sweep/runner.h"
+#include "apps/sweep/standing.h"
 #include "apps/text.h"
 #include "base/atomic_file.h"
 #include "base/check.h"
@@ -16,23 +19,6 @@
 
 namespace ntq::apps {
 namespace {
-
-/// What is known at a moment: the plan with what has been chosen so far, and how far it has come.
-struct Standing {
-  Plan plan;
-  Choice choice;
-  SweepState state;
-};
-
-Standing stand(const SweepCommand& command, const Journal& journal) {
-  Standing s{.plan = make_plan(command.file, command.max_cells), .choice = {}, .state = {}};
-  s.state = read_state(s.plan, command.folder(), journal);
-  if (!command.file.size) return s;
-  s.choice = choice_of(command.file, s.plan, s.state);
-  s.plan = make_plan(command.file, command.max_cells, s.choice);
-  s.state = read_state(s.plan, command.folder(), journal);
-  return s;
-}
 
 int64_t open_cells(const SweepState& state) { return state.count(CellState::open) + state.count(CellState::started); }
 
@@ -86,8 +72,7 @@ Json list_cells(const SweepCommand& command, const Standing& s, const Journal& j
 }
 
 Json show_tables(const SweepCommand& command, const Standing& s, const Journal& journal, Console& console) {
-  const auto places = shown_places(command.file, s.plan, s.choice);
-  const SweepTable table = make_table(command.file, s.plan, places, s.state);
+  const SweepTable table = table_of(command.file, s);
   console.block(console_page(table));
   const auto write = [&](const std::optional<std::string>& path, const std::string& text) {
     if (!path) return;
@@ -96,14 +81,18 @@ Json show_tables(const SweepCommand& command, const Standing& s, const Journal& 
   };
   write(command.csv, csv_text(s.plan, s.plan.places, table, s.state, journal));
   write(command.markdown, markdown_page(table));
-  write(command.html, html_page(table));
+  if (command.html) {
+    const std::string beside = std::filesystem::path(*command.html).parent_path().string();
+    write_report(*command.html, sweep_page(command.file, s, beside.empty() ? "." : beside));
+    console.line("  " + *command.html);
+  }
   return sweep_json(s.plan, table, s.state, journal);
 }
 
 void train_cells(const SweepCommand& command, const std::string& program, Journal& journal, Console& console) {
   const RunnerOptions options{.folder = command.folder(), .program = program, .jobs = command.jobs};
   for (int64_t planned = -1;;) {
-    Standing s = stand(command, journal);
+    Standing s = stand(command.file, command.folder(), command.max_cells, journal);
     if (planned == static_cast<int64_t>(s.plan.cells.size())) return;  // nothing new has been chosen
     planned = static_cast<int64_t>(s.plan.cells.size());
     console.line(concat(command.folder(), ": ", s.plan.cells.size(), " cells, ", counts(s.state)));
@@ -138,7 +127,7 @@ Json run_sweep(const SweepCommand& command, const std::string& program, Console&
   }
   if (command.dry_run || command.table) {
     const Journal journal(folder);
-    const Standing s = stand(command, journal);
+    const Standing s = stand(command.file, command.folder(), command.max_cells, journal);
     return command.dry_run ? list_cells(command, s, journal, console) : show_tables(command, s, journal, console);
   }
   make_folder(folder);
@@ -152,14 +141,15 @@ Json run_sweep(const SweepCommand& command, const std::string& program, Console&
   Journal journal(folder, &warning);
   if (!warning.empty()) console.warn(warning);
   if (command.retry_failed) {
-    for (const Cell& cell : stand(command, journal).plan.cells) {
+    for (const Cell& cell : stand(command.file, command.folder(), command.max_cells, journal).plan.cells) {
       const JournalEntry* entry = journal.find(cell.name);
       if (entry != nullptr && entry->failure) journal.put(cell.name, {.seconds = entry->seconds});
     }
   }
+  write_file_atomically(folder + "/" + kKeptSweepFile, dump_json(to_json(command.file), 2) + "\n");
   catch_stop_signals(Watchdog::off);  // it waits for others, which have one each
   train_cells(command, program, journal, console);
-  const Standing s = stand(command, journal);
+  const Standing s = stand(command.file, command.folder(), command.max_cells, journal);
   Json out = show_tables(command, s, journal, console);
   console.line(concat(folder, ": ", counts(s.state)));
   report_failures(s);

@@ -168,13 +168,14 @@ SweepFile read_sweep_file(const std::string& path) {
   const Json json = parse_file(path);
   const Part part{json, path};
   part.keys({"name", "title", "notes", "options", "grid", "rows", "cases", "exclude", "pretrain", "match_size", "table",
-             "paper"});
+             "paper", "forced"});
   if (!part.has("name")) throw UsageError(path + ": 'name', that of the sweep's folder, is missing");
   SweepFile file{.where = path, .name = part.at("name").text()};
   check_sweep_name(path + ": 'name'", file.name);
   file.title = part.has("title") ? part.at("title").text() : file.name;
   if (part.has("notes")) file.notes = part.at("notes").texts();
   if (part.has("options")) file.options = part.at("options").options();
+  if (part.has("forced")) file.forced = part.at("forced").options();
   if (part.has("grid")) file.grid = part.at("grid").grid();
   if (part.has("pretrain")) file.pretrain = part.at("pretrain").options();
   if (part.has("rows")) {
@@ -197,6 +198,25 @@ SweepFile read_sweep_file(const std::string& path) {
     file.paper = json["paper"];
   }
   return file;
+}
+
+Json to_json(const SweepFile& file) {
+  Json json = {{"name", file.name}, {"title", file.title},   {"notes", file.notes},    {"options", file.options},
+               {"grid", file.grid}, {"forced", file.forced}, {"exclude", file.exclude}};
+  for (const SweepRow& row : file.rows) {
+    json["rows"].push_back({{"name", row.name}, {"options", row.options}, {"pretrain", row.pretrain}});
+  }
+  for (const SweepCase& one : file.cases) json["cases"].push_back({{"when", one.when}, {"options", one.options}});
+  if (file.pretrain) json["pretrain"] = *file.pretrain;
+  if (file.size) {
+    json["match_size"] = {{"row", file.size->row},
+                          {"like", file.size->like},
+                          {"option", file.size->option},
+                          {"values", file.size->values}};
+  }
+  json["table"] = {{"columns", file.columns}, {"baseline", file.baseline}, {"also", file.also}};
+  json["paper"] = file.paper;
+  return json;
 }
 
 }  // namespace ntq::apps

@@ -51,6 +51,11 @@ struct SweepFile {
   Json paper = Json::object();            ///< "top1" or one of kMeasures -> row -> column ("cifar10 4") -> value
 };
 
+/// Where a sweep's folder has what was asked for last, as a sweep file.
+inline constexpr const char* kKeptSweepFile = "sweep.json";
+/// What read_sweep_file() reads as the same.
+Json to_json(const SweepFile& file);
+
 /// Reads and checks everything that needs no other part. Throws UsageError, naming the file and the key.
 SweepFile read_sweep_file(const std::string& path);
 

@@ -63,6 +63,7 @@ SweepTable make_table(const SweepFile& file, const Plan& plan, const std::vector
     for (const auto& [measure, value] : score->also) entry.also[measure][p.seed] = value;
     entry.best_top1[p.seed] = score->best_top1;
     if (score->bytes) entry.bytes[p.seed] = *score->bytes;
+    if (score->bops) entry.bops[p.seed] = *score->bops;
   }
   const size_t baseline = index(table.rows, table.baseline);
   for (size_t column = 0; column < table.column_values.size(); ++column) {
@@ -76,6 +77,23 @@ SweepTable make_table(const SweepFile& file, const Plan& plan, const std::vector
     mark_best(table, column);
   }
   return table;
+}
+
+std::vector<std::vector<size_t>> column_groups(const SweepTable& table) {
+  const auto key = [&](size_t column) {
+    const auto& values = table.column_values[column];
+    return std::vector<std::string>(values.begin(), values.end() - (values.empty() ? 0 : 1));
+  };
+  std::vector<std::vector<size_t>> groups;
+  for (size_t i = 0; i < table.column_values.size(); ++i) {
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return key(g[0]) == key(i); });
+    if (same == groups.end()) {
+      groups.push_back({i});
+    } else {
+      same->push_back(i);
+    }
+  }
+  return groups;
 }
 
 std::string column_text(const SweepTable& table, size_t column, size_t first, size_t count) {

@@ -11,7 +11,7 @@ namespace ntq::apps {
 /// A row in a column.
 struct Entry {
   size_t cells = 0;                              ///< that it has, done or not
-  BySeed top1, best_top1, bytes;                 ///< of those that are done
+  BySeed top1, best_top1, bytes, bops;           ///< of those that are done
   std::map<std::string, BySeed> also = {};       ///< by measure
   std::optional<PairedDifference> against = {};  ///< the baseline, in top-1; none in its own row, nor without a pair
   std::map<std::string, double> paper = {};      ///< by measure, "top1" among them
@@ -32,6 +32,9 @@ struct SweepTable {
 
 SweepTable make_table(const SweepFile& file, const Plan& plan, const std::vector<Place>& places,
                       const SweepState& state);
+
+/// Columns that share all values but the last one, in their order.
+std::vector<std::vector<size_t>> column_groups(const SweepTable& table);
 
 /// "resnet18, cifar100, 4 bits", from the options and values of a column, or the first `count` of them.
 std::string column_text(const SweepTable& table, size_t column, size_t first, size_t count);

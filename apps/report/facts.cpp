@@ -1,0 +1,159 @@
+#include "apps/report/facts.h"
+
+#include <cmath>
+#include <filesystem>
+
+#include "apps/checkpoint.h"
+#include "apps/text.h"
+#include "base/check.h"
+#include "base/input_file.h"
+#include "base/printable.h"
+
+namespace ntq::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+NetworkFacts network_of(const RunCheckpoint& c, const std::string& path) {
+  const auto model = model_of(c, path, takes_average(c, path, Weighting::automatic));
+  NetworkFacts out{.file = fs::path(path).filename().string(),
+                   .epoch = c.progress.epoch,
+                   .parameters = model->parameter_count(),
+                   .bytes = deployed_bits(*model) / 8,
+                   .layers = report_layers(*model),
+                   .histograms = {},
+                   .costs = {}};
+  const auto trained = preprocessing_record(c.file.metadata, path);
+  const int64_t side = trained ? trained->image_size : c.config.photographs() ? c.config.image_size : 32;
+  try {
+    out.histograms = weight_histograms(*model);
+    out.costs = layer_costs(*model, {1, side, side, c.channels});
+  } catch (const std::invalid_argument&) {
+    // Quantizers without steps: nothing has been trained yet.
+  }
+  return out;
+}
+
+/// The block of lines that the last start, or resumption, of the run began with.
+std::string start_block_of(const std::string& log) {
+  std::string block, current;
+  bool inside = false;
+  for (size_t begin = 0, end; begin < log.size(); begin = end + 1) {
+    end = std::min(log.find('\n', begin), log.size());
+    const std::string line = log.substr(begin, end - begin);
+    if (line.starts_with("ntq-train ")) {
+      current = line + "\n", inside = true;
+    } else if (inside && line.starts_with("  ")) {
+      if (!line.starts_with("  run ")) current += line + "\n";  // a path, which says nothing elsewhere
+    } else if (inside) {
+      block = current, inside = false;
+    }
+  }
+  return inside ? current : block;
+}
+
+/// Calls read(); what it throws is a problem of the page, not of its reader.
+template <class Read>
+void try_to(RunFacts& facts, Read&& read) {
+  try {
+    read();
+  } catch (const std::exception& e) {
+    facts.problems.emplace_back(e.what());
+  }
+}
+
+CsvTable csv_of(const RunFolder& run, const char* name) {
+  return run.has(name) ? parse_csv(read_text_file(run.file(name))) : CsvTable();
+}
+
+void read_analyses(const RunFolder& run, RunFacts& facts) {
+  for (const char* name : kShownAnalyses) {
+    const std::string file = concat(name, ".json");
+    if (!run.has(file)) continue;
+    try_to(facts, [&] {
+      const Json json = parse_json(read_text_file(run.file(file)), file);
+      if (!json.is_object() || json.value("analysis", Json()) != name) {
+        throw CheckpointError(concat(file, ": expected what ntq-analyze CHECKPOINT ", name, " --json prints"));
+      }
+      facts.analyses[name] = json;
+    });
+  }
+}
+
+RunFacts folder_facts(const RunFolder& run) {
+  RunFacts facts;
+  facts.name = run.name();
+  try_to(facts, [&] { facts.given = read_run_config(run); });
+  try_to(facts, [&] { facts.epochs = csv_of(run, "metrics.csv"); });
+  try_to(facts, [&] { facts.steps = csv_of(run, "steps.csv"); });
+  try_to(facts, [&] { facts.layers = csv_of(run, "layers.csv"); });
+  if (run.has("result.json")) {
+    try_to(facts, [&] { facts.result = parse_json(read_text_file(run.file("result.json")), "result.json"); });
+  }
+  if (run.has("log.txt"))
+    try_to(facts, [&] { facts.start_block = start_block_of(read_text_file(run.file("log.txt"))); });
+  read_analyses(run, facts);
+  return facts;
+}
+
+}  // namespace
+
+double NetworkFacts::bops() const {
+  double sum = 0;
+  for (const LayerCost& cost : costs) sum += cost.bops();
+  return sum;
+}
+
+RunFacts run_facts(const RunFolder& run) {
+  RunFacts facts = folder_facts({fs::weakly_canonical(run.path).string()});
+  const std::string path = run.file("last.bin");
+  if (run.has("last.bin")) try_to(facts, [&] { facts.network = network_of(load_run_checkpoint(path), path); });
+  if (!facts.given && !facts.network) throw CheckpointError(facts.problems.at(0));
+  return facts;
+}
+
+RunFacts checkpoint_facts(const std::string& path) {
+  TensorFile file = load_tensors(path);
+  if (!is_of_run(file)) {
+    throw CheckpointError(concat(printable(path), ": expected a checkpoint of ntq-train, found another file"));
+  }
+  const RunCheckpoint checkpoint = read_run_checkpoint(std::move(file), path);
+  const fs::path own = fs::weakly_canonical(path);
+  const RunFolder run{own.parent_path().string()};
+  RunFacts facts;
+  if (run.has("config.json")) {
+    facts = folder_facts(run);
+    facts.name += ", " + own.filename().string();
+  } else {
+    facts.name = own.filename().string();
+    facts.given = checkpoint.config;
+    facts.has_folder = false;
+  }
+  facts.network = network_of(checkpoint, path);
+  return facts;
+}
+
+double number_at(const Json& json, const char* key) {
+  return json.is_object() && json.contains(key) && json[key].is_number() ? json[key].get<double>() : NAN;
+}
+
+const Json& list_at(const Json& json, const char* key) {
+  static const Json kNone = Json::array();
+  return json.is_object() && json.contains(key) && json[key].is_array() ? json[key] : kNone;
+}
+
+std::vector<double> numbers_of(const Json& list) {
+  std::vector<double> out;
+  for (const Json& one : list) out.push_back(one.is_number() ? one.get<double>() : NAN);
+  return out;
+}
+
+std::string magnitude_text(double value) {
+  if (!std::isfinite(value)) return "-";
+  const auto [size, unit] = value >= 1e9   ? std::pair(1e9, " G")
+                            : value >= 1e6 ? std::pair(1e6, " M")
+                                           : std::pair(1e3, " k");
+  return value < 1e3 ? general(value, 4) : general(value / size, 4) + unit;
+}
+
+}  // namespace ntq::apps
