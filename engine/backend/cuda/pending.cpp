@@ -5,13 +5,6 @@ namespace ntq::cuda {
 
 bool CudaBackend::is_pending(Primitive primitive) {
   switch (primitive) {
-    case Primitive::cast:
-    case Primitive::unary:
-    case Primitive::binary:
-    case Primitive::binary_along:
-    case Primitive::where:
-    case Primitive::fold:
-    case Primitive::sum:
     case Primitive::batch_norm_stats:
     case Primitive::batch_norm_apply:
     case Primitive::batch_norm_grad:
@@ -34,14 +27,6 @@ bool CudaBackend::is_pending(Primitive primitive) {
     case Primitive::conv2d:
     case Primitive::conv2d_grad_input:
     case Primitive::conv2d_grad_weight:
-    case Primitive::scale:
-    case Primitive::axpy:
-    case Primitive::relu:
-    case Primitive::relu_grad:
-    case Primitive::sum_rows:
-    case Primitive::spread:
-    case Primitive::sum_abs:
-    case Primitive::all_finite:
     case Primitive::inverse_std:
     case Primitive::batch_norm_codes:
     case Primitive::batch_norm_codes_grad:
@@ -55,13 +40,6 @@ bool CudaBackend::is_pending(Primitive primitive) {
   }
 }
 
-void CudaBackend::cast(ConstView, View) { leave_pending(); }
-void CudaBackend::unary(Unary, ConstView, View) { leave_pending(); }
-void CudaBackend::binary(Binary, ConstView, ConstView, View) { leave_pending(); }
-void CudaBackend::binary_along(const AlongArgs&, ConstView, ConstView, View) { leave_pending(); }
-void CudaBackend::where(ConstView, ConstView, ConstView, View) { leave_pending(); }
-void CudaBackend::fold(Fold, const AxisSplit&, ConstView, View) { leave_pending(); }
-void CudaBackend::sum(ConstView, double, View) { leave_pending(); }
 void CudaBackend::batch_norm_stats(ConstView, const NormStats&) { leave_pending(); }
 void CudaBackend::batch_norm_apply(const NormArgs&, View) { leave_pending(); }
 void CudaBackend::batch_norm_grad(const NormArgs&, const NormGrads&) { leave_pending(); }

@@ -6,7 +6,6 @@ namespace ntq::cuda {
 
 bool CudaBackend::is_pending(Primitive primitive) {
   switch (primitive) {
-    case Primitive::cast:
     case Primitive::decode_codes:
     case Primitive::max_pool:
     case Primitive::max_pool_grad:
@@ -17,7 +16,6 @@ bool CudaBackend::is_pending(Primitive primitive) {
   }
 }
 
-void CudaBackend::cast(ConstView, View) { leave_pending(); }
 void CudaBackend::max_pool(const PoolGeometry&, ConstView, View, View) { leave_pending(); }
 void CudaBackend::max_pool_grad(const PoolGeometry&, ConstView, ConstView, View) { leave_pending(); }
 void CudaBackend::quantize_codes(QuantRange, ConstView, ConstView, View, View) { leave_pending(); }
