@@ -4,23 +4,17 @@
 #include "engine/backend/cuda/cuda_backend.h"
 #include "engine/backend/cuda/kernels/norm_grad.h"
 #include "engine/backend/cuda/kernels/quantize.h"
+#include "engine/backend/cuda/with_access.h"
 
 namespace ntq::cuda {
 namespace {
 
-/// with(access) for packs of four channels.
-template <class With, class... Pointers>
-void with_access(const RowTiles& tiles, const With& with, const Pointers*... p) {
-  if (tiles.channels % 4 == 0 && aligned(p...)) return with(std::integral_constant<Access, Access::whole>());
-  with(std::integral_constant<Access, Access::single>());
-}
-
 RowTiles tiles_of(int64_t size, int64_t channels) { return row_tiles(channels > 0 ? size / channels : 0, channels); }
+bool whole(const RowTiles& tiles) { return tiles.channels % 4 == 0; }
 RowTiles backwards(RowTiles tiles) {
   tiles.backwards = true;
   return tiles;
 }
-Grid grid_of(const RowTiles& tiles, unsigned shared = 0) { return {tiles.blocks(), kTileThreads, shared}; }
 unsigned join_blocks(int64_t channels) { return static_cast<unsigned>(ceil_div(channels, int64_t{kJoinChannels})); }
 
 NormInputs inputs_of(const NormArgs& a) {
@@ -32,31 +26,23 @@ struct NormGradCall {
   NormGradInputs in;
   RowTiles tiles;
   float* masked;  ///< dy for the second pass, or none
+  bool whole;     ///< packs
 };
 
 template <int kTensors>
 void sums_of(Stream& stream, const NormGradCall& call, NormGradSums* partial, double* of_step) {
-  const NormInputs& of = call.in.of;
-  with_access(
-      call.tiles,
-      [&](auto access) {
-        using Kernel = NormGradSumsKernel<kTensors, access>;
-        stream.launch<Kernel>(grid_of(call.tiles, Kernel::kShared),
-                              {call.tiles, call.in, call.masked, partial, of_step});
-      },
-      of.x, of.mean, of.inv_std, of.gamma, of.beta, call.in.dy, call.in.third, call.in.dy_codes, call.masked);
+  with_access(call.whole, [&](auto access) {
+    using Kernel = NormGradSumsKernel<kTensors, access>;
+    stream.launch<Kernel>(grid_of(call.tiles, Kernel::kShared), {call.tiles, call.in, call.masked, partial, of_step});
+  });
 }
 
 template <int kTensors>
 void apply_grad(Stream& stream, const NormGradCall& call, const float* means, float* dx) {
-  const NormInputs& of = call.in.of;
-  with_access(
-      call.tiles,
-      [&](auto access) {
-        stream.launch<NormGradApplyKernel<kTensors, access>>(grid_of(call.tiles),
-                                                             {backwards(call.tiles), call.in, means, dx});
-      },
-      of.x, of.mean, of.inv_std, of.gamma, of.beta, call.in.dy, call.in.third, means, dx);
+  with_access(call.whole, [&](auto access) {
+    stream.launch<NormGradApplyKernel<kTensors, access>>(grid_of(call.tiles),
+                                                         {backwards(call.tiles), call.in, means, dx});
+  });
 }
 
 /// Behind a norm; without a step there is none.
@@ -77,7 +63,11 @@ void norm_grad(Backend& backend, Stream& stream, const NormArgs& a, const NormGr
                            .step = floats(quantizer.step),
                            .range = quantizer.args.range},
                     .tiles = tiles_of(grads.dx.size, channels),
-                    .masked = grads.d_residual ? floats(grads.d_residual) : a.dy_codes ? floats(grads.dx) : nullptr};
+                    .masked = grads.d_residual ? floats(grads.d_residual)
+                              : a.dy_codes     ? floats(grads.dx)
+                                               : nullptr,
+                    .whole = channels % 4 == 0 && aligned(a.x, a.mean, a.inv_std, a.gamma, a.beta, a.residual, a.y,
+                                                          a.dy, a.dy_codes, grads.dx, grads.d_residual)};
   if (quantizer.step) {
     call.in.behind = a.y ? Behind::quantizer_of_y : Behind::quantizer;
   } else if (a.y || a.relu) {
@@ -122,13 +112,10 @@ void CudaBackend::batch_norm_stats(ConstView x, const NormStats& stats) {
   const Scratch partial(*this, tiles.chunks * channels * int64_t{sizeof(Moments)}, DType::u8);
   if (!partial) return;
   auto* const moments = static_cast<Moments*>(partial.view().data);
-  with_access(
-      tiles,
-      [&](auto access) {
-        using Kernel = NormStatsKernel<access>;
-        stream_->launch<Kernel>(grid_of(tiles, Kernel::kShared), {tiles, floats(x), moments});
-      },
-      floats(x));
+  with_access(whole(tiles) && aligned(x), [&](auto access) {
+    using Kernel = NormStatsKernel<access>;
+    stream_->launch<Kernel>(grid_of(tiles, Kernel::kShared), {tiles, floats(x), moments});
+  });
   const auto unbias = static_cast<float>(static_cast<double>(tiles.rows) / static_cast<double>(tiles.rows - 1));
   stream_->launch<NormStatsJoinKernel>(
       {join_blocks(channels), kTileThreads, NormStatsJoinKernel::kShared},
@@ -142,30 +129,25 @@ void CudaBackend::inverse_std(ConstView var, float eps, View y) {
 
 void CudaBackend::batch_norm_apply(const NormArgs& a, View y) {
   const RowTiles tiles = tiles_of(y.size, a.gamma.size);
-  with_access(
-      tiles,
-      [&](auto access) {
-        stream_->launch<NormApplyKernel<access>>(grid_of(tiles),
-                                                 {backwards(tiles), inputs_of(a), floats(a.residual), floats(y)});
-      },
-      floats(a.x), floats(a.mean), floats(a.inv_std), floats(a.gamma), floats(a.beta), floats(a.residual), floats(y));
+  with_access(whole(tiles) && aligned(a.x, a.mean, a.inv_std, a.gamma, a.beta, a.residual, y), [&](auto access) {
+    stream_->launch<NormApplyKernel<access>>(grid_of(tiles),
+                                             {backwards(tiles), inputs_of(a), floats(a.residual), floats(y)});
+  });
 }
 
 void CudaBackend::batch_norm_codes(const NormArgs& a, QuantRange range, ConstView step, View codes, View checked) {
   const RowTiles tiles = tiles_of(codes.size, a.gamma.size);
   auto* const to = static_cast<uint8_t*>(codes.data);
   if (checked) stream_->launch<CopyStepsKernel>(grid_for(1), {floats(step), floats(checked), 1});
-  with_access(
-      tiles,
-      [&](auto access) {
-        stream_->launch<NormCodesKernel<access>>(
-            grid_of(tiles),
-            {backwards(tiles), inputs_of(a), floats(a.residual), floats(step), range, to, floats(checked)});
-      },
-      floats(a.x), floats(a.mean), floats(a.inv_std), floats(a.gamma), floats(a.beta), floats(a.residual), to);
+  with_access(whole(tiles) && aligned(a.x, a.mean, a.inv_std, a.gamma, a.beta, a.residual, codes), [&](auto access) {
+    stream_->launch<NormCodesKernel<access>>(
+        grid_of(tiles), {backwards(tiles), inputs_of(a), floats(a.residual), floats(step), range, to, floats(checked)});
+  });
 }
 
-void CudaBackend::batch_norm_grad(const NormArgs& args, const NormGrads& grads) { norm_grad(*this, *stream_, args, grads, {}); }
+void CudaBackend::batch_norm_grad(const NormArgs& args, const NormGrads& grads) {
+  norm_grad(*this, *stream_, args, grads, {});
+}
 
 void CudaBackend::batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs& quantizer, ConstView step,
                                         const NormGrads& grads, View dstep) {

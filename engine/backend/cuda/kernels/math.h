@@ -15,9 +15,7 @@ NTQ_DEVICE float round_even(float v) { return (v + 12582912.0f) - 12582912.0f; }
 NTQ_DEVICE float where_finite(float of, float v) { return v + (of - of); }
 
 /// 2^n for whole n in [-126, 127].
-NTQ_DEVICE float power_of_two(float n) {
-  return float_of(static_cast<uint32_t>(static_cast<int32_t>(n) + 127) << 23);
-}
+NTQ_DEVICE float power_of_two(float n) { return float_of(static_cast<uint32_t>(static_cast<int32_t>(n) + 127) << 23); }
 
 /// exp(x) for x <= 0; 0 below -87.
 NTQ_DEVICE float exponential(float x) {

@@ -26,8 +26,7 @@ struct NormStatsKernel {
     const TilePlace at = place_of(thread, t);
     Moments* const own = thread.shared<Moments>() + 4 * thread.index();
     Float4 origin{}, sums{}, squares{};
-    if (at.count > 0 && at.begin < at.end)
-      origin = get<kAccess>(args.x + at.begin * t.channels + at.channel, at.count);
+    if (at.count > 0 && at.begin < at.end) origin = get<kAccess>(args.x + at.begin * t.channels + at.channel, at.count);
     each_row(
         at, t.channels, [&](int64_t i) { return get<kAccess>(args.x + i, at.count); },
         [&](int64_t, const Float4& x) {

@@ -70,7 +70,8 @@ struct NormGradient {
   }
 };
 
-/// Sums {chunks,channels}, and of the step's gradient {blocks}, or none; `masked`, or none, gets the gradients that pass.
+/// Sums {chunks,channels}, and of the step's gradient {blocks}, or none; `masked`, or none, gets the gradients that
+/// pass.
 template <int kTensors, Access kAccess>
 struct NormGradSumsKernel {
   struct Args {

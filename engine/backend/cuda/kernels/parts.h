@@ -43,6 +43,15 @@ NTQ_DEVICE void each_pack(const Thread& thread, const PartPlace& at, const Each&
     each(i, at.end - i < 4 ? static_cast<int>(at.end - i) : 4);
 }
 
+/// Calls each(pack, first element, count) for the packs of n elements.
+template <class Each>
+NTQ_DEVICE void each_pack_of(const Thread& thread, int64_t n, const Each& each) {
+  each_index(thread, ceil_div(n, int64_t{4}), [&](int64_t pack) {
+    const int64_t i = 4 * pack;
+    each(pack, i, n - i < 4 ? static_cast<int>(n - i) : 4);
+  });
+}
+
 /// y[c] = factor * the sum of partial {rows,columns} over rows; `width`, a power of two, columns for each block.
 struct JoinSumsKernel {
   struct Args {
@@ -60,7 +69,8 @@ struct JoinSumsKernel {
     const unsigned lanes = thread.threads() / args.width;
     double total = 0;
     if (c < args.columns) {
-      for (int64_t r = thread.index() / args.width; r < args.rows; r += lanes) total += args.partial[r * args.columns + c];
+      for (int64_t r = thread.index() / args.width; r < args.rows; r += lanes)
+        total += args.partial[r * args.columns + c];
     }
     double* const room = thread.shared<double>();
     room[thread.index()] = total;

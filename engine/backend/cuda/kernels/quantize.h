@@ -38,15 +38,6 @@ class StepOf {
   Uniform q_;
 };
 
-/// Calls each(pack, first element, count) for the packs of n elements.
-template <class Each>
-NTQ_DEVICE void each_pack_of(const Thread& thread, int64_t n, const Each& each) {
-  each_index(thread, ceil_div(n, int64_t{4}), [&](int64_t pack) {
-    const int64_t i = 4 * pack;
-    each(pack, i, n - i < 4 ? static_cast<int>(n - i) : 4);
-  });
-}
-
 template <bool kNoise, Access kAccess>
 struct QuantizeKernel {
   struct Args {

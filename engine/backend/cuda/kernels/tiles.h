@@ -12,11 +12,11 @@ constexpr int64_t kMostTileBlocks = 1056;  // eight for each multiprocessor of a
 
 struct RowTiles {
   int64_t rows = 0, channels = 0;
-  int64_t chunk = 1;         ///< rows of a block; the last chunk may be shorter
-  unsigned lanes = 1;        ///< threads side by side, a power of two
-  unsigned tiles = 1;        ///< of 4 * lanes channels
+  int64_t chunk = 1;   ///< rows of a block; the last chunk may be shorter
+  unsigned lanes = 1;  ///< threads side by side, a power of two
+  unsigned tiles = 1;  ///< of 4 * lanes channels
   unsigned chunks = 1;
-  bool backwards = false;    ///< from the last rows, which the kernel before has left in the cache, to the first
+  bool backwards = false;  ///< from the last rows, which the kernel before has left in the cache, to the first
   unsigned blocks() const { return tiles * chunks; }
 };
 

@@ -17,7 +17,8 @@ struct Uniform {
   NTQ_DEVICE float quantized(float v) const { return where_finite(v, code(v) * step); }
   /// The code as a byte, two's complement; 0 of what is not a number.
   NTQ_DEVICE uint8_t byte(float v) const { return static_cast<uint8_t>(v == v ? static_cast<int32_t>(code(v)) : 0); }
-  /// Whether the value's gradient g passes; `of_step` = g d, d = round(v / step) - v / step inside, low or high outside.
+  /// Whether the value's gradient g passes; `of_step` = g d, d = round(v / step) - v / step inside, low or high
+  /// outside.
   NTQ_DEVICE bool passes(float v, float g, float& of_step) const {
     const float t = v / step;
     const bool below = t <= low, above = t >= high;
