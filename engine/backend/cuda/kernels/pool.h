@@ -51,9 +51,9 @@ NTQ_DEVICE void gather_grad(const Thread& thread, const PoolGeometry& g, const R
     const Span rows = outputs_of(g, g.out_h, in.h), columns = outputs_of(g, g.out_w, in.w);
     Float4 sum{};
     for (int h = rows.begin; h < rows.end; ++h) {
-      for (int w = columns.begin; w < columns.end; ++w) {
-        const int64_t from = ((in.image * g.out_h + h) * g.out_w + w) * g.channels + at.channel;
-        const Float4 more = term(at, from, Pixel{static_cast<int>(place), h, w});
+      int64_t from = ((in.image * g.out_h + h) * g.out_w + columns.begin) * g.channels + at.channel;
+      for (int w = columns.begin; w < columns.end; ++w, from += g.channels) {
+        const Float4 more = term(at.count, from, Pixel{static_cast<int>(place), h, w});
         for (int j = 0; j < 4; ++j) sum.v[j] += more.v[j];
       }
     }
@@ -72,9 +72,9 @@ struct MaxPoolGradKernel {
   };
   static constexpr bool kSyncs = false;
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
-    gather_grad<kAccess>(thread, args.g, args.tiles, args.dx, [&](const TilePlace& at, int64_t from, const Pixel& of) {
-      const Pack<int32_t> index = get<kAccess>(args.index + from, at.count);
-      Float4 dy = get<kAccess>(args.dy + from, at.count);
+    gather_grad<kAccess>(thread, args.g, args.tiles, args.dx, [&](int count, int64_t from, const Pixel& of) {
+      const Pack<int32_t> index = get<kAccess>(args.index + from, count);
+      Float4 dy = get<kAccess>(args.dy + from, count);
       for (int j = 0; j < 4; ++j) dy.v[j] = index.v[j] == of.image ? dy.v[j] : 0.0f;
       return dy;
     });
@@ -125,9 +125,9 @@ struct AvgPoolGradKernel {
   };
   static constexpr bool kSyncs = false;
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
-    gather_grad<kAccess>(thread, args.g, args.tiles, args.dx, [&](const TilePlace& at, int64_t from, const Pixel& of) {
+    gather_grad<kAccess>(thread, args.g, args.tiles, args.dx, [&](int count, int64_t from, const Pixel& of) {
       const float share = inverse_count(window_of(args.g, args.g.in_h, of.h), window_of(args.g, args.g.in_w, of.w));
-      Float4 dy = get<kAccess>(args.dy + from, at.count);
+      Float4 dy = get<kAccess>(args.dy + from, count);
       for (int j = 0; j < 4; ++j) dy.v[j] = share * dy.v[j];
       return dy;
     });
