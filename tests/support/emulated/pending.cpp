@@ -6,19 +6,9 @@ namespace ntq::cuda {
 
 bool CudaBackend::is_pending(Primitive primitive) {
   switch (primitive) {
-    case Primitive::decode_codes:
-    case Primitive::max_pool:
-    case Primitive::max_pool_grad:
-    case Primitive::quantize_codes:
-    case Primitive::batch_norm_codes:
     case Primitive::conv2d_codes: return true;
     default: return false;
   }
 }
-
-void CudaBackend::max_pool(const PoolGeometry&, ConstView, View, View) { leave_pending(); }
-void CudaBackend::max_pool_grad(const PoolGeometry&, ConstView, ConstView, View) { leave_pending(); }
-void CudaBackend::quantize_codes(QuantRange, ConstView, ConstView, View, View) { leave_pending(); }
-void CudaBackend::decode_codes(ConstView, ConstView, View) { leave_pending(); }
 
 }  // namespace ntq::cuda
