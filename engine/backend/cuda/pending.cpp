@@ -10,12 +10,6 @@ bool CudaBackend::is_pending(Primitive primitive) {
     case Primitive::binary:
     case Primitive::binary_along:
     case Primitive::where:
-    case Primitive::look_up:
-    case Primitive::look_up_grad:
-    case Primitive::basis_levels:
-    case Primitive::basis_fit:
-    case Primitive::companding:
-    case Primitive::companding_grad:
     case Primitive::conv2d:
     case Primitive::conv2d_grad_input:
     case Primitive::conv2d_grad_weight:
@@ -34,14 +28,6 @@ void CudaBackend::unary(Unary, ConstView, View) { leave_pending(); }
 void CudaBackend::binary(Binary, ConstView, ConstView, View) { leave_pending(); }
 void CudaBackend::binary_along(const AlongArgs&, ConstView, ConstView, View) { leave_pending(); }
 void CudaBackend::where(ConstView, ConstView, ConstView, View) { leave_pending(); }
-void CudaBackend::look_up(const LookUpTable&, ConstView, View, View) { leave_pending(); }
-void CudaBackend::look_up_grad(const LookUpTable&, ConstView, ConstView, View, View) { leave_pending(); }
-void CudaBackend::basis_levels(const BasisArgs&, ConstView, View, View, View) { leave_pending(); }
-void CudaBackend::basis_fit(const BasisFit&, ConstView, ConstView, View) { leave_pending(); }
-void CudaBackend::companding(const CompandingArgs&, ConstView, ConstView, const CompandingTable&) { leave_pending(); }
-void CudaBackend::companding_grad(const CompandingArgs&, ConstView, ConstView, ConstView, View, View) {
-  leave_pending();
-}
 
 // Until cudnn/ is there.
 struct Convolutions::State {};

@@ -58,7 +58,7 @@ struct QuantizeKernel {
         if (j < count) y.v[j] = step.next().quantized(x.v[j]);
         if constexpr (kNoise) {
           const float e = absolute(y.v[j] - x.v[j]);
-          y.v[j] += args.noise.c * exponential(-args.noise.k * e) * std::sqrt(e) * eps.v[j];
+          if (e == e) y.v[j] += args.noise.c * exponential(-args.noise.k * e) * std::sqrt(e) * eps.v[j];
         }
       }
       put_part<kAccess>(args.y + i, y, count);
