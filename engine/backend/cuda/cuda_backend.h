@@ -33,8 +33,14 @@ class CudaBackend : public Backend {
   void binary(Binary op, ConstView a, ConstView b, View y) override;
   void binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) override;
   void where(ConstView condition, ConstView a, ConstView b, View y) override;
+  void scale(float alpha, ConstView x, View y) override;
+  void axpy(float alpha, ConstView x, View y) override;
+  void relu(ConstView x, View y) override;
+  void relu_grad(ConstView y, ConstView dy, View dx) override;
+  void spread(const AxisSplit& split, ConstView x, View y) override;
 
   void fold(Fold op, const AxisSplit& split, ConstView x, View y) override;
+  void sum_rows(ConstView x, View y) override;
   void sum(ConstView x, double factor, View y) override;
   void sum_abs(ConstView x, View y) override;
   void all_finite(ConstView x, View y) override;
@@ -86,6 +92,12 @@ class CudaBackend : public Backend {
   }
   /// For `items` pieces of work of any order: enough blocks to fill the device, and not more.
   Grid grid_for(int64_t items) const;
+
+  /// y = f(in, ...), element by element.
+  template <class F, class... In>
+  void map(const F& f, View y, In... in);
+  template <class Fold, class Out>
+  void fold_by(const AxisSplit& split, ConstView x, typename Fold::Value factor, Out* y);
 
   std::unique_ptr<Stream> stream_;
   Memory memory_;

@@ -5,29 +5,13 @@ namespace ntq::cuda {
 
 bool CudaBackend::is_pending(Primitive primitive) {
   switch (primitive) {
-    case Primitive::cast:
-    case Primitive::unary:
-    case Primitive::binary:
-    case Primitive::binary_along:
-    case Primitive::where:
     case Primitive::conv2d:
     case Primitive::conv2d_grad_input:
     case Primitive::conv2d_grad_weight:
-    case Primitive::scale:
-    case Primitive::axpy:
-    case Primitive::relu:
-    case Primitive::relu_grad:
-    case Primitive::spread:
     case Primitive::conv2d_codes: return true;
     default: return false;
   }
 }
-
-void CudaBackend::cast(ConstView, View) { leave_pending(); }
-void CudaBackend::unary(Unary, ConstView, View) { leave_pending(); }
-void CudaBackend::binary(Binary, ConstView, ConstView, View) { leave_pending(); }
-void CudaBackend::binary_along(const AlongArgs&, ConstView, ConstView, View) { leave_pending(); }
-void CudaBackend::where(ConstView, ConstView, ConstView, View) { leave_pending(); }
 
 // Until cudnn/ is there.
 struct Convolutions::State {};

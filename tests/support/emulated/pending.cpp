@@ -6,12 +6,9 @@ namespace ntq::cuda {
 
 bool CudaBackend::is_pending(Primitive primitive) {
   switch (primitive) {
-    case Primitive::cast:
     case Primitive::conv2d_codes: return true;
     default: return false;
   }
 }
-
-void CudaBackend::cast(ConstView, View) { leave_pending(); }
 
 }  // namespace ntq::cuda

@@ -96,7 +96,7 @@ class Curve {
     const auto above = static_cast<float>(exact);
     // x belongs to the next cell from |x| = exact on: the same on both sides of 0.
     if (entry > zero) return static_cast<double>(above) >= exact ? nextafterf(above, -1.0f) : above;
-    return static_cast<double>(above) >= exact ? -above : -nextafterf(above, float_of(0x7f800000u));
+    return static_cast<double>(above) >= exact ? -above : -nextafterf(above, infinite());
   }
 
  private:
@@ -168,7 +168,7 @@ struct CompandingKernel {
     for (int i = static_cast<int>(thread.index()); i < curve.entries(); i += static_cast<int>(thread.threads())) {
       const Cell cell = curve.cell(i);
       const double value = curve.alpha() * room.level[cell.code];
-      const float none = float_of(0x7fc00000u);  // where it is not good all of it says so, that of 0 too
+      const float none = not_a_number();  // where it is not good all of it says so, that of 0 too
       args.values[i] = curve.good() ? static_cast<float>(cell.sign < 0 ? -value : value) : none;
       args.slopes[i] = curve.good() ? static_cast<float>(curve.ratio(cell)) : none;
       args.codes[i] = static_cast<float>(cell.sign < 0 ? -cell.code : cell.code);

@@ -93,7 +93,7 @@ struct QuantizeGradKernel {
       }
       put_part<kAccess>(args.dx + i, dx, count);
     });
-    const double total = block_sum(thread, thread.shared<double>(), static_cast<double>(sum));
+    const double total = combine_block(thread, thread.shared<double>(), static_cast<double>(sum), Plus());
     if (thread.index() == 0) args.partial[at.part * args.parts.runs + at.run] = total;
   }
 };
@@ -180,7 +180,7 @@ struct QuantizeErrorKernel {
         sum += j < count ? e * e : 0.0f;
       }
     });
-    const double total = block_sum(thread, thread.shared<double>(), static_cast<double>(sum));
+    const double total = combine_block(thread, thread.shared<double>(), static_cast<double>(sum), Plus());
     if (thread.index() == 0) args.partial[at.part * args.count + step] = total;
   }
 };
