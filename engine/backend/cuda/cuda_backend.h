@@ -40,6 +40,7 @@ class CudaBackend : public Backend {
   void spread(const AxisSplit& split, ConstView x, View y) override;
 
   void fold(Fold op, const AxisSplit& split, ConstView x, View y) override;
+  void sum_rows(ConstView x, View y) override;
   void sum(ConstView x, double factor, View y) override;
   void sum_abs(ConstView x, View y) override;
   void all_finite(ConstView x, View y) override;
@@ -95,6 +96,8 @@ class CudaBackend : public Backend {
   /// y = f(in, ...), element by element.
   template <class F, class... In>
   void map(const F& f, View y, In... in);
+  template <class Fold, class Out>
+  void fold_by(const AxisSplit& split, ConstView x, typename Fold::Value factor, Out* y);
 
   std::unique_ptr<Stream> stream_;
   Memory memory_;
