@@ -47,6 +47,7 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
     {"nlohmann/", {"base/safetensors/", "infer/", "apps/", "bench/", "tests/"}},
     {"onnx/onnx_pb.h", {"export/onnx/serialize", "tests/export/onnx/"}},
     {"google/protobuf/", {"export/onnx/serialize"}},
+    {"cudnn_graph.h", {"engine/backend/cuda/cudnn/"}},
     {"CLI/", {"apps/", "bench/"}},
     {"doctest/", {"tests/"}},
     {"benchmark/", {"bench/"}},
@@ -119,6 +120,7 @@ bool test_allowed(const std::string& file, const std::string& include) {
   if (suite == "export" && (first_folder(include) == "models" || first_folder(include) == "layers")) return true;
   if (suite == "support" && include == "infer/graph.h") return true;       // to say what its values are
   if (suite == "models" && first_folder(include) == "optim") return true;  // to train a model against a record
+  if (suite == "cudnn" && first_folder(include) == "models") return true;  // whose convolutions are planned
   if (suite == "fuzz") {                                                   // the readers of files
     return folder_allowed("data", first_folder(include)) || first_folder(include) == "infer" ||
            starts_with_any(include, {"apps/json.h", "train/public_names.h"});
