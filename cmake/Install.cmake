@@ -12,7 +12,8 @@ install(TARGETS ntq ${libraries} EXPORT ntqTargets ARCHIVE DESTINATION ${CMAKE_I
 
 # #include "engine/tensor.h" works for users as it does here; the insides of backends, kernels and files stay private.
 install(DIRECTORY ${folders} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ntq FILES_MATCHING
-        PATTERN "*.h" PATTERN "engine/backend/cpu/*" EXCLUDE PATTERN "base/safetensors/*" EXCLUDE
+        PATTERN "*.h" PATTERN "engine/backend/cpu/*" EXCLUDE PATTERN "engine/backend/cuda/*" EXCLUDE
+        PATTERN "base/safetensors/*" EXCLUDE
         PATTERN "base/integer/*" EXCLUDE PATTERN "infer/plan.h" EXCLUDE
         PATTERN "infer/codes.h" EXCLUDE PATTERN "infer/workspace.h" EXCLUDE PATTERN "infer/graph_json.h" EXCLUDE
         PATTERN "data/kernels/*" EXCLUDE PATTERN "engine/backend/module_library.h" EXCLUDE

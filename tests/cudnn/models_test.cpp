@@ -55,20 +55,18 @@ TEST_CASE("cuDNN: what a training step asks of convolutions") {
   CHECK(problems.size() == 79);
 }
 
-TEST_SUITE("optimised build only") {
-  TEST_CASE("cuDNN: every convolution of every model has a plan within the rules") {
-    std::vector<Problem> problems = problems_of_all_models();
-    CHECK(problems.size() > 400);
-    const cudnn::Gpu gpu = test::gpu_of(test::h100());
-    const cudnn::Rules rules;
-    for (const Arithmetic arithmetic : {Arithmetic::float32, Arithmetic::tf32, Arithmetic::bf16}) {
-      for (Problem& problem : problems) {
-        problem.arithmetic = arithmetic;
-        CAPTURE(problem.describe());
-        const cudnn::Plan plan = choose_plan(problem, gpu, rules);
-        CHECK(plan.workspace <= rules.workspace);
-        CHECK(why_not(arithmetic, plan.notes, {}) == nullptr);
-      }
+TEST_CASE("cuDNN: every convolution of every model has a plan within the rules") {
+  std::vector<Problem> problems = problems_of_all_models();
+  CHECK(problems.size() > 400);
+  const cudnn::Gpu gpu = test::gpu_of(test::h100());
+  const cudnn::Rules rules;
+  for (const Arithmetic arithmetic : {Arithmetic::float32, Arithmetic::tf32, Arithmetic::bf16}) {
+    for (Problem& problem : problems) {
+      problem.arithmetic = arithmetic;
+      CAPTURE(problem.describe());
+      const cudnn::Plan plan = choose_plan(problem, gpu, rules);
+      CHECK(plan.workspace <= rules.workspace);
+      CHECK(why_not(arithmetic, plan.notes, {}) == nullptr);
     }
   }
 }

@@ -121,7 +121,7 @@ TEST_CASE("emulated: what goes wrong is a DeviceError, and the device goes on") 
   CHECK_THROWS_WITH_AS(max_pool2d(x, {.kernel = 2, .stride = 2}),
                        doctest::Contains("max_pool2d: device emulated:1 has no F32 kernel for it"), DeviceError);
   backend_for(small).max_pool({}, x.view(), x.view(), {});  // as an op that did not ask
-  CHECK_THROWS_WITH_AS(synchronize(small), "emulated:1: there is no max_pool", DeviceError);
+  CHECK_THROWS_WITH_AS(synchronize(small), doctest::Contains("emulated:1: this build has no kernel"), DeviceError);
   synchronize(small);  // the error has been taken
   CHECK_THROWS_WITH_AS(Tensor::empty({1}, DType::f32, emulated_device(2)),
                        doctest::Contains("there are 2 emulated devices"), DeviceError);

@@ -2,13 +2,14 @@
 #include <vector>
 
 #include "engine/backend/cpu/kernels/kernels.h"
-#include "tests/support/emulated/device.h"
+#include "engine/backend/cuda/cuda_backend.h"
+#include "tests/support/emulated/stream_state.h"
 
 namespace ntq::cpu::portable {
 const Kernels& kernels();
 }
 
-namespace ntq::emulated {
+namespace ntq::cuda {
 namespace {
 
 /// call(table, first element, elements, sums) for each table, its sums written behind.
@@ -33,24 +34,24 @@ const double* doubles(ConstView view) { return static_cast<const double*>(view.d
 
 }  // namespace
 
-void Emulated::look_up(const LookUpTable& table, ConstView x, View y, View sums) {
-  later([=] {
+void CudaBackend::look_up(const LookUpTable& table, ConstView x, View y, View sums) {
+  stream_->state().later([=] {
     each_table(table, y.size, sums, [&](const cpu::Entries& t, int64_t at, int64_t n, double* found) {
       plain().look_up(t, floats(x) + at, floats(y) + at, n, found);
     });
   });
 }
 
-void Emulated::look_up_grad(const LookUpTable& table, ConstView x, ConstView dy, View dx, View sums) {
-  later([=] {
+void CudaBackend::look_up_grad(const LookUpTable& table, ConstView x, ConstView dy, View dx, View sums) {
+  stream_->state().later([=] {
     each_table(table, dx.size, sums, [&](const cpu::Entries& t, int64_t at, int64_t n, double* found) {
       plain().look_up_grad(t, floats(x) + at, floats(dy) + at, floats(dx) + at, n, found);
     });
   });
 }
 
-void Emulated::basis_levels(const BasisArgs& args, ConstView basis, View levels, View midpoints, View codes) {
-  later([=] {
+void CudaBackend::basis_levels(const BasisArgs& args, ConstView basis, View levels, View midpoints, View codes) {
+  stream_->state().later([=] {
     const int64_t count = int64_t{1} << args.bits;
     for (int64_t i = 0; i < basis.size / args.bits; ++i)
       plain().basis_levels(args, floats(basis) + i * args.bits, floats(levels) + i * count,
@@ -58,8 +59,8 @@ void Emulated::basis_levels(const BasisArgs& args, ConstView basis, View levels,
   });
 }
 
-void Emulated::basis_fit(const BasisFit& args, ConstView codes, ConstView sums, View basis) {
-  later([=] {
+void CudaBackend::basis_fit(const BasisFit& args, ConstView codes, ConstView sums, View basis) {
+  stream_->state().later([=] {
     const int64_t bits = args.basis.bits, count = int64_t{1} << bits;
     for (int64_t i = 0; i < basis.size / bits; ++i)
       plain().basis_fit(args, floats(codes) + i * count, doubles(sums) + i * count,
@@ -67,18 +68,18 @@ void Emulated::basis_fit(const BasisFit& args, ConstView codes, ConstView sums, 
   });
 }
 
-void Emulated::companding(const CompandingArgs& args, ConstView theta, ConstView alpha, const CompandingTable& t) {
-  later([=] {
+void CudaBackend::companding(const CompandingArgs& args, ConstView theta, ConstView alpha, const CompandingTable& t) {
+  stream_->state().later([=] {
     plain().companding(args, {floats(theta), floats(alpha)},
                        {floats(t.thresholds), floats(t.values), floats(t.slopes), floats(t.codes)});
   });
 }
 
-void Emulated::companding_grad(const CompandingArgs& args, ConstView theta, ConstView alpha, ConstView sums,
-                               View dalpha, View dtheta) {
-  later([=] {
+void CudaBackend::companding_grad(const CompandingArgs& args, ConstView theta, ConstView alpha, ConstView sums,
+                                  View dalpha, View dtheta) {
+  stream_->state().later([=] {
     plain().companding_grad(args, {floats(theta), floats(alpha)}, doubles(sums), floats(dalpha), floats(dtheta));
   });
 }
 
-}  // namespace ntq::emulated
+}  // namespace ntq::cuda

@@ -1,9 +1,10 @@
 // Batch norm by its definition, one channel after the other.
 #include <cmath>
 
-#include "tests/support/emulated/device.h"
+#include "engine/backend/cuda/cuda_backend.h"
+#include "tests/support/emulated/stream_state.h"
 
-namespace ntq::emulated {
+namespace ntq::cuda {
 namespace {
 
 /// Every value of channel c among {rows,channels}.
@@ -48,8 +49,8 @@ void gradient_of_channel(const NormArgs& a, const NormGrads& grads, int64_t c) {
 
 }  // namespace
 
-void Emulated::batch_norm_stats(ConstView x, const NormStats& s) {
-  later([=] {
+void CudaBackend::batch_norm_stats(ConstView x, const NormStats& s) {
+  stream_->state().later([=] {
     const int64_t channels = s.mean.size;
     const double rows = static_cast<double>(x.size / channels);
     for (int64_t c = 0; c < channels; ++c) {
@@ -69,8 +70,8 @@ void Emulated::batch_norm_stats(ConstView x, const NormStats& s) {
   });
 }
 
-void Emulated::batch_norm_apply(const NormArgs& a, View y) {
-  later([=] {
+void CudaBackend::batch_norm_apply(const NormArgs& a, View y) {
+  stream_->state().later([=] {
     const int64_t channels = a.gamma.size;
     for (int64_t i = 0; i < y.size; ++i) {
       const int64_t c = i % channels;
@@ -80,10 +81,10 @@ void Emulated::batch_norm_apply(const NormArgs& a, View y) {
   });
 }
 
-void Emulated::batch_norm_grad(const NormArgs& a, const NormGrads& grads) {
-  later([=] {
+void CudaBackend::batch_norm_grad(const NormArgs& a, const NormGrads& grads) {
+  stream_->state().later([=] {
     for (int64_t c = 0; c < a.gamma.size; ++c) gradient_of_channel(a, grads, c);
   });
 }
 
-}  // namespace ntq::emulated
+}  // namespace ntq::cuda

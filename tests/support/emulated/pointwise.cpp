@@ -2,35 +2,30 @@
 #include <algorithm>
 
 #include "engine/backend/cpu/kernels/kernels.h"
-#include "tests/support/emulated/device.h"
+#include "engine/backend/cuda/cuda_backend.h"
+#include "tests/support/emulated/stream_state.h"
 
 namespace ntq::cpu::portable {
 const Kernels& kernels();
 }
 
-namespace ntq::emulated {
+namespace ntq::cuda {
 namespace {
 
 const cpu::Kernels& portable() { return cpu::portable::kernels(); }
 
 }  // namespace
 
-void Emulated::fill(float value, View y) {
-  later([=] { std::fill_n(floats(y), y.size, value); });
+void CudaBackend::unary(Unary op, ConstView x, View y) {
+  stream_->state().later([=] { portable().unary(op, floats(x), floats(y), y.size); });
 }
 
-void Emulated::cast(ConstView, View) { lacks("cast"); }
-
-void Emulated::unary(Unary op, ConstView x, View y) {
-  later([=] { portable().unary(op, floats(x), floats(y), y.size); });
+void CudaBackend::binary(Binary op, ConstView a, ConstView b, View y) {
+  stream_->state().later([=] { portable().binary(op, floats(a), floats(b), floats(y), y.size); });
 }
 
-void Emulated::binary(Binary op, ConstView a, ConstView b, View y) {
-  later([=] { portable().binary(op, floats(a), floats(b), floats(y), y.size); });
-}
-
-void Emulated::binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) {
-  later([=] {
+void CudaBackend::binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) {
+  stream_->state().later([=] {
     const int64_t inner = args.split.inner;
     for (int64_t i = 0; i < args.split.outer * args.split.axis; ++i) {
       portable().binary_scalar(args.op, floats(a) + i * inner, floats(b)[i % args.split.axis], args.b_first,
@@ -39,32 +34,34 @@ void Emulated::binary_along(const AlongArgs& args, ConstView a, ConstView b, Vie
   });
 }
 
-void Emulated::where(ConstView condition, ConstView a, ConstView b, View y) {
-  later([=] { portable().where(floats(condition), floats(a), floats(b), floats(y), y.size); });
+void CudaBackend::where(ConstView condition, ConstView a, ConstView b, View y) {
+  stream_->state().later([=] { portable().where(floats(condition), floats(a), floats(b), floats(y), y.size); });
 }
 
-void Emulated::fold(Fold op, const AxisSplit& split, ConstView x, View y) {
-  later([=] { portable().fold(op, floats(x), split.axis, split.inner, 0, split.outer * split.inner, floats(y)); });
+void CudaBackend::fold(Fold op, const AxisSplit& split, ConstView x, View y) {
+  stream_->state().later(
+      [=] { portable().fold(op, floats(x), split.axis, split.inner, 0, split.outer * split.inner, floats(y)); });
 }
 
-void Emulated::sum(ConstView x, double factor, View y) {
-  later([=] {
+void CudaBackend::sum(ConstView x, double factor, View y) {
+  stream_->state().later([=] {
     const double total = portable().sum(floats(x), x.size) * factor;
     if (y.type == DType::f64) *static_cast<double*>(y.data) = total;
     if (y.type == DType::f32) *floats(y) = static_cast<float>(total);
   });
 }
 
-void Emulated::quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) {
-  later([=] {
+void CudaBackend::quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) {
+  stream_->state().later([=] {
     const int64_t run = y.size / step.size;
     for (int64_t i = 0; i < step.size; ++i)
       portable().f32.quantize(floats(x), {floats(step)[i], args.range}, args.noise, floats(y), i * run, (i + 1) * run);
   });
 }
 
-void Emulated::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx, View dstep) {
-  later([=] {
+void CudaBackend::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx,
+                                View dstep) {
+  stream_->state().later([=] {
     const int64_t run = dx.size / dstep.size;
     for (int64_t i = 0; i < dstep.size; ++i) {
       const int64_t at = i * run;
@@ -75,7 +72,4 @@ void Emulated::quantize_grad(const QuantizeArgs& args, ConstView x, ConstView st
   });
 }
 
-void Emulated::quantize_codes(QuantRange, ConstView, ConstView, View, View) { lacks("quantize_codes"); }
-void Emulated::decode_codes(ConstView, ConstView, View) { lacks("decode_codes"); }
-
-}  // namespace ntq::emulated
+}  // namespace ntq::cuda

@@ -2,9 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/support/emulated/device.h"
+#include "engine/backend/cuda/cuda_backend.h"
+#include "tests/support/emulated/stream_state.h"
 
-namespace ntq::emulated {
+namespace ntq::cuda {
 namespace {
 
 /// Calls each(input index, output index, pixels under the window) for every pixel that an output sees.
@@ -26,8 +27,8 @@ void each_under_window(const PoolGeometry& g, Each&& each) {
 
 }  // namespace
 
-void Emulated::avg_pool(const PoolGeometry& g, ConstView x, View y) {
-  later([=] {
+void CudaBackend::avg_pool(const PoolGeometry& g, ConstView x, View y) {
+  stream_->state().later([=] {
     std::fill_n(floats(y), y.size, 0.0f);
     each_under_window(g, [&](int64_t in, int64_t out, int64_t count) {
       floats(y)[out] += floats(x)[in] / static_cast<float>(count);
@@ -35,8 +36,8 @@ void Emulated::avg_pool(const PoolGeometry& g, ConstView x, View y) {
   });
 }
 
-void Emulated::avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) {
-  later([=] {
+void CudaBackend::avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) {
+  stream_->state().later([=] {
     std::fill_n(floats(dx), dx.size, 0.0f);
     each_under_window(g, [&](int64_t in, int64_t out, int64_t count) {
       floats(dx)[in] += floats(dy)[out] / static_cast<float>(count);
@@ -44,8 +45,8 @@ void Emulated::avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) {
   });
 }
 
-void Emulated::softmax_cross_entropy(const CrossEntropyArgs& a, View loss, View dlogits) {
-  later([=] {
+void CudaBackend::softmax_cross_entropy(const CrossEntropyArgs& a, View loss, View dlogits) {
+  stream_->state().later([=] {
     const int64_t rows = a.labels.size, classes = a.logits.size / rows;
     const double smoothing = double{a.smoothing};
     double total = 0;
@@ -67,8 +68,8 @@ void Emulated::softmax_cross_entropy(const CrossEntropyArgs& a, View loss, View 
   });
 }
 
-void Emulated::count_correct(const CrossEntropyArgs& a, int64_t top, View hits) {
-  later([=] {
+void CudaBackend::count_correct(const CrossEntropyArgs& a, int64_t top, View hits) {
+  stream_->state().later([=] {
     const int64_t rows = a.labels.size, classes = a.logits.size / rows;
     int64_t& count = *static_cast<int64_t*>(hits.data) = 0;
     for (int64_t r = 0; r < rows; ++r) {
@@ -82,7 +83,4 @@ void Emulated::count_correct(const CrossEntropyArgs& a, int64_t top, View hits) 
   });
 }
 
-void Emulated::max_pool(const PoolGeometry&, ConstView, View, View) { lacks("max_pool"); }
-void Emulated::max_pool_grad(const PoolGeometry&, ConstView, ConstView, View) { lacks("max_pool_grad"); }
-
-}  // namespace ntq::emulated
+}  // namespace ntq::cuda

@@ -1,9 +1,11 @@
 // Convolution by its definition, summed in float64.
 #include <vector>
 
-#include "tests/support/emulated/device.h"
+#include "engine/backend/cuda/convolutions.h"
+#include "engine/backend/cuda/cuda_backend.h"
+#include "tests/support/emulated/stream_state.h"
 
-namespace ntq::emulated {
+namespace ntq::cuda {
 namespace {
 
 /// Calls term(index into x, into w, into y) for every product of the convolution.
@@ -37,25 +39,33 @@ double product(const float* a, int64_t i, const float* b, int64_t j) { return do
 
 }  // namespace
 
-void Emulated::conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) {
-  later([=] {
+struct Convolutions::State {
+  Stream& stream;
+};
+
+Convolutions::Convolutions(Stream& stream, Memory&) : state_(new State{stream}) {}
+Convolutions::~Convolutions() = default;
+std::string Convolutions::describe() const { return "convolutions by their definition"; }
+
+void Convolutions::forward(const ConvGeometry& g, ConstView x, ConstView w, View y) {
+  state_->stream.state().later([=] {
     sum_products(
         g, y, [&](double* sums, int64_t i, int64_t j, int64_t k) { sums[k] += product(floats(x), i, floats(w), j); });
   });
 }
 
-void Emulated::conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) {
-  later([=] {
+void Convolutions::grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) {
+  state_->stream.state().later([=] {
     sum_products(
         g, dx, [&](double* sums, int64_t i, int64_t j, int64_t k) { sums[i] += product(floats(dy), k, floats(w), j); });
   });
 }
 
-void Emulated::conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) {
-  later([=] {
+void Convolutions::grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) {
+  state_->stream.state().later([=] {
     sum_products(
         g, dw, [&](double* sums, int64_t i, int64_t j, int64_t k) { sums[j] += product(floats(dy), k, floats(x), i); });
   });
 }
 
-}  // namespace ntq::emulated
+}  // namespace ntq::cuda

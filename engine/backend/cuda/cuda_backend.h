@@ -1,34 +1,31 @@
 #pragma once
-// A device that exists in memory only, to try the border between engine and backends without one: a module library of
-// its own, work that is queued and done no sooner than someone waits, memory that the host cannot read. Arithmetic is
-// plain loops and the portable kernels; what they lack it denies, and what has a default in class Backend is left to
-// it.
-#include <functional>
-#include <mutex>
-#include <set>
-#include <vector>
+// The backend of one GPU: sizes, grids and launches for the kernels of kernels/, memory, convolutions. The emulated
+// device (tests/support/emulated) is the same class on another Stream.
+#include <memory>
 
-#include "engine/backend/module_interface.h"
-#include "tests/support/emulated/arena.h"
-#include "tests/support/emulated/counters.h"
+#include "engine/backend/backend.h"
+#include "engine/backend/cuda/convolutions.h"
+#include "engine/backend/cuda/memory.h"
+#include "engine/backend/cuda/stream.h"
 
-namespace ntq::emulated {
+namespace ntq::cuda {
 
-class Emulated : public Backend {
+class CudaBackend : public Backend {
  public:
-  explicit Emulated(size_t bytes) : arena_(bytes) {}
-  Counters counters() const { return counters_; }
+  explicit CudaBackend(std::unique_ptr<Stream> stream)
+      : stream_(std::move(stream)), memory_(*stream_), convolutions_(*stream_, memory_) {}
 
   std::string describe() const override;
   bool host_memory() const override { return false; }
   bool supports(Primitive primitive, DType type) const override;
+  MemoryUse memory() const { return memory_.use(); }
 
-  void* allocate(size_t bytes, MemoryKind kind) override;
+  void* allocate(size_t bytes, MemoryKind kind) override { return memory_.allocate(bytes, kind); }
   void release(void* memory, size_t bytes, MemoryKind kind) override;
   void copy(void* to, const void* from, size_t bytes, CopyKind kind) override;
-  void zero(void* memory, size_t bytes) override;
-  void synchronize() override;
-  BackendError take_error() override;
+  void zero(void* memory, size_t bytes) override { stream_->zero(memory, bytes); }
+  void synchronize() override { stream_->synchronize(); }
+  BackendError take_error() override { return stream_->take_error(); }
 
   void fill(float value, View y) override;
   void cast(ConstView x, View y) override;
@@ -36,6 +33,7 @@ class Emulated : public Backend {
   void binary(Binary op, ConstView a, ConstView b, View y) override;
   void binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) override;
   void where(ConstView condition, ConstView a, ConstView b, View y) override;
+
   void fold(Fold op, const AxisSplit& split, ConstView x, View y) override;
   void sum(ConstView x, double factor, View y) override;
 
@@ -69,20 +67,21 @@ class Emulated : public Backend {
                        View dtheta) override;
 
  private:
-  /// Queues work. Nothing more is done after an error until it has been taken.
-  void later(std::function<void()> work);
-  void leave_error(BackendError::Code code, const char* text);
-  void lacks(const char* primitive);
+  /// Left out of supports(): what has no kernel yet, and leaves an error.
+  static bool is_pending(Primitive primitive);
+  void leave_pending() {
+    stream_->leave_error(BackendError::Code::unsupported, "this build has no kernel for that primitive");
+  }
+  /// For `items` pieces of work of any order: enough blocks to fill the device, and not more.
+  Grid grid_for(int64_t items) const;
 
-  mutable std::mutex mutex_;
-  Arena arena_;
-  std::set<void*> pinned_;
-  std::vector<std::function<void()>> queue_;
-  BackendError error_;
-  Counters counters_;
+  std::unique_ptr<Stream> stream_;
+  Memory memory_;
+  Convolutions convolutions_;
 };
 
+/// The memory of a view of float32.
 inline const float* floats(ConstView view) { return static_cast<const float*>(view.data); }
 inline float* floats(View view) { return static_cast<float*>(view.data); }
 
-}  // namespace ntq::emulated
+}  // namespace ntq::cuda

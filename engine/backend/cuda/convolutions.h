@@ -1,0 +1,31 @@
+#pragma once
+// Convolutions of float32 views of device memory. Two files implement it, one of which is linked: cudnn/, and
+// tests/support/emulated/convolutions.cpp.
+#include <memory>
+#include <string>
+
+#include "engine/backend/args.h"
+#include "engine/backend/cuda/memory.h"
+
+namespace ntq::cuda {
+
+/// NHWC images, {Cout,Kh,Kw,Cin/groups} filters. Work is queued on the stream; what fails leaves an error there.
+class Convolutions {
+ public:
+  Convolutions(Stream& stream, Memory& memory);
+  ~Convolutions();
+  Convolutions(const Convolutions&) = delete;
+  Convolutions& operator=(const Convolutions&) = delete;
+
+  void forward(const ConvGeometry& g, ConstView x, ConstView w, View y);
+  void grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx);
+  void grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw);
+  /// For people: "cuDNN 9.19.0".
+  std::string describe() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ntq::cuda
