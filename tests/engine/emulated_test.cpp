@@ -6,7 +6,6 @@
 #include "engine/ops/cast.h"
 #include "engine/ops/codes.h"
 #include "engine/ops/linear.h"
-#include "engine/ops/pool.h"
 #include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
@@ -117,11 +116,15 @@ TEST_CASE("emulated: what goes wrong is a DeviceError, and the device goes on") 
   CHECK_THROWS_WITH_AS(Tensor::empty({1 << 20}, DType::f32, small),
                        doctest::Contains("emulated:1: out of memory: 4194304 bytes asked for"), DeviceError);
   CHECK(Tensor::full({4}, 3, small).to_vector()[3] == 3);
-  const Tensor x = Tensor::full({1, 2, 2, 1}, 3, small);
-  CHECK_THROWS_WITH_AS(max_pool2d(x, {.kernel = 2, .stride = 2}),
-                       doctest::Contains("max_pool2d: device emulated:1 has no F32 kernel for it"), DeviceError);
-  backend_for(small).max_pool({}, x.view(), x.view(), {});  // as an op that did not ask
-  CHECK_THROWS_WITH_AS(synchronize(small), doctest::Contains("emulated:1: this build has no kernel"), DeviceError);
+  CHECK_THROWS_WITH_AS(relu(Tensor::zeros({2}, DType::bf16, small)),
+                       doctest::Contains("relu: device emulated:1 has no BF16 kernel for it"), DeviceError);
+  std::vector<Tensor> all;
+  const auto take_all = [&] {
+    while (all.size() < 1000) all.push_back(Tensor::zeros({1}, DType::f32, small));
+  };
+  CHECK_THROWS_AS(take_all(), DeviceError);
+  backend_for(small).sum(all[0].view(), 1.0, all[1].view());  // has no memory for its parts
+  CHECK_THROWS_WITH_AS(synchronize(small), doctest::Contains("emulated:1: out of memory"), DeviceError);
   synchronize(small);  // the error has been taken
   CHECK_THROWS_WITH_AS(Tensor::empty({1}, DType::f32, emulated_device(2)),
                        doctest::Contains("there are 2 emulated devices"), DeviceError);

@@ -33,22 +33,35 @@ class CudaBackend : public Backend {
   void binary(Binary op, ConstView a, ConstView b, View y) override;
   void binary_along(const AlongArgs& args, ConstView a, ConstView b, View y) override;
   void where(ConstView condition, ConstView a, ConstView b, View y) override;
+  void scale(float alpha, ConstView x, View y) override;
+  void axpy(float alpha, ConstView x, View y) override;
+  void relu(ConstView x, View y) override;
+  void relu_grad(ConstView y, ConstView dy, View dx) override;
+  void spread(const AxisSplit& split, ConstView x, View y) override;
 
   void fold(Fold op, const AxisSplit& split, ConstView x, View y) override;
   void sum(ConstView x, double factor, View y) override;
+  void sum_abs(ConstView x, View y) override;
+  void all_finite(ConstView x, View y) override;
 
   void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) override;
   void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) override;
   void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) override;
 
   void batch_norm_stats(ConstView x, const NormStats& stats) override;
+  void inverse_std(ConstView var, float eps, View y) override;
   void batch_norm_apply(const NormArgs& args, View y) override;
   void batch_norm_grad(const NormArgs& args, const NormGrads& grads) override;
+  void batch_norm_codes(const NormArgs& args, QuantRange range, ConstView step, View codes, View checked) override;
+  void batch_norm_codes_grad(const NormArgs& args, const QuantizeArgs& quantizer, ConstView step,
+                             const NormGrads& grads, View dstep) override;
 
   void max_pool(const PoolGeometry& g, ConstView x, View y, View index) override;
   void max_pool_grad(const PoolGeometry& g, ConstView dy, ConstView index, View dx) override;
   void avg_pool(const PoolGeometry& g, ConstView x, View y) override;
   void avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) override;
+  void subsample(const SubsampleGeometry& g, ConstView x, View y) override;
+  void subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) override;
 
   void softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View dlogits) override;
   void count_correct(const CrossEntropyArgs& args, int64_t top, View hits) override;
@@ -57,6 +70,7 @@ class CudaBackend : public Backend {
   void quantize_grad(const QuantizeArgs& args, ConstView x, ConstView step, ConstView dy, View dx, View dstep) override;
   void quantize_codes(QuantRange range, ConstView x, ConstView step, View codes, View checked) override;
   void decode_codes(ConstView codes, ConstView step, View y) override;
+  void quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) override;
 
   void look_up(const LookUpTable& table, ConstView x, View y, View sums) override;
   void look_up_grad(const LookUpTable& table, ConstView x, ConstView dy, View dx, View sums) override;
@@ -66,6 +80,9 @@ class CudaBackend : public Backend {
   void companding_grad(const CompandingArgs& args, ConstView theta, ConstView alpha, ConstView sums, View dalpha,
                        View dtheta) override;
 
+  void sgd_step(const SgdUpdate& update, View w, ConstView g, View m) override;
+  void adam_step(const AdamUpdate& update, View w, ConstView g, View m, View v) override;
+
  private:
   /// Left out of supports(): what has no kernel yet, and leaves an error.
   static bool is_pending(Primitive primitive);
@@ -74,6 +91,10 @@ class CudaBackend : public Backend {
   }
   /// For `items` pieces of work of any order: enough blocks to fill the device, and not more.
   Grid grid_for(int64_t items) const;
+
+  /// y = f(in, ...), element by element.
+  template <class F, class... In>
+  void map(const F& f, View y, In... in);
 
   std::unique_ptr<Stream> stream_;
   Memory memory_;

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -139,6 +140,12 @@ struct CpuThreads {
   int before;
 };
 
+/// The emulated device's threads and blocks in the other order.
+struct OtherOrder {
+  explicit OtherOrder(bool other) { setenv("NTQ_EMULATED_ORDER", other ? "reversed" : "forward", 1); }
+  ~OtherOrder() { unsetenv("NTQ_EMULATED_ORDER"); }
+};
+
 /// What is wrong of one backend's answers, "" nothing, and the first of them.
 struct Answers {
   std::string wrong;
@@ -150,6 +157,7 @@ Answers answers_of(const BackendCase& one, const std::vector<Tensor>& expected, 
   for (const int threads : {1, 2, 5}) {
     if (threads == 5 && !backend.host_memory()) break;  // they are the CPU's affair
     const CpuThreads use(threads);
+    const OtherOrder order(threads == 2);
     bool unharmed = true;
     const std::vector<Tensor> found = guarded_run(one, backend, threads == 2 ? 8 : 0, unharmed);
     if (threads == 1) out.outputs = found;

@@ -48,7 +48,8 @@ struct ListReport {
   std::map<std::string, int64_t> skipped;  ///< "cpu:avx2 has no conv2d" -> cases
 };
 /// Checks each case on each backend: agreement with what decides; memory around the outputs, and the inputs, as they
-/// were; the same bits for any number of threads and at any place in memory. Prints what was skipped.
+/// were; the same bits for any number of threads, in any order of a GPU's, and at any place in memory. Prints what was
+/// skipped.
 ListReport run_list(const BackendCases& cases, const std::vector<NamedBackend>& backends = all_backends());
 
 /// What of that is not so for one backend; empty: nothing.

@@ -1,0 +1,197 @@
+#pragma once
+// The gradient of batch norm and of what is fused behind it, a ReLU and a quantizer with its step's gradient: sums over
+// all rows first, then dx. What was masked is found again, not stored.
+#include "engine/backend/cuda/kernels/norm.h"
+
+namespace ntq::cuda {
+
+/// What lies behind a norm: nothing; a ReLU, seen in y or in what y is made of; a quantizer; one beside other readers
+/// of y.
+enum class Behind { nothing, relu_of_y, relu, quantizer, quantizer_of_y };
+
+struct NormGradInputs {
+  NormInputs of;
+  Behind behind;
+  const float *dy, *third, *dy_codes;  // third: y, or the residual
+  const float* step;
+  QuantRange range;
+};
+/// Sums of dy, and of dy (x - mean).
+struct NormGradSums {
+  double dy = 0, dy_x = 0;
+};
+NTQ_DEVICE void operator+=(NormGradSums& into, const NormGradSums& from) {
+  into.dy += from.dy;
+  into.dy_x += from.dy_x;
+}
+
+/// Two to four tensors: x and dy, y or a residual, and the gradient of codes.
+template <int kTensors, Access kAccess>
+struct NormGradient {
+  struct Loaded {
+    Float4 v[kTensors];
+  };
+  const NormGradInputs& a;
+  const TilePlace& at;
+  NormChannels channels;
+  Uniform q;
+
+  NTQ_DEVICE NormGradient(const NormGradInputs& inputs, const TilePlace& place)
+      : a(inputs), at(place), channels(NormChannels::of<kAccess>(inputs.of, place)) {
+    if (a.step) q = {*a.step, a.range.low, a.range.high};
+  }
+  NTQ_DEVICE Loaded load(int64_t i) const {
+    Loaded out;
+    out.v[0] = get<kAccess>(a.of.x + i, at.count);
+    out.v[1] = get<kAccess>(a.dy + i, at.count);
+    if constexpr (kTensors > 2) out.v[2] = get<kAccess>(a.third + i, at.count);
+    if constexpr (kTensors > 3) out.v[3] = get<kAccess>(a.dy_codes + i, at.count);
+    return out;
+  }
+  /// The gradient of the normalised and shifted value j; `of_step` gets its term of the step's gradient, if any.
+  NTQ_DEVICE float masked(const Loaded& from, int j, float& of_step) const {
+    float g = from.v[1].v[j];
+    if (a.behind == Behind::nothing) return g;
+    if constexpr (kTensors > 2) {
+      const float y = from.v[2].v[j];
+      if (a.behind == Behind::relu_of_y) return y > 0.0f ? g : 0.0f;
+      if constexpr (kTensors > 3) {
+        const float of_codes = from.v[3].v[j];
+        g += q.passes(y, of_codes, of_step) ? of_codes : 0.0f;
+        return !a.of.relu || y > 0.0f ? g : 0.0f;
+      }
+    }
+    float v = channels.value(from.v[0].v[j], j);
+    if constexpr (kTensors > 2) v += from.v[2].v[j];
+    v = a.of.relu ? rectified(v) : v;
+    bool passes = !a.of.relu || v > 0.0f;
+    if (a.behind == Behind::quantizer) passes = q.passes(v, g, of_step) && passes;
+    return passes ? g : 0.0f;
+  }
+};
+
+/// Sums {chunks,channels}, and of the step's gradient {blocks}, or none; `masked`, or none, gets the gradients that
+/// pass.
+template <int kTensors, Access kAccess>
+struct NormGradSumsKernel {
+  struct Args {
+    RowTiles tiles;
+    NormGradInputs in;
+    float* masked;
+    NormGradSums* partial;
+    double* of_step;
+  };
+  static constexpr bool kSyncs = true;
+  static constexpr unsigned kShared = 4 * kTileThreads * sizeof(NormGradSums);
+  NTQ_DEVICE static void run(Thread& thread, const Args& args) {
+    const RowTiles& t = args.tiles;
+    const TilePlace at = place_of(thread, t);
+    const NormGradient<kTensors, kAccess> gradient(args.in, at);
+    Float4 dy{}, dy_x{};
+    float of_step = 0;
+    each_row(
+        at, t.channels, [&](int64_t i) { return gradient.load(i); },
+        [&](int64_t i, const auto& from) {
+          Float4 masked;
+          for (int j = 0; j < 4; ++j) {
+            float term = 0;
+            const float g = gradient.masked(from, j, term);
+            masked.v[j] = g;
+            dy.v[j] += g;
+            dy_x.v[j] += g * (from.v[0].v[j] - gradient.channels.mean.v[j]);
+            if (j < at.count) of_step += term;
+          }
+          if (args.masked) put<kAccess>(args.masked + i, masked, at.count);
+        });
+    NormGradSums* const room = thread.shared<NormGradSums>();
+    NormGradSums* const own = room + 4 * thread.index();
+    for (int j = 0; j < 4; ++j) own[j] = {static_cast<double>(dy.v[j]), static_cast<double>(dy_x.v[j])};
+    join_rows(thread, room, thread.threads() / t.lanes, 4 * t.lanes, PlainSum());
+    if (thread.index() < t.lanes) {
+      for (int j = 0; j < at.count; ++j) args.partial[at.chunk * t.channels + at.channel + j] = own[j];
+    }
+    if (!args.of_step) return;
+    thread.sync();
+    const double total = block_sum(thread, thread.shared<double>(), static_cast<double>(of_step));
+    if (thread.index() == 0) args.of_step[thread.block()] = total;
+  }
+};
+
+/// Means {2,channels}, of dy and of dy times normalised x. The last block, where there is one more than the channels
+/// need, joins the step's gradient.
+struct NormGradJoinKernel {
+  struct Args {
+    int64_t rows, channels;
+    unsigned chunks, step_parts;
+    const NormGradSums* partial;
+    const double* of_step;
+    const float* inv_std;
+    bool frozen;
+    float grad_scale;
+    float *means, *dgamma, *dbeta, *dstep;
+  };
+  static constexpr bool kSyncs = true;
+  static constexpr unsigned kShared = kTileThreads * sizeof(NormGradSums);
+  NTQ_DEVICE static void run(Thread& thread, const Args& args) {
+    if (args.of_step && thread.block() + 1 == thread.blocks()) return join_step(thread, args);
+    const int64_t c = joined_channel(thread);
+    NormGradSums total;
+    if (c < args.channels) {
+      for (unsigned i = thread.index() / kJoinChannels; i < args.chunks; i += kJoinRows)
+        total += args.partial[i * args.channels + c];
+    }
+    NormGradSums* const room = thread.shared<NormGradSums>();
+    room[thread.index()] = total;
+    join_rows(thread, room, kJoinRows, kJoinChannels, PlainSum());
+    if (thread.index() >= kJoinChannels || c >= args.channels) return;
+    total = room[thread.index()];
+    total.dy_x *= static_cast<double>(args.inv_std[c]);
+    const double rows = static_cast<double>(args.rows);
+    args.dbeta[c] = static_cast<float>(total.dy);
+    args.dgamma[c] = static_cast<float>(total.dy_x);
+    // Constant statistics drop out.
+    args.means[c] = args.frozen ? 0.0f : static_cast<float>(total.dy / rows);
+    args.means[args.channels + c] = args.frozen ? 0.0f : static_cast<float>(total.dy_x / rows);
+  }
+
+ private:
+  NTQ_DEVICE static void join_step(Thread& thread, const Args& args) {
+    double total = 0;
+    for (unsigned i = thread.index(); i < args.step_parts; i += thread.threads()) total += args.of_step[i];
+    total = block_sum(thread, thread.shared<double>(), total);
+    if (thread.index() == 0) *args.dstep = static_cast<float>(static_cast<double>(args.grad_scale) * total);
+  }
+};
+
+/// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x), dy masked; dx may be dy.
+template <int kTensors, Access kAccess>
+struct NormGradApplyKernel {
+  struct Args {
+    RowTiles tiles;
+    NormGradInputs in;
+    const float* means;
+    float* dx;
+  };
+  static constexpr bool kSyncs = false;
+  NTQ_DEVICE static void run(Thread& thread, const Args& args) {
+    const TilePlace at = place_of(thread, args.tiles);
+    const NormGradient<kTensors, kAccess> gradient(args.in, at);
+    const Float4 inv_std = of_channels<kAccess>(args.in.of.inv_std, at);
+    const Float4 mean_dy = of_channels<kAccess>(args.means, at);
+    const Float4 mean_dy_x = of_channels<kAccess>(args.means + args.tiles.channels, at);
+    each_row(
+        at, args.tiles.channels, [&](int64_t i) { return gradient.load(i); },
+        [&](int64_t i, const auto& from) {
+          Float4 dx;
+          for (int j = 0; j < 4; ++j) {
+            float of_step = 0;
+            const float g = gradient.masked(from, j, of_step);
+            const float xhat = (from.v[0].v[j] - gradient.channels.mean.v[j]) * inv_std.v[j];
+            dx.v[j] = (g - mean_dy.v[j] - xhat * mean_dy_x.v[j]) * gradient.channels.factor.v[j];
+          }
+          put<kAccess>(args.dx + i, dx, at.count);
+        });
+  }
+};
+
+}  // namespace ntq::cuda

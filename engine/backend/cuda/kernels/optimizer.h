@@ -1,0 +1,74 @@
+#pragma once
+// Updates of parameters in one pass: the bits of engine/backend/cpu/kernels/elementwise.cpp.
+#include <cmath>
+
+#include "engine/backend/args.h"
+#include "engine/backend/cuda/kernels/math.h"
+#include "engine/backend/cuda/kernels/parts.h"
+
+namespace ntq::cuda {
+
+/// max(v, floor), but what is not finite stays.
+NTQ_DEVICE float not_below(float floor, float v) { return v < floor && v >= -0x1.fffffep127f ? floor : v; }
+
+template <Access kAccess>
+struct SgdKernel {
+  struct Args {
+    SgdUpdate update;
+    float* w;
+    const float* g;
+    float* m;
+    int64_t n;
+  };
+  static constexpr bool kSyncs = false;
+  NTQ_DEVICE static void run(Thread& thread, const Args& args) {
+    const SgdUpdate& u = args.update;
+    each_pack_of(thread, args.n, [&](int64_t, int64_t i, int count) {
+      Float4 w = get_part<kAccess>(args.w + i, count), m = get_part<kAccess>(args.m + i, count);
+      const Float4 g = get_part<kAccess>(args.g + i, count);
+      for (int j = 0; j < 4; ++j) {
+        const float grad = g.v[j] + u.weight_decay * w.v[j];
+        m.v[j] = u.momentum * m.v[j] + grad;
+        const float move = u.nesterov ? grad + u.momentum * m.v[j] : m.v[j];
+        w.v[j] = not_below(u.floor, w.v[j] - u.lr * move);
+      }
+      put_part<kAccess>(args.m + i, m, count);
+      put_part<kAccess>(args.w + i, w, count);
+    });
+  }
+};
+
+template <Access kAccess>
+struct AdamKernel {
+  struct Args {
+    AdamUpdate update;
+    float* w;
+    const float* g;
+    float *m, *v;
+    int64_t n;
+  };
+  static constexpr bool kSyncs = false;
+  NTQ_DEVICE static void run(Thread& thread, const Args& args) {
+    const AdamUpdate& u = args.update;
+    const float rest1 = 1.0f - u.beta1, rest2 = 1.0f - u.beta2;
+    const float decay = u.decoupled ? 0.0f : u.weight_decay, shrink = u.decoupled ? u.decay_lr * u.weight_decay : 0.0f;
+    each_pack_of(thread, args.n, [&](int64_t, int64_t i, int count) {
+      Float4 w = get_part<kAccess>(args.w + i, count), m = get_part<kAccess>(args.m + i, count),
+             v = get_part<kAccess>(args.v + i, count);
+      const Float4 g = get_part<kAccess>(args.g + i, count);
+      for (int j = 0; j < 4; ++j) {
+        const float grad = g.v[j] + decay * w.v[j];
+        m.v[j] = u.beta1 * m.v[j] + rest1 * grad;
+        v.v[j] = u.beta2 * v.v[j] + rest2 * grad * grad;
+        const float root = std::sqrt(v.v[j] * u.square_scale);
+        const float moved = w.v[j] - u.lr * m.v[j] / (root + u.epsilon) - shrink * w.v[j];
+        w.v[j] = not_below(u.floor, moved);
+      }
+      put_part<kAccess>(args.m + i, m, count);
+      put_part<kAccess>(args.v + i, v, count);
+      put_part<kAccess>(args.w + i, w, count);
+    });
+  }
+};
+
+}  // namespace ntq::cuda
