@@ -15,7 +15,8 @@ Arena::Arena(size_t bytes)
 Arena::~Arena() { munmap(base_, size_); }
 
 void* Arena::allocate(size_t bytes) {
-  const size_t need = (bytes / 64 + 1) * 64;
+  constexpr size_t kAlignment = 256;
+  const size_t need = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   size_t begin = 0;
   for (const auto& [used_begin, used_end] : blocks_) {
     if (used_begin - begin >= need) break;

@@ -1,0 +1,41 @@
+#pragma once
+// Which of cuDNN's engines may compute a convolution.
+#include <cudnn_graph.h>
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/backend/cuda/cudnn/problem.h"
+
+namespace ntq::cudnn {
+
+/// An engine that gives wrong results, in the versions [from, below) of cuDNN (91900 is 9.19.0).
+struct Denied {
+  Direction direction;
+  int64_t engine;
+  size_t from = 0, below = std::numeric_limits<size_t>::max();
+};
+
+struct Rules {
+  /// The first plan of at most so many bytes of workspace is taken; where there is none, the one that needs least.
+  int64_t workspace = int64_t{256} << 20;
+  std::vector<Denied> denied = {};
+};
+
+/// As the environment says: NTQ_CUDNN_DENY, engines that are not to be used, "forward:62,grad_weight:20", and
+/// NTQ_CUDNN_WORKSPACE, in MiB. Throws Error for what cannot be read.
+Rules rules_of_environment();
+
+/// How float32 is multiplied, by NTQ_CUDA_PRECISION: "float32", the default, or "tf32". Throws Error.
+Arithmetic arithmetic_of_environment();
+
+/// Why an engine must not be used, by what cuDNN notes of its arithmetic and its behaviour; null: it may. The same call
+/// gives the same bits each time, sums are float32 sums of the products, and nothing is compiled while training.
+const char* why_not(Arithmetic arithmetic, std::span<const cudnnBackendNumericalNote_t> notes,
+                    std::span<const cudnnBackendBehaviorNote_t> behaviour);
+bool is_denied(const Rules& rules, Direction direction, int64_t engine, size_t cudnn_version);
+
+}  // namespace ntq::cudnn
