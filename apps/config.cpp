@@ -14,6 +14,7 @@
 #include "base/printable.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include "engine/device.h"
 #include "models/model.h"
 #include "quant/method.h"
 
@@ -63,8 +64,12 @@ void validate_run_options(const TrainConfig& c) {
   usable_name("--output", c.output);
   in_range<int64_t>("--workers", c.workers, 0, kMaxWorkers, "0 to 256");
   in_range<int64_t>("--max-bad-images", c.max_bad_images, 0, kMany, "0 or more");
-  if (c.device.rfind("cuda", 0) == 0) throw DeviceError("--device " + c.device + ": not in this build; use cpu");
-  one_of("--device", c.device, {"auto", "cpu"});
+  try {
+    if (c.device != "auto") Device{c.device};
+  } catch (const std::invalid_argument&) {
+    throw UsageError("--device: expected auto, cpu, cuda or a numbered one like cuda:1; found '" +
+                     printable(c.device, 80) + "'");
+  }
   one_of("--recompute", c.recompute, {"none", "blocks"});
   in_range<int64_t>("--threads", c.threads, 1, 4096, "1 to 4096");
   in_range<int64_t>("--log-interval", c.log_interval, 1, kMany, "1 or more");

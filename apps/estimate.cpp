@@ -42,7 +42,8 @@ Estimate estimate_stage(Session& s) {
   Estimate out;
   TensorFile before = checkpoint_file(s);
   for (auto& [name, tensor] : before.tensors)
-    tensor = tensor.clone(), out.kept_bytes += static_cast<int64_t>(tensor.bytes());
+    tensor = tensor.on_host() ? tensor.clone() : tensor.to(Device()),
+    out.kept_bytes += static_cast<int64_t>(tensor.bytes());
   TrainConfig quiet = s.config;
   quiet.workers = 0;
   DataLoader loader(s.data.train, loader_options(quiet));

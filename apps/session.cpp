@@ -6,7 +6,6 @@
 #include "models/model.h"
 #include "optim/adam.h"
 #include "optim/sgd.h"
-#include "train/activations.h"
 
 namespace ntq::apps {
 
@@ -117,9 +116,10 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   s.data = data;
   s.record = record_of(data);
   s.activations = c.precision == "bf16" ? DType::bf16 : DType::f32;
-  check_activations(Device{}, s.activations);
+  s.device = choose_device(c.device, s.activations);
   s.loss = cross_entropy(static_cast<float>(c.smoothing));
   s.model = build_model(c, data.train->info().classes, data.train->info().channels);
+  s.model->to(s.device.device);
   const std::vector<Parameter> parameters = s.model->parameters();
   s.optimizer = make_optimizer(c, c.no_decay_vectors ? without_decay_on_vectors(parameters) : parameters);
   if (c.model_ema > 0) s.ema = std::make_unique<WeightAverage>(*s.model, static_cast<float>(c.model_ema));

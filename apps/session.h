@@ -5,6 +5,7 @@
 #include "apps/config.h"
 #include "apps/console.h"
 #include "apps/data_record.h"
+#include "apps/device_choice.h"
 #include "train/step.h"
 #include "train/training.h"
 
@@ -15,6 +16,7 @@ struct Session : Training {
   DatasetPair data;
   DataRecord record;  ///< of `data`
   LossFn loss;
+  DeviceChoice device;
 };
 
 /// Shows progress while class folders are read for the first time, and warns of what was left out. `classes`: names

@@ -69,7 +69,8 @@ void print_start(Console& console, const Session& s, const std::string& run_path
   const TrainConfig& c = s.config;
   const DatasetInfo& info = s.data.train->info();
   console.headline(concat("ntq-train ", version(), ": ", c.model, " on ", c.dataset, ", ", precision_text(c)));
-  console.line("  device     " + backend_for(Device{}).describe());
+  console.line("  device     " + backend_for(s.device.device).describe());
+  if (!s.device.why_no_gpu.empty()) console.line("  no GPU     " + s.device.why_no_gpu);
   console.line(concat("  model      ", c.model, ", ", grouped(s.model->parameter_count()), " parameters"));
   console.line(concat("  data       ", grouped(s.data.train->size()), " training and ", grouped(s.data.val->size()),
                       " validation images, ", info.height, "x", info.width, "x", info.channels, ", ", info.classes,

@@ -123,7 +123,8 @@ TEST_CASE("emulated: what goes wrong is a DeviceError, and the device goes on") 
     while (all.size() < 1000) all.push_back(Tensor::zeros({1}, DType::f32, small));
   };
   CHECK_THROWS_AS(take_all(), DeviceError);
-  backend_for(small).sum(all[0].view(), 1.0, all[1].view());  // has no memory for its parts
+  const ConstView codes{all[0].view().data, DType::u8, 1};
+  backend_for(small).conv2d({}, codes, all[1].view(), all[2].view());  // has no memory for them as float32
   CHECK_THROWS_WITH_AS(synchronize(small), doctest::Contains("emulated:1: out of memory"), DeviceError);
   synchronize(small);  // the error has been taken
   CHECK_THROWS_WITH_AS(Tensor::empty({1}, DType::f32, emulated_device(2)),

@@ -10,11 +10,6 @@ std::string CudaBackend::describe() const {
          std::to_string(stream_->bytes().total >> 20) + " MB, " + facts.versions + ", " + convolutions_.describe();
 }
 
-bool CudaBackend::supports(Primitive primitive, DType type) const {
-  // conv2d_codes() is left to its default where conv2d() takes codes.
-  return type == DType::f32 && !is_pending(primitive);
-}
-
 void CudaBackend::release(void* memory, size_t, MemoryKind kind) { memory_.release(memory, kind); }
 
 void CudaBackend::copy(void* to, const void* from, size_t bytes, CopyKind kind) {

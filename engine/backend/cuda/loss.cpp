@@ -1,7 +1,7 @@
 #include "engine/backend/cuda/kernels/loss.h"
 
 #include "engine/backend/cuda/cuda_backend.h"
-#include "engine/backend/cuda/join_sums.h"
+#include "engine/backend/cuda/fold.h"
 
 namespace ntq::cuda {
 namespace {

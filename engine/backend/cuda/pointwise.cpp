@@ -1,10 +1,11 @@
 #include "engine/backend/cuda/kernels/pointwise.h"
 
 #include "engine/backend/cuda/cuda_backend.h"
-#include "engine/backend/cuda/with_access.h"
 
 namespace ntq::cuda {
 namespace {
+
+bool is_packed(const void* memory) { return reinterpret_cast<uintptr_t>(memory) % alignof(Float4) == 0; }
 
 constexpr int64_t kMostOf32Bits = int64_t{1} << 31;
 
@@ -12,10 +13,10 @@ constexpr int64_t kMostOf32Bits = int64_t{1} << 31;
 
 template <class F, class... In>
 void CudaBackend::map(const F& f, View y, In... in) {
-  with_access(aligned(y, in...), [&](auto access) {
-    stream_->launch<MapKernel<access, F, sizeof...(In)>>(grid_for((y.size + 3) / 4),
-                                                         {f, floats(y), y.size, {floats(ConstView(in))...}});
-  });
+  constexpr int kInputs = sizeof...(In);
+  const bool packed = (is_packed(y.data) && ... && is_packed(in.data));
+  stream_->launch<MapKernel<F, kInputs>>(grid_for(packed ? (y.size + 3) / 4 : y.size),
+                                         {f, floats(y), y.size, packed, {floats(ConstView(in))...}});
 }
 
 void CudaBackend::fill(float value, View y) { map(FillOp{value}, y); }

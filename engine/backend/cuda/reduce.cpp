@@ -1,65 +1,59 @@
-#include "engine/backend/cuda/kernels/reduce.h"
+#include <algorithm>
 
 #include "engine/backend/cuda/cuda_backend.h"
-#include "engine/backend/cuda/join_sums.h"
-#include "engine/backend/cuda/with_access.h"
+#include "engine/backend/cuda/fold.h"
 
 namespace ntq::cuda {
 namespace {
 
-/// y {1} = factor * the sum of x, or of its sizes.
-void sum_of(Backend& backend, Stream& stream, ConstView x, bool of_sizes, double factor, View y) {
-  const RunParts parts = run_parts(x.size);
-  const Scratch partial(backend, parts.parts, DType::f64);
-  if (!partial) return;
-  auto* const sums = static_cast<double*>(partial.view().data);
-  with_access(aligned(x), [&](auto access) {
-    using Kernel = SumKernel<access>;
-    stream.launch<Kernel>({parts.blocks(), kPartThreads, Kernel::kShared}, {parts, floats(x), of_sizes, sums});
-  });
-  join_sums(stream, {sums, parts.parts, 1}, factor, y);
+FoldPlan plan_of(const AxisSplit& split) {
+  constexpr int64_t kEnough = 1024;  // blocks
+  FoldPlan plan = in_one_part(split);
+  const int64_t lanes = kMostThreads / plan.width;
+  plan.parts = std::clamp<int64_t>(split.axis / (lanes * kValues), 1, std::max<int64_t>(1, kEnough / plan.blocks));
+  plan.blocks *= plan.parts;
+  return plan;
 }
-
-/// Whether a thread for each result is enough to do.
-bool by_thread(const AxisSplit& split) { return split.axis <= 64 || split.outer * split.inner >= 65536; }
 
 }  // namespace
 
-void CudaBackend::sum(ConstView x, double factor, View y) { sum_of(*this, *stream_, x, false, factor, y); }
-void CudaBackend::sum_abs(ConstView x, View y) { sum_of(*this, *stream_, x, true, 1.0, y); }
-
-void CudaBackend::all_finite(ConstView x, View y) {
-  fill(1.0f, y);
-  stream_->launch<AllFiniteKernel>(grid_for(x.size), {floats(x), floats(y), x.size});
+template <class Fold, class Out>
+void CudaBackend::fold_by(const AxisSplit& split, ConstView x, typename Fold::Value factor, Out* y) {
+  using Value = typename Fold::Value;
+  const int64_t columns = split.outer * split.inner;
+  if (columns == 0) return;
+  const FoldPlan plan = plan_of(split);
+  if (plan.parts == 1) return launch_fold<Fold>(*stream_, split, plan, floats(x), factor, y);
+  const Scratch parts(*this, plan.parts * columns, DTypeOf<Value>::value);
+  if (!parts) return;
+  auto* const values = static_cast<Value*>(parts.view().data);
+  launch_fold<Fold>(*stream_, split, plan, floats(x), Value{1}, values);
+  const AxisSplit of_parts{1, plan.parts, columns};
+  launch_fold<typename Fold::Then>(*stream_, of_parts, in_one_part(of_parts), values, factor, y);
 }
 
 void CudaBackend::fold(Fold op, const AxisSplit& split, ConstView x, View y) {
-  const auto [outer, axis, inner] = split;
-  const bool largest = op == Fold::max;
-  if (y.size == 0) return;
-  if (by_thread(split)) {
-    if (op == Fold::sum) {
-      stream_->launch<FoldByThreadKernel<SumFold>>(grid_for(y.size), {{}, floats(x), outer, axis, inner, floats(y)});
-    } else {
-      stream_->launch<FoldByThreadKernel<ExtremeFold>>(grid_for(y.size),
-                                                       {{largest}, floats(x), outer, axis, inner, floats(y)});
-    }
-    return;
+  switch (op) {
+    case Fold::sum: return fold_by<SumFold>(split, x, 1.0, floats(y));
+    case Fold::max: return fold_by<MaxFold>(split, x, 1.0f, floats(y));
+    case Fold::min: return fold_by<MinFold>(split, x, 1.0f, floats(y));
   }
-  const FoldTiles tiles = fold_tiles(outer, axis, inner);
-  const bool direct = op != Fold::sum && tiles.chunks == 1;
-  const Scratch partial(*this, direct ? 0 : tiles.chunks * y.size, op == Fold::sum ? DType::f64 : DType::f32);
-  if (!partial) return;
-  if (op == Fold::sum) {
-    auto* const sums = static_cast<double*>(partial.view().data);
-    stream_->launch<FoldByBlockKernel<SumFold>>({tiles.blocks(), kPartThreads, FoldByBlockKernel<SumFold>::kShared},
-                                                {{}, tiles, floats(x), sums});
-    return join_sums(*stream_, {sums, tiles.chunks, y.size}, 1.0, y);
-  }
-  stream_->launch<FoldByBlockKernel<ExtremeFold>>(
-      {tiles.blocks(), kPartThreads, FoldByBlockKernel<ExtremeFold>::kShared},
-      {{largest}, tiles, floats(x), direct ? floats(y) : partial.data()});
-  if (!direct) fold(op, {1, tiles.chunks, y.size}, partial.view(), y);
 }
+
+void CudaBackend::sum_rows(ConstView x, View y) {
+  fold(Fold::sum, {1, y.size > 0 ? x.size / y.size : 0, y.size}, x, y);
+}
+
+void CudaBackend::sum(ConstView x, double factor, View y) {
+  if (y.type == DType::f64) return fold_by<SumFold>({1, x.size, 1}, x, factor, static_cast<double*>(y.data));
+  fold_by<SumFold>({1, x.size, 1}, x, factor, floats(y));
+}
+
+void CudaBackend::sum_abs(ConstView x, View y) {
+  if (y.type == DType::f64) return fold_by<SumAbsFold>({1, x.size, 1}, x, 1.0, static_cast<double*>(y.data));
+  fold_by<SumAbsFold>({1, x.size, 1}, x, 1.0, floats(y));
+}
+
+void CudaBackend::all_finite(ConstView x, View y) { fold_by<FiniteFold>({1, x.size, 1}, x, 1.0f, floats(y)); }
 
 }  // namespace ntq::cuda

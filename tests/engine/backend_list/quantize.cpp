@@ -23,7 +23,9 @@ void add_quantize(BackendCases& list, const std::string& sizes, const Tensor& x,
                   sizes,
                   {x, step, some_values({n}, 6)},
                   {output(n), output(step.numel())},
-                  call_of(&Backend::quantize_grad, args)});
+                  call_of(&Backend::quantize_grad, args),
+                  0,
+                  1e-5});
 }
 
 // Of finite values: others have no codes.

@@ -20,20 +20,17 @@ inline ClassRows class_rows(int64_t rows, int64_t classes) {
   return out;
 }
 
-/// The result of joining what a row's threads have, for each of them. All threads of the block call it.
-template <class T, class Add>
-NTQ_DEVICE T join_row(Thread& thread, unsigned lanes, T own, const Add& add) {
+/// What the threads of a row have, joined, for each of them. All threads of the block call it.
+template <class T, class Combine>
+NTQ_DEVICE T join_row(Thread& thread, unsigned lanes, const T& own, const Combine& combine) {
   T* const room = thread.shared<T>();
-  const unsigned lane = thread.index() % lanes;
-  room[thread.index()] = own;
-  for (unsigned half = lanes / 2; half > 0; half /= 2) {
-    thread.sync();
-    if (lane < half) add(room[thread.index()], room[thread.index() + half]);
-  }
+  const unsigned lane = thread.index() % lanes, row = thread.index() / lanes, rows = thread.threads() / lanes;
+  const T joined = combine_lanes(thread, room, lane, lanes, row, rows, own, combine);
+  if (lane == 0) room[row] = joined;
   thread.sync();
-  const T joined = room[thread.index() - lane];
+  const T out = room[row];
   thread.sync();
-  return joined;
+  return out;
 }
 
 struct CrossEntropyKernel {
@@ -62,13 +59,12 @@ struct CrossEntropyKernel {
       own.top = v > own.top ? v : own.top;
       own.sum += v;
     }
-    own = join_row(thread, lanes, own, [](Top& into, const Top& from) {
-      into.top = from.top > into.top ? from.top : into.top;
-      into.sum += from.sum;
+    own = join_row(thread, lanes, own, [](const Top& a, const Top& b) {
+      return Top{b.top > a.top ? b.top : a.top, a.sum + b.sum};
     });
     double total = 0;
     for (int64_t c = lane; c < classes; c += lanes) total += std::exp(static_cast<double>(z[c]) - own.top);
-    total = join_row(thread, lanes, total, PlainSum());
+    total = join_row(thread, lanes, total, Plus());
     if (!there) return;
     const double log_total = std::log(total) + own.top, s = args.smoothing;
     const double rows = static_cast<double>(args.shape.rows), share = s / static_cast<double>(classes);
@@ -107,7 +103,7 @@ struct CountCorrectKernel {
       const bool below = z[c] < own || (z[c] == own && c >= label);
       above += below ? 0 : 1;
     }
-    above = join_row(thread, lanes, above, PlainSum());
+    above = join_row(thread, lanes, above, Plus());
     if (there && lane == 0) args.hits[row] = above < args.top && above < classes ? 1 : 0;
   }
 };
@@ -123,7 +119,7 @@ struct SumHitsKernel {
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     int64_t count = 0;
     for (int64_t r = thread.index(); r < args.rows; r += thread.threads()) count += args.hits[r];
-    count = block_sum(thread, thread.shared<int64_t>(), count);
+    count = combine_block(thread, thread.shared<int64_t>(), count, Plus());
     if (thread.index() == 0) *args.count = count;
   }
 };

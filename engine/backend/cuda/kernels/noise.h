@@ -30,7 +30,8 @@ NTQ_DEVICE SineCosine sine_cosine(float u) {
   const auto quadrant = static_cast<uint32_t>(static_cast<int32_t>(q));
   const bool swap = (quadrant & 1) == 1;
   const uint32_t sine_sign = (quadrant & 2) << 30, cosine_sign = ((quadrant + 1) & 2) << 30;
-  return {float_of(bits_of(swap ? c : s) ^ sine_sign), float_of(bits_of(swap ? s : c) ^ cosine_sign)};
+  return {std::bit_cast<float>(std::bit_cast<uint32_t>(swap ? c : s) ^ sine_sign),
+          std::bit_cast<float>(std::bit_cast<uint32_t>(swap ? s : c) ^ cosine_sign)};
 }
 
 /// The numbers of elements 4 block to 4 block + 3.

@@ -2,7 +2,7 @@
 // Batch norm forward: statistics, then values or codes. Two reads of x and one write in all.
 #include <cmath>
 
-#include "engine/backend/cuda/kernels/join.h"
+#include "engine/backend/cuda/kernels/block.h"
 #include "engine/backend/cuda/kernels/tiles.h"
 #include "engine/backend/cuda/kernels/uniform.h"
 
@@ -10,6 +10,25 @@ namespace ntq::cuda {
 
 constexpr unsigned kJoinChannels = 8;  // of a block that joins what chunks of rows gave
 constexpr unsigned kJoinRows = kTileThreads / kJoinChannels;
+
+/// Mean, and sum of squared deviations from it, of `count` values.
+struct Moments {
+  double count = 0, mean = 0, m2 = 0;
+};
+/// Chan, Golub & LeVeque 1979, Eq. 2.1.
+NTQ_DEVICE Moments operator+(const Moments& a, const Moments& b) {
+  const double count = a.count + b.count, delta = b.mean - a.mean, share = count > 0 ? b.count / count : 0;
+  return {count, a.mean + delta * share, a.m2 + b.m2 + delta * delta * a.count * share};
+}
+
+/// Joins what the threads that share channels have found; those of the first row get it.
+template <class T>
+NTQ_DEVICE Pack<T> join_rows(Thread& thread, const RowTiles& t, const Pack<T>& own) {
+  return combine_lanes(thread, thread.shared<Pack<T>>(), thread.index() / t.lanes, thread.threads() / t.lanes,
+                       thread.index() % t.lanes, t.lanes, own, [](const Pack<T>& a, const Pack<T>& b) {
+                         return Pack<T>{{a.v[0] + b.v[0], a.v[1] + b.v[1], a.v[2] + b.v[2], a.v[3] + b.v[3]}};
+                       });
+}
 
 /// Moments {chunks,channels} of x. Deviations are taken from a thread's first value, so that a large mean does no harm.
 template <Access kAccess>
@@ -20,11 +39,10 @@ struct NormStatsKernel {
     Moments* partial;
   };
   static constexpr bool kSyncs = true;
-  static constexpr unsigned kShared = 4 * kTileThreads * sizeof(Moments);
+  static constexpr unsigned kShared = kTileThreads * sizeof(Pack<Moments>);
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const RowTiles& t = args.tiles;
     const TilePlace at = place_of(thread, t);
-    Moments* const own = thread.shared<Moments>() + 4 * thread.index();
     Float4 origin{}, sums{}, squares{};
     if (at.count > 0 && at.begin < at.end) origin = get<kAccess>(args.x + at.begin * t.channels + at.channel, at.count);
     each_row(
@@ -38,25 +56,37 @@ struct NormStatsKernel {
         });
     const int64_t rows = at.begin < at.end ? (at.end - at.begin + at.step - 1) / at.step : 0;
     const double count = static_cast<double>(rows), share = rows > 0 ? 1 / count : 0;
+    Pack<Moments> own;
     for (int j = 0; j < 4; ++j) {
       const double sum = static_cast<double>(sums.v[j]);
-      own[j] = {count, static_cast<double>(origin.v[j]) + sum * share,
-                static_cast<double>(squares.v[j]) - sum * sum * share};
+      own.v[j] = {count, static_cast<double>(origin.v[j]) + sum * share,
+                  static_cast<double>(squares.v[j]) - sum * sum * share};
     }
-    join_rows(thread, thread.shared<Moments>(), thread.threads() / t.lanes, 4 * t.lanes, JoinMoments());
+    own = join_rows(thread, t, own);
     if (thread.index() >= t.lanes) return;
-    for (int j = 0; j < at.count; ++j) args.partial[at.chunk * t.channels + at.channel + j] = own[j];
+    for (int j = 0; j < 4; ++j) {
+      if (j < at.count) args.partial[at.chunk * t.channels + at.channel + j] = own.v[j];
+    }
   }
 };
 
 /// Not a number for a variance that is not finite.
 NTQ_DEVICE float inverse_std_of(float var, float eps) {
-  return is_finite(var) ? 1.0f / std::sqrt(var + eps) : float_of(0x7fc00000u);
+  return is_finite(var) ? 1.0f / std::sqrt(var + eps) : not_a_number();
 }
 
-/// A block's thread joins every kJoinRows-th chunk of one channel.
+/// The channel of which a thread joins every kJoinRows-th chunk, and these joined, for the first threads of the block.
 NTQ_DEVICE int64_t joined_channel(const Thread& thread) {
   return int64_t{thread.block()} * kJoinChannels + thread.index() % kJoinChannels;
+}
+template <class T>
+NTQ_DEVICE T join_chunks(Thread& thread, const T* partial, unsigned chunks, int64_t channels) {
+  const int64_t c = joined_channel(thread);
+  const unsigned row = thread.index() / kJoinChannels;
+  T total{};
+  for (unsigned i = row; i < chunks && c < channels; i += kJoinRows) total = total + partial[i * channels + c];
+  return combine_lanes(thread, thread.shared<T>(), row, kJoinRows, thread.index() % kJoinChannels, kJoinChannels, total,
+                       Plus());
 }
 
 struct NormStatsJoinKernel {
@@ -71,16 +101,8 @@ struct NormStatsJoinKernel {
   static constexpr unsigned kShared = kTileThreads * sizeof(Moments);
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const int64_t c = joined_channel(thread);
-    Moments total;
-    if (c < args.channels) {
-      for (unsigned i = thread.index() / kJoinChannels; i < args.chunks; i += kJoinRows)
-        JoinMoments()(total, args.partial[i * args.channels + c]);
-    }
-    Moments* const room = thread.shared<Moments>();
-    room[thread.index()] = total;
-    join_rows(thread, room, kJoinRows, kJoinChannels, JoinMoments());
+    const Moments total = join_chunks(thread, args.partial, args.chunks, args.channels);
     if (thread.index() >= kJoinChannels || c >= args.channels) return;
-    total = room[thread.index()];
     const float mean = static_cast<float>(total.mean), var = static_cast<float>(total.m2 / total.count);
     const float keep = 1 - args.momentum;
     args.mean[c] = mean;

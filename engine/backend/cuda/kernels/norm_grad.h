@@ -20,9 +20,8 @@ struct NormGradInputs {
 struct NormGradSums {
   double dy = 0, dy_x = 0;
 };
-NTQ_DEVICE void operator+=(NormGradSums& into, const NormGradSums& from) {
-  into.dy += from.dy;
-  into.dy_x += from.dy_x;
+NTQ_DEVICE NormGradSums operator+(const NormGradSums& a, const NormGradSums& b) {
+  return {a.dy + b.dy, a.dy_x + b.dy_x};
 }
 
 /// Two to four tensors: x and dy, y or a residual, and the gradient of codes.
@@ -82,7 +81,7 @@ struct NormGradSumsKernel {
     double* of_step;
   };
   static constexpr bool kSyncs = true;
-  static constexpr unsigned kShared = 4 * kTileThreads * sizeof(NormGradSums);
+  static constexpr unsigned kShared = kTileThreads * sizeof(Pack<NormGradSums>);
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const RowTiles& t = args.tiles;
     const TilePlace at = place_of(thread, t);
@@ -103,16 +102,14 @@ struct NormGradSumsKernel {
           }
           if (args.masked) put<kAccess>(args.masked + i, masked, at.count);
         });
-    NormGradSums* const room = thread.shared<NormGradSums>();
-    NormGradSums* const own = room + 4 * thread.index();
-    for (int j = 0; j < 4; ++j) own[j] = {static_cast<double>(dy.v[j]), static_cast<double>(dy_x.v[j])};
-    join_rows(thread, room, thread.threads() / t.lanes, 4 * t.lanes, PlainSum());
-    if (thread.index() < t.lanes) {
-      for (int j = 0; j < at.count; ++j) args.partial[at.chunk * t.channels + at.channel + j] = own[j];
+    Pack<NormGradSums> own;
+    for (int j = 0; j < 4; ++j) own.v[j] = {static_cast<double>(dy.v[j]), static_cast<double>(dy_x.v[j])};
+    own = join_rows(thread, t, own);
+    for (int j = 0; j < 4; ++j) {
+      if (thread.index() < t.lanes && j < at.count) args.partial[at.chunk * t.channels + at.channel + j] = own.v[j];
     }
     if (!args.of_step) return;
-    thread.sync();
-    const double total = block_sum(thread, thread.shared<double>(), static_cast<double>(of_step));
+    const double total = combine_block(thread, thread.shared<double>(), static_cast<double>(of_step), Plus());
     if (thread.index() == 0) args.of_step[thread.block()] = total;
   }
 };
@@ -135,16 +132,8 @@ struct NormGradJoinKernel {
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     if (args.of_step && thread.block() + 1 == thread.blocks()) return join_step(thread, args);
     const int64_t c = joined_channel(thread);
-    NormGradSums total;
-    if (c < args.channels) {
-      for (unsigned i = thread.index() / kJoinChannels; i < args.chunks; i += kJoinRows)
-        total += args.partial[i * args.channels + c];
-    }
-    NormGradSums* const room = thread.shared<NormGradSums>();
-    room[thread.index()] = total;
-    join_rows(thread, room, kJoinRows, kJoinChannels, PlainSum());
+    NormGradSums total = join_chunks(thread, args.partial, args.chunks, args.channels);
     if (thread.index() >= kJoinChannels || c >= args.channels) return;
-    total = room[thread.index()];
     total.dy_x *= static_cast<double>(args.inv_std[c]);
     const double rows = static_cast<double>(args.rows);
     args.dbeta[c] = static_cast<float>(total.dy);
@@ -158,7 +147,7 @@ struct NormGradJoinKernel {
   NTQ_DEVICE static void join_step(Thread& thread, const Args& args) {
     double total = 0;
     for (unsigned i = thread.index(); i < args.step_parts; i += thread.threads()) total += args.of_step[i];
-    total = block_sum(thread, thread.shared<double>(), total);
+    total = combine_block(thread, thread.shared<double>(), total, Plus());
     if (thread.index() == 0) *args.dstep = static_cast<float>(static_cast<double>(args.grad_scale) * total);
   }
 };

@@ -5,7 +5,7 @@
 namespace ntq::cuda {
 
 template <class T>
-struct alignas(4 * sizeof(T)) Pack {
+struct alignas(sizeof(T) <= 4 ? 4 * sizeof(T) : alignof(T)) Pack {
   T v[4];
 };
 using Float4 = Pack<float>;

@@ -1,7 +1,7 @@
 #pragma once
 // Equal runs of elements cut into parts, one for a block, by the sizes alone; what the blocks find is joined in order.
 #include "base/ceil_div.h"
-#include "engine/backend/cuda/kernels/join.h"
+#include "engine/backend/cuda/kernels/block.h"
 #include "engine/backend/cuda/kernels/pack.h"
 
 namespace ntq::cuda {
@@ -51,35 +51,5 @@ NTQ_DEVICE void each_pack_of(const Thread& thread, int64_t n, const Each& each) 
     each(pack, i, n - i < 4 ? static_cast<int>(n - i) : 4);
   });
 }
-
-/// y[c] = factor * the sum of partial {rows,columns} over rows; `width`, a power of two, columns for each block.
-struct JoinSumsKernel {
-  struct Args {
-    const double* partial;
-    int64_t rows, columns;
-    unsigned width;
-    double factor;
-    float* y;
-    double* y64;  ///< one of both, or both
-  };
-  static constexpr bool kSyncs = true;
-  static constexpr unsigned kShared = kPartThreads * sizeof(double);
-  NTQ_DEVICE static void run(Thread& thread, const Args& args) {
-    const int64_t c = int64_t{thread.block()} * args.width + thread.index() % args.width;
-    const unsigned lanes = thread.threads() / args.width;
-    double total = 0;
-    if (c < args.columns) {
-      for (int64_t r = thread.index() / args.width; r < args.rows; r += lanes)
-        total += args.partial[r * args.columns + c];
-    }
-    double* const room = thread.shared<double>();
-    room[thread.index()] = total;
-    join_rows(thread, room, lanes, args.width, PlainSum());
-    if (thread.index() >= args.width || c >= args.columns) return;
-    total = args.factor * room[thread.index()];
-    if (args.y) args.y[c] = static_cast<float>(total);
-    if (args.y64) args.y64[c] = total;
-  }
-};
 
 }  // namespace ntq::cuda

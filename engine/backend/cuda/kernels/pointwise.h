@@ -1,7 +1,5 @@
 #pragma once
 // Functions of values at one place, and what lies along an axis.
-#include <cmath>
-
 #include "engine/backend/args.h"
 #include "engine/backend/cuda/kernels/map.h"
 #include "engine/backend/cuda/kernels/math.h"
@@ -37,7 +35,7 @@ struct UnaryOp {
       case Unary::neg: return -x;
       case Unary::abs: return absolute(x);
       case Unary::square: return x * x;
-      case Unary::sqrt: return std::sqrt(x);
+      case Unary::sqrt: return sqrtf(x);
       case Unary::exp: return exp_any(x);
       case Unary::log: return log_any(x);
       case Unary::tanh: return hyperbolic_tangent(x);

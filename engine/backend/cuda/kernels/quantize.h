@@ -58,7 +58,7 @@ struct QuantizeKernel {
         if (j < count) y.v[j] = step.next().quantized(x.v[j]);
         if constexpr (kNoise) {
           const float e = absolute(y.v[j] - x.v[j]);
-          y.v[j] += args.noise.c * exponential(-args.noise.k * e) * std::sqrt(e) * eps.v[j];
+          if (e == e) y.v[j] += args.noise.c * exponential(-args.noise.k * e) * std::sqrt(e) * eps.v[j];
         }
       }
       put_part<kAccess>(args.y + i, y, count);
@@ -93,7 +93,7 @@ struct QuantizeGradKernel {
       }
       put_part<kAccess>(args.dx + i, dx, count);
     });
-    const double total = block_sum(thread, thread.shared<double>(), static_cast<double>(sum));
+    const double total = combine_block(thread, thread.shared<double>(), static_cast<double>(sum), Plus());
     if (thread.index() == 0) args.partial[at.part * args.parts.runs + at.run] = total;
   }
 };
@@ -180,7 +180,7 @@ struct QuantizeErrorKernel {
         sum += j < count ? e * e : 0.0f;
       }
     });
-    const double total = block_sum(thread, thread.shared<double>(), static_cast<double>(sum));
+    const double total = combine_block(thread, thread.shared<double>(), static_cast<double>(sum), Plus());
     if (thread.index() == 0) args.partial[at.part * args.count + step] = total;
   }
 };
