@@ -74,7 +74,7 @@ class MinMaxNoise : public Quantizer {
 
  private:
   Tensor quantized(const Tensor& input) override {
-    const bool due = training() && training_step() % every_ == 0 && training_step() != observed_;
+    const bool due = training() && training_step() % every_ == 0;
     if (gathering_ || due || !ready()) observe(input.detach());
     const Tensor x = steadied(input);
     const auto values = [&] {
@@ -113,7 +113,6 @@ class MinMaxNoise : public Quantizer {
       throw DivergedError(concat(spec().name, ": the first input, ", x.shape(),
                                  ", is not finite, so no range can be taken from it; check the data and the learning "
                                  "rate"));
-    observed_ = training() ? training_step() : -1;
     if (spec().per_channel) {
       const Tensor rows = reshape(x, {step_.numel(), x.numel() / step_.numel()});
       step_.copy_from(max(div(reshape(max(abs(rows), Axis{1}), step_.shape()), range().high + 0.5f), kLeastStep));
@@ -130,12 +129,11 @@ class MinMaxNoise : public Quantizer {
   void state_loaded() override {
     Quantizer::state_loaded();
     ready_ = false;
-    observed_ = -1;
   }
 
   Tensor step_, offset_;
   float share_;
-  int64_t every_, observed_ = -1;
+  int64_t every_;
   uint32_t stream_;
   mutable bool ready_ = false;
   bool gathering_ = false;

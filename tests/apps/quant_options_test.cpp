@@ -251,7 +251,7 @@ TEST_CASE("a setting that the bits, the side or another setting leave without ef
   CHECK(why("--bits 4 --method lcq --quant normalise=false --quant detach_norm=true") == "with normalise false");
   // Of the other side.
   CHECK(why("--bits 4 --method lsq --act-method pact --quant input_n=numel") == "on activations of method pact");
-  CHECK(why("--weight-bits 4 --act-bits 32 --act-method lsq --quant act.input_n=numel").substr(0, 1) == "2");
+  CHECK(idle("--weight-bits 4 --act-bits 32 --act-method lsq --quant act.input_n=numel") == "2");
   CHECK(why("--bits 4 --method dorefa --act-method lsq --step-init mse") == "0");
   // Of a file, what is not at its default.
   const ntq::test::TempFolder folder;
