@@ -52,6 +52,8 @@ TEST_CASE("ticks are round, inside of the range and not too many") {
   for (int most = 2; most < 9; ++most) {
     for (const double high : {1.0, 3.7, 99.0, 1e-7, 5e9}) CHECK(tick_texts(0, high, most).size() <= size_t(most));
   }
+  CHECK(ticks(1, 3, 6, nullptr, 1) == std::vector<double>{1, 2, 3});  // epochs
+  CHECK(ticks(1, 300, 5, nullptr, 1) == std::vector<double>{100, 200, 300});
   CHECK(log_ticks(0.001, 0.1) == std::vector<double>{0.001, 0.01, 0.1});
   CHECK(log_ticks(0.073, 0.14) == ticks(0.073, 0.14, 4));
   CHECK(log_ticks(1.5, 12).size() == 1 + 2);  // 2, 5, 10: one power of ten is too few
