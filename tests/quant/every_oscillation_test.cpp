@@ -111,9 +111,9 @@ TEST_CASE("oscillations: the saved state goes on where the original does") {
       count_optimizer_step(*resumed);
       count_optimizer_step(*q);
     }
-    for (const auto& [name, value] : q->state_dict()) {
-      CAPTURE(name);
-      if (value.dtype() == DType::f32) CHECK(same_values(state_of(*resumed, name), value));
+    for (const auto& entry : q->state_dict()) {
+      CAPTURE(entry.first);
+      if (entry.second.dtype() == DType::f32) CHECK(same_values(state_of(*resumed, entry.first), entry.second));
     }
   }
 }

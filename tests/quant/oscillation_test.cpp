@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/ops/unary.h"
 #include "quant/method.h"
 #include "quant/tree.h"
 #include "tests/support/module.h"
