@@ -20,7 +20,7 @@ class LcqQuantizer : public FirstInputQuantizer {
  public:
   explicit LcqQuantizer(const QuantSpec& spec)
       : FirstInputQuantizer(spec),
-        alpha_(register_parameter("alpha", Tensor::zeros({1}), {.floor = 1e-6f})),
+        alpha_(register_parameter("alpha", Tensor::zeros({1}), {.floor = 1e-6f, .most_change = kMostScaleChange})),
         curve_{.steps = (1 << (spec.is_signed ? spec.bits - 1 : spec.bits)) - 1,
                .both_signs = spec.is_signed,
                .unit_slopes = spec.setting("gradient").word() == "unit",
