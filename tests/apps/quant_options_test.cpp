@@ -38,10 +38,11 @@ std::string refusal_at_4_bits(Words options) {
 
 TEST_CASE("config.json has every setting of the method, whichever way it was given") {
   using AnyOrder = nlohmann::json;
-  const AnyOrder weights = {{"border", "outside"}, {"dampen", 0},         {"freeze", 0},        {"freeze_from", 0.1},
-                            {"noise", 0.2},        {"noise_k", 50},       {"noise_lr", "none"}, {"osc_momentum", 0.01},
-                            {"osc_start", 0.25},   {"step_decay", false}, {"step_init", "lsq"}, {"step_sign", "floor"},
-                            {"weight_n", "step"}};
+  const AnyOrder weights = {{"border", "outside"},   {"dampen", 0},          {"freeze", 0},
+                            {"freeze_from", 0.1},    {"noise", 0.2},         {"noise_k", 50},
+                            {"noise_lr", "none"},    {"osc_momentum", 0.01}, {"osc_start", 0.25},
+                            {"step_change", "held"}, {"step_decay", false},  {"step_init", "lsq"},
+                            {"step_sign", "floor"},  {"weight_n", "step"}};
   AnyOrder standard = weights;
   standard["input_n"] = "features", standard["input_noise"] = 0, standard["input_noise_k"] = 50;
   CHECK(AnyOrder(quant_json(config_of({"--bits", "4"}))) == standard);
