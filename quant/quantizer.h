@@ -38,6 +38,11 @@ struct QuantTraits {
   bool codes = true;         ///< one byte and one grid hold the values; without, encode() refuses
 };
 
+/// ParamTraits::most_change of steps and other scales. In the first updates of a 2-bit network, whose loss is high, one
+/// can be of a step's own size. A step that falls to its floor clips all weights; batch norm makes of that a gradient
+/// as large as the step is small, and the layer, thrown thousands of times too far, is lost.
+constexpr float kMostScaleChange = 2;
+
 /// Where a quantizer stands: its layer among those that have quantizers, in the model's order.
 struct LayerPlace {
   int64_t index = 0, count = 1;

@@ -12,13 +12,15 @@ namespace ntq {
 
 // A step of zero or less has no grid: the first one of an all-zero tensor, and what updates leave.
 constexpr float kStepFloor = 1e-8f;
-constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+constexpr float kNoBorder = -std::numeric_limits<float>::infinity();
 
 namespace {
 
 int64_t step_count(const QuantSpec& spec) { return spec.per_channel ? spec.shape[0] : 1; }
 
 bool keeps_size(const QuantSpec& spec) { return spec.setting("step_sign").word() == "abs"; }
+
+bool changes_freely(const QuantSpec& spec) { return spec.setting("step_change").word() == "free"; }
 
 /// Bounds just past the integers: the same values and codes, but x / step equal to a border counts as inside.
 QuantRange with_borders(QuantRange range) {
@@ -55,6 +57,13 @@ std::vector<Setting> step_settings() {
        .standard = "floor",
        .words = {"floor", "abs"},
        .help = "a step that an update leaves below 0: becomes 1e-8, or its size |s| (MQBench)"},
+      {.name = "step_change",
+       .standard = "held",
+       .words = {"held", "free"},
+       .help =
+           "an update that takes a step beyond twice or half of itself: is held there, and its momentum with it; or "
+           "free, as published (and with step_sign = abs)",
+       .idle = idle_with("step_sign", "abs")},
       {.name = "step_decay", .standard = false, .help = "weight decay on the steps too (diffq's LSQ, lsq-net)"}};
   return with_oscillation_settings(std::move(out));
 }
@@ -63,7 +72,9 @@ StepQuantizer::StepQuantizer(const QuantSpec& spec)
     : Quantizer(spec),
       step_(register_parameter(
           "step", Tensor::zeros({step_count(spec)}),
-          {.decay = spec.setting("step_decay").flag(), .floor = keeps_size(spec) ? kNoFloor : kStepFloor})),
+          {.decay = spec.setting("step_decay").flag(),
+           .floor = keeps_size(spec) ? kNoBorder : kStepFloor,
+           .most_change = keeps_size(spec) || changes_freely(spec) ? -kNoBorder : kMostScaleChange})),
       borders_inside_(spec.setting("border").word() == "inside") {}
 
 bool StepQuantizer::ready() const {

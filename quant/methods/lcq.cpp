@@ -23,7 +23,7 @@ class LcqQuantizer : public FirstInputQuantizer {
  public:
   explicit LcqQuantizer(const QuantSpec& spec)
       : FirstInputQuantizer(spec),
-        alpha_(register_parameter("alpha", Tensor::zeros({1}), {.floor = 1e-6f})),
+        alpha_(register_parameter("alpha", Tensor::zeros({1}), {.floor = 1e-6f, .most_change = kMostScaleChange})),
         curve_{.steps = steps_of(spec),
                .both_signs = spec.is_signed,
                .unit_slopes = spec.setting("gradient").word() == "unit",

@@ -74,7 +74,8 @@ class LsqPlusInputs : public Quantizer {
  public:
   explicit LsqPlusInputs(const QuantSpec& spec)
       : Quantizer(spec),
-        step_(register_parameter("step", Tensor::zeros({1}), {.decay = false, .floor = kLeastStep})),
+        step_(register_parameter("step", Tensor::zeros({1}),
+                                 {.decay = false, .floor = kLeastStep, .most_change = kMostScaleChange})),
         beta_(register_parameter("beta", Tensor::zeros({1}), {.decay = false})) {}
 
   QuantRange range() const override { return {0, static_cast<float>((1 << spec().bits) - 1)}; }

@@ -167,7 +167,7 @@ class NiceWeights : public Staged {
 class NiceInputs : public Staged {
  public:
   explicit NiceInputs(const QuantSpec& spec) : Staged(spec), sigmas_(spec.setting("act_sigmas").number()) {
-    bound_ = register_parameter("clamp", Tensor::zeros({1}), {.floor = kLeastClamp});
+    bound_ = register_parameter("clamp", Tensor::zeros({1}), {.floor = kLeastClamp, .most_change = kMostScaleChange});
   }
   CodeGrid grid() const override { return {.range = range(), .step = step_of_clamp().detach()}; }
   std::string left_out(const TrainingPlan& plan) const override {

@@ -25,8 +25,9 @@ class PactQuantizer : public Quantizer {
         inner_grad_(spec.setting("alpha_grad").word() == "lsq"),
         constant_(spec.setting("alpha_from").word() == "constant") {
     const float first = constant_ ? spec.setting("alpha_init").f32() : 0.0f;
-    alpha_ = register_parameter("alpha", Tensor::full({1}, first),
-                                {.decay = spec.setting("alpha_decay").flag(), .floor = kLeastAlpha});
+    alpha_ = register_parameter(
+        "alpha", Tensor::full({1}, first),
+        {.decay = spec.setting("alpha_decay").flag(), .floor = kLeastAlpha, .most_change = kMostScaleChange});
   }
 
   CodeGrid grid() const override {

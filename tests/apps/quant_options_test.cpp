@@ -40,10 +40,11 @@ std::string refusal_at_4_bits(Words options) {
 
 TEST_CASE("config.json has every setting of the method, whichever way it was given") {
   using AnyOrder = nlohmann::json;
-  const AnyOrder weights = {{"border", "outside"}, {"dampen", 0},         {"freeze", 0},        {"freeze_from", 0.1},
-                            {"noise", 0.2},        {"noise_k", 50},       {"noise_lr", "none"}, {"osc_momentum", 0.01},
-                            {"osc_start", 0.25},   {"step_decay", false}, {"step_init", "lsq"}, {"step_sign", "floor"},
-                            {"weight_n", "step"}};
+  const AnyOrder weights = {{"border", "outside"},   {"dampen", 0},          {"freeze", 0},
+                            {"freeze_from", 0.1},    {"noise", 0.2},         {"noise_k", 50},
+                            {"noise_lr", "none"},    {"osc_momentum", 0.01}, {"osc_start", 0.25},
+                            {"step_change", "held"}, {"step_decay", false},  {"step_init", "lsq"},
+                            {"step_sign", "floor"},  {"weight_n", "step"}};
   AnyOrder standard = weights;
   standard["input_n"] = "features", standard["input_noise"] = 0, standard["input_noise_k"] = 50;
   CHECK(AnyOrder(quant_json(config_of({"--bits", "4"}))) == standard);
@@ -239,6 +240,7 @@ TEST_CASE("a setting that the bits, the side or another setting leave without ef
   CHECK(why("--bits 4 --quant noise=0 --quant noise_lr=share --quant input_noise=0.1") == "0");
   CHECK(why("--bits 4 --quant weight_n=numel") == "without steps per channel");
   CHECK(why("--bits 4 --quant weight_n=numel --per-channel") == "0");
+  CHECK(why("--bits 4 --quant step_change=free --quant step_sign=abs") == "with step_sign abs");
   CHECK(why("--bits 4 --quant step_decay=true --weight-decay 0") == "with --weight-decay 0");
   CHECK(why("--bits 4 --method lsq+ --step-init mse --quant sigma_divisor=q_p") == "with step_init mse");
   CHECK(why("--bits 4 --method minmax --quant act_range=widest --quant average_rate=0.1") == "with act_range widest");
