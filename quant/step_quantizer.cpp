@@ -46,7 +46,8 @@ std::vector<Setting> step_settings() {
        .standard = "step",
        .words = {"step", "numel"},
        .side = Side::weights,
-       .help = "the same N: weights that share a step (MQBench), or all of the layer (lsq-net); one step: the same"},
+       .help = "the same N: weights that share a step (MQBench), or all of the layer (lsq-net); one step: the same",
+       .idle = [](const QuantSpec& spec) { return spec.per_channel ? "" : "without steps per channel"; }},
       {.name = "border",
        .standard = "outside",
        .words = {"outside", "inside"},
@@ -61,10 +62,10 @@ std::vector<Setting> step_settings() {
        .words = {"held", "free"},
        .help =
            "an update that takes a step beyond twice or half of itself: is held there, and its momentum with it; or "
-           "free, as published (and with step_sign = abs)"},
+           "free, as published (and with step_sign = abs)",
+       .idle = idle_with("step_sign", "abs")},
       {.name = "step_decay", .standard = false, .help = "weight decay on the steps too (diffq's LSQ, lsq-net)"}};
-  for (Setting& setting : oscillation_settings()) out.push_back(std::move(setting));
-  return out;
+  return with_oscillation_settings(std::move(out));
 }
 
 StepQuantizer::StepQuantizer(const QuantSpec& spec)
@@ -74,8 +75,7 @@ StepQuantizer::StepQuantizer(const QuantSpec& spec)
           {.decay = spec.setting("step_decay").flag(),
            .floor = keeps_size(spec) ? kNoBorder : kStepFloor,
            .most_change = keeps_size(spec) || changes_freely(spec) ? -kNoBorder : kMostScaleChange})),
-      borders_inside_(spec.setting("border").word() == "inside"),
-      oscillation_(spec, [this](const std::string& name, Tensor value) { return register_buffer(name, value); }) {}
+      borders_inside_(spec.setting("border").word() == "inside") {}
 
 bool StepQuantizer::ready() const {
   if (ready_) return true;
@@ -87,18 +87,16 @@ bool StepQuantizer::ready() const {
 
 void StepQuantizer::state_loaded() {
   Quantizer::state_loaded();
-  oscillation_.state_loaded();
   ready_ = false;
 }
 
 Tensor StepQuantizer::quantized(const Tensor& x) {
   if (calibrating_ || !ready()) init_step(x);
-  if (training() && spec().is_weight) oscillation_.look(x, step_, range(), training_step());
-  return quantize(x, step_, args_of(x));
+  return quantize(steadied(x), step_, args_of(x));
 }
 
 std::optional<PlainSteps> StepQuantizer::own_steps(const Tensor& x) const {
-  if (calibrating_ || oscillation_.looks()) return std::nullopt;
+  if (calibrating_ || steadies()) return std::nullopt;
   return PlainSteps{step_, args_of(x)};
 }
 
