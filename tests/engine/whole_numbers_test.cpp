@@ -60,7 +60,8 @@ void check_exact(Device device, const ConvGeometry& g) {
 }  // namespace
 
 TEST_CASE("devices: convolutions of whole numbers are exact") {
-  const ConvGeometry small[] = {conv_of(2, 8, 16, 16, 3, 1), conv_of(2, 9, 5, 7, 3, 2), conv_of(3, 8, 8, 12, 1, 2),
+  // None that the CPU, and so the emulated device, computes by Winograd's transform.
+  const ConvGeometry small[] = {conv_of(2, 8, 15, 17, 3, 1), conv_of(2, 9, 5, 7, 3, 2), conv_of(3, 8, 8, 12, 1, 2),
                                 conv_of(5, 1, 100, 10, 1, 1)};
   for (const Device device : test::tested_devices()) {
     for (const ConvGeometry& g : small) check_exact(device, g);
