@@ -101,7 +101,8 @@ TEST_CASE("wrong options end in one line that says what is allowed") {
   CHECK(contains(usage_error({"cifar10", "resnet20", "--method", "foo"}), "--method: expected one of "));
   CHECK(contains(usage_error({"cifar10", "resnet20", "--precision", "fp8"}), "fp32, tf32, bf16"));
   CHECK(contains(usage_error({"cifar10", "resnet20", "extra"}), "extra"));
-  CHECK_THROWS_AS(train_command({"cifar10", "resnet20", "--device", "cuda"}), ntq::DeviceError);
+  CHECK(contains(usage_error({"cifar10", "resnet20", "--device", "cuda:x"}), "expected auto, cpu, cuda"));
+  CHECK(train_command({"cifar10", "resnet20", "--device", "cuda:1"})->config.device == "cuda:1");
   CHECK_THROWS_AS(train_command({"cifar10", "resnet20", "--precision", "tf32"}), ntq::DeviceError);
   CHECK(train_command({"cifar10", "resnet20", "--precision", "bf16"})->config.precision == "bf16");
 }

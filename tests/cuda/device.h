@@ -24,7 +24,7 @@ struct TestDevice {
   template <class T>
   std::vector<T> values(const T* from, size_t n) {
     std::vector<T> out(n);
-    stream->copy(out.data(), from, n * sizeof(T), CopyKind::to_host, false);
+    stream->copy(out.data(), from, n * sizeof(T), CopyKind::to_host);
     stream->synchronize();
     return out;
   }

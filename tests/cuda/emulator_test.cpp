@@ -18,7 +18,7 @@ using test::contains;
 bool ends_badly(const std::function<bool()>& run) {
   const pid_t child = fork();
   if (child == 0) {
-    close(STDERR_FILENO);
+    close(STDOUT_FILENO), close(STDERR_FILENO);
     _exit(run() ? 0 : 1);
   }
   int status = 0;

@@ -77,7 +77,7 @@ TEST_CASE("pinned memory is used again when the work before its return is done")
   CHECK_FALSE(memory.is_pinned(&memory, 4));
   std::fill(pinned, pinned + 100, 3.0f);
   float* const y = device.room<float>(100);
-  device.stream->copy(y, pinned, 400, CopyKind::to_device, true);
+  device.stream->copy(y, pinned, 400, CopyKind::to_device);
   memory.release(pinned, MemoryKind::pinned);
   void* const other = take(memory, 400, MemoryKind::pinned);
   CHECK(other != pinned);  // the copy waits

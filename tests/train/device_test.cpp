@@ -48,6 +48,25 @@ TEST_CASE("a training on another device has the numbers of the CPU") {
   }
 }
 
+TEST_CASE("a steady step on a device reads nothing back, waits for nothing and asks for no memory") {
+  Training t = test::tiny_training(4);
+  t.model->to(test::emulated_device());
+  t.optimizer = std::make_unique<Sgd>(t.model->parameters(), SgdOptions{});
+  const auto step = [&] {
+    t.train_loader->start(0, 0);
+    train_step(*t.model, *t.optimizer, *t.train_loader->next(), cross_entropy(), 0.01f);
+  };
+  for (int i = 0; i < 3; ++i) step(), synchronize(test::emulated_device());
+  const auto before = test::emulated_counters();
+  for (int i = 0; i < 3; ++i) step();
+  const auto after = test::emulated_counters();
+  CHECK(after.copies_to_host == before.copies_to_host);
+  CHECK(after.waits == before.waits);
+  CHECK(after.segments == before.segments);
+  synchronize(test::emulated_device());
+  CHECK(test::emulated_counters().launches > before.launches + 100);
+}
+
 TEST_CASE("batches of an evaluation on another device are read together, at its end at the latest") {
   Training t = test::tiny_training(4);
   t.model->to(test::emulated_device());

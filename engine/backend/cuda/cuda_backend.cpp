@@ -1,6 +1,7 @@
 #include "engine/backend/cuda/cuda_backend.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace ntq::cuda {
 
@@ -14,8 +15,19 @@ void CudaBackend::release(void* memory, size_t, MemoryKind kind) { memory_.relea
 
 void CudaBackend::copy(void* to, const void* from, size_t bytes, CopyKind kind) {
   if (bytes == 0) return;
-  const void* const host = kind == CopyKind::to_device ? from : to;
-  stream_->copy(to, from, bytes, kind, kind != CopyKind::on_device && memory_.is_pinned(host, bytes));
+  if (kind != CopyKind::to_device || memory_.is_pinned(from, bytes)) return stream_->copy(to, from, bytes, kind);
+  // What the caller may change at once is copied to memory that the queue may read later: nobody waits, but for
+  // copies so large that they would take much of it.
+  constexpr size_t kPiece = size_t{32} << 20;
+  for (size_t at = 0; at < bytes; at += kPiece) {
+    const size_t size = std::min(kPiece, bytes - at);
+    void* const piece = memory_.allocate(size, MemoryKind::pinned);
+    if (!piece) return;
+    std::memcpy(piece, static_cast<const char*>(from) + at, size);
+    stream_->copy(static_cast<char*>(to) + at, piece, size, kind);
+    memory_.release(piece, MemoryKind::pinned);
+    if (bytes > kPiece) stream_->synchronize();
+  }
 }
 
 Grid CudaBackend::grid_for(int64_t items) const {

@@ -45,8 +45,8 @@ class Stream {
   void begin_use(void* memory, size_t bytes, size_t room);
   void end_use(void* memory, size_t room);
 
-  /// As DeviceMemory::copy(); whether host memory is pinned is for the caller to know.
-  void copy(void* to, const void* from, size_t bytes, CopyKind kind, bool pinned);
+  /// To the device from pinned memory alone, which is read later; host memory is written before synchronize() returns.
+  void copy(void* to, const void* from, size_t bytes, CopyKind kind);
   void zero(void* memory, size_t bytes);
 
   template <class Kernel>

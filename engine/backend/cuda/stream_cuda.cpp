@@ -153,14 +153,12 @@ void Stream::release_pinned(void* memory) {
 void Stream::begin_use(void*, size_t, size_t) {}
 void Stream::end_use(void*, size_t) {}
 
-void Stream::copy(void* to, const void* from, size_t bytes, CopyKind kind, bool pinned) {
+void Stream::copy(void* to, const void* from, size_t bytes, CopyKind kind) {
   state_->use_device();
   const cudaMemcpyKind direction = kind == CopyKind::to_device ? cudaMemcpyHostToDevice
                                    : kind == CopyKind::to_host ? cudaMemcpyDeviceToHost
                                                                : cudaMemcpyDeviceToDevice;
   state_->check(cudaMemcpyAsync(to, from, bytes, direction, state_->stream), "copying");
-  // From memory that is not pinned the runtime may still read after it returned.
-  if (kind == CopyKind::to_device && !pinned) synchronize();
 }
 
 void Stream::zero(void* memory, size_t bytes) {

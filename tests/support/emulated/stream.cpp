@@ -87,14 +87,9 @@ void Stream::end_use(void* memory, size_t room) {
   });
 }
 
-void Stream::copy(void* to, const void* from, size_t bytes, CopyKind kind, bool pinned) {
+void Stream::copy(void* to, const void* from, size_t bytes, CopyKind kind) {
   const std::lock_guard lock(state_->mutex);
   if (kind == CopyKind::to_host) ++state_->counters.copies_to_host;
-  if (kind == CopyKind::to_device && !pinned) {
-    std::vector<char> read(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
-    state_->queue.emplace_back([to, read = std::move(read)] { std::memcpy(to, read.data(), read.size()); });
-    return;
-  }
   state_->queue.emplace_back([=] { std::memcpy(to, from, bytes); });
 }
 
