@@ -58,7 +58,6 @@ TEST_CASE("cuDNN: a plan is chosen once, for all that it is for") {
   for (const Direction direction : kDirections) {
     for (const Arithmetic arithmetic : kArithmetic) problems.push_back({direction, kStrided, arithmetic});
   }
-  problems.push_back({.geometry = kStrided, .alignment = 4});
   Problem other{.geometry = kStrided};
   other.geometry.batch = 100;
   problems.push_back(other);
@@ -110,7 +109,7 @@ TEST_CASE("cuDNN: workspace is what the rules give, or the least that there is")
   CHECK(least <= choose_plan(stem, described_h100(), {}).workspace);
 }
 
-TEST_CASE("cuDNN: groups, linear layers and memory that is aligned to a float") {
+TEST_CASE("cuDNN: groups and linear layers") {
   ConvGeometry grouped = kStrided, linear{.batch = 128, .in_c = 512};
   grouped.groups = 4;
   linear.out_c = 100;
@@ -120,8 +119,24 @@ TEST_CASE("cuDNN: groups, linear layers and memory that is aligned to a float") 
         CHECK_NOTHROW(choose_plan({direction, geometry, arithmetic}, described_h100(), {}));
       }
     }
-    CHECK_NOTHROW(choose_plan({direction, kStrided, Arithmetic::float32, 4}, described_h100(), {}));
-    CHECK_NOTHROW(choose_plan({direction, kStrided, Arithmetic::bf16, 2}, described_h100(), {}));
+  }
+}
+
+TEST_CASE("cuDNN: unusual sizes have plans too") {
+  const auto of = [](int64_t size, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad) {
+    ConvGeometry g{.in_h = size, .in_w = size + 1, .in_c = in};
+    g.out_c = out, g.kernel_h = g.kernel_w = kernel, g.stride = stride, g.pad = pad;
+    g.out_h = (g.in_h + 2 * pad - kernel) / stride + 1, g.out_w = (g.in_w + 2 * pad - kernel) / stride + 1;
+    return g;
+  };
+  // One of everything, channels of odd numbers, kernels and paddings larger than the images.
+  for (const ConvGeometry& g : {of(1, 1, 1, 1, 1, 0), of(13, 8, 5, 12, 3, 7), of(33, 8, 1, 33, 1, 2),
+                                of(20, 9, 2, 19, 7, 30), of(6, 16, 31, 2, 3, 0)}) {
+    for (const Direction direction : kDirections) {
+      for (const Arithmetic arithmetic : {Arithmetic::float32, Arithmetic::tf32}) {
+        CHECK_NOTHROW(choose_plan({direction, g, arithmetic}, described_h100(), {}));
+      }
+    }
   }
 }
 

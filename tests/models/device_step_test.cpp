@@ -10,8 +10,8 @@
 #include "layers/conv2d.h"
 #include "layers/linear.h"
 #include "optim/sgd.h"
-#include "tests/support/emulated_device.h"
 #include "tests/support/numeric_grad.h"
+#include "tests/support/tested_devices.h"
 
 using namespace ntq;
 
@@ -112,9 +112,13 @@ void check_same_training(const Trained& expected, const Trained& found) {
 }  // namespace
 
 TEST_CASE("a training step on another device: same numbers, no copy to the host") {
-  const Trained expected = train_on(Device("cpu:portable"), {}), found = train_on(test::emulated_device(), {});
-  check_same_training(expected, found);
-  CHECK(found.copies_to_host == 0);
+  const Trained expected = train_on(Device("cpu:portable"), {});
+  for (const Device device : test::tested_devices()) {
+    CAPTURE(device.str());
+    const Trained found = train_on(device, {});
+    check_same_training(expected, found);
+    CHECK(found.copies_to_host == 0);
+  }
 }
 
 TEST_CASE("a quantized training step on another device: same numbers, no copy to the host") {
@@ -122,8 +126,12 @@ TEST_CASE("a quantized training step on another device: same numbers, no copy to
                              "faq", "quant-noise"}) {
     CAPTURE(std::string(method));
     const QuantSpec quant{.method = method, .bits = 4};
-    const Trained expected = train_on(Device("cpu:portable"), quant), found = train_on(test::emulated_device(), quant);
-    check_same_training(expected, found);
-    CHECK(found.copies_to_host == 0);
+    const Trained expected = train_on(Device("cpu:portable"), quant);
+    for (const Device device : test::tested_devices()) {
+      CAPTURE(device.str());
+      const Trained found = train_on(device, quant);
+      check_same_training(expected, found);
+      CHECK(found.copies_to_host == 0);
+    }
   }
 }

@@ -10,8 +10,8 @@
 
 #include "engine/backend/cpu_settings.h"
 #include "engine/ops/cast.h"
-#include "tests/support/emulated_device.h"
 #include "tests/support/numeric_grad.h"
+#include "tests/support/tested_devices.h"
 
 namespace ntq::test {
 namespace {
@@ -180,7 +180,7 @@ std::string lack_of(const NamedBackend& named, Primitive primitive, DType type =
 const std::vector<NamedBackend>& all_backends() {
   static const std::vector<NamedBackend> list = [] {
     std::vector<NamedBackend> all;
-    emulated_device();  // loads it; a further backend is loaded in the same way
+    tested_devices();  // loads their backends
     for (const Device device : known_devices()) {
       all.push_back({device.str(), &backend_for(device), device.family() == "cpu"});
     }

@@ -14,11 +14,35 @@ namespace {
 /// What is above is known to have broken engines that count in 32 bits.
 constexpr int64_t kMostElements = int64_t{1} << 31;
 
-/// Bytes, at most 16, that an address is a multiple of.
-int64_t alignment_of(const void* memory) {
-  const auto address = reinterpret_cast<uintptr_t>(memory);
-  return static_cast<int64_t>(std::min<uintptr_t>(address & (~address + 1), 16));
-}
+/// Memory as engines want it, aligned: a view's own, or a piece that stands for it during a call.
+class Aligned {
+ public:
+  Aligned(Stream& stream, Memory& memory, ConstView view)
+      : stream_(stream), memory_(memory), view_(view), data_(const_cast<void*>(view.data)) {
+    if (reinterpret_cast<uintptr_t>(data_) % cudnn::kAlignment != 0)
+      data_ = memory_.allocate(bytes(), MemoryKind::device);
+  }
+  ~Aligned() {
+    if (data_ != view_.data && data_ != nullptr) memory_.release(data_, MemoryKind::device);
+  }
+  Aligned(const Aligned&) = delete;
+  Aligned& operator=(const Aligned&) = delete;
+
+  void* data() const { return data_; }  ///< null where there was no memory
+  void load() { copy(data_, view_.data); }
+  void store() { copy(const_cast<void*>(view_.data), data_); }
+
+ private:
+  size_t bytes() const { return static_cast<size_t>(view_.size) * dtype_size(view_.type); }
+  void copy(void* to, const void* from) {
+    if (to != from) stream_.copy(to, from, bytes(), CopyKind::on_device);
+  }
+
+  Stream& stream_;
+  Memory& memory_;
+  ConstView view_;
+  void* data_;
+};
 
 }  // namespace
 
@@ -43,7 +67,7 @@ struct Convolutions::State {
 
 void Convolutions::State::open() {
   if (plans) return;
-  cudnn::require(cudnnCreate(&handle), "opening cuDNN " + cudnn::version());
+  if (handle == nullptr) cudnn::require(cudnnCreate(&handle), "opening cuDNN " + cudnn::version());
   cudnn::require(cudnnSetStream(handle, stream.state().stream), "giving cuDNN its stream");
   arithmetic = cudnn::arithmetic_of_environment();
   plans.emplace(cudnn::Gpu{.handle = handle}, cudnn::rules_of_environment());
@@ -67,23 +91,33 @@ void Convolutions::State::run(cudnn::Direction direction, const ConvGeometry& g,
     return stream.leave_error(BackendError::Code::unsupported,
                               "a convolution of more than 2^31 elements; try a smaller batch");
   }
-  const int64_t alignment = std::min({alignment_of(x.data), alignment_of(w.data), alignment_of(y.data)});
   const std::lock_guard lock(mutex);
   stream.state().use_device();
   try {
     open();
-    const cudnn::Problem problem{direction, g, arithmetic, alignment};
+    const cudnn::Problem problem{direction, g, arithmetic};
     const cudnn::Plan& plan = plans->plan_for(problem);
     if (!make_room(plan.workspace)) return;
+    Aligned images(stream, memory, x), filters(stream, memory, w), outputs(stream, memory, y);
+    for (Aligned* each : {&images, &filters, &outputs}) {
+      if (each->data() == nullptr) return;
+    }
+    Aligned& written = result.data == x.data ? images : result.data == w.data ? filters : outputs;
+    for (Aligned* each : {&images, &filters, &outputs}) {
+      if (each != &written) each->load();
+    }
     cudnn::Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
     const int64_t names[] = {cudnn::kImages, cudnn::kFilters, cudnn::kOutputs};
-    void* const tensors[] = {const_cast<void*>(x.data), const_cast<void*>(w.data), const_cast<void*>(y.data)};
+    void* const tensors[] = {images.data(), filters.data(), outputs.data()};
     pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const int64_t>(names))
         .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(tensors))
         .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace)
         .finalize();
-    cudnn::require(cudnnBackendExecute(handle, plan.ready.raw(), pack.raw()),
-                   "cuDNN, " + problem.describe() + ", engine " + std::to_string(plan.engine));
+    const cudnnStatus_t status = cudnnBackendExecute(handle, plan.ready.raw(), pack.raw());
+    if (status != CUDNN_STATUS_SUCCESS) {
+      cudnn::require(status, "cuDNN, engine " + std::to_string(plan.engine) + ", " + problem.describe());
+    }
+    written.store();
   } catch (const std::exception& error) {
     stream.leave_error(BackendError::Code::failed, error.what());
   }

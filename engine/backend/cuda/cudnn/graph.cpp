@@ -47,7 +47,7 @@ Descriptor tensor(int64_t name, const Problem& problem, const Sizes& s) {
   Descriptor out(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
   out.set(CUDNN_ATTR_TENSOR_UNIQUE_ID, name)
       .set(CUDNN_ATTR_TENSOR_DATA_TYPE, problem.arithmetic == Arithmetic::bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT)
-      .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, problem.alignment)
+      .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, kAlignment)
       .set(CUDNN_ATTR_TENSOR_DIMENSIONS, std::vector<int64_t>{s.n, s.c, s.h, s.w})
       .set(CUDNN_ATTR_TENSOR_STRIDES, std::vector<int64_t>{s.h * s.w * s.c, 1, s.w * s.c, s.c})
       .finalize();

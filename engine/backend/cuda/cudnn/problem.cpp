@@ -27,7 +27,6 @@ std::string Problem::describe() const {
       << g.out_c << "," << g.kernel_h << "," << g.kernel_w << "," << g.in_c / g.groups << "}, stride " << g.stride
       << ", padding " << g.pad << ", " << name_of(arithmetic);
   if (g.groups != 1) out << ", " << g.groups << " groups";
-  if (alignment != 16) out << ", aligned to " << alignment;
   return out.str();
 }
 

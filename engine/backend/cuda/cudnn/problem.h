@@ -15,19 +15,21 @@ enum class Direction { forward, grad_input, grad_weight };
 /// bf16: x, w and y, or the gradients in their places, all stored as bfloat16.
 enum class Arithmetic { float32, tf32, bf16 };
 
+/// Of all three tensors, in bytes: the most that an engine asks for. Less would mean another engine, and so other bits
+/// for the same numbers elsewhere in memory.
+constexpr int64_t kAlignment = 16;
+
 struct Problem {
   Direction direction = Direction::forward;
   ConvGeometry geometry;
   Arithmetic arithmetic = Arithmetic::float32;
-  int64_t alignment = 16;  ///< of all three tensors, in bytes; 16 is the most that an engine asks for
 
-  using Key = std::array<int64_t, 15>;
+  using Key = std::array<int64_t, 14>;
   /// Equal for problems that one plan solves.
   Key key() const {
     const ConvGeometry& g = geometry;
     return {static_cast<int64_t>(direction),
             static_cast<int64_t>(arithmetic),
-            alignment,
             g.batch,
             g.in_h,
             g.in_w,
