@@ -59,6 +59,7 @@ NTQ_DEVICE void store_whole(void* to, const void* from) {
   __stwb(static_cast<float4*>(to), all);
 }
 
+/// Room for two blocks' registers is asked for: left to itself, ptxas spills a few to make room for more blocks.
 template <class Kernel>
 __global__ void __launch_bounds__(kMostThreads, 2) entry(const typename Kernel::Args args) {
   Thread thread;

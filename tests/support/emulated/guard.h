@@ -10,7 +10,9 @@ namespace ntq::emulated {
 /// Not a number in every type; what memory holds before anyone has written there.
 constexpr unsigned char kUnwritten = 0xff;
 
+/// Parts of it may have been forbidden before.
 inline void forbid(void* memory, size_t bytes) {
+  ASAN_UNPOISON_MEMORY_REGION(memory, bytes);
   std::memset(memory, kUnwritten, bytes);
   ASAN_POISON_MEMORY_REGION(memory, bytes);
 }
