@@ -35,7 +35,7 @@ class Aligned {
  private:
   size_t bytes() const { return static_cast<size_t>(view_.size) * dtype_size(view_.type); }
   void copy(void* to, const void* from) {
-    if (to != from) stream_.copy(to, from, bytes(), CopyKind::on_device, false);
+    if (to != from) stream_.copy(to, from, bytes(), CopyKind::on_device);
   }
 
   Stream& stream_;
