@@ -29,19 +29,31 @@ struct NormGradCall {
   bool whole;     ///< packs
 };
 
-template <int kTensors>
-void sums_of(Stream& stream, const NormGradCall& call, NormGradSums* partial, double* of_step) {
-  with_access(call.whole, [&](auto access) {
-    using Kernel = NormGradSumsKernel<kTensors, access>;
-    stream.launch<Kernel>(grid_of(call.tiles, Kernel::kShared), {call.tiles, call.in, call.masked, partial, of_step});
+/// with(NormReads) of what the call reads.
+template <class With>
+void with_reads(const NormGradInputs& in, const With& with) {
+  if (in.dy_codes) return with(NormReads<4, true>());
+  if (in.third) return in.step ? with(NormReads<3, true>()) : with(NormReads<3, false>());
+  in.step ? with(NormReads<2, true>()) : with(NormReads<2, false>());
+}
+
+void launch_sums(Stream& stream, const NormGradCall& call, NormGradSums* partial, double* of_step) {
+  with_reads(call.in, [&]<class Reads>(Reads) {
+    with_access(call.whole, [&](auto access) {
+      using Kernel = NormGradSumsKernel<Reads, access>;
+      stream.launch<Kernel>(grid_of(call.tiles, Kernel::kShared), {call.tiles, call.in, call.masked, partial, of_step});
+    });
   });
 }
 
-template <int kTensors>
-void apply_grad(Stream& stream, const NormGradCall& call, const float* means, float* dx) {
-  with_access(call.whole, [&](auto access) {
-    stream.launch<NormGradApplyKernel<kTensors, access>>(grid_of(call.tiles),
-                                                         {backwards(call.tiles), call.in, means, dx});
+void launch_apply(Stream& stream, const NormGradCall& call, const float* means, float* dx) {
+  with_reads(call.in, [&]<class Reads>(Reads) {
+    with_access(call.whole, [&](auto access) {
+      if constexpr (Reads::kTensors < 4) {  // the gradient of codes has been added to dy
+        stream.launch<NormGradApplyKernel<Reads, access>>(grid_of(call.tiles),
+                                                          {backwards(call.tiles), call.in, means, dx});
+      }
+    });
   });
 }
 
@@ -56,7 +68,7 @@ void norm_grad(Backend& backend, Stream& stream, const NormArgs& a, const NormGr
                const NormQuantizer& quantizer) {
   const int64_t channels = a.gamma.size;
   NormGradCall call{.in = {.of = inputs_of(a),
-                           .behind = Behind::nothing,
+                           .of_y = static_cast<bool>(a.y),
                            .dy = floats(a.dy),
                            .third = a.y ? floats(a.y) : floats(a.residual),
                            .dy_codes = floats(a.dy_codes),
@@ -68,40 +80,25 @@ void norm_grad(Backend& backend, Stream& stream, const NormArgs& a, const NormGr
                                                : nullptr,
                     .whole = channels % 4 == 0 && aligned(a.x, a.mean, a.inv_std, a.gamma, a.beta, a.residual, a.y,
                                                           a.dy, a.dy_codes, grads.dx, grads.d_residual)};
-  if (quantizer.step) {
-    call.in.behind = a.y ? Behind::quantizer_of_y : Behind::quantizer;
-  } else if (a.y || a.relu) {
-    call.in.behind = a.y ? Behind::relu_of_y : Behind::relu;
-  } else {
-    call.in.third = nullptr;
-  }
+  if (!quantizer.step) call.in.of.relu = a.relu || a.y;
+  if (!call.in.of.relu && !quantizer.step) call.in.third = nullptr;  // nothing is masked
   const RowTiles& tiles = call.tiles;
   const Scratch partial(backend, tiles.chunks * channels * 2, DType::f64), means(backend, 2 * channels),
       step_parts(backend, tiles.blocks(), DType::f64);
   if (!partial || !means || !step_parts) return;
   auto* const sums = static_cast<NormGradSums*>(partial.view().data);
   auto* const of_step = quantizer.step ? static_cast<double*>(step_parts.view().data) : nullptr;
-  if (call.in.dy_codes) {
-    sums_of<4>(stream, call, sums, of_step);
-  } else if (call.in.third) {
-    sums_of<3>(stream, call, sums, of_step);
-  } else {
-    sums_of<2>(stream, call, sums, of_step);
-  }
+  launch_sums(stream, call, sums, of_step);
   stream.launch<NormGradJoinKernel>(
       {join_blocks(channels) + (of_step ? 1 : 0), kTileThreads, NormGradJoinKernel::kShared},
       {tiles.rows, channels, tiles.chunks, tiles.blocks(), sums, of_step, floats(a.inv_std), a.frozen,
        quantizer.args.grad_scale, means.data(), floats(grads.dgamma), floats(grads.dbeta), floats(quantizer.dstep)});
   if (call.masked) {
-    call.in.behind = Behind::nothing;
+    call.in.of.relu = false;
     call.in.dy = call.masked;
-    call.in.third = nullptr;
+    call.in.third = call.in.dy_codes = call.in.step = nullptr;
   }
-  if (call.in.third) {
-    apply_grad<3>(stream, call, means.data(), floats(grads.dx));
-  } else {
-    apply_grad<2>(stream, call, means.data(), floats(grads.dx));
-  }
+  launch_apply(stream, call, means.data(), floats(grads.dx));
 }
 
 }  // namespace

@@ -163,6 +163,21 @@ void add_in_place(BackendCases& list) {
              {out[0], out[1], out[2]});
        },
        1e-5});
+  // A residual that no gradient is asked for: what the ReLU masks is in y, or in what y is made of.
+  for (const bool in_y : {false, true}) {
+    list.push_back({Primitive::batch_norm_grad,
+                    in_y ? "mask of y alone" : "mask of x and a residual",
+                    {x, mean, inv_std, gamma, y, dy, beta},
+                    {output(kSize), output(kChannels), output(kChannels)},
+                    [in_y](Backend& b, const Inputs& in, const Outputs& out) {
+                      NormArgs args{.x = in[0], .mean = in[1], .inv_std = in[2], .gamma = in[3], .beta = in[6]};
+                      args.relu = true;
+                      args.dy = in[5];
+                      (in_y ? args.y : args.residual) = in[4];
+                      b.batch_norm_grad(args, {out[0], out[1], out[2]});
+                    },
+                    1e-5});
+  }
   list.push_back(
       {Primitive::batch_norm_grad,
        "d_residual in dy",
@@ -176,11 +191,28 @@ void add_in_place(BackendCases& list) {
        1e-5});
 }
 
+// One value that is not finite, the last: its step is none.
+void add_unfinite_codes(BackendCases& list) {
+  constexpr int64_t kChannels = 12, kSize = 500 * kChannels;
+  Tensor x = some_values({kSize}, 1);
+  x.f32()[kSize - 1] = INFINITY;
+  list.push_back({Primitive::batch_norm_codes,
+                  "one value is not finite",
+                  {x, some_values({kChannels}, 5), Tensor::full({kChannels}, 1.3f), Tensor::full({kChannels}, 0.7f),
+                   some_values({kChannels}, 4), Tensor::from({1}, {0.07f})},
+                  {output(kSize, DType::i8), output(1)},
+                  [](Backend& b, const Inputs& in, const Outputs& out) {
+                    const NormArgs args{.x = in[0], .mean = in[1], .inv_std = in[2], .gamma = in[3], .beta = in[4]};
+                    b.batch_norm_codes(args, {-8, 7}, in[5], out[0], out[1]);
+                  }});
+}
+
 }  // namespace
 
 BackendCases norm_cases() {
   BackendCases list;
   add_in_place(list);
+  add_unfinite_codes(list);
   // 117: strips of every width for vectors of 16; 4500: a row longer than a run of the step's sums.
   for (const int64_t channels : {1, 3, 8, 15, 16, 17, 33, 64, 117, 200}) add_codes(list, 77, channels);
   add_codes(list, 3, 4500);

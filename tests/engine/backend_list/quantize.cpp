@@ -81,6 +81,17 @@ BackendCases quantize_cases() {
                   [](Backend& b, const Inputs& in, const Outputs& out) {
                     b.quantize_codes({-8, 7}, in[0], in[1], out[0], out[1]);
                   }});
+  Tensor unfinite = some_values({5 * 17}, 5);
+  unfinite.f32()[3 * 17] = INFINITY;  // of the fourth step
+  for (const Tensor& of : {steps, step}) {
+    list.push_back({Primitive::quantize_codes,
+                    concat("one of ", of.numel(), " steps has a value that is not finite"),
+                    {unfinite, of},
+                    {output(5 * 17, DType::i8), output(of.numel())},
+                    [](Backend& b, const Inputs& in, const Outputs& out) {
+                      b.quantize_codes({-8, 7}, in[0], in[1], out[0], out[1]);
+                    }});
+  }
   add_quantize(list, "wild", wild_values(99, 5), step, {.range = {-8, 7}});
   return list;
 }

@@ -5,14 +5,12 @@
 
 namespace ntq::cuda {
 
-/// What lies behind a norm: nothing; a ReLU, seen in y or in what y is made of; a quantizer; one beside other readers
-/// of y.
-enum class Behind { nothing, relu_of_y, relu, quantizer, quantizer_of_y };
-
+/// What lies behind a norm: a ReLU or none, a quantizer or none (no step). The masks are seen in y, or in what y is
+/// made of.
 struct NormGradInputs {
   NormInputs of;
-  Behind behind;
-  const float *dy, *third, *dy_codes;  // third: y, or the residual
+  bool of_y;  ///< third is y, else the residual
+  const float *dy, *third, *dy_codes;
   const float* step;
   QuantRange range;
 };
@@ -24,9 +22,17 @@ NTQ_DEVICE NormGradSums operator+(const NormGradSums& a, const NormGradSums& b) 
   return {a.dy + b.dy, a.dy_x + b.dy_x};
 }
 
-/// Two to four tensors: x and dy, y or a residual, and the gradient of codes.
-template <int kTensors, Access kAccess>
+/// What a kernel reads: two to four tensors, x and dy, y or a residual, the gradient of codes; and whether there is a
+/// quantizer.
+template <int kCount, bool kWithStep>
+struct NormReads {
+  static constexpr int kTensors = kCount;
+  static constexpr bool kQuantizer = kWithStep;
+};
+
+template <class Reads, Access kAccess>
 struct NormGradient {
+  static constexpr int kTensors = Reads::kTensors;
   struct Loaded {
     Float4 v[kTensors];
   };
@@ -37,7 +43,7 @@ struct NormGradient {
 
   NTQ_DEVICE NormGradient(const NormGradInputs& inputs, const TilePlace& place)
       : a(inputs), at(place), channels(NormChannels::of<kAccess>(inputs.of, place)) {
-    if (a.step) q = {*a.step, a.range.low, a.range.high};
+    if constexpr (Reads::kQuantizer) q = {*a.step, a.range.low, a.range.high};
   }
   NTQ_DEVICE Loaded load(int64_t i) const {
     Loaded out;
@@ -47,31 +53,26 @@ struct NormGradient {
     if constexpr (kTensors > 3) out.v[3] = get<kAccess>(a.dy_codes + i, at.count);
     return out;
   }
-  /// The gradient of the normalised and shifted value j; `of_step` gets its term of the step's gradient, if any.
+  /// The gradient of the normalised and shifted value j; `of_step` gets its term of the step's gradient, if any. No
+  /// branches, so that packs stay packs.
   NTQ_DEVICE float masked(const Loaded& from, int j, float& of_step) const {
-    float g = from.v[1].v[j];
-    if (a.behind == Behind::nothing) return g;
-    if constexpr (kTensors > 2) {
-      const float y = from.v[2].v[j];
-      if (a.behind == Behind::relu_of_y) return y > 0.0f ? g : 0.0f;
-      if constexpr (kTensors > 3) {
-        const float of_codes = from.v[3].v[j];
-        g += q.passes(y, of_codes, of_step) ? of_codes : 0.0f;
-        return !a.of.relu || y > 0.0f ? g : 0.0f;
-      }
-    }
-    float v = channels.value(from.v[0].v[j], j);
-    if constexpr (kTensors > 2) v += from.v[2].v[j];
+    float v = channels.value(from.v[0].v[j], j), g = from.v[1].v[j];
+    if constexpr (kTensors > 2) v = a.of_y ? from.v[2].v[j] : v + from.v[2].v[j];
+    const bool passes = !a.of.relu || v > 0.0f;
     v = a.of.relu ? rectified(v) : v;
-    bool passes = !a.of.relu || v > 0.0f;
-    if (a.behind == Behind::quantizer) passes = q.passes(v, g, of_step) && passes;
+    if constexpr (kTensors > 3) {
+      const float of_codes = from.v[3].v[j];
+      g += q.passes(v, of_codes, of_step) ? of_codes : 0.0f;
+    } else if constexpr (Reads::kQuantizer) {
+      g = q.passes(v, g, of_step) ? g : 0.0f;
+    }
     return passes ? g : 0.0f;
   }
 };
 
 /// Sums {chunks,channels}, and of the step's gradient {blocks}, or none; `masked`, or none, gets the gradients that
 /// pass.
-template <int kTensors, Access kAccess>
+template <class Reads, Access kAccess>
 struct NormGradSumsKernel {
   struct Args {
     RowTiles tiles;
@@ -85,7 +86,7 @@ struct NormGradSumsKernel {
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const RowTiles& t = args.tiles;
     const TilePlace at = place_of(thread, t);
-    const NormGradient<kTensors, kAccess> gradient(args.in, at);
+    const NormGradient<Reads, kAccess> gradient(args.in, at);
     Float4 dy{}, dy_x{};
     float of_step = 0;
     each_row(
@@ -153,7 +154,7 @@ struct NormGradJoinKernel {
 };
 
 /// dx = gamma inv_std (dy - mean_dy - xhat mean_dy_x), dy masked; dx may be dy.
-template <int kTensors, Access kAccess>
+template <class Reads, Access kAccess>
 struct NormGradApplyKernel {
   struct Args {
     RowTiles tiles;
@@ -164,7 +165,7 @@ struct NormGradApplyKernel {
   static constexpr bool kSyncs = false;
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const TilePlace at = place_of(thread, args.tiles);
-    const NormGradient<kTensors, kAccess> gradient(args.in, at);
+    const NormGradient<Reads, kAccess> gradient(args.in, at);
     const Float4 inv_std = of_channels<kAccess>(args.in.of.inv_std, at);
     const Float4 mean_dy = of_channels<kAccess>(args.means, at);
     const Float4 mean_dy_x = of_channels<kAccess>(args.means + args.tiles.channels, at);

@@ -27,7 +27,9 @@ NTQ_DEVICE Pack<T> get(const T* p, int count = 4) {
 }
 template <Access kAccess, class T>
 NTQ_DEVICE void put(T* p, const Pack<T>& values, int count = 4) {
-  if constexpr (kAccess == Access::whole) {
+  if constexpr (kAccess == Access::whole && sizeof values == 16) {
+    store_whole(p, &values);
+  } else if constexpr (kAccess == Access::whole) {
     *reinterpret_cast<Pack<T>*>(p) = values;
   } else {
     for (int j = 0; j < 4; ++j) {

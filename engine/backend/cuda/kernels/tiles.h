@@ -58,16 +58,18 @@ NTQ_DEVICE TilePlace place_of(const Thread& thread, const RowTiles& t) {
 /// load(position) gives what each(position, loaded) takes.
 template <class Load, class Each>
 NTQ_DEVICE void each_row(const TilePlace& at, int64_t channels, const Load& load, const Each& each) {
-  constexpr int kTogether = 4;
+  constexpr int kTogether = 2;
   if (at.count <= 0) return;
   const int64_t stride = at.step * channels, end = at.end * channels + at.channel;
-  int64_t i = at.begin * channels + at.channel;
-  for (; i + (kTogether - 1) * stride < end; i += kTogether * stride) {
-    decltype(load(i)) loaded[kTogether];
-    for (int k = 0; k < kTogether; ++k) loaded[k] = load(i + k * stride);
-    for (int k = 0; k < kTogether; ++k) each(i + k * stride, loaded[k]);
+  for (int64_t i = at.begin * channels + at.channel; i < end; i += kTogether * stride) {
+    decltype(load(i)) loaded[kTogether] = {};
+    for (int k = 0; k < kTogether; ++k) {
+      if (i + k * stride < end) loaded[k] = load(i + k * stride);
+    }
+    for (int k = 0; k < kTogether; ++k) {
+      if (i + k * stride < end) each(i + k * stride, loaded[k]);
+    }
   }
-  for (; i < end; i += stride) each(i, load(i));
 }
 
 /// Of the channels' own values, nothing: zeros.
