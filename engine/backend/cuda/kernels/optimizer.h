@@ -12,15 +12,16 @@ namespace ntq::cuda {
 NTQ_DEVICE float not_below(float floor, float v) { return v < floor && v >= -0x1.fffffep127f ? floor : v; }
 
 /// What is above 0 stays between that times `factor` and that share of it, unless it becomes infinite or no number.
-/// An infinite factor holds nothing.
 struct Near {
   float value;
   bool held;
 };
-NTQ_DEVICE Near near(float factor, float before, float moved) {
+NTQ_DEVICE Near near_to(float before, float factor, float moved) {
+  constexpr float kLargest = 0x1.fffffep127f;
+  if (!(factor <= kLargest)) return {moved, false};
   const float low = before / factor, high = before * factor;
-  const bool held = is_finite(factor) && before > 0.0f && is_finite(moved) && (moved < low || moved > high);
-  return {held ? (moved < low ? low : high) : moved, held};
+  const bool held = before > 0.0f && std::fabs(moved) <= kLargest && (moved < low || moved > high);
+  return {!held ? moved : moved < low ? low : high, held};
 }
 
 template <Access kAccess>
@@ -42,9 +43,9 @@ struct SgdKernel {
         const float grad = g.v[j] + u.weight_decay * w.v[j];
         m.v[j] = u.momentum * m.v[j] + grad;
         const float move = u.nesterov ? grad + u.momentum * m.v[j] : m.v[j];
-        const Near at = near(u.most_change, w.v[j], w.v[j] - u.lr * move);
-        if (at.held) m.v[j] = (w.v[j] - at.value) / u.lr;
-        w.v[j] = not_below(u.floor, at.value);
+        const Near moved = near_to(w.v[j], u.most_change, w.v[j] - u.lr * move);
+        if (moved.held) m.v[j] = (w.v[j] - moved.value) / u.lr;
+        w.v[j] = not_below(u.floor, moved.value);
       }
       put_part<kAccess>(args.m + i, m, count);
       put_part<kAccess>(args.w + i, w, count);
@@ -76,7 +77,7 @@ struct AdamKernel {
         v.v[j] = u.beta2 * v.v[j] + rest2 * grad * grad;
         const float root = std::sqrt(v.v[j] * u.square_scale);
         const float moved = w.v[j] - u.lr * m.v[j] / (root + u.epsilon) - shrink * w.v[j];
-        w.v[j] = not_below(u.floor, near(u.most_change, w.v[j], moved).value);
+        w.v[j] = not_below(u.floor, near_to(w.v[j], u.most_change, moved).value);
       }
       put_part<kAccess>(args.m + i, m, count);
       put_part<kAccess>(args.v + i, v, count);
