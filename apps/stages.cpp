@@ -188,6 +188,7 @@ Json go_on(const RunFolder& run, Parts& parts, size_t index, Console& console) {
   Json summary = summarize(session, run);
   write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
   stage.session.reset();
+  give_back_cpu_memory();  // the page's is not the training's
   write_page(run, console);
   const int64_t peak = peak_memory();
   summary = report_end(run, summary, console);

@@ -11,8 +11,8 @@ namespace ntq::house {
 namespace {
 
 /// The version and the fingerprint that belongs to it.
-constexpr const char* kVersion = "kBackendInterface=3;";
-constexpr uint64_t kFingerprint = 12613511988957718679U;
+constexpr const char* kVersion = "kBackendInterface=4;";
+constexpr uint64_t kFingerprint = 11207508534942717929U;
 
 /// Without comments and spaces.
 std::string bare(const std::string& text) {
