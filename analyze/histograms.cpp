@@ -62,7 +62,7 @@ LayerHistogram of_layer(const LayerReport& report, const WeightedLayer& layer) {
   out.error = report.weight_error;
   out.clipped = report.clipped;
   const auto& q = layer.weight_quantizer();
-  const std::vector<float> w = (q ? q->transform(layer.weight()) : layer.weight()).to_vector();
+  const std::vector<float> w = (q ? q->transformed(layer.weight()) : layer.weight()).to_vector();
   const auto [low, high] = std::minmax_element(w.begin(), w.end());
   out.low = static_cast<double>(*low), out.high = static_cast<double>(*high);
   out.counts = binned(w, out.low, out.high);

@@ -1,5 +1,7 @@
 #include "apps/advice.h"
 
+#include <algorithm>
+
 #include "apps/config_quant.h"
 #include "apps/json.h"
 #include "base/check.h"
@@ -73,24 +75,34 @@ class Advice {
     settings();
   }
 
-  /// Of the methods: those that were given and that no quantizer of the run reads.
+  /// Of the methods: those that were given and that change nothing in any quantizer of the run.
   void settings() {
-    const auto used = [&](const std::string& key) { return c_.quant.contains(key) || c_.quant.contains("act." + key); };
     const bool weights = c_.quantizes(Side::weights);
     if (!weights) no_effect({"per_channel"}, "on weights in full precision");
     if (!c_.quantizes(Side::inputs)) no_effect({"act_method", "skip_bits"}, "on activations in full precision");
     for_each_short_form(c_, [&](const char* key, const auto&) {
-      if (!used(key)) no_effect({key}, weights ? "on --method " + c_.method : "on weights in full precision");
+      std::string why = idle_reason(c_, key);
+      if (const std::string own = concat("act.", key); !why.empty() && c_.quant.contains(own))
+        why = idle_reason(c_, own);
+      if (!why.empty()) no_effect({key}, why);
     });
-    const auto noise = c_.quant.find("noise");
-    const bool silent = noise != c_.quant.end() && noise->second == SettingValue(0.0);
-    if (silent) no_effect({"noise_k"}, "with --noise 0");
-    if (!wished(given_, "quant")) return;
-    for (const auto& entry : given_["quant"].items()) {
-      if (silent && entry.key() == "noise_k") lines_.push_back("--quant noise_k has no effect with noise 0");
-      if (entry.key().starts_with("act.") ? c_.quantizes(Side::inputs) : used(entry.key())) continue;
-      lines_.push_back(concat("--quant ", entry.key(), " has no effect on what is in full precision"));
+    for (const std::string& key : wished_settings()) {
+      const std::string why = idle_reason(c_, key);
+      if (!why.empty()) lines_.push_back(concat("--quant ", key, " has no effect ", why));
     }
+  }
+  std::vector<std::string> wished_settings() const {
+    std::vector<std::string> out;
+    const auto add = [&](const Json& from, auto&& counts) {
+      if (!wished(from, "quant") || !from["quant"].is_object()) return;
+      for (const auto& entry : from["quant"].items()) {
+        if (counts(entry.key()) && std::find(out.begin(), out.end(), entry.key()) == out.end())
+          out.push_back(entry.key());
+      }
+    };
+    add(given_, [](const std::string&) { return true; });
+    add(file_, [&](const std::string& key) { return !is_standard(c_, key); });
+    return out;
   }
 
   void start() {
@@ -110,7 +122,13 @@ class Advice {
 
   void optimizer() {
     if (c_.sched == "constant" || c_.sched == "step") no_effect({"min_lr"}, "on --sched " + c_.sched);
-    if (c_.weight_decay == 0) no_effect({"no_decay_vectors"}, "with --weight-decay 0");
+    if (c_.weight_decay == 0) {
+      no_effect({"no_decay_vectors"}, "with --weight-decay 0");
+      for (const std::string& key : wished_settings()) {
+        if (key.ends_with("step_decay") || key.ends_with("alpha_decay"))
+          lines_.push_back(concat("--quant ", key, " has no effect with --weight-decay 0"));
+      }
+    }
     if (c_.warmup_epochs == c_.epochs) no_effect({"sched"}, "when all epochs are warm-up");
   }
 

@@ -1,6 +1,7 @@
 #include "apps/config_quant.h"
 
 #include <algorithm>
+#include <set>
 
 #include "apps/text.h"
 #include "base/check.h"
@@ -56,6 +57,21 @@ Settings told(const TrainConfig& c, Side side) {
 std::string option_name(std::string key) {
   std::replace(key.begin(), key.end(), '_', '-');
   return "--" + key;
+}
+
+/// Bits of the quantized layers of a side, each once.
+std::set<int> widths_of(const TrainConfig& c, Side side) {
+  const bool weights = side == Side::weights;
+  const int64_t bits = weights ? c.bits_of_weights() : c.bits_of_activations();
+  std::set<int> out{static_cast<int>(bits)};
+  if (bits < 32 && c.first_last_bits) out.insert(static_cast<int>(*c.first_last_bits));
+  if (!weights && c.skip_bits) out.insert(static_cast<int>(*c.skip_bits));
+  for (const auto& [layer, text] : c.bits_of) {
+    const LayerBits own = parse_layer_bits("--bits-of " + layer, text);
+    if (const auto& of_side = weights ? own.weight : own.activation) out.insert(*of_side);
+  }
+  out.erase(32);
+  return out;
 }
 
 [[noreturn]] void refuse(const std::string& option, const QuantMethod& method, const std::string& why) {
@@ -164,6 +180,46 @@ void resolve_quant(TrainConfig& c) {
   for_each_short_form(c, [](const char*, auto& field) { field.reset(); });
   c.act_method.reset();
   c.per_channel = c.per_channel && c.quantizes(Side::weights);
+}
+
+bool is_standard(const TrainConfig& c, const std::string& key) {
+  const auto found = c.quant.find(key);
+  if (found == c.quant.end() || key == kMethod) return true;
+  const bool own = key.starts_with(kActivations);
+  const Setting* setting = find_setting(quant_method(method_of(c, own ? Side::inputs : Side::weights)),
+                                        own ? key.substr(kActivations.size()) : key);
+  return setting == nullptr || found->second == setting->standard;
+}
+
+std::string idle_reason(const TrainConfig& c, const std::string& key) {
+  const bool inputs_alone = key.starts_with(kActivations);
+  if (inputs_alone && !c.quantizes(Side::inputs)) return "on activations in full precision";
+  if (key == kMethod) return "";
+  const std::string name = inputs_alone ? key.substr(kActivations.size()) : key, own = method_of(c, Side::inputs);
+  const bool same = inputs_alone || (own == c.method && !c.quant.contains(concat(kActivations, name)));
+  std::string reason = same || find_setting(quant_method(c.method), name) == nullptr
+                           ? "on --method " + c.method
+                           : "on activations of method " + own;
+  for (const Side side : {Side::inputs, Side::weights}) {
+    const bool weights = side == Side::weights;
+    if (weights ? inputs_alone : !same) continue;
+    const QuantMethod& method = quant_method(method_of(c, side));
+    const Setting* setting = find_setting(method, name);
+    if (setting == nullptr || !concerns(*setting, weights)) continue;
+    reason = "on what is in full precision";
+    for (const int bits : widths_of(c, side)) {
+      const std::string why = setting->idle ? setting->idle({.method = method.name,
+                                                             .bits = bits,
+                                                             .is_signed = weights,
+                                                             .is_weight = weights,
+                                                             .per_channel = weights && c.per_channel,
+                                                             .settings = settings_of(c, side)})
+                                            : "";
+      if (why.empty()) return "";
+      reason = why;
+    }
+  }
+  return reason;
 }
 
 std::string quant_text(const TrainConfig& c) {

@@ -21,6 +21,11 @@ void for_each_short_form(Config& c, Visitor&& visit) {
   visit("noise_k", c.noise_k);
   visit("step_init", c.step_init);
 }
+/// Whether a setting of a resolved config has its method's default, or is of no quantizer.
+bool is_standard(const TrainConfig& config, const std::string& key);
+/// Why a setting of a resolved config, "act." before it for activations alone, changes nothing in any of its
+/// quantizers: "with noise 0"; empty: it may.
+std::string idle_reason(const TrainConfig& config, const std::string& key);
 /// "noise=0.2, noise_k=50": of a resolved config.
 std::string quant_text(const TrainConfig& config);
 

@@ -20,6 +20,8 @@ struct ParamTraits {
   float lr_scale = 1.0f;  ///< factor on the learning rate, >= 0
   /// Lower bound of the values after each update; values that are not finite stay, to be found.
   float floor = -std::numeric_limits<float>::infinity();
+  /// Factor, > 1, by which an update may change a value above 0 at most (SgdUpdate); infinity: any.
+  float most_change = std::numeric_limits<float>::infinity();
   std::string optimizer = {};  ///< which one of several takes it (OptimizerSet); "": the main one
 };
 

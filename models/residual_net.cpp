@@ -1,8 +1,11 @@
 #include "models/residual_net.h"
 
+#include <algorithm>
+
 #include "engine/ops/pool.h"
 #include "engine/recompute.h"
 #include "layers/sequential.h"
+#include "quant/tree.h"
 
 namespace ntq {
 namespace {
@@ -11,6 +14,12 @@ std::shared_ptr<Module> make_block(LayerMaker& make, const std::string& name, co
                                    const ResidualPlan& plan) {
   if (plan.kind == BlockKind::bottleneck) return std::make_shared<Bottleneck>(make, name, sizes);
   return std::make_shared<BasicBlock>(make, name, sizes, plan.shortcut);
+}
+
+/// Recomputing puts buffers back as they were: what a first input sets has to be there.
+bool is_ready(Module& block) {
+  const Quantizers quantizers(block);
+  return std::all_of(quantizers.begin(), quantizers.end(), [](const Quantizer* q) { return q->ready(); });
 }
 
 }  // namespace
@@ -47,7 +56,7 @@ ResidualNet::ResidualNet(const ModelOptions& options, const ResidualPlan& plan)
 Tensor ResidualNet::forward(const Tensor& x) {
   Tensor y = apply_quantizer(skip_, bn1_->forward_relu(conv1_->forward(x)));  // cifar {N,H,W,C}, imagenet {N,H/2,W/2,C}
   if (stem_ == Stem::imagenet) y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
-  for (const auto& block : blocks_) y = recompute_ ? recomputed(block, y) : block->forward(y);
+  for (const auto& block : blocks_) y = recompute_ && is_ready(*block) ? recomputed(block, y) : block->forward(y);
   return fc_->forward(global_avg_pool(y));  // {N,classes}
 }
 

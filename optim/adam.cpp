@@ -38,7 +38,8 @@ void Adam::step(float given) {
                             .square_scale = static_cast<float>(1.0 / square_bias),
                             .weight_decay = traits.decay ? options_.weight_decay : 0.0f,
                             .decoupled = options_.decoupled,
-                            .floor = traits.floor};
+                            .floor = traits.floor,
+                            .most_change = traits.most_change};
     backend_for("Adam", Primitive::adam_step, {value, grad})
         .adam_step(update, value.view(), grad.view(), slot.mean.view(), slot.square.view());
   }

@@ -64,9 +64,10 @@ void check_parameters(const char* who, const std::vector<Parameter>& parameters)
     const auto [other, fresh] = seen.emplace(value.id(), name);
     check(fresh, who, ": \"", name, "\" and \"", other->second, "\" are one tensor, give it once");
     check(names.insert(name).second, who, ": two parameters are named \"", name, "\"");
-    check(not_negative(traits.lr_scale) && !std::isnan(traits.floor), who, ": parameter \"", name,
-          "\": its factor on the learning rate must be finite and at least 0, found ", traits.lr_scale,
-          ", its floor a number, found ", traits.floor);
+    check(not_negative(traits.lr_scale) && !std::isnan(traits.floor) && traits.most_change > 1, who, ": parameter \"",
+          name, "\": its factor on the learning rate must be finite and at least 0, found ", traits.lr_scale,
+          ", its floor a number, found ", traits.floor, ", the change that an update may make above 1, found ",
+          traits.most_change);
   }
 }
 

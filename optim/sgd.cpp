@@ -25,7 +25,8 @@ void Sgd::step(float lr) {
                            .momentum = options_.momentum,
                            .weight_decay = traits.decay ? options_.weight_decay : 0.0f,
                            .nesterov = options_.nesterov,
-                           .floor = traits.floor};
+                           .floor = traits.floor,
+                           .most_change = traits.most_change};
     backend_for("Sgd", Primitive::sgd_step, {value, grad})
         .sgd_step(update, value.view(), grad.view(), slot.momentum.view());
   }

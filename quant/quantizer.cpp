@@ -3,6 +3,7 @@
 #include "engine/graph.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/reduce.h"
+#include "quant/oscillation.h"
 
 namespace ntq {
 
@@ -14,7 +15,11 @@ const SettingValue& QuantSpec::setting(const std::string& key) const {
 }
 
 Quantizer::Quantizer(QuantSpec spec)
-    : spec_(std::move(spec)), calls_(register_buffer("calls", Tensor::zeros({1}, DType::i64))) {}
+    : spec_(std::move(spec)), calls_(register_buffer("calls", Tensor::zeros({1}, DType::i64))) {
+  if (!Oscillation::is_wanted(spec_)) return;
+  oscillation_ = std::make_shared<Oscillation>(
+      spec_, [this](const std::string& name, Tensor value) { return register_buffer(name, std::move(value)); });
+}
 
 QuantRange Quantizer::range() const {
   const int levels = 1 << spec_.bits;
@@ -35,7 +40,7 @@ Codes Quantizer::encode(const Tensor& x) const {
   check(traits().codes, spec_.name, ": the values of method ", spec_.method,
         " have no codes of one byte; export them as floats (--quantized)");
   check(ready(), spec_.name, ": the step is not set; run one forward pass or load a checkpoint first");
-  const Tensor input = transform(cast(x, DType::f32));
+  const Tensor input = transformed(cast(x, DType::f32));
   if (!all_finite(input)) throw DivergedError(concat(spec_.name, ": values that are not finite have no codes"));
   check_grid(spec_.name, grid());
   Codes out{codes(input), grid()};
@@ -43,7 +48,27 @@ Codes Quantizer::encode(const Tensor& x) const {
   return out;
 }
 
-Tensor Quantizer::unchecked_codes(const Tensor& x) const { return codes(transform(cast(x, DType::f32))); }
+Tensor Quantizer::unchecked_codes(const Tensor& x) const { return codes(transformed(cast(x, DType::f32))); }
+
+Tensor Quantizer::transformed(const Tensor& x) const {
+  const Tensor t = transform(x);
+  return oscillation_ ? oscillation_->held(t, even_grid()) : t;
+}
+
+Tensor Quantizer::steadied(const Tensor& x) {
+  if (!oscillation_) return x;
+  const CodeGrid grid = even_grid();
+  const Tensor held = oscillation_->held(x, grid);  // weights that freeze now are held from the next step on
+  if (training()) oscillation_->look(held, grid, progress_, training_step());
+  return held;
+}
+
+Tensor Quantizer::penalty() const { return oscillation_ ? oscillation_->penalty() : Tensor(); }
+
+void Quantizer::state_loaded() {
+  steps_.reset();
+  if (oscillation_) oscillation_->state_loaded();
+}
 
 double Quantizer::stored_bits(int64_t values) const {
   return static_cast<double>(values) * spec_.bits + 32.0 * static_cast<double>(parameter_count());

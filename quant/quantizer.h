@@ -11,6 +11,8 @@
 
 namespace ntq {
 
+class Oscillation;
+
 /// What one quantizer does. bits 32 means none at all (full precision). make_quantizer (method.h) checks it.
 struct QuantSpec {
   std::string method = "ntq";
@@ -35,6 +37,11 @@ struct QuantTraits {
   bool symmetric = false;    ///< Q(-x) = -Q(x), but for ties
   bool codes = true;         ///< one byte and one grid hold the values; without, encode() refuses
 };
+
+/// ParamTraits::most_change of steps and other scales. In the first updates of a 2-bit network, whose loss is high, one
+/// can be of a step's own size. A step that falls to its floor clips all weights; batch norm makes of that a gradient
+/// as large as the step is small, and the layer, thrown thousands of times too far, is lost.
+constexpr float kMostScaleChange = 2;
 
 /// Where a quantizer stands: its layer among those that have quantizers, in the model's order.
 struct LayerPlace {
@@ -79,9 +86,8 @@ class Quantizer : public Module {
     static_cast<void>(x);
     return std::nullopt;
   }
-  /// What happens to x before it is quantized, in ops (or custom_grad), so with its own gradient: DoReFa's tanh, LCQ's
-  /// normalisation. All below gets the result.
-  virtual Tensor transform(const Tensor& x) const { return x; }
+  /// What is rounded of x: its transform(); weights that are frozen at the middle of their codes, without a gradient.
+  Tensor transformed(const Tensor& x) const;
   virtual QuantTraits traits() const { return {.levels = 1 << spec_.bits}; }
 
   /// Whether the values that the first inputs set are there. A flag of the host: at most the first call after
@@ -100,12 +106,13 @@ class Quantizer : public Module {
     return own;
   }
   /// Whether the layer's parameters, and those behind it up to the next layer with quantizers, are trained now;
-  /// nothing: not for this method to say. Asked after on_progress().
+  /// nothing: not for this method to say. Asked after set_progress().
   virtual std::optional<bool> trains_layer() const { return std::nullopt; }
-  /// An addition to the loss, {1}; undefined: none.
-  virtual Tensor penalty() const { return {}; }
-  /// How much of the training is done, in [0, 1]; told before each step.
-  virtual void on_progress(double fraction) { static_cast<void>(fraction); }
+  /// An addition to the loss, {1}; undefined: none. By default the dampening of steadied().
+  virtual Tensor penalty() const;
+  /// How much of the training is done, in [0, 1]; set before each step.
+  double progress() const { return progress_; }
+  void set_progress(double fraction) { progress_ = fraction; }
   /// Why this quantizer does nothing of what its method is named for in such a training; empty: it does. Asked after
   /// set_place().
   virtual std::string left_out(const TrainingPlan& plan) const {
@@ -116,7 +123,7 @@ class Quantizer : public Module {
   virtual void on_rate(const LearningRate& rate) { static_cast<void>(rate); }
   /// Told when an optimizer step has changed the parameters.
   virtual void after_step() {}
-  /// Set before on_progress() and left_out(): for methods that treat one layer after the other.
+  /// Set before each step and before left_out(): for methods that treat one layer after the other.
   void set_place(LayerPlace place) { place_ = place; }
   /// Bits to a value where the method learns them: the mean.
   virtual std::optional<double> learned_bits() const { return std::nullopt; }
@@ -132,6 +139,9 @@ class Quantizer : public Module {
 
  protected:
   explicit Quantizer(QuantSpec spec);
+  /// What happens to x before it is quantized, in ops (or custom_grad), so with its own gradient: DoReFa's tanh, LCQ's
+  /// normalisation. All below gets the result.
+  virtual Tensor transform(const Tensor& x) const { return x; }
   /// The values to compute with, of a transformed input.
   virtual Tensor quantized(const Tensor& x) = 0;
   /// Whether transform() and quantized() take values stored as bfloat16, and give such. All others get them as float32,
@@ -141,11 +151,19 @@ class Quantizer : public Module {
   /// without.
   virtual Tensor codes(const Tensor& x) const = 0;
 
+  /// For quantized() of a method with oscillation_settings() (oscillation.h), once the grid is set: in training a look
+  /// at the transformed weights; gives them with those that are frozen at the middle of their codes.
+  Tensor steadied(const Tensor& x);
+  /// Whether steadied() does anything.
+  bool steadies() const { return oscillation_ != nullptr; }
+  /// Where codes lie in transformed weights, evenly: by default as in the values.
+  virtual CodeGrid even_grid() const { return grid(); }
+
   /// For random numbers: the stream, to be asked for once, in the constructor; and the key of the current step. The
   /// same draws until the next optimizer step, and the same again after a resume.
   uint32_t draw_stream(const std::string& what) const;
   RandomKey draw_key(uint32_t stream) const;
-  void state_loaded() override { steps_.reset(); }
+  void state_loaded() override;
   const LayerPlace& place() const { return place_; }
   /// Throws DivergedError, naming the layer: no first value can be taken from `x`.
   [[noreturn]] void first_input_not_finite(const Tensor& x) const;
@@ -153,6 +171,8 @@ class Quantizer : public Module {
  private:
   QuantSpec spec_;
   LayerPlace place_;
+  double progress_ = 0;
+  std::shared_ptr<Oscillation> oscillation_;  // none where there is nothing to look for
   Tensor calls_;
   mutable std::optional<int64_t> steps_;  // the value of calls_
   bool enabled_ = true;

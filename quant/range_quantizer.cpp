@@ -4,20 +4,13 @@
 #include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
+#include "quant/rows.h"
 
 namespace ntq {
 namespace {
 
 // An all-zero first input has no range of its own.
 constexpr float kLeastRange = 1e-8f;
-
-/// {C} as {C,1,...,1}, to lie along the first axis of x; one value as it is.
-Tensor beside_rows(const Tensor& values, const Tensor& x) {
-  if (values.numel() == 1) return values;
-  std::vector<int64_t> sizes(static_cast<size_t>(x.shape().rank()), 1);
-  sizes[0] = values.numel();
-  return values.view(Shape(std::span<const int64_t>(sizes)));
-}
 
 int64_t range_count(const QuantSpec& spec) { return spec.per_channel ? spec.shape[0] : 1; }
 
@@ -111,8 +104,9 @@ void RangeQuantizer::observe(const Tensor& input) {
   }
 }
 
-Tensor RangeQuantizer::quantized(const Tensor& x) {
-  observe(x);
+Tensor RangeQuantizer::quantized(const Tensor& input) {
+  observe(input);
+  const Tensor x = steadied(input);
   const CodeGrid grid = this->grid();
   const auto values = [&] {
     if (!grid.offset) return quantize(x, grid.step, {.range = grid.range});

@@ -23,8 +23,8 @@ struct RangeOptions {
 };
 
 /// Buffers: low and high {1}, or {C} for spec.per_channel (symmetric ones alone); both 0 until the first forward or
-/// calibration. step = (high - low) / (number of steps). Gradient: straight through within [low, high], 0 outside; none
-/// for the range.
+/// calibration. step = (high - low) / (number of steps). Weights may have oscillation_settings(). Gradient: straight
+/// through within [low, high], 0 outside; none for the range.
 class RangeQuantizer : public Quantizer {
  public:
   RangeQuantizer(const QuantSpec& spec, const RangeOptions& options);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/number.h"
+#include "quant/quantizer.h"
 
 namespace ntq {
 namespace {
@@ -68,6 +69,19 @@ std::optional<SettingValue> accepted(const Setting& setting, const SettingValue&
                         ? value.is_flag()
                         : value.is_word() && std::count(words.begin(), words.end(), value.word());
   return fits ? std::optional(value) : std::nullopt;
+}
+
+IdleReason idle_with(const std::string& other, const SettingValue& value) {
+  return [=](const QuantSpec& spec) {
+    return spec.setting(other) == value ? concat("with ", other, " ", value.str()) : "";
+  };
+}
+
+IdleReason idle_without(const std::string& other, const SettingValue& value) {
+  return [=](const QuantSpec& spec) {
+    const SettingValue& found = spec.setting(other);
+    return found == value ? "" : concat("with ", other, " ", found.str());
+  };
 }
 
 }  // namespace ntq

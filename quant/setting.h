@@ -1,5 +1,6 @@
 #pragma once
 // Settings of quantization methods: what a method declares, and the values that it is given.
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -47,6 +48,10 @@ struct Interval {
 /// Which quantizers of a layer read a setting.
 enum class Side { both, weights, inputs };
 
+struct QuantSpec;
+/// Why a setting changes nothing in quantizers of such a complete spec, "with noise 0"; empty: it may.
+using IdleReason = std::function<std::string(const QuantSpec&)>;
+
 /// One setting of a method; its kind is that of `standard`.
 struct Setting {
   std::string name;  ///< lower case, '_' between words
@@ -56,7 +61,12 @@ struct Setting {
   std::vector<std::string> words = {};  ///< of which a word is one
   Side side = Side::both;
   std::string help = {};
+  IdleReason idle = {};  ///< none: it is never known to change nothing
 };
+
+/// Changes nothing where another setting of that side has this value, or has not.
+IdleReason idle_with(const std::string& other, const SettingValue& value);
+IdleReason idle_without(const std::string& other, const SettingValue& value);
 
 /// "a number in [0, 1)", "a whole number of 1 or more", "true or false", "lsq or mse".
 std::string allowed_text(const Setting& setting);

@@ -12,13 +12,15 @@ namespace ntq {
 
 // A step of zero or less has no grid: the first one of an all-zero tensor, and what updates leave.
 constexpr float kStepFloor = 1e-8f;
-constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+constexpr float kNoBorder = -std::numeric_limits<float>::infinity();
 
 namespace {
 
 int64_t step_count(const QuantSpec& spec) { return spec.per_channel ? spec.shape[0] : 1; }
 
 bool keeps_size(const QuantSpec& spec) { return spec.setting("step_sign").word() == "abs"; }
+
+bool changes_freely(const QuantSpec& spec) { return spec.setting("step_change").word() == "free"; }
 
 /// Bounds just past the integers: the same values and codes, but x / step equal to a border counts as inside.
 QuantRange with_borders(QuantRange range) {
@@ -44,7 +46,8 @@ std::vector<Setting> step_settings() {
        .standard = "step",
        .words = {"step", "numel"},
        .side = Side::weights,
-       .help = "the same N: weights that share a step (MQBench), or all of the layer (lsq-net); one step: the same"},
+       .help = "the same N: weights that share a step (MQBench), or all of the layer (lsq-net); one step: the same",
+       .idle = [](const QuantSpec& spec) { return spec.per_channel ? "" : "without steps per channel"; }},
       {.name = "border",
        .standard = "outside",
        .words = {"outside", "inside"},
@@ -54,18 +57,25 @@ std::vector<Setting> step_settings() {
        .standard = "floor",
        .words = {"floor", "abs"},
        .help = "a step that an update leaves below 0: becomes 1e-8, or its size |s| (MQBench)"},
+      {.name = "step_change",
+       .standard = "held",
+       .words = {"held", "free"},
+       .help =
+           "an update that takes a step beyond twice or half of itself: is held there, and its momentum with it; or "
+           "free, as published (and with step_sign = abs)",
+       .idle = idle_with("step_sign", "abs")},
       {.name = "step_decay", .standard = false, .help = "weight decay on the steps too (diffq's LSQ, lsq-net)"}};
-  for (Setting& setting : oscillation_settings()) out.push_back(std::move(setting));
-  return out;
+  return with_oscillation_settings(std::move(out));
 }
 
 StepQuantizer::StepQuantizer(const QuantSpec& spec)
     : Quantizer(spec),
       step_(register_parameter(
           "step", Tensor::zeros({step_count(spec)}),
-          {.decay = spec.setting("step_decay").flag(), .floor = keeps_size(spec) ? kNoFloor : kStepFloor})),
-      borders_inside_(spec.setting("border").word() == "inside"),
-      oscillation_(spec, [this](const std::string& name, Tensor value) { return register_buffer(name, value); }) {}
+          {.decay = spec.setting("step_decay").flag(),
+           .floor = keeps_size(spec) ? kNoBorder : kStepFloor,
+           .most_change = keeps_size(spec) || changes_freely(spec) ? -kNoBorder : kMostScaleChange})),
+      borders_inside_(spec.setting("border").word() == "inside") {}
 
 bool StepQuantizer::ready() const {
   if (ready_) return true;
@@ -77,18 +87,16 @@ bool StepQuantizer::ready() const {
 
 void StepQuantizer::state_loaded() {
   Quantizer::state_loaded();
-  oscillation_.state_loaded();
   ready_ = false;
 }
 
 Tensor StepQuantizer::quantized(const Tensor& x) {
   if (calibrating_ || !ready()) init_step(x);
-  if (training() && spec().is_weight) oscillation_.look(x, step_, range(), training_step());
-  return quantize(x, step_, args_of(x));
+  return quantize(steadied(x), step_, args_of(x));
 }
 
 std::optional<PlainSteps> StepQuantizer::own_steps(const Tensor& x) const {
-  if (calibrating_ || oscillation_.looks()) return std::nullopt;
+  if (calibrating_ || steadies()) return std::nullopt;
   return PlainSteps{step_, args_of(x)};
 }
 

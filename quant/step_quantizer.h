@@ -18,10 +18,6 @@ class StepQuantizer : public Quantizer {
   void start_pass(int pass) override;
   void end_pass(int pass) override;
   void after_step() override;
-  /// Frozen weights are quantized as what they are held at.
-  Tensor transform(const Tensor& x) const override { return oscillation_.held(x, step_); }
-  Tensor penalty() const override { return oscillation_.penalty(); }
-  void on_progress(double fraction) override { oscillation_.on_progress(fraction); }
 
  protected:
   /// Throws DivergedError, naming the layer, for a first input that is not finite.
@@ -29,8 +25,8 @@ class StepQuantizer : public Quantizer {
   bool takes_bf16() const override { return true; }
   Tensor codes(const Tensor& x) const override { return quantize_codes(x, step_, range()); }
   void state_loaded() override;
-  /// plain_steps() of a method that does not change quantized(); none while a calibration runs, or where oscillations
-  /// are looked for.
+  /// plain_steps() of a method that does not change quantized(); none while a calibration runs, or where weights are
+  /// steadied.
   std::optional<PlainSteps> own_steps(const Tensor& x) const;
   /// What quantized() takes of `x`: range and gradient's scale, which a method may complete.
   virtual QuantizeArgs args_of(const Tensor& x) const;
@@ -42,7 +38,6 @@ class StepQuantizer : public Quantizer {
 
   Tensor step_;
   bool borders_inside_;
-  Oscillation oscillation_;
   mutable bool ready_ = false;  // known to be set
   bool calibrating_ = false;
   std::vector<double> sums_;  // of the inputs that the first steps are taken from, a sum for each step

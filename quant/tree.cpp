@@ -50,7 +50,7 @@ void set_progress(const Quantizers& quantizers, double fraction) {
   size_t at = 0;
   for (Quantizer* q : quantizers) {
     q->set_place(quantizers.place(at++));
-    q->on_progress(fraction);
+    q->set_progress(fraction);
   }
   hold_layers(quantizers);
 }

@@ -16,7 +16,7 @@ void follow_turns(std::span<const Code> now, std::span<Code> last, std::span<Dir
   constexpr size_t kBlock = 64;  // few codes change in a step
   for (size_t begin = 0; begin < now.size(); begin += kBlock) {
     const size_t end = std::min(begin + kBlock, now.size());
-    if (std::equal(now.begin() + begin, now.begin() + end, last.begin() + begin)) continue;
+    if (std::equal(now.data() + begin, now.data() + end, last.data() + begin)) continue;
     for (size_t i = begin; i < end; ++i) {
       if (now[i] == last[i]) continue;
       const auto towards = static_cast<Direction>(now[i] > last[i] ? 1 : -1);

@@ -58,7 +58,7 @@ WeightTensors weight_tensors(const WeightedLayer& layer) {
   if (!q->ready()) return out;  // others wait for the first batch; a forward pass now would set them
   const bool was_training = q->training();
   q->eval();
-  const Tensor meant = q->transform(weight);
+  const Tensor meant = q->transformed(weight);
   out.error = sum_abs(sub(q->forward(weight), meant));
   q->train(was_training);
   out.clipped = clipped_count(grid, meant);

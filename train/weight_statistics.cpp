@@ -38,7 +38,7 @@ bool makes_codes(Device device) {
 bool codes_alone(const Quantizer& quantizer, const Tensor& weight) {
   const CodeGrid grid = quantizer.grid();
   const bool one_grid = grid.levels ? grid.levels.shape().rank() == 1 : grid.step.numel() == 1;
-  return one_grid && quantizer.transform(weight).id() == weight.id();
+  return one_grid && quantizer.transformed(weight).id() == weight.id();
 }
 
 template <class T>

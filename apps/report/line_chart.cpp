@@ -29,13 +29,14 @@ Json rounded(const std::vector<double>& values, int digits) {
 
 Scale scale_of(const std::vector<double>& values, bool log) {
   const auto [low, high] = range_of(values);
-  return {.low = low, .high = high, .log = log && low > 0};
+  const bool whole = std::all_of(values.begin(), values.end(), [](double v) { return v == std::floor(v); });
+  return {.low = low, .high = high, .log = log && low > 0, .whole = whole};
 }
 
 std::string y_axis(const Scale& y) {
   std::string out;
   double step = 0;
-  const std::vector<double> at = y.log ? log_ticks(y.low, y.high) : ticks(y.low, y.high, 6, &step);
+  const std::vector<double> at = y.log ? log_ticks(y.low, y.high) : ticks(y.low, y.high, 6, &step, y.whole ? 1 : 0);
   for (const double v : at) {
     out += svg_line("grid", kLeft, y.at(v), kRight, y.at(v));
     out += svg_text("tick end", kLeft - 5, y.at(v) + 3.5, tick_text(v, step));
@@ -55,7 +56,7 @@ std::string x_axis(const Scale& x, double top, double bottom) {
   std::string out;
   double step = 0;
   const int most = std::max(2, static_cast<int>((x.to - x.from) / 55));
-  for (const double v : x.log ? log_ticks(x.low, x.high) : ticks(x.low, x.high, most, &step)) {
+  for (const double v : x.log ? log_ticks(x.low, x.high) : ticks(x.low, x.high, most, &step, x.whole ? 1 : 0)) {
     out += svg_line("grid", x.at(v), top, x.at(v), bottom);
     out += svg_text("tick mid", x.at(v), bottom + 13, tick_text(v, step));
   }

@@ -13,8 +13,8 @@ double Scale::at(double value) const {
   return from + part * (to - from);
 }
 
-std::vector<double> ticks(double low, double high, int most, double* step) {
-  double size = std::pow(10, std::floor(std::log10((high - low) / most)));
+std::vector<double> ticks(double low, double high, int most, double* step, double least) {
+  double size = std::max(least, std::pow(10, std::floor(std::log10((high - low) / most))));
   for (const double factor : {2.0, 2.5, 2.0, 2.0, 2.5}) {  // 2, 5, 10, 20, 50
     if (std::floor(high / size + 1e-9) - std::ceil(low / size - 1e-9) + 1 <= most) break;
     size *= factor;

@@ -10,12 +10,13 @@ namespace ntq::apps {
 struct Scale {
   double low = 0, high = 1, from = 0, to = 1;
   bool log = false;
+  bool whole = false;  ///< of whole numbers: no ticks between them
   double at(double value) const;
 };
 
 /// Round values (1, 2 or 5 times a power of ten apart) inside of low..high, `most` at most but two at least wherever
-/// they fit. `step`, if wanted: their distance.
-std::vector<double> ticks(double low, double high, int most, double* step = nullptr);
+/// they fit. `least` (a power of ten) or more apart. `step`, if wanted: their distance.
+std::vector<double> ticks(double low, double high, int most, double* step = nullptr, double least = 0);
 /// Powers of ten; where there are less than two of them, 1, 2 and 5 times these; else as ticks().
 std::vector<double> log_ticks(double low, double high);
 /// As many digits as ticks so far apart need: "0.25", "1500", "250k", "2e-06". `step` 0: as few as say it.

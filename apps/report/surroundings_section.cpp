@@ -13,7 +13,9 @@ std::string text_at(const Json& json, const char* key) {
 }
 
 std::string cell_text(const Json& row, const char* key) {
+  if (row.contains(key) && row[key].is_boolean()) return row[key].get<bool>() ? "yes" : "no";
   const double value = number_at(row, key);
+  if (value == std::floor(value) && std::fabs(value) < 1e15) return concat(static_cast<int64_t>(value));
   return std::isfinite(value) ? general(value, 5) : text_at(row, key).empty() ? "-" : text_at(row, key);
 }
 
@@ -107,9 +109,11 @@ void add_surroundings(Page& page, const RunFacts& facts) {
              {{"where", "where"},
               {"top_eigenvalue", "top eigenvalue"},
               {"iterations", "iterations"},
+              {"top_converged", "converged"},
               {"trace", "trace"},
               {"trace_error", "±"},
               {"draws", "draws"},
+              {"trace_converged", "converged"},
               {"parameters", "parameters"}});
   }
   if (const Json* noise = find("noise")) {

@@ -136,19 +136,21 @@ struct CompandingTable {
 };
 
 /// One update of one tensor: g += weight_decay * w; m = momentum * m + g; w -= lr * (nesterov ? g + momentum * m : m).
-/// Afterwards w = max(w, floor), except where w is not finite: a divergence stays visible where it begins.
+/// Where w was above 0 and would become more than most_change times of that, or less than that share of it, it stays at
+/// this border, and m becomes (w before - w) / lr: no more is left of the move than was made. Afterwards w = max(w,
+/// floor). Neither where w becomes infinite or no number: a divergence stays visible where it begins.
 struct SgdUpdate {
   float lr = 0, momentum = 0, weight_decay = 0;
   bool nesterov = false;
-  float floor = -std::numeric_limits<float>::infinity();
+  float floor = -std::numeric_limits<float>::infinity(), most_change = std::numeric_limits<float>::infinity();
 };
 /// One update of one tensor by Adam (optim/adam.h), bias corrections taken in: g' = g + (decoupled ? 0 : weight_decay)
 /// * w; m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2; w -= lr * m / (sqrt(v * square_scale) + epsilon)
-/// + (decoupled ? decay_lr * weight_decay * w : 0). Floor as SgdUpdate's.
+/// + (decoupled ? decay_lr * weight_decay * w : 0). Borders of w as SgdUpdate's; m stays.
 struct AdamUpdate {
   float lr = 0, decay_lr = 0, beta1 = 0, beta2 = 0, epsilon = 0, square_scale = 1, weight_decay = 0;
   bool decoupled = false;
-  float floor = -std::numeric_limits<float>::infinity();
+  float floor = -std::numeric_limits<float>::infinity(), most_change = std::numeric_limits<float>::infinity();
 };
 
 }  // namespace ntq

@@ -126,19 +126,22 @@ class Backend : public Primitives {
   }
 
   virtual void sgd_step(const SgdUpdate& u, View w, ConstView g, View m) {
-    const Scratch grad(*this, w.size);
-    if (!grad) return;
+    const Scratch grad(*this, w.size), before(*this, w.size);
+    if (!grad || !before) return;
+    scale(1.0f, w, before.view());
     scale(u.weight_decay, w, grad.view());
     binary(Binary::add, g, grad.view(), grad.view());
     scale(u.momentum, m, m);
     binary(Binary::add, m, grad.view(), m);
     if (u.nesterov) axpy(u.momentum, m, grad.view());
     axpy(-u.lr, u.nesterov ? grad.view() : m, w);
+    keep_near(u.most_change, u.lr, before.view(), w, m);
     keep_above(u.floor, w);
   }
   virtual void adam_step(const AdamUpdate& u, View w, ConstView g, View m, View v) {
-    const Scratch grad(*this, w.size), move(*this, w.size);
-    if (!grad || !move) return;
+    const Scratch grad(*this, w.size), move(*this, w.size), before(*this, w.size);
+    if (!grad || !move || !before) return;
+    scale(1.0f, w, before.view());
     scale(u.decoupled ? 0.0f : u.weight_decay, w, grad.view());
     binary(Binary::add, g, grad.view(), grad.view());
     scale(u.beta1, m, m);
@@ -152,6 +155,7 @@ class Backend : public Primitives {
     binary(Binary::div, m, grad.view(), move.view());
     if (u.decoupled) scale(1.0f - u.decay_lr * u.weight_decay, w, w);
     axpy(-u.lr, move.view(), w);
+    keep_near(u.most_change, u.lr, before.view(), w, {});
     keep_above(u.floor, w);
   }
 
@@ -194,6 +198,28 @@ class Backend : public Primitives {
       const int64_t line = i / g.out_w(), row = line / g.out_h() * g.in_h + line % g.out_h() * g.stride;
       op((row * g.in_w + i % g.out_w() * g.stride) * g.in_c, i * g.out_c() + g.extra);
     }
+  }
+  /// The border `most_change` of SgdUpdate.
+  void keep_near(float factor, float lr, ConstView before, View w, View m) {
+    if (factor == std::numeric_limits<float>::infinity()) return;
+    const Scratch near(*this, w.size), other(*this, w.size), held(*this, w.size);
+    if (!near || !other || !held) return;
+    with_number(Binary::mul, before, factor, near.view());
+    binary(Binary::min, w, near.view(), near.view());
+    with_number(Binary::div, before, factor, other.view());
+    binary(Binary::max, near.view(), other.view(), near.view());
+    number_with(Binary::less, 0.0f, before, held.view());
+    unary(Unary::abs, w, other.view());
+    with_number(Binary::less_equal, other.view(), std::numeric_limits<float>::max(), other.view());
+    binary(Binary::mul, held.view(), other.view(), held.view());
+    binary(Binary::equal, near.view(), w, other.view());
+    number_with(Binary::sub, 1.0f, other.view(), other.view());
+    binary(Binary::mul, held.view(), other.view(), held.view());
+    where(held.view(), near.view(), w, w);
+    if (!m) return;
+    binary(Binary::sub, before, w, other.view());
+    with_number(Binary::div, other.view(), lr, other.view());
+    where(held.view(), other.view(), m, m);
   }
   /// w = max(w, floor), except where w is not finite.
   void keep_above(float floor, View w) {

@@ -84,7 +84,8 @@ class ApotQuantizer : public Quantizer {
   explicit ApotQuantizer(const QuantSpec& spec)
       : Quantizer(spec),
         units_(spec),
-        alpha_(register_parameter("alpha", Tensor::full({1}, spec.setting(alpha_name()).f32()), {.floor = 1e-3f})) {
+        alpha_(register_parameter("alpha", Tensor::full({1}, spec.setting(alpha_name()).f32()),
+                                  {.floor = 1e-3f, .most_change = kMostScaleChange})) {
     if (spec.is_weight) norm_.emplace(spec.setting("detach_norm").flag());
     if (spec.is_weight) clip_gradient_ = spec.setting("clip_gradient").flag();
     if (spec.is_weight && spec.setting("restore_scale").flag()) {

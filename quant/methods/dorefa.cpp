@@ -6,6 +6,7 @@
 #include "engine/ops/quantize.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
+#include "quant/oscillation.h"
 #include "quant/range_quantizer.h"
 
 namespace ntq {
@@ -58,7 +59,8 @@ class DorefaWeights : public UnitQuantizer {
     const Tensor t = tanh(w), largest = max(max(abs(t)), 1e-8f);
     return div(t, grad_ == "exact" ? largest : largest.detach());
   }
-  Tensor quantized(const Tensor& t) override {
+  Tensor quantized(const Tensor& normalised) override {
+    const Tensor t = steadied(normalised);
     return custom_grad(
         {"dorefa"}, {t}, [&] { return values(t); }, [](const Tensor& dy) { return std::vector{dy}; });
   }
@@ -91,12 +93,13 @@ std::shared_ptr<Quantizer> make_dorefa(const QuantSpec& spec) {
 
 std::shared_ptr<Quantizer> make_dorefa_weights(const QuantSpec& spec) { return std::make_shared<DorefaWeights>(spec); }
 
-Setting dorefa_weight_setting() {
-  return {.name = "weight_grad",
-          .standard = "exact",
-          .words = {"exact", "detached", "identity"},
-          .side = Side::weights,
-          .help = "through tanh(w) / max|tanh(w)|, the same with a constant maximum, or past both"};
+std::vector<Setting> dorefa_weight_settings() {
+  return with_oscillation_settings(
+      {{.name = "weight_grad",
+        .standard = "exact",
+        .words = {"exact", "detached", "identity"},
+        .side = Side::weights,
+        .help = "through tanh(w) / max|tanh(w)|, the same with a constant maximum, or past both"}});
 }
 
 QuantMethod dorefa_method() {
@@ -104,7 +107,7 @@ QuantMethod dorefa_method() {
           .help =
               "weights by tanh onto [-1, 1], activations clipped to [0, 1] (Zhou et al. 2016, arXiv 1606.06160, Eq. "
               "9-11); signed inputs, which its authors leave alone: fixed symmetric min-max",
-          .settings = {dorefa_weight_setting()},
+          .settings = dorefa_weight_settings(),
           .make = make_dorefa};
 }
 

@@ -5,7 +5,7 @@
 namespace ntq {
 
 std::shared_ptr<Quantizer> make_dorefa_weights(const QuantSpec& spec);
-/// "weight_grad", which it reads.
-Setting dorefa_weight_setting();
+/// "weight_grad", and oscillation_settings().
+std::vector<Setting> dorefa_weight_settings();
 
 }  // namespace ntq

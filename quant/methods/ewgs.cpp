@@ -11,6 +11,7 @@
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "quant/first_input.h"
+#include "quant/oscillation.h"
 
 namespace ntq {
 namespace {
@@ -71,8 +72,16 @@ class EwgsQuantizer : public FirstInputQuantizer {
   Tensor units(const Tensor& place) const { return spec().is_signed ? mul(sub(place, 0.5f), 2.0f) : place; }
   Tensor scale() const { return spec().is_weight ? abs(scale_) : scale_; }
 
-  Tensor quantized(const Tensor& x) override {
-    prepare(x);
+  /// In weights codes lie evenly from the lower end of the range to the upper one.
+  CodeGrid even_grid() const override {
+    const NoGrad no_grad;
+    const Tensor step = div(width(), steps_);
+    return {.range = range(), .step = step, .offset = sub(lower_, mul(step, range().low))};
+  }
+
+  Tensor quantized(const Tensor& input) override {
+    prepare(input);
+    const Tensor x = steadied(input);
     const Tensor lower = lower_.clone().detach(), width = this->width(), scale = this->scale(), middles = thresholds();
     return custom_grad(
         {"ewgs"}, {x, lower_, width, scale}, [&] { return look_up(x, middles, mul(units(places()), scale)); },
@@ -99,21 +108,21 @@ class EwgsQuantizer : public FirstInputQuantizer {
 }  // namespace
 
 QuantMethod ewgs_method() {
-  return {
-      .name = "ewgs",
-      .help =
-          "element-wise gradient scaling with learned ranges (Lee et al. 2021, arXiv 2104.00903); signed inputs, "
-          "which the authors leave in full precision, as weights; no level is 0 there",
-      .settings = {{.name = "delta",
-                    .standard = 1e-3,
-                    .within = {.low = 0, .high = 1e3},
-                    .help = "fixed scaling factor (the paper's other way to set it, from the Hessian's trace, is not "
-                            "there); 0: straight through"},
-                   {.name = "range_lr",
-                    .standard = 0.01,
-                    .within = {.low = 0, .high = 1},
-                    .help = "factor on the learning rate of ranges and scale (the authors' 1e-5 beside 1e-3)"}},
-      .make = [](const QuantSpec& spec) { return std::make_shared<EwgsQuantizer>(spec); }};
+  return {.name = "ewgs",
+          .help =
+              "element-wise gradient scaling with learned ranges (Lee et al. 2021, arXiv 2104.00903); signed inputs, "
+              "which the authors leave in full precision, as weights; no level is 0 there",
+          .settings = with_oscillation_settings(
+              {{.name = "delta",
+                .standard = 1e-3,
+                .within = {.low = 0, .high = 1e3},
+                .help = "fixed scaling factor (the paper's other way to set it, from the Hessian's trace, is not "
+                        "there); 0: straight through"},
+               {.name = "range_lr",
+                .standard = 0.01,
+                .within = {.low = 0, .high = 1},
+                .help = "factor on the learning rate of ranges and scale (the authors' 1e-5 beside 1e-3)"}}),
+          .make = [](const QuantSpec& spec) { return std::make_shared<EwgsQuantizer>(spec); }};
 }
 
 }  // namespace ntq

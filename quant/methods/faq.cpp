@@ -6,6 +6,7 @@
 
 #include "engine/ops/binary.h"
 #include "engine/ops/unary.h"
+#include "quant/oscillation.h"
 #include "quant/range_quantizer.h"
 
 namespace ntq {
@@ -65,21 +66,24 @@ QuantMethod faq_method() {
           .help =
               "fixed ranges: max|w|, and a percentile of the first activations (McKinstry et al. 2018, arXiv "
               "1809.04191); signed inputs: of |x|, on both sides",
-          .settings = {{.name = "percentile",
-                        .standard = 99.9,
-                        .within = percent,
-                        .side = Side::inputs,
-                        .help = "of the activations that are not clipped, below 8 bits"},
-                       {.name = "percentile_8bit",
-                        .standard = 99.99,
-                        .within = percent,
-                        .side = Side::inputs,
-                        .help = "the same at 8 bits"},
-                       {.name = "weight_range",
-                        .standard = "current",
-                        .words = {"current", "frozen"},
-                        .side = Side::weights,
-                        .help = "max|w| of the weights as they are, or as they were at first"}},
+          .settings = with_oscillation_settings(
+              {{.name = "percentile",
+                .standard = 99.9,
+                .within = percent,
+                .side = Side::inputs,
+                .help = "of the activations that are not clipped, below 8 bits",
+                .idle = [](const QuantSpec& spec) { return spec.bits < 8 ? "" : "at 8 bits"; }},
+               {.name = "percentile_8bit",
+                .standard = 99.99,
+                .within = percent,
+                .side = Side::inputs,
+                .help = "the same at 8 bits",
+                .idle = [](const QuantSpec& spec) { return spec.bits < 8 ? "below 8 bits" : ""; }},
+               {.name = "weight_range",
+                .standard = "current",
+                .words = {"current", "frozen"},
+                .side = Side::weights,
+                .help = "max|w| of the weights as they are, or as they were at first"}}),
           .scope = {.per_channel = true},
           .make = make_faq};
 }

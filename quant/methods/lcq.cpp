@@ -16,12 +16,15 @@
 namespace ntq {
 namespace {
 
+/// S, on each side.
+int steps_of(const QuantSpec& spec) { return (1 << (spec.is_signed ? spec.bits - 1 : spec.bits)) - 1; }
+
 class LcqQuantizer : public FirstInputQuantizer {
  public:
   explicit LcqQuantizer(const QuantSpec& spec)
       : FirstInputQuantizer(spec),
-        alpha_(register_parameter("alpha", Tensor::zeros({1}), {.floor = 1e-6f})),
-        curve_{.steps = (1 << (spec.is_signed ? spec.bits - 1 : spec.bits)) - 1,
+        alpha_(register_parameter("alpha", Tensor::zeros({1}), {.floor = 1e-6f, .most_change = kMostScaleChange})),
+        curve_{.steps = steps_of(spec),
                .both_signs = spec.is_signed,
                .unit_slopes = spec.setting("gradient").word() == "unit",
                .byte_levels = spec.setting("requantize").flag()} {
@@ -120,6 +123,7 @@ class LcqQuantizer : public FirstInputQuantizer {
 }  // namespace
 
 QuantMethod lcq_method() {
+  const auto one_step = [](const QuantSpec& spec) { return steps_of(spec) > 1 ? "" : "on levels of one step"; };
   return {.name = "lcq",
           .help =
               "learned companding: levels as a learned piecewise linear function sets them (Yamamoto 2021, arXiv "
@@ -128,17 +132,22 @@ QuantMethod lcq_method() {
                         .standard = 16,
                         .within = {.low = 1, .high = 256},
                         .whole = true,
-                        .help = "pieces K of the function (16 in nuLSQ)"},
+                        .help = "pieces K of the function (16 in nuLSQ)",
+                        .idle = one_step},
                        {.name = "gradient",
                         .standard = "exact",
                         .words = {"exact", "unit"},
                         .help = "of x and alpha: straight through the rounding alone, or as if both slopes were equal "
-                                "(nuLSQ's code)"},
+                                "(nuLSQ's code)",
+                        .idle = one_step},
                        {.name = "alpha_init",
                         .standard = "lsq",
                         .words = {"lsq", "fixed"},
                         .help = "first alpha: S times LSQ's step (nuLSQ), or 3 for weights and 8 for inputs (APoT)"},
-                       {.name = "requantize", .standard = false, .help = "levels rounded to 8 bits, for a small table"},
+                       {.name = "requantize",
+                        .standard = false,
+                        .help = "levels rounded to 8 bits, for a small table",
+                        .idle = one_step},
                        {.name = "normalise",
                         .standard = true,
                         .side = Side::weights,
@@ -146,7 +155,8 @@ QuantMethod lcq_method() {
                        {.name = "detach_norm",
                         .standard = false,
                         .side = Side::weights,
-                        .help = "no gradient through mean and deviation (APoT's CIFAR code); false: nuLSQ"}},
+                        .help = "no gradient through mean and deviation (APoT's CIFAR code); false: nuLSQ",
+                        .idle = idle_with("normalise", false)}},
           .make = [](const QuantSpec& spec) { return std::make_shared<LcqQuantizer>(spec); }};
 }
 

@@ -74,7 +74,8 @@ class LsqPlusInputs : public Quantizer {
  public:
   explicit LsqPlusInputs(const QuantSpec& spec)
       : Quantizer(spec),
-        step_(register_parameter("step", Tensor::zeros({1}), {.decay = false, .floor = kLeastStep})),
+        step_(register_parameter("step", Tensor::zeros({1}),
+                                 {.decay = false, .floor = kLeastStep, .most_change = kMostScaleChange})),
         beta_(register_parameter("beta", Tensor::zeros({1}), {.decay = false})) {}
 
   QuantRange range() const override { return {0, static_cast<float>((1 << spec().bits) - 1)}; }
@@ -148,7 +149,8 @@ QuantMethod lsq_plus_method() {
        .standard = "half",
        .words = {"half", "levels", "q_p"},
        .side = Side::weights,
-       .help = "2^(b-1), 2^b - 1 or 2^(b-1) - 1; sources differ"},
+       .help = "2^(b-1), 2^b - 1 or 2^(b-1) - 1; sources differ",
+       .idle = idle_without("step_init", "sigma")},
       {.name = "act_init",
        .standard = "mse",
        .words = {"mse", "minmax"},

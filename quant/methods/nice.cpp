@@ -11,6 +11,7 @@
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "quant/method.h"
+#include "quant/oscillation.h"
 
 namespace ntq {
 
@@ -53,7 +54,6 @@ class Staged : public Quantizer {
   int calibration_passes() const override { return 1; }
   void start_pass(int) override { gathering_ = true, batches_ = 0; }
   void end_pass(int) override { gathering_ = false; }
-  void on_progress(double fraction) override { fraction_ = fraction; }
   std::string left_out(const TrainingPlan& plan) const override {
     const double steps = std::ceil(until_ * static_cast<double>(plan.steps));
     if (steps >= static_cast<double>(place().count)) return {};
@@ -64,11 +64,11 @@ class Staged : public Quantizer {
  protected:
   explicit Staged(const QuantSpec& spec) : Quantizer(spec), until_(spec.setting("stages_until").number()) {}
   enum class Turn { later, now, done };
-  bool stages_are_over() const { return fraction_ >= until_; }
+  bool stages_are_over() const { return progress() >= until_; }
   /// Stage t is that of layer t; after the last one all are done.
   Turn turn() const {
     if (!training() || stages_are_over()) return Turn::done;
-    const auto stage = static_cast<int64_t>(fraction_ / until_ * static_cast<double>(place().count));
+    const auto stage = static_cast<int64_t>(progress() / until_ * static_cast<double>(place().count));
     return place().index > stage ? Turn::later : place().index == stage ? Turn::now : Turn::done;
   }
   bool first_values_due() const { return gathering_ || !ready(); }
@@ -86,7 +86,7 @@ class Staged : public Quantizer {
   Tensor bound_;  // of the weights: the step; of inputs: the clamp
 
  private:
-  double until_, fraction_ = 0, average_ = 0;
+  double until_, average_ = 0;
   int64_t batches_ = 0;
   bool gathering_ = false;
   mutable bool ready_ = false;
@@ -111,6 +111,9 @@ class NiceWeights : public Staged {
   }
   CodeGrid grid() const override { return {.range = range(), .step = bound_}; }
   QuantTraits traits() const override { return {.levels = (1 << spec().bits) - 1, .symmetric = true}; }
+  std::string left_out(const TrainingPlan& plan) const override {
+    return share_ > 0 ? Staged::left_out(plan) : "with noise_share 0 no weight has noise";
+  }
   /// Its step is that of weight times input.
   Tensor bias(const Tensor& own, const Quantizer* input) const override {
     if (bias_bits_ == 32 || !input || !input->enabled()) return own;
@@ -131,8 +134,9 @@ class NiceWeights : public Staged {
   struct Streams {
     uint32_t noise, mask;
   };
-  Tensor quantized(const Tensor& w) override {
-    if (first_values_due()) set_step(w);
+  Tensor quantized(const Tensor& own) override {
+    if (first_values_due()) set_step(own);
+    const Tensor w = turn() == Turn::later ? own : steadied(own);
     const auto hard = [&] { return quantize(w.detach(), bound_, {.range = range()}); };
     return staged(w, hard, bound_, range().high, noise_);
   }
@@ -163,9 +167,13 @@ class NiceWeights : public Staged {
 class NiceInputs : public Staged {
  public:
   explicit NiceInputs(const QuantSpec& spec) : Staged(spec), sigmas_(spec.setting("act_sigmas").number()) {
-    bound_ = register_parameter("clamp", Tensor::zeros({1}), {.floor = kLeastClamp});
+    bound_ = register_parameter("clamp", Tensor::zeros({1}), {.floor = kLeastClamp, .most_change = kMostScaleChange});
   }
   CodeGrid grid() const override { return {.range = range(), .step = step_of_clamp().detach()}; }
+  std::string left_out(const TrainingPlan& plan) const override {
+    const std::string why = Staged::left_out(plan);
+    return why.empty() ? "its noise is of weights, which are in full precision or have noise_share 0" : why;
+  }
 
  private:
   Tensor step_of_clamp() const { return div(bound_, range().high); }
@@ -191,39 +199,40 @@ QuantMethod nice_method() {
               "layers quantized one after the other, noise on some weights of the current one, learned clamps of "
               "inputs (Baskin et al., arXiv 1810.00162); inputs that may be negative stay in full precision, "
               "batch norm too",
-          .settings = {{.name = "stages_until",
-                        .standard = 0.5,
-                        .within = {.low = 0, .high = 1, .open_low = true},
-                        .help = "share of the run in which the stages pass, one for each layer; then all are quantized "
-                                "(the code: 3 of 120 epochs for each of 20 layers)"},
-                       {.name = "clamp_sigmas",
-                        .standard = 3.45,
-                        .within = {.low = 0, .high = 100, .open_low = true},
-                        .side = Side::weights,
-                        .help = "range of the weights: |mean| + this many deviations of the first weights"},
-                       {.name = "noise_share",
-                        .standard = 0.05,
-                        .within = {.low = 0, .high = 1},
-                        .side = Side::weights,
-                        .help = "share of the current layer's weights with uniform noise; the others are quantized"},
-                       {.name = "bias_bits",
-                        .standard = 16,
-                        .within = {.low = 2, .high = 32},
-                        .whole = true,
-                        .side = Side::weights,
-                        .help = "of biases, whose step is that of weight times input, with noise as the weights; 32, "
-                                "and where inputs have no step: full precision"},
-                       {.name = "freeze_stages",
-                        .standard = false,
-                        .side = Side::weights,
-                        .help = "layers whose stage has passed, their batch norm too, stand still until the last stage "
-                                "is over; false: they keep training (the code's default)"},
-                       {.name = "act_sigmas",
-                        .standard = 5.0,
-                        .within = {.low = 0, .high = 100, .open_low = true},
-                        .side = Side::inputs,
-                        .help = "first clamp: mean + this many deviations of the first inputs, as the layer gets them "
-                                "(the code takes them before the ReLU)"}},
+          .settings = with_oscillation_settings(
+              {{.name = "stages_until",
+                .standard = 0.5,
+                .within = {.low = 0, .high = 1, .open_low = true},
+                .help = "share of the run in which the stages pass, one for each layer; then all are quantized "
+                        "(the code: 3 of 120 epochs for each of 20 layers)"},
+               {.name = "clamp_sigmas",
+                .standard = 3.45,
+                .within = {.low = 0, .high = 100, .open_low = true},
+                .side = Side::weights,
+                .help = "range of the weights: |mean| + this many deviations of the first weights"},
+               {.name = "noise_share",
+                .standard = 0.05,
+                .within = {.low = 0, .high = 1},
+                .side = Side::weights,
+                .help = "share of the current layer's weights with uniform noise; the others are quantized"},
+               {.name = "bias_bits",
+                .standard = 16,
+                .within = {.low = 2, .high = 32},
+                .whole = true,
+                .side = Side::weights,
+                .help = "of biases, whose step is that of weight times input, with noise as the weights; 32, "
+                        "and where inputs have no step: full precision"},
+               {.name = "freeze_stages",
+                .standard = false,
+                .side = Side::weights,
+                .help = "layers whose stage has passed, their batch norm too, stand still until the last stage "
+                        "is over; false: they keep training (the code's default)"},
+               {.name = "act_sigmas",
+                .standard = 5.0,
+                .within = {.low = 0, .high = 100, .open_low = true},
+                .side = Side::inputs,
+                .help = "first clamp: mean + this many deviations of the first inputs, as the layer gets them "
+                        "(the code takes them before the ReLU)"}}),
           .scope = {.signed_inputs = false},
           .make = [](const QuantSpec& spec) -> std::shared_ptr<Quantizer> {
             if (spec.is_weight) return std::make_shared<NiceWeights>(spec);

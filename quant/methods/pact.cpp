@@ -25,8 +25,9 @@ class PactQuantizer : public Quantizer {
         inner_grad_(spec.setting("alpha_grad").word() == "lsq"),
         constant_(spec.setting("alpha_from").word() == "constant") {
     const float first = constant_ ? spec.setting("alpha_init").f32() : 0.0f;
-    alpha_ = register_parameter("alpha", Tensor::full({1}, first),
-                                {.decay = spec.setting("alpha_decay").flag(), .floor = kLeastAlpha});
+    alpha_ = register_parameter(
+        "alpha", Tensor::full({1}, first),
+        {.decay = spec.setting("alpha_decay").flag(), .floor = kLeastAlpha, .most_change = kMostScaleChange});
   }
 
   CodeGrid grid() const override {
@@ -91,37 +92,34 @@ std::shared_ptr<Quantizer> make_pact(const QuantSpec& spec) {
 }  // namespace
 
 QuantMethod pact_method() {
-  const auto of_inputs = [](Setting setting) {
-    setting.side = Side::inputs;
-    return setting;
-  };
-  return {
-      .name = "pact",
-      .help =
-          "learned clipping of activations, DoReFa's weights (Choi et al. 2018, arXiv 1805.06085, Eq. 1-3); signed "
-          "inputs, which its authors leave alone: fixed symmetric min-max",
-      .settings = {of_inputs({.name = "alpha_init",
-                              .standard = 10.0,
-                              .within = {.low = 0, .high = 1e6, .open_low = true},
-                              .help = "first clipping value (Fig. 2)"}),
-                   of_inputs({.name = "alpha_from",
-                              .standard = "constant",
-                              .words = {"constant", "mse"},
-                              .help = "alpha_init, or the least squared error on the first batches: for a short run "
-                                      "from full precision"}),
-                   of_inputs({.name = "alpha_decay",
-                              .standard = true,
-                              .help = "the run's weight decay pulls at alpha (section 4.2)"}),
-                   of_inputs({.name = "alpha_l2",
-                              .standard = 0.0,
-                              .within = {.low = 0, .high = 1e6},
-                              .help = "L2 penalty of its own: half of this times alpha^2 in the loss"}),
-                   of_inputs({.name = "alpha_grad",
-                              .standard = "paper",
-                              .words = {"paper", "lsq"},
-                              .help = "Eq. 3, or with the rounding error's part inside, as LSQ"}),
-                   dorefa_weight_setting()},
-      .make = make_pact};
+  std::vector<Setting> settings = {
+      {.name = "alpha_init",
+       .standard = 10.0,
+       .within = {.low = 0, .high = 1e6, .open_low = true},
+       .help = "first clipping value (Fig. 2)",
+       .idle = idle_with("alpha_from", "mse")},
+      {.name = "alpha_from",
+       .standard = "constant",
+       .words = {"constant", "mse"},
+       .help = "alpha_init, or the least squared error on the first batches: for a short "
+               "run from full precision"},
+      {.name = "alpha_decay", .standard = true, .help = "the run's weight decay pulls at alpha (section 4.2)"},
+      {.name = "alpha_l2",
+       .standard = 0.0,
+       .within = {.low = 0, .high = 1e6},
+       .help = "L2 penalty of its own: half of this times alpha^2 in the loss"},
+      {.name = "alpha_grad",
+       .standard = "paper",
+       .words = {"paper", "lsq"},
+       .help = "Eq. 3, or with the rounding error's part inside, as LSQ"}};
+  for (Setting& setting : settings) setting.side = Side::inputs;
+  for (Setting& setting : dorefa_weight_settings()) settings.push_back(std::move(setting));
+  return {.name = "pact",
+          .help =
+              "learned clipping of activations, DoReFa's weights (Choi et al. 2018, arXiv 1805.06085, Eq. 1-3); signed "
+              "inputs, which its authors leave alone: fixed symmetric min-max",
+          .settings = std::move(settings),
+          .make = make_pact};
 }
 
 }  // namespace ntq

@@ -23,7 +23,8 @@ class QilQuantizer : public FirstInputQuantizer {
         width_(interval("half_width")),
         step_(register_buffer("step", Tensor::zeros({1}))) {
     if (spec.is_weight && spec.setting("train_gamma").flag())
-      gamma_ = register_parameter("gamma", Tensor::full({1}, 1.0f), {.decay = false, .floor = kLeast});
+      gamma_ = register_parameter("gamma", Tensor::full({1}, 1.0f),
+                                  {.decay = false, .floor = kLeast, .most_change = kMostScaleChange});
     zero_until_ready(step_);
   }
 
@@ -42,7 +43,10 @@ class QilQuantizer : public FirstInputQuantizer {
 
  private:
   Tensor interval(const char* name) {
-    const ParamTraits traits{.decay = false, .lr_scale = spec().setting("interval_lr").f32(), .floor = kLeast};
+    const ParamTraits traits{.decay = false,
+                             .lr_scale = spec().setting("interval_lr").f32(),
+                             .floor = kLeast,
+                             .most_change = kMostScaleChange};
     return register_parameter(name, Tensor::full({1}, 0.5f), traits);
   }
   void set_first_values(const InputStatistics& seen) override {

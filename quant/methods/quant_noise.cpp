@@ -13,6 +13,7 @@
 #include "engine/ops/reshape.h"
 #include "engine/ops/unary.h"
 #include "quant/method.h"
+#include "quant/oscillation.h"
 
 namespace ntq {
 
@@ -72,9 +73,10 @@ class MinMaxNoise : public Quantizer {
   }
 
  private:
-  Tensor quantized(const Tensor& x) override {
-    const bool due = training() && training_step() % every_ == 0 && training_step() != observed_;
-    if (gathering_ || due || !ready()) observe(x.detach());
+  Tensor quantized(const Tensor& input) override {
+    const bool due = training() && training_step() % every_ == 0;
+    if (gathering_ || due || !ready()) observe(input.detach());
+    const Tensor x = steadied(input);
     const auto values = [&] {
       const NoGrad no_grad;
       return on_grid(x.detach());
@@ -111,7 +113,6 @@ class MinMaxNoise : public Quantizer {
       throw DivergedError(concat(spec().name, ": the first input, ", x.shape(),
                                  ", is not finite, so no range can be taken from it; check the data and the learning "
                                  "rate"));
-    observed_ = training() ? training_step() : -1;
     if (spec().per_channel) {
       const Tensor rows = reshape(x, {step_.numel(), x.numel() / step_.numel()});
       step_.copy_from(max(div(reshape(max(abs(rows), Axis{1}), step_.shape()), range().high + 0.5f), kLeastStep));
@@ -128,12 +129,11 @@ class MinMaxNoise : public Quantizer {
   void state_loaded() override {
     Quantizer::state_loaded();
     ready_ = false;
-    observed_ = -1;
   }
 
   Tensor step_, offset_;
   float share_;
-  int64_t every_, observed_ = -1;
+  int64_t every_;
   uint32_t stream_;
   mutable bool ready_ = false;
   bool gathering_ = false;
@@ -148,21 +148,22 @@ QuantMethod quant_noise_method() {
               "in training a random share of the values is quantized between minimum and maximum (Fan et al. 2021, "
               "arXiv 2004.07320); affine, so a signed input needs nothing; layer inputs, where the source "
               "quantizes outputs",
-          .settings = {{.name = "p",
-                        .standard = 0.5,
-                        .within = {.low = 0, .high = 1},
-                        .help = "share that is quantized in training (fairseq's README 0.5, its wrapper 0.2); 1 in "
-                                "evaluation"},
-                       {.name = "update_step",
-                        .standard = 1000,
-                        .within = {.low = 1, .high = 1e9},
-                        .whole = true,
-                        .help = "optimizer steps between two looks at the range (fairseq, scalar/modules)"},
-                       {.name = "limit",
-                        .standard = 5.0,
-                        .within = {.low = 0, .high = 1e6},
-                        .side = Side::inputs,
-                        .help = "inputs are cut off at plus and minus this (fairseq, qact.py); 0: nowhere"}},
+          .settings = with_oscillation_settings(
+              {{.name = "p",
+                .standard = 0.5,
+                .within = {.low = 0, .high = 1},
+                .help = "share that is quantized in training (fairseq's README 0.5, its wrapper 0.2); 1 in "
+                        "evaluation"},
+               {.name = "update_step",
+                .standard = 1000,
+                .within = {.low = 1, .high = 1e9},
+                .whole = true,
+                .help = "optimizer steps between two looks at the range (fairseq, scalar/modules)"},
+               {.name = "limit",
+                .standard = 5.0,
+                .within = {.low = 0, .high = 1e6},
+                .side = Side::inputs,
+                .help = "inputs are cut off at plus and minus this (fairseq, qact.py); 0: nowhere"}}),
           .scope = {.per_channel = true},
           .make = [](const QuantSpec& spec) { return std::make_shared<MinMaxNoise>(spec); }};
 }

@@ -6,6 +6,7 @@
 
 #include "apps/checkpoint.h"
 #include "apps/init.h"
+#include "engine/ops/reduce.h"
 #include "layers/weighted_layer.h"
 #include "quant/method.h"
 #include "quant/tree.h"
@@ -99,6 +100,30 @@ TEST_CASE(
     CHECK_MESSAGE(contains(codes.err, "have no codes of one byte; export them as floats (--quantized)"), codes.err);
     CHECK(lines_of(codes.err) == 1);
   }
+}
+
+TEST_CASE("every method with evenly spaced weights: dampening and freezing resume to the same bytes") {
+  const Words steadied = {"--quant",          "dampen=0.1", "--quant",         "freeze=0.01", "--quant",
+                          "freeze_from=0.02", "--quant",    "osc_momentum=.5", "--quant",     "osc_start=0.2"};
+  int64_t frozen = 0;
+  for (const std::string& name : quantizer_names()) {
+    if (settings_text(quant_method(name)).find("freeze_from") == std::string::npos) continue;
+    CAPTURE(name);
+    const TempFolder folder;
+    const std::string whole = folder / "whole.bin", stopped = folder / "stopped.bin", resumed = folder / "resumed.bin";
+    Session session = session_of_method(name, steadied);
+    train_to_end(session, whole);
+    Session first = session_of_method(name, steadied);
+    train_until(first, 4, stopped);
+    Session second = session_of_method(name, steadied);
+    restore_run(second, stopped);
+    train_to_end(second, resumed);
+    CHECK(read_file(resumed) == read_file(whole));
+    for (const auto& [key, value] : model_of_file(whole)) {
+      if (key.ends_with("osc_frozen")) frozen += static_cast<int64_t>(sum(value).item());
+    }
+  }
+  CHECK(frozen > 0);
 }
 
 TEST_CASE("noise_lr: the loop tells the rate, across a resume too") {

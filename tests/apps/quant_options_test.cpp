@@ -1,7 +1,9 @@
 // --quant and its short forms: what is taken, what is refused, and what stands in config.json.
 #include <doctest/doctest.h>
 
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "apps/advice.h"
 #include "apps/config_quant.h"
@@ -38,10 +40,11 @@ std::string refusal_at_4_bits(Words options) {
 
 TEST_CASE("config.json has every setting of the method, whichever way it was given") {
   using AnyOrder = nlohmann::json;
-  const AnyOrder weights = {{"border", "outside"}, {"dampen", 0},         {"freeze", 0},        {"freeze_from", 0.1},
-                            {"noise", 0.2},        {"noise_k", 50},       {"noise_lr", "none"}, {"osc_momentum", 0.01},
-                            {"osc_start", 0.25},   {"step_decay", false}, {"step_init", "lsq"}, {"step_sign", "floor"},
-                            {"weight_n", "step"}};
+  const AnyOrder weights = {{"border", "outside"},   {"dampen", 0},          {"freeze", 0},
+                            {"freeze_from", 0.1},    {"noise", 0.2},         {"noise_k", 50},
+                            {"noise_lr", "none"},    {"osc_momentum", 0.01}, {"osc_start", 0.25},
+                            {"step_change", "held"}, {"step_decay", false},  {"step_init", "lsq"},
+                            {"step_sign", "floor"},  {"weight_n", "step"}};
   AnyOrder standard = weights;
   standard["input_n"] = "features", standard["input_noise"] = 0, standard["input_noise_k"] = 50;
   CHECK(AnyOrder(quant_json(config_of({"--bits", "4"}))) == standard);
@@ -209,6 +212,56 @@ TEST_CASE("--help-method prints what the method declares; settings without effec
   CHECK(idle({"--bits", "4", "--quant", "noise=0", "--quant", "noise_k=9"}) ==
         "--quant noise_k has no effect with noise 0");
   CHECK(idle({"--bits", "4", "--quant", "noise=0.1", "--quant", "act.step_init=mse", "--per-channel"}) == "0");
+}
+
+TEST_CASE("a setting that the bits, the side or another setting leave without effect is told, and why") {
+  const auto idle = [](const std::string& words) {
+    std::istringstream in(words);
+    const TrainCommand command = command_of(Words(std::istream_iterator<std::string>(in), {}));
+    const auto lines = options_without_effect(command.config, command.given_json);
+    return lines.size() == 1 ? lines[0] : std::to_string(lines.size());
+  };
+  const auto why = [&](const std::string& words) {
+    const std::string line = idle(words), between = " has no effect ";
+    return line == "0" ? line : line.substr(line.find(between) + between.size());
+  };
+  CHECK(idle("--bits 8 --quant freeze=0.01") == "--quant freeze has no effect on weights of more than 4 bits");
+  CHECK(idle("--bits 4 --first-last-bits 8 --quant freeze=0.01") == "0");
+  CHECK(idle("--bits 8 --bits-of layer1.0.conv1=w4 --quant freeze=0.01") == "0");
+  CHECK(why("--bits 4 --quant freeze_from=0.2") == "with freeze 0");
+  CHECK(why("--bits 4 --quant osc_momentum=0.2 --quant dampen=0.1") == "with freeze 0");
+  CHECK(why("--bits 4 --quant osc_start=0.2") == "without dampening or freezing");
+  CHECK(why("--bits 4 --quant osc_start=0.2 --quant dampen=0.1") == "0");
+  CHECK(why("--weight-bits 32 --act-bits 4 --method lsq --quant dampen=0.1") == "on what is in full precision");
+  CHECK(why("--bits 4 --quant noise=0 --noise-k 9") == "with noise 0");
+  CHECK(why("--bits 4 --quant input_noise_k=9") == "with input_noise 0");
+  CHECK(why("--bits 4 --quant noise_lr=share") == "0");
+  CHECK(why("--bits 4 --quant noise=0 --quant noise_lr=share") == "with noise 0");
+  CHECK(why("--bits 4 --quant noise=0 --quant noise_lr=share --quant input_noise=0.1") == "0");
+  CHECK(why("--bits 4 --quant weight_n=numel") == "without steps per channel");
+  CHECK(why("--bits 4 --quant weight_n=numel --per-channel") == "0");
+  CHECK(why("--bits 4 --quant step_change=free --quant step_sign=abs") == "with step_sign abs");
+  CHECK(why("--bits 4 --quant step_decay=true --weight-decay 0") == "with --weight-decay 0");
+  CHECK(why("--bits 4 --method lsq+ --step-init mse --quant sigma_divisor=q_p") == "with step_init mse");
+  CHECK(why("--bits 4 --method minmax --quant act_range=widest --quant average_rate=0.1") == "with act_range widest");
+  CHECK(why("--bits 4 --method faq --quant percentile_8bit=99") == "below 8 bits");
+  CHECK(why("--bits 4 --first-last-bits 8 --method faq --quant percentile_8bit=99") == "0");
+  CHECK(why("--bits 8 --method faq --quant percentile=99") == "at 8 bits");
+  CHECK(why("--bits 4 --method pact --quant alpha_from=mse --quant alpha_init=3") == "with alpha_from mse");
+  CHECK(why("--weight-bits 2 --act-bits 32 --method lcq --quant intervals=8") == "on levels of one step");
+  CHECK(why("--bits 2 --method lcq --quant intervals=8") == "0");
+  CHECK(why("--bits 4 --method lcq --quant normalise=false --quant detach_norm=true") == "with normalise false");
+  // Of the other side.
+  CHECK(why("--bits 4 --method lsq --act-method pact --quant input_n=numel") == "on activations of method pact");
+  CHECK(idle("--weight-bits 4 --act-bits 32 --act-method lsq --quant act.input_n=numel") == "2");
+  CHECK(why("--bits 4 --method dorefa --act-method lsq --step-init mse") == "0");
+  // Of a file, what is not at its default.
+  const ntq::test::TempFolder folder;
+  const std::string file = folder / "c.json";
+  write_file(file, R"({"bits": 8, "quant": {"freeze": 0.01, "freeze_from": 0.1, "dampen": 0.1}})");
+  const TrainCommand command = command_of({"--config", file});
+  const auto lines = options_without_effect(command.config, command.given_json, command.file_json);
+  CHECK(lines == std::vector<std::string>{"--quant freeze has no effect on weights of more than 4 bits"});
 }
 
 TEST_CASE("--resume passes over runs whose method lacks a setting, and says where the run has it") {

@@ -52,6 +52,8 @@ TEST_CASE("ticks are round, inside of the range and not too many") {
   for (int most = 2; most < 9; ++most) {
     for (const double high : {1.0, 3.7, 99.0, 1e-7, 5e9}) CHECK(tick_texts(0, high, most).size() <= size_t(most));
   }
+  CHECK(ticks(1, 3, 6, nullptr, 1) == std::vector<double>{1, 2, 3});  // epochs
+  CHECK(ticks(1, 300, 5, nullptr, 1) == std::vector<double>{100, 200, 300});
   CHECK(log_ticks(0.001, 0.1) == std::vector<double>{0.001, 0.01, 0.1});
   CHECK(log_ticks(0.073, 0.14) == ticks(0.073, 0.14, 4));
   CHECK(log_ticks(1.5, 12).size() == 1 + 2);  // 2, 5, 10: one power of ten is too few
@@ -94,23 +96,23 @@ TEST_CASE("lengths are short and text is harmless") {
 TEST_CASE("a small line chart, as it is") {
   Json hover = Json::array();
   const std::string svg =
-      figure_of(LineChart{.title = "a < b", .x_name = "x", .series = {{"", {{0, 1}, {2, 4}}}}}, hover);
+      figure_of(LineChart{.title = "a < b", .x_name = "x", .series = {{"", {{0, 1}, {0.5, 1}}}}}, hover);
   CHECK(
       svg ==
       "<figure data-chart=\"0\">\n<figcaption>a &lt; b</figcaption>\n"
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 360 220\" role=\"img\" aria-label=\"a &lt; b\">\n"
-      "<path class=\"grid\" d=\"M46 186L350 186\"/>\n<text class=\"tick end\" x=\"41\" y=\"189.5\">2.0</text>\n"
-      "<path class=\"grid\" d=\"M46 141.5L350 141.5\"/>\n<text class=\"tick end\" x=\"41\" y=\"145\">2.5</text>\n"
-      "<path class=\"grid\" d=\"M46 97L350 97\"/>\n<text class=\"tick end\" x=\"41\" y=\"100.5\">3.0</text>\n"
-      "<path class=\"grid\" d=\"M46 52.5L350 52.5\"/>\n<text class=\"tick end\" x=\"41\" y=\"56\">3.5</text>\n"
-      "<path class=\"grid\" d=\"M46 8L350 8\"/>\n<text class=\"tick end\" x=\"41\" y=\"11.5\">4.0</text>\n"
+      "<path class=\"grid\" d=\"M46 186L350 186\"/>\n<text class=\"tick end\" x=\"41\" y=\"189.5\">0.5</text>\n"
+      "<path class=\"grid\" d=\"M46 150.4L350 150.4\"/>\n<text class=\"tick end\" x=\"41\" y=\"153.9\">0.6</text>\n"
+      "<path class=\"grid\" d=\"M46 114.8L350 114.8\"/>\n<text class=\"tick end\" x=\"41\" y=\"118.3\">0.7</text>\n"
+      "<path class=\"grid\" d=\"M46 79.2L350 79.2\"/>\n<text class=\"tick end\" x=\"41\" y=\"82.7\">0.8</text>\n"
+      "<path class=\"grid\" d=\"M46 43.6L350 43.6\"/>\n<text class=\"tick end\" x=\"41\" y=\"47.1\">0.9</text>\n"
+      "<path class=\"grid\" d=\"M46 8L350 8\"/>\n<text class=\"tick end\" x=\"41\" y=\"11.5\">1.0</text>\n"
       "<path class=\"grid\" d=\"M46 8L46 186\"/>\n<text class=\"tick mid\" x=\"46\" y=\"199\">0</text>\n"
-      "<path class=\"grid\" d=\"M198 8L198 186\"/>\n<text class=\"tick mid\" x=\"198\" y=\"199\">0.5</text>\n"
-      "<path class=\"grid\" d=\"M350 8L350 186\"/>\n<text class=\"tick mid\" x=\"350\" y=\"199\">1.0</text>\n"
+      "<path class=\"grid\" d=\"M350 8L350 186\"/>\n<text class=\"tick mid\" x=\"350\" y=\"199\">1</text>\n"
       "<text class=\"tick end\" x=\"350\" y=\"215\">x</text>\n"
       "<path class=\"curve c0\" d=\"M46 186L350 8\"/>\n<path class=\"cross\" d=\"M0 8L0 186\"/>\n</svg>\n</figure>\n");
   CHECK(hover.size() == 1);
-  CHECK(hover[0]["s"][0]["y"] == Json{2.0, 4.0});
+  CHECK(hover[0]["s"][0]["y"] == Json{0.5, 1.0});
 }
 
 TEST_CASE("bars, histograms and heat maps show every value, and say when there is none") {

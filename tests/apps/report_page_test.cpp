@@ -54,6 +54,7 @@ RunFacts full_facts(size_t layers = 3) {
                                  {"images", 100},
                                  {"split", evil},
                                  {"rows", {{{"where", "master"}, {"rho", 0.001}, {"sharpness", 4.25}}}}};
+  facts.analyses["hessian"] = {{"rows", {{{"parameters", 269722}, {"top_converged", false}}}}};
   facts.start_block = "ntq-train 0.1.0\n  device cpu <0>\n";
   return facts;
 }
@@ -83,6 +84,8 @@ TEST_CASE("a page says how a run ended, and shows curves, layers and analyses") 
                "Top-1 90.50% after 2 epochs (best 90.50% in epoch 2), 1.00 below the 91.50% of the network it started "
                "from; right after quantization it had 70.00%."));
   CHECK(contains(page, "6 M multiply-adds, 96 M bit operations (1.56% of those in float32)"));
+  CHECK(contains(page, ">269722<"));
+  CHECK(contains(page, ">no<"));
   for (const char* part :
        {"Loss (cross entropy)", "Mean step of the weights", "Step of each layer", "layer2.&lt;conv&gt;, 4 bits", "4.25",
         "Figure 2A", "Figure 2B", "Figure 3", "device cpu &lt;0&gt;", "ntq-analyze last.bin sensitivity --json"}) {

@@ -14,11 +14,10 @@ using ntq::test::same_values;
 
 namespace {
 
-std::shared_ptr<Module> model_of(int bits, bool recompute) {
+std::shared_ptr<Module> model_of(int bits, bool recompute, const char* method = "ntq", Settings settings = {}) {
   ModelOptions options;
-  options.weight = {.method = "ntq", .bits = bits, .settings = {{"dampen", 0.1}, {"freeze", 0.01}, {"osc_start", 0.0}}};
-  options.activation = {.method = "ntq", .bits = bits, .is_weight = false};
-  if (bits == 32) options.weight.settings = {};
+  options.weight = {.method = method, .bits = bits, .settings = std::move(settings)};
+  options.activation = {.method = method, .bits = bits, .is_weight = false};
   options.recompute_blocks = recompute;
   return make_model("resnet20", options);
 }
@@ -45,13 +44,26 @@ NamedTensors trained(Module& model) {
 }  // namespace
 
 TEST_CASE("recomputed blocks leave the same parameters, statistics and oscillations, to the bit") {
-  for (const int bits : {32, 4}) {
-    CAPTURE(bits);
-    const NamedTensors kept = trained(*model_of(bits, false)), again = trained(*model_of(bits, true));
+  const Settings steadied{
+      {"dampen", 0.1}, {"freeze", 0.01}, {"freeze_from", 0.02}, {"osc_momentum", 0.5}, {"osc_start", 0.0}};
+  struct Case {
+    int bits;
+    const char* method;
+    Settings settings;
+  };
+  const std::vector<Case> cases{{32, "ntq", {}}, {4, "ntq", steadied},
+                                {4, "lsq", {}},  {4, "minmax", steadied},
+                                {4, "ewgs", {}}, {4, "quant-noise", {{"update_step", 2}}}};
+  for (const auto& [bits, method, settings] : cases) {
+    const std::string text = method;
+    CAPTURE(text);
+    const NamedTensors kept = trained(*model_of(bits, false, method, settings)),
+                       again = trained(*model_of(bits, true, method, settings));
     REQUIRE(kept.size() == again.size());
     for (size_t i = 0; i < kept.size(); ++i) {
-      CAPTURE(kept[i].first);
       if (kept[i].second.dtype() != DType::f32) continue;
+      const std::string& name = kept[i].first;
+      CAPTURE(name);
       CHECK(same_values(kept[i].second, again[i].second));
     }
   }

@@ -58,6 +58,27 @@ TEST_CASE("sgd: traits say what decays, how fast and how low a parameter goes; i
   CHECK(named.item() < -0.05f);
 }
 
+TEST_CASE("sgd: a scale is held within its change, and keeps no more momentum than it moved by") {
+  Tensor up = parameter({0.5f}), down = parameter({0.5f}), free = parameter({0.5f}), below = parameter({-0.5f});
+  const ParamTraits held{.decay = false, .most_change = 2};
+  Sgd sgd({{"up", up, held}, {"down", down, held}, {"free", free, {.decay = false}}, {"below", below, held}},
+          {.momentum = 0.5f});
+  const auto step = [&](float g) {
+    up.set_grad(Tensor::full({1}, -g));
+    for (Tensor* w : {&down, &free, &below}) w->set_grad(Tensor::full({1}, g));
+    sgd.step(0.1f);
+  };
+  step(40);
+  check_close(up, {1});       // would be 4.5
+  check_close(down, {0.25});  // would be -3.5
+  check_close(free, {-3.5});
+  check_close(below, {-4.5});
+  step(0);
+  check_close(up, {1.25});     // momentum -5, half of it, times .1
+  check_close(down, {0.125});  // 2.5 / 2 * .1 = .125
+  check_close(free, {-5.5});
+}
+
 TEST_CASE("sgd: a parameter that diverges stays what it became") {
   Tensor step = parameter({0.05f}), weight = parameter({0.05f});
   Sgd sgd({{"step", step, {.floor = 1e-8f}}, {"weight", weight}}, {.momentum = 0, .weight_decay = 0});
@@ -100,6 +121,8 @@ TEST_CASE("sgd: wrong settings are refused") {
   refused({{"a", w, {.lr_scale = -1}}}, {});
   refused({{"a", w, {.lr_scale = nan}}}, {});
   refused({{"a", w, {.floor = nan}}}, {});
+  refused({{"a", w, {.most_change = 1}}}, {});
+  refused({{"a", w, {.most_change = nan}}}, {});
   Sgd sgd(one, {});
   CHECK_THROWS_AS(sgd.step(-1), std::invalid_argument);
   CHECK_THROWS_AS(sgd.step(nan), std::invalid_argument);

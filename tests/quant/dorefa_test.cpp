@@ -67,7 +67,7 @@ TEST_CASE("dorefa: the exact gradient is that of tanh(w) / max|tanh(w)|, numeric
   const auto q = weights_of("dorefa", 3);
   Tensor w = dorefa_weights();
   // Rounding aside: its estimator is the identity.
-  CHECK(numeric_grad_error([&] { return probe_loss(q->transform(w)); }, w, 1e-3f) < 2e-3);
+  CHECK(numeric_grad_error([&] { return probe_loss(q->transformed(w)); }, w, 1e-3f) < 2e-3);
 }
 
 TEST_CASE("dorefa: activations, 2 bits: [0, 1] with both borders inside") {

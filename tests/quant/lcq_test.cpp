@@ -126,8 +126,9 @@ TEST_CASE("lcq: limited weight normalisation, with its gradients") {
   for (const auto& [name, value] : q->named_buffers()) {
     if (name == "deviation") check_close(value, {.5581905});
   }
-  check_close(q->transform(w), {-.8383333, -.4383333, -.0083333, .2116667, .3916667, .6816667});
-  check_close(div(q->transform(w), .5581905f), {-1.5018767, -.7852755, -.0149292, .3792015, .7016720, 1.2212079}, 2e-6);
+  check_close(q->transformed(w), {-.8383333, -.4383333, -.0083333, .2116667, .3916667, .6816667});
+  check_close(div(q->transformed(w), .5581905f), {-1.5018767, -.7852755, -.0149292, .3792015, .7016720, 1.2212079},
+              2e-6);
   test::probe_loss(y).backward();
   test::probe_loss(expected).backward();
   for (int64_t i = 0; i < 6; ++i) CHECK(a.grad().f32()[i] == doctest::Approx(b.grad().f32()[i]));

@@ -76,4 +76,6 @@ TEST_CASE("left out: NICE's stages, unless each layer has a step of its own") {
   CHECK(lines_of("nice", {}, Sides::both, {.steps = 4}) == few);
   CHECK(lines_of("nice", {}, Sides::both, {.steps = 5}) == Lines{});
   CHECK(lines_of("nice", {{"stages_until", 1}}, Sides::both, {.steps = 3}) == Lines{});
+  CHECK(lines_of("nice", {}, Sides::weights) == Lines{});
+  CHECK(lines_of("nice", {{"noise_share", 0}}) == Lines{"nice: with noise_share 0 no weight has noise"});
 }

@@ -184,11 +184,11 @@ TEST_CASE("nice: biases of 16 bits, of the step of a product; noise on some of t
 
   q->train();
   q->set_place({.index = 1, .count = 4});
-  q->on_progress(0.1);  // not yet
+  q->set_progress(0.1);  // not yet
   CHECK(same_values(q->bias(b, input.get()), b));
-  q->on_progress(0.3);  // passed
+  q->set_progress(0.3);  // passed
   CHECK(same_values(q->bias(b, input.get()), y));
-  q->on_progress(0.2);
+  q->set_progress(0.2);
   const Tensor many = test::some_values({4000}), noised = q->bias(many, input.get());
   q->eval();
   const Tensor quantized = q->bias(many, input.get());

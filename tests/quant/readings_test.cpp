@@ -97,6 +97,15 @@ TEST_CASE("border: codes stay those of the range") {
   check_close(decode(codes), {0, .25, .75});
 }
 
+TEST_CASE("step_change: an update is held within a factor of two, but where all is as published") {
+  const auto most_change = [](const Settings& settings) {
+    return make_quantizer({.method = "ntq", .bits = 3, .settings = settings})->parameters().at(0).traits.most_change;
+  };
+  CHECK(most_change({}) == 2);
+  CHECK(most_change({{"step_change", "free"}}) == HUGE_VALF);
+  CHECK(most_change({{"step_sign", "abs"}}) == HUGE_VALF);
+}
+
 TEST_CASE("step_sign: a step that an update leaves below 0 gets the floor by the optimizer, or its size") {
   for (const bool keeps : {false, true}) {
     CAPTURE(keeps);

@@ -32,9 +32,6 @@ class Ranged : public Quantizer {
   void start_pass(int pass) override { pass_ = pass; }
   void end_pass(int) override { pass_ = -1; }
   Tensor penalty() const override { return mul(weight_, step_); }
-  void on_progress(double fraction) override { progress.push_back(fraction); }
-
-  std::vector<double> progress;
 
  private:
   Tensor quantized(const Tensor& x) override {

@@ -1,4 +1,4 @@
-// Updates of parameters, with floors, and what is not finite.
+// Updates of parameters, with their borders, and what is not finite.
 #include "tests/engine/backend_list/list.h"
 #include "tests/support/numeric_grad.h"
 
@@ -13,7 +13,8 @@ BackendCases optimizer_cases() {
     for (const bool option : {false, true}) {
       for (const float floor : {SgdUpdate{}.floor, 0.25f}) {
         const std::string name = concat(sizes, ", floor ", floor, option ? ", option" : "");
-        const SgdUpdate sgd{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.1f, .nesterov = option, .floor = floor};
+        SgdUpdate sgd{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.1f, .nesterov = option, .floor = floor};
+        if (option == (floor > 0)) sgd.most_change = 1.25f;
         list.push_back({Primitive::sgd_step,
                         name,
                         {g},
@@ -22,6 +23,7 @@ BackendCases optimizer_cases() {
                         1e-6});
         AdamUpdate adam{.lr = 0.1f, .decay_lr = 0.05f, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f};
         adam.square_scale = 1.5f, adam.weight_decay = 0.1f, adam.decoupled = option, adam.floor = floor;
+        adam.most_change = sgd.most_change;
         list.push_back({Primitive::adam_step,
                         name,
                         {g},

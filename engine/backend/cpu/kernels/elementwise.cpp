@@ -30,22 +30,44 @@ void relu_grad(const T* y, const T* dy, T* dx, int64_t n) {
 /// max(v, floor), but what is not finite stays.
 inline Vec not_below(Vec floor, Vec v) { return select((v < floor) & (v >= splat(-kLargest)), floor, v); }
 
-void sgd(const SgdUpdate& u, float* w, const float* g, float* m, int64_t n) {
+/// What is above 0 stays between that times `factor` and that share of it, unless it becomes infinite or no number.
+struct Near {
+  Vec value;
+  VecI held;
+};
+inline Near near(Vec factor, Vec before, Vec moved) {
+  const Vec low = before / factor, high = before * factor;
+  const VecI held = (before > Vec{}) & (absolute(moved) <= splat(kLargest)) & ((moved < low) | (moved > high));
+  return {select(held, select(moved < low, low, high), moved), held};
+}
+
+template <bool kHolds>
+void sgd_holding(const SgdUpdate& u, float* w, const float* g, float* m, int64_t n) {
   const Vec lr = splat(u.lr), momentum = splat(u.momentum), decay = splat(u.weight_decay), floor = splat(u.floor);
+  const Vec factor = splat(u.most_change);
   each_vec(n, [=, nesterov = u.nesterov](int64_t i, int64_t l) {
     const Vec weight = get(w + i, l);
     const Vec grad = get(g + i, l) + decay * weight;
-    const Vec velocity = momentum * get(m + i, l) + grad;
-    const Vec moved = weight - lr * (nesterov ? grad + momentum * velocity : velocity);
+    Vec velocity = momentum * get(m + i, l) + grad;
+    Vec moved = weight - lr * (nesterov ? grad + momentum * velocity : velocity);
+    if constexpr (kHolds) {
+      const Near at = near(factor, weight, moved);
+      moved = at.value;
+      velocity = select(at.held, (weight - moved) / lr, velocity);
+    }
     put(m + i, velocity, l);
     put(w + i, not_below(floor, moved), l);
   });
 }
+void sgd(const SgdUpdate& u, float* w, const float* g, float* m, int64_t n) {
+  (u.most_change <= kLargest ? sgd_holding<true> : sgd_holding<false>)(u, w, g, m, n);
+}
 
-void adam(const AdamUpdate& u, float* w, const float* g, float* m, float* v, int64_t n) {
+template <bool kHolds>
+void adam_holding(const AdamUpdate& u, float* w, const float* g, float* m, float* v, int64_t n) {
   const Vec lr = splat(u.lr), beta1 = splat(u.beta1), beta2 = splat(u.beta2), epsilon = splat(u.epsilon);
   const Vec rest1 = splat(1.0f - u.beta1), rest2 = splat(1.0f - u.beta2), scale = splat(u.square_scale);
-  const Vec decay = splat(u.decoupled ? 0.0f : u.weight_decay);
+  const Vec decay = splat(u.decoupled ? 0.0f : u.weight_decay), factor = splat(u.most_change);
   const Vec shrink = splat(u.decoupled ? u.decay_lr * u.weight_decay : 0.0f), floor = splat(u.floor);
   each_vec(n, [=](int64_t i, int64_t l) {
     const Vec weight = get(w + i, l);
@@ -54,9 +76,13 @@ void adam(const AdamUpdate& u, float* w, const float* g, float* m, float* v, int
     const Vec square = beta2 * get(v + i, l) + rest2 * grad * grad;
     put(m + i, mean, l);
     put(v + i, square, l);
-    const Vec moved = weight - lr * mean / (square_root(square * scale) + epsilon) - shrink * weight;
+    Vec moved = weight - lr * mean / (square_root(square * scale) + epsilon) - shrink * weight;
+    if constexpr (kHolds) moved = near(factor, weight, moved).value;
     put(w + i, not_below(floor, moved), l);
   });
+}
+void adam(const AdamUpdate& u, float* w, const float* g, float* m, float* v, int64_t n) {
+  (u.most_change <= kLargest ? adam_holding<true> : adam_holding<false>)(u, w, g, m, v, n);
 }
 
 /// Sum of op(x) in float64. Sixteen fixed lanes whatever the vector width, so every ISA gives the same bits.
