@@ -54,6 +54,7 @@ Estimate estimate_stage(Session& s) {
     const StepResult result = train_step(*s.model, *s.optimizer, *batch, s.loss, lr, s.activations);
     if (result.images > 0) result.loss.item();  // waits for the device
     if (s.ema) s.ema->update();
+    if (s.statistics) s.statistics->look(false), s.statistics->read();
   };
 
   out.epochs = s.config.epochs;

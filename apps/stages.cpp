@@ -185,9 +185,11 @@ Json go_on(const RunFolder& run, Parts& parts, size_t index, Console& console) {
     save_run(run.file("last.bin"), session);
   }
   const Json profile = train_session(parts, session, run, console);
+  give_back_cpu_memory();  // a summary's memory, and a page's, is not the training's
   Json summary = summarize(session, run);
   write_file_atomically(run.file("result.json"), summary.dump(2) + "\n");
   stage.session.reset();
+  give_back_cpu_memory();
   write_page(run, console);
   const int64_t peak = peak_memory();
   summary = report_end(run, summary, console);

@@ -1,7 +1,7 @@
 #include "layers/weighted_layer.h"
 
 #include "engine/ops/binary.h"
-#include "engine/ops/quantize.h"
+#include "engine/ops/kept_codes.h"
 #include "layers/layer_quant.h"
 
 namespace ntq {
@@ -63,11 +63,7 @@ LayerInput WeightedLayer::filters(const LayerInput& input) const {
     const auto steps = weight_quant_->plain_steps(weight_);
     if (steps && keeps_codes(weight_, *steps)) return quantize_kept(weight_, *steps);
   }
-  const Tensor values = weight_quant_->forward(weight_);
-  const auto steps = weight_quant_->plain_steps(weight_);
-  if (!steps) return values;
-  return {values,
-          [w = weight_.detach(), step = steps->step.detach(), args = steps->args] { return quantize(w, step, args); }};
+  return weight_quant_->forward(weight_);
 }
 
 // The gradients use these same values: the noisy weight for dx, the quantized input for dw.

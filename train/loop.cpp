@@ -153,6 +153,7 @@ class Loop {
   /// run goes on right behind the last step.
   void validate(EpochScores& scores) {
     if (!t_.val_loader) return;
+    t_.optimizer->zero_grad();  // as the next step does: validation has their memory
     scores.val = score();
     if (t_.ema && !asked_to_stop()) {
       const Swapped average(*t_.ema);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include "apps/checkpoint.h"
 #include "apps/text.h"
@@ -14,8 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-NetworkFacts network_of(const RunCheckpoint& c, const std::string& path) {
+NetworkFacts network_of(RunCheckpoint c, const std::string& path) {
   const auto model = model_of(c, path, takes_average(c, path, Weighting::automatic));
+  c.file.tensors = c.model = c.optimizer = c.ema = c.statistics = {};  // the model has what it needs of them
   NetworkFacts out{.file = fs::path(path).filename().string(),
                    .epoch = c.progress.epoch,
                    .parameters = model->parameter_count(),
@@ -117,7 +119,7 @@ RunFacts checkpoint_facts(const std::string& path) {
   if (!is_of_run(file)) {
     throw CheckpointError(concat(printable(path), ": expected a checkpoint of ntq-train, found another file"));
   }
-  const RunCheckpoint checkpoint = read_run_checkpoint(std::move(file), path);
+  RunCheckpoint checkpoint = read_run_checkpoint(std::move(file), path);
   const fs::path own = fs::weakly_canonical(path);
   const RunFolder run{own.parent_path().string()};
   RunFacts facts;
@@ -129,7 +131,7 @@ RunFacts checkpoint_facts(const std::string& path) {
     facts.given = checkpoint.config;
     facts.has_folder = false;
   }
-  facts.network = network_of(checkpoint, path);
+  facts.network = network_of(std::move(checkpoint), path);
   return facts;
 }
 

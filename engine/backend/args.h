@@ -18,6 +18,8 @@ struct ConvGeometry {
   int64_t macs() const { return batch * out_h * out_w * out_c * kernel_h * kernel_w * (in_c / groups); }
 };
 
+enum class ConvPass { forward, grad_input, grad_weight };
+
 /// Sizes of one pooling over NHWC images; padding never wins a maximum and never counts in an average.
 struct PoolGeometry {
   int64_t batch = 1, in_h = 1, in_w = 1, channels = 1, out_h = 1, out_w = 1;

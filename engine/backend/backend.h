@@ -159,6 +159,13 @@ class Backend : public Primitives {
     keep_above(u.floor, w);
   }
 
+  // Filters packed ahead, as bfloat16, where a device multiplies such: conv2d() and conv2d_grad_input() take them in
+  // place of w, to the same bits.
+  /// How many numbers they are, beside values of `type`; 0: the pass reads w alone.
+  virtual int64_t packed_filters(const ConvGeometry&, ConvPass, DType) const { return 0; }
+  /// packed = those of scale * w; scale {1}.
+  virtual void pack_filters(const ConvGeometry&, ConvPass, ConstView /*w*/, ConstView /*scale*/, View /*packed*/) {}
+
   /// y = conv2d() of what codes stand for. For y's type.
   virtual void conv2d_codes(const ConvGeometry& g, const CodeConv& codes, View y) {
     const Scratch filters(*this, codes.w.size);

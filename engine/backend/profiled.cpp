@@ -98,6 +98,12 @@ class ProfiledBackend : public Backend {
   void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) override {
     timed(product("conv2d_grad_weight", g, dy, x, dw), [&] { in_.conv2d_grad_weight(g, dy, x, dw); });
   }
+  int64_t packed_filters(const ConvGeometry& g, ConvPass pass, DType type) const override {
+    return in_.packed_filters(g, pass, type);
+  }
+  void pack_filters(const ConvGeometry& g, ConvPass pass, ConstView w, ConstView scale, View packed) override {
+    timed({"pack_filters", moved(w, packed)}, [&] { in_.pack_filters(g, pass, w, scale, packed); });
+  }
   void conv2d_codes(const ConvGeometry& g, const CodeConv& codes, View y) override {
     timed(product("conv2d_codes", g, codes.x, codes.w, y), [&] { in_.conv2d_codes(g, codes, y); });
   }

@@ -1,6 +1,5 @@
 #pragma once
 // Integer codes and what decodes them: how quantized values are kept, passed between layers and exported.
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,8 +44,6 @@ Tensor decode_kept(const Tensor& codes, const Tensor& step, DType type);
 /// What a convolution or a matrix product reads: floats, or codes, which stand for their exact values.
 class LayerInput {
  public:
-  /// Floats that `again` gives once more, to the bit, for gradients: a graph keeps none.
-  LayerInput(const Tensor& values, std::function<Tensor()> again) : values_(values), again_(std::move(again)) {}
   LayerInput(const Tensor& values) : values_(values) {}                         // NOLINT: either will do
   LayerInput(Codes codes) : values_(codes.values), codes_(std::move(codes)) {}  // NOLINT
   bool is_codes() const { return codes_.has_value(); }
@@ -56,13 +53,11 @@ class LayerInput {
   const Tensor& tensor() const { return codes_ && codes_->source ? codes_->source : values_; }
   /// The floats, decoded where it is codes.
   Tensor values() const { return codes_ ? decode(*codes_) : values_; }
-  const std::function<Tensor()>& again() const { return again_; }
   /// Of the values.
   DType type() const { return kept() ? *codes_->kept : codes_ ? DType::f32 : values_.dtype(); }
 
  private:
   Tensor values_;
-  std::function<Tensor()> again_;
   std::optional<Codes> codes_;
 };
 

@@ -17,17 +17,16 @@ struct ProductInput {
   Tensor seen;   ///< by the graph: values, codes, or the codes' source
   Tensor codes;  ///< undefined where the source is there to make them again
   CodeGrid grid;
-  DType type;                     ///< of the values
-  std::function<Tensor()> again;  ///< makes these; or none
+  DType type;  ///< of the values
 
   explicit ProductInput(const LayerInput& input)
-      : seen(input.kept() ? input.tensor() : input.values()), type(input.type()), again(input.again()) {
+      : seen(input.kept() ? input.tensor() : input.values()), type(input.type()) {
     if (const Codes* const kept = input.kept()) codes = kept->values, grid = kept->grid;
   }
   /// For the gradient.
   ProductInput detach() const {
     ProductInput out = *this;
-    out.seen = again ? seen.for_graph() : seen.detach();
+    out.seen = seen.detach();
     out.codes = seen.dtype() == type ? Tensor() : out.seen;
     return out;
   }
@@ -38,13 +37,21 @@ struct ProductInput {
     return codes && grid.step.numel() == 1 ? decode_kept(codes, grid.step, type)
                                            : quantize(seen, grid.step, {.range = grid.range});
   }
-  Tensor values_again() const { return again ? again() : values(); }
   /// Beside filters of values.
   bool scales() const { return kept() && type != DType::f32; }
   Tensor images() const { return scales() ? bytes() : values(); }
-  Tensor scaled(const Tensor& w) const { return scales() ? mul(w.detach(), grid.step) : w; }
   int32_t top() const { return static_cast<int32_t>(std::max(-grid.range.low, grid.range.high)); }
 };
+
+/// Filters w as the pass multiplies them beside values of `type`; with `scale`, {1}, scale * w.
+Tensor packed(const ConvGeometry& g, ConvPass pass, DType type, const Tensor& w, const Tensor& scale = {}) {
+  Backend& backend = backend_for(w.device());
+  const int64_t size = backend.packed_filters(g, pass, type);
+  if (size == 0) return scale ? mul(w, scale) : w;
+  const Tensor out = Tensor::empty({size}, DType::bf16, w.device());
+  backend.pack_filters(g, pass, w.view(), scale ? scale.view() : ConstView(), out.view());
+  return out;
+}
 
 void product_of_codes(const char* name, const ConvGeometry& g, const ProductInput& x, const ProductInput& w,
                       const Tensor& y) {
@@ -69,31 +76,37 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
     product_of_codes(op.name, g, read, filters, y);
   } else {
     const Tensor images = read.images(), w = filters.values();
-    backend_for(op.name, Primitive::conv2d, {y}, {w}).conv2d(g, images.view(), read.scaled(w).view(), y.view());
+    Backend& backend = backend_for(op.name, Primitive::conv2d, {y}, {w});
+    const Tensor scaled = read.scales() ? packed(g, ConvPass::forward, read.type, w.detach(), read.grid.step) : w;
+    backend.conv2d(g, images.view(), scaled.view(), y.view());
   }
-  return record(op, y, {read.seen, filters.seen},
-                [g, name = op.name, want_x = read.seen.requires_grad(), want_w = filters.seen.requires_grad(),
-                 read = read.detach(), filters = filters.detach()](const Tensor& dy) {
-                  Tensor dx, dw;
-                  if (want_w) {
-                    const Tensor images = read.images();
-                    dw = Tensor::empty(filters.seen.shape(), DType::f32, dy.device());
-                    backend_for(name, Primitive::conv2d_grad_weight, {dy})
-                        .conv2d_grad_weight(g, dy.view(), images.view(), dw.view());
-                    if (read.scales()) {  // in place
-                      backend_for(name, Primitive::binary_along, {dw})
-                          .binary_along({Binary::mul, {.outer = dw.numel()}}, dw.view(), read.grid.step.view(),
-                                        dw.view());
-                    }
-                  }
-                  if (want_x) {
-                    const Tensor w = filters.values_again();
-                    dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
-                    backend_for(name, Primitive::conv2d_grad_input, {dy}, {w})
-                        .conv2d_grad_input(g, dy.view(), w.view(), dx.view());
-                  }
-                  return std::vector<Tensor>{dx, dw};
-                });
+  ProductInput kept = filters.detach();
+  // Filters that were made for this product are kept as its gradient reads them.
+  if (filters.seen.node() && !filters.kept() && needs_record({read.seen}))
+    kept.seen = packed(g, ConvPass::grad_input, read.type, kept.seen);
+  return record(
+      op, y, {read.seen, filters.seen},
+      [g, name = op.name, want_x = read.seen.requires_grad(), want_w = filters.seen.requires_grad(),
+       read = read.detach(), filters = kept, shape = filters.seen.shape()](const Tensor& dy) mutable {
+        Tensor dx, dw;
+        if (want_x) {
+          const Tensor w = filters.values();
+          dx = Tensor::empty(read.seen.shape(), read.type, dy.device());
+          backend_for(name, Primitive::conv2d_grad_input, {dy}).conv2d_grad_input(g, dy.view(), w.view(), dx.view());
+        }
+        filters.seen = filters.codes = {};  // room for their gradient
+        if (want_w) {
+          const Tensor images = read.images();
+          dw = Tensor::empty(shape, DType::f32, dy.device());
+          backend_for(name, Primitive::conv2d_grad_weight, {dy})
+              .conv2d_grad_weight(g, dy.view(), images.view(), dw.view());
+          if (read.scales()) {  // in place
+            backend_for(name, Primitive::binary_along, {dw})
+                .binary_along({Binary::mul, {.outer = dw.numel()}}, dw.view(), read.grid.step.view(), dw.view());
+          }
+        }
+        return std::vector<Tensor>{dx, dw};
+      });
 }
 
 }  // namespace ntq

@@ -1,5 +1,6 @@
 // Winograd's F(2x2,3x3) in bfloat16: near the definition within stated bounds, equal to it where nothing is rounded,
 // and the same bits on every instruction set and any number of threads.
+#include "engine/backend/cpu/bf16/filters.h"
 #include "engine/backend/cpu/bf16/winograd.h"
 
 #include <doctest/doctest.h>
@@ -17,8 +18,6 @@
 
 using namespace ntq;
 using namespace ntq::test;
-using cpu::ConvPass;
-using cpu::Filters;
 
 namespace {
 
@@ -129,10 +128,16 @@ Results computed(const Problem& p, const std::string& isa, int threads) {
   };
   std::vector<Out> y(p.dy.size()), dx(p.x.size());
   r.dw.resize(p.w.size(), 77.0f);
-  bf16::winograd_conv(*backend, k, p.g, Filters::as_they_are, p.input(), p.filters(),
-                      view_of(y.data(), static_cast<int64_t>(y.size())));
-  bf16::winograd_conv(*backend, k, p.g, Filters::turned, p.gradient(), p.filters(),
-                      view_of(dx.data(), static_cast<int64_t>(dx.size())));
+  const auto product = [&](ConvPass pass, ConstView in, std::vector<Out>& out) {
+    cpu::ConvPlan plan;
+    plan.algorithm = cpu::ConvAlgorithm::bf16_winograd, plan.g = p.g;
+    std::vector<BFloat16> packed(static_cast<size_t>(bf16::packed_filters(k, plan, pass)));
+    bf16::pack_filters(k, plan, pass, static_cast<const float*>(p.filters().data), 1, packed.data());
+    bf16::winograd_conv(*backend, k, p.g, pass, in, packed.data(),
+                        view_of(out.data(), static_cast<int64_t>(out.size())));
+  };
+  product(ConvPass::forward, p.input(), y);
+  product(ConvPass::grad_input, p.gradient(), dx);
   bf16::winograd_grad_weight(*backend, k, p.g, p.gradient(), p.input(),
                              view_of(r.dw.data(), static_cast<int64_t>(r.dw.size())));
   r.y = widened(y);

@@ -12,7 +12,6 @@
 using namespace ntq;
 using namespace ntq::test;
 using cpu::ConvAlgorithm;
-using cpu::ConvPass;
 
 namespace {
 

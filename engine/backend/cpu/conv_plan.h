@@ -9,7 +9,6 @@
 
 namespace ntq::cpu {
 
-enum class ConvPass { forward, grad_input, grad_weight };
 enum class ConvAlgorithm {
   product,        ///< a matrix product that reads its rows in place
   unfolded,       ///< the same on patches that are copied together first: few input channels, as of an image

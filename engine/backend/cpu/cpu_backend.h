@@ -53,6 +53,8 @@ class CpuBackend : public Backend {
   void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) override;
   void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) override;
   void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) override;
+  int64_t packed_filters(const ConvGeometry& g, ConvPass pass, DType type) const override;
+  void pack_filters(const ConvGeometry& g, ConvPass pass, ConstView w, ConstView scale, View packed) override;
   void conv2d_codes(const ConvGeometry& g, const CodeConv& codes, View y) override;
 
   void batch_norm_stats(ConstView x, const NormStats& stats) override;

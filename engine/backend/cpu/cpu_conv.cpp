@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/bf16/direct.h"
+#include "engine/backend/cpu/bf16/filters.h"
 #include "engine/backend/cpu/bf16/winograd.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/in_float32.h"
@@ -173,18 +175,52 @@ void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& pla
 }
 
 bool in_bf16(const ConvPlan& plan) {
-  return plan.algorithm == ConvAlgorithm::bf16_product || plan.algorithm == ConvAlgorithm::bf16_unfolded;
+  return plan.algorithm == ConvAlgorithm::bf16_product || plan.algorithm == ConvAlgorithm::bf16_unfolded ||
+         plan.algorithm == ConvAlgorithm::bf16_winograd;
 }
+
+/// Filters as products of bfloat16 read them: as they came, or packed for the length of a call.
+class PackedFilters {
+ public:
+  PackedFilters(Backend& backend, const bf16::Kernels& k, const ConvPlan& plan, ConvPass pass, ConstView w) {
+    const int64_t size = bf16::packed_filters(k, plan, pass);
+    if (w.type != DType::bf16) {
+      room_.emplace(backend, size, DType::bf16);
+      auto* const packed = static_cast<BFloat16*>(room_->view().data);
+      bf16::pack_filters(k, plan, pass, values(w, filter_size(plan.g)), 1.0f, packed);
+      w = room_->view();
+    }
+    packed_ = values<BFloat16>(w, size);
+  }
+  const BFloat16* packed() const { return packed_; }
+
+ private:
+  std::optional<Scratch> room_;
+  const BFloat16* packed_;
+};
 
 }  // namespace
 
+int64_t CpuBackend::packed_filters(const ConvGeometry& g, ConvPass pass, DType type) const {
+  if (type != DType::bf16 || pass == ConvPass::grad_weight) return 0;
+  return bf16::packed_filters(k16_, plan_conv(g, pass, {type, DType::f32, type}, k_.width), pass);
+}
+
+void CpuBackend::pack_filters(const ConvGeometry& g, ConvPass pass, ConstView w, ConstView scale, View packed) {
+  const ConvPlan plan = plan_conv(g, pass, {packed.type, DType::f32, packed.type}, k_.width);
+  bf16::pack_filters(k16_, plan, pass, values(w, filter_size(g)), scale ? *values(scale, 1) : 1.0f,
+                     values<BFloat16>(packed, bf16::packed_filters(k16_, plan, pass)));
+}
+
 void CpuBackend::conv2d(const ConvGeometry& g, ConstView input, ConstView filters, View output) {
-  const ConvPlan plan = plan_conv(g, ConvPass::forward, {input.type, filters.type, output.type}, k_.width);
-  const float* const w = values(filters, filter_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::forward, {input.type, DType::f32, output.type}, k_.width);
   check_size(input, input_size(g)), check_size(output, output_size(g));
-  if (plan.algorithm == ConvAlgorithm::bf16_winograd)
-    return bf16::winograd_conv(*this, k16_, g, Filters::as_they_are, input, filters, output);
-  if (in_bf16(plan)) return bf16::conv(*this, k16_, plan, input, w, output);
+  if (in_bf16(plan)) {
+    const PackedFilters w(*this, k16_, plan, ConvPass::forward, filters);
+    if (plan.algorithm != ConvAlgorithm::bf16_winograd) return bf16::conv(*this, k16_, plan, input, w.packed(), output);
+    return bf16::winograd_conv(*this, k16_, g, ConvPass::forward, input, w.packed(), output);
+  }
+  const float* const w = values(filters, filter_size(g));
   InFloat32 wide(*this);
   const float* const x = wide.in(input, input_size(g));  // codes are widened
   float* const y = values(output, output_size(g));
@@ -193,12 +229,15 @@ void CpuBackend::conv2d(const ConvGeometry& g, ConstView input, ConstView filter
 }
 
 void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, ConstView filters, View d_input) {
-  const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {d_input.type, filters.type, d_output.type}, k_.width);
-  const float* const w = values(filters, filter_size(g));
+  const ConvPlan plan = plan_conv(g, ConvPass::grad_input, {d_input.type, DType::f32, d_output.type}, k_.width);
   check_size(d_output, output_size(g)), check_size(d_input, input_size(g));
-  if (plan.algorithm == ConvAlgorithm::bf16_winograd)
-    return bf16::winograd_conv(*this, k16_, g, Filters::turned, d_output, filters, d_input);
-  if (in_bf16(plan)) return bf16::conv_grad_input(*this, k16_, plan, d_output, w, d_input);
+  if (in_bf16(plan)) {
+    const PackedFilters w(*this, k16_, plan, ConvPass::grad_input, filters);
+    if (plan.algorithm != ConvAlgorithm::bf16_winograd)
+      return bf16::conv_grad_input(*this, k16_, plan, d_output, w.packed(), d_input);
+    return bf16::winograd_conv(*this, k16_, g, ConvPass::grad_input, d_output, w.packed(), d_input);
+  }
+  const float* const w = values(filters, filter_size(g));
   const float* const dy = values(d_output, output_size(g));
   float* const dx = values(d_input, input_size(g));
   if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::turned, dy, w, dx);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/ceil_div.h"
+#include "engine/backend/cpu/bf16/filters.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/cpu/seen_by.h"
 
@@ -18,18 +19,6 @@ using cpu::parallel_for;
 constexpr int64_t kProducts = 32;  // that take the time of one float in a simple loop, at the least
 constexpr int64_t kGroup = 256;    // output channels that share what is gathered of a block of rows
 
-BFloat16* packed_of(const Scratch& scratch) { return static_cast<BFloat16*>(scratch.view().data); }
-int64_t pairs_of(const Windows& x) { return ceil_div(x.run(), 2); }
-int64_t packed_size(const Kernels& k, const Windows& x, int64_t channels) {
-  return round_up(channels, k.panel) * x.runs() * pairs_of(x) * 2;
-}
-
-Windows windows_of(const ConvGeometry& g, ConstView x, ConvAlgorithm algorithm) {
-  const auto* values = static_cast<const BFloat16*>(x.data);
-  return {values,  values + x.size, g.in_h, g.in_w, g.in_c,     g.batch,    g.out_h,
-          g.out_w, g.stride,        -g.pad, -g.pad, g.kernel_h, g.kernel_w, algorithm == ConvAlgorithm::bf16_unfolded};
-}
-
 /// The windows of rows [row, end), those of codes on what they see of them, widened.
 class Widened {
  public:
@@ -38,7 +27,7 @@ class Widened {
     if (x.type == DType::bf16 || row >= end) return;
     const int64_t first = place(row, 0), n = std::max<int64_t>(0, place(end - 1, 1) - first);
     scratch_.emplace(backend, n + kWholeVectors, DType::bf16);
-    BFloat16* const to = packed_of(*scratch_);
+    auto* const to = static_cast<BFloat16*>(scratch_->view().data);
     k.widen(static_cast<const char*>(x.data) + first, x.type, n, to);
     windows_.x = to - first;
     windows_.x_end = to + n + kWholeVectors;
@@ -79,31 +68,12 @@ void run_product(Backend& backend, const Kernels& k, const Product& p, ConstView
   });
 }
 
-/// The taps that input pixels of a class, one of stride x stride, see along one axis: the first of them in the order of
-/// the output pixels, how many, and that pixel relative to the class's.
-struct ClassTaps {
-  int64_t first = 0, count = 0, offset = 0;
-};
-ClassTaps class_taps(int64_t of_class, int64_t kernel, int64_t stride, int64_t pad) {
-  ClassTaps taps;
-  for (int64_t k = 0; k < kernel; ++k) {
-    if ((of_class + pad - k) % stride) continue;
-    taps = {k, taps.count + 1, (of_class + pad - k) / stride};
-  }
-  return taps;
-}
-
 /// dx of few channels, of which a product that gives them would fill a small part of a vector: the gradients of the
 /// patches that a line of output pixels sees are added up, line by line, for bands of lines of an image.
-void grad_of_patches(Backend& backend, const Kernels& k, const ConvGeometry& g, ConstView dy, const float* w, View dx) {
+void grad_of_patches(Backend& backend, const Kernels& k, const ConvGeometry& g, ConstView dy, const BFloat16* packed,
+                     View dx) {
   const int64_t tap_line = g.kernel_w * g.in_c, patch = g.kernel_h * tap_line, width = g.in_w * g.in_c;
-  const int64_t pairs = ceil_div(g.out_c, 2), panels = ceil_div(patch, k.panel), panel_stride = pairs * 2 * k.panel;
-  const Scratch packed(backend, panels * panel_stride, DType::bf16);
-  parallel_for(pairs, 2 * patch, [&](int64_t i) {
-    const float* const even = w + 2 * i * patch;
-    k.pack_pair(even, 2 * i + 1 < g.out_c ? even + patch : nullptr, patch, packed_of(packed) + i * 2 * k.panel,
-                panel_stride);
-  });
+  const int64_t panels = ceil_div(patch, k.panel);
   const auto* const values = static_cast<const BFloat16*>(dy.data);
   const int64_t most = std::max<int64_t>(1, g.in_h / 16),
                 bands = std::min(most, ceil_div(16, std::max<int64_t>(1, g.batch)));
@@ -123,7 +93,7 @@ void grad_of_patches(Backend& backend, const Kernels& k, const ConvGeometry& g, 
               0,
               0,
               1,
-              packed_of(packed)};
+              packed};
     const Scratch scratch(backend, k.product_scratch(p, panels), DType::u8);
     const cpu::Places lines = cpu::seen_by({g.kernel_h, g.stride, g.pad, g.out_h}, {begin, end});
     for (int64_t i = lines.begin; i < lines.end; ++i) {
@@ -175,63 +145,25 @@ void grad_of_lines(Backend& backend, const Kernels& k, const Outer& p, int64_t m
 
 }  // namespace
 
-void conv(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView x, const float* w, View y) {
+void conv(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView x, const BFloat16* packed, View y) {
   const ConvGeometry& g = plan.g;
-  const Windows windows = windows_of(g, x, plan.algorithm);
-  const int64_t runs = windows.runs(), run = windows.run(), panel_size = pairs_of(windows) * 2 * k.panel;
-  const Scratch packed(backend, packed_size(k, windows, g.out_c), DType::bf16);
-  parallel_for(ceil_div(g.out_c, k.panel) * runs, panel_size, [&](int64_t i) {
-    const int64_t o = i / runs * k.panel;
-    k.pack_rows(w + (o * runs + i % runs) * run, runs * run, std::min<int64_t>(k.panel, g.out_c - o), run,
-                packed_of(packed) + i * panel_size);
-  });
-  run_product(backend, k, {windows, y.data, y.type, g.out_h, g.out_w, g.out_c, 0, 0, 1, packed_of(packed)}, x);
+  run_product(backend, k, {windows_of(plan, x), y.data, y.type, g.out_h, g.out_w, g.out_c, 0, 0, 1, packed}, x);
 }
 
-void conv_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView dy, const float* w, View dx) {
+void conv_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView dy, const BFloat16* packed,
+                     View dx) {
   const ConvGeometry& g = plan.g;
-  if (plan.algorithm == ConvAlgorithm::bf16_unfolded) return grad_of_patches(backend, k, g, dy, w, dx);
-  for (int64_t class_h = 0; class_h < std::min(g.stride, g.in_h); ++class_h) {
-    const ClassTaps down = class_taps(class_h, g.kernel_h, g.stride, g.pad);
-    for (int64_t class_w = 0; class_w < std::min(g.stride, g.in_w); ++class_w) {
-      const ClassTaps along = class_taps(class_w, g.kernel_w, g.stride, g.pad);
-      const auto* const values = static_cast<const BFloat16*>(dy.data);
-      const Windows windows{values,
-                            values + dy.size,
-                            g.out_h,
-                            g.out_w,
-                            g.out_c,
-                            g.batch,
-                            ceil_div(g.in_h - class_h, g.stride),
-                            ceil_div(g.in_w - class_w, g.stride),
-                            1,
-                            down.offset,
-                            along.offset,
-                            down.count,
-                            along.count,
-                            false};
-      const int64_t pairs = pairs_of(windows), panel_stride = windows.runs() * pairs * 2 * k.panel;
-      const Scratch packed(backend, packed_size(k, windows, g.in_c), DType::bf16);
-      // A value of a run is a tap's output channel; the taps are in the order of the output pixels, from the last on.
-      const auto filter = [&](int64_t run, int64_t value) {
-        const int64_t kh = down.first - run * g.stride, kw = along.first - value / g.out_c * g.stride;
-        return w + ((value % g.out_c * g.kernel_h + kh) * g.kernel_w + kw) * g.in_c;
-      };
-      parallel_for(windows.runs() * pairs, 2 * g.in_c, [&](int64_t i) {
-        const int64_t run = i / pairs, value = i % pairs * 2;
-        k.pack_pair(filter(run, value), value + 1 < windows.run() ? filter(run, value + 1) : nullptr, g.in_c,
-                    packed_of(packed) + i * 2 * k.panel, panel_stride);
-      });
-      run_product(backend, k,
-                  {windows, dx.data, dx.type, g.in_h, g.in_w, g.in_c, class_h, class_w, g.stride, packed_of(packed)},
-                  dy);
-    }
+  if (plan.algorithm == ConvAlgorithm::bf16_unfolded) return grad_of_patches(backend, k, g, dy, packed, dx);
+  for (const PixelClass& of : pixel_classes(g)) {
+    const Windows windows = windows_of(g, of, dy);
+    run_product(backend, k, {windows, dx.data, dx.type, g.in_h, g.in_w, g.in_c, of.h, of.w, g.stride, packed}, dy);
+    packed += packed_filters(k, windows, g.in_c);
   }
 }
 
 void conv_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, ConstView dy, ConstView x, float* dw) {
   const ConvGeometry& g = plan.g;
-  const Outer p{windows_of(g, x, plan.algorithm), static_cast<const BFloat16*>(dy.data), g.out_c};
+  const Outer p{windows_of(plan, x), static_cast<const BFloat16*>(dy.data), g.out_c};
   if (plan.algorithm == ConvAlgorithm::bf16_unfolded) return grad_of_lines(backend, k, p, plan.parts, x, dw);
   const int64_t rows = p.x.rows(), run = p.x.run(), run_panels = ceil_div(run, k.panel);
   const int64_t panels = p.x.runs() * run_panels, size = panels * g.out_c * k.panel;

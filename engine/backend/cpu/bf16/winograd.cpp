@@ -8,8 +8,6 @@
 namespace ntq::bf16 {
 namespace {
 
-using cpu::Filters;
-
 constexpr int64_t kProductsOfTile = 16;
 constexpr int64_t kNumbersInCache = 32 << 10;  // of v that a thread multiplies at once: 64 KiB
 constexpr int64_t kNumbersShared = 2 << 20;    // of v that all threads do
@@ -48,18 +46,14 @@ bool suits_winograd(const ConvGeometry& g) {
   return 2 * covered <= 3 * g.in_h * g.in_w;
 }
 
-void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, Filters filters, ConstView x, ConstView w,
-                   View y) {
-  const bool turned = filters == Filters::turned;
+void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, ConvPass which, ConstView x,
+                   const BFloat16* packed, View y) {
+  const bool turned = which == ConvPass::grad_input;
   const int64_t in = turned ? g.out_c : g.in_c, out = turned ? g.in_c : g.out_c;
   const int64_t group = k.winograd_group, panels = ceil_div(out, k.winograd_panel), of_tile = kProductsOfTile * in;
-  const Numbers u(backend, panels * k.winograd_panel * of_tile);
-  const WinogradFilters all{static_cast<const float*>(w.data), in, out, turned};
-  cpu::parallel_for(panels, [&](int64_t panel) { k.winograd_filters(all, panel, u.data()); });
-
   const Outside zeros(backend, in, x.type);
   const TiledInput input{images_of(g, in), x, zeros.view().data};
-  const auto product_of = [&](const BFloat16* v) { return WinogradProduct{v, u.data(), in, images_of(g, out), y}; };
+  const auto product_of = [&](const BFloat16* v) { return WinogradProduct{v, packed, in, images_of(g, out), y}; };
   const int64_t tiles = tiles_of(g), block = group * std::max<int64_t>(1, kNumbersInCache / (group * of_tile));
   // Each thread takes blocks of its own; not where a block is so small that the filters would come from memory for it.
   if (ceil_div(tiles, block) >= kManyBlocks && group * of_tile <= kNumbersInCache) {

@@ -7,7 +7,6 @@
 // 7e-3 of the largest value.
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/bf16/kernels/kernels.h"
-#include "engine/backend/cpu/winograd.h"
 
 namespace ntq::bf16 {
 
@@ -15,9 +14,9 @@ namespace ntq::bf16 {
 /// 16 channels, and 2x2 tiles that the images fill well.
 bool suits_winograd(const ConvGeometry& g);
 
-/// y = conv(x, w), float32 or bfloat16; with turned filters x is dy and y is dx.
-void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, cpu::Filters filters, ConstView x,
-                   ConstView w, View y);
+/// y = conv(x, w), float32 or bfloat16, w packed (filters.h); of a data gradient x is dy and y is dx.
+void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, ConvPass pass, ConstView x,
+                   const BFloat16* packed, View y);
 /// dw, float32, of dy in bfloat16.
 void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvGeometry& g, ConstView dy, ConstView x,
                           View dw);

@@ -15,13 +15,6 @@ Behind behind(const NormInputs<T>& a, const UniformSteps* steps) {
   return steps ? Behind::quantizer : a.relu ? Behind::relu : Behind::nothing;
 }
 
-/// What v is once it has been stored, as sums of gradients are where they are not part of this.
-template <class T>
-inline Vec as_stored(Vec v) {
-  if constexpr (sizeof(T) == sizeof(float)) return v;
-  return widened(narrowed(v));
-}
-
 /// The gradient of the normalised and shifted value.
 template <class T, class S, Behind kBehind>
 struct Gradients : Values<T, S> {
@@ -37,6 +30,7 @@ struct Gradients : Values<T, S> {
     if (kBehind == Behind::relu_of_y) return get(y + at, lanes) > Vec{};
     if (kBehind == Behind::quantizer_of_y) {
       const Vec of_y = get(y + at, lanes);
+      // As sums of gradients are where they are not part of this.
       g = as_stored<T>(g + q.gradient(of_y, get(dy_codes + at, lanes), of_step));
       return this->relu ? of_y > Vec{} : Vec{} == Vec{};
     }
@@ -75,20 +69,21 @@ void sums_of(const NormInputs<T>& a, const UniformSteps* steps, int64_t begin, i
         }
       }
       LaneSums lanes = of_step;
-      const auto take_row = [&](int64_t row, auto j) __attribute__((always_inline)) {
-        each_of<kVecs>([&](auto i) __attribute__((always_inline)) {
+      const auto take_row = [&, channels, passed, vectors, d_residual, from = gradients.dy, begins = r *
+                             channels ](int64_t row, auto j) __attribute__((always_inline)) {
+        each_of<kVecs>([&, channels, passed, vectors, d_residual, from, row ](auto i) __attribute__((always_inline)) {
           const int64_t at = row * channels + s.at(i);
           const Vec centred = gradients.centred(at, i);
-          Vec g = get(gradients.dy + at, s.lanes());
+          Vec g = get(from + at, s.lanes());
           if (kBehind != Behind::nothing) {
             Vec of_lanes = {};
             const VecI passes = gradients.passes(centred, g, at, i, of_lanes);
             if (kSteps && at_once) lanes.add(s.at(i), of_lanes);
-            if (kSteps && !at_once) put(terms + (at - r * channels), of_lanes, s.lanes());
+            if (kSteps && !at_once) put(terms + (at - begins), of_lanes, s.lanes());
             g = select(passes, g, Vec{});
             if (passed) passed[row * vectors + s.c / kWidth + i] = bits_of(passes);
           }
-          if (d_residual) put(d_residual + at, g, s.lanes());
+          if (d_residual) put_exact(d_residual + at, g, s.lanes());
           dy[j][i] += g;
           dy_x[j][i] += g * centred;
         });

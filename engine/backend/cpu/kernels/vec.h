@@ -71,11 +71,28 @@ typedef uint16_t VecH __attribute__((vector_size(kWidth * 2)));  // the upper ha
   return reinterpret_cast<Vec>(__builtin_convertvector(halves, VecI) << 16);
 #endif
 }
-[[maybe_unused]] inline VecH narrowed(Vec v) {
-  const VecI bits = reinterpret_cast<VecI>(v), quiet = bits | (VecI{} + 0x400000);
-  const VecI rounded = bits + (VecI{} + 0x7fff) + ((bits >> 16) & (VecI{} + 1)), number = v == v;
-  return __builtin_convertvector(((rounded & number) | (quiet & ~number)) >> 16, VecH);
+/// The bits of v rounded to bfloat16, with anything in the lower halves.
+[[maybe_unused]] inline VecI rounded_bits(Vec v) {
+  const VecI bits = reinterpret_cast<VecI>(v), rounded = bits + (VecI{} + 0x7fff) + ((bits >> 16) & (VecI{} + 1));
+#if defined(__AVX512F__)
+  const __m512i sum = reinterpret_cast<__m512i>(rounded);
+  return reinterpret_cast<VecI>(_mm512_mask_or_epi32(sum, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q),
+                                                     reinterpret_cast<__m512i>(bits), _mm512_set1_epi32(0x400000)));
+#else
+  const VecI quiet = bits | (VecI{} + 0x400000), number = v == v;
+  return (rounded & number) | (quiet & ~number);
+#endif
 }
+[[maybe_unused]] inline VecH upper_halves(VecI bits) {
+#if defined(__AVX512F__)  // in one instruction
+  typedef uint16_t Words __attribute__((vector_size(kWidth * 4)));
+  const Words words = reinterpret_cast<Words>(bits);
+  return __builtin_shufflevector(words, words, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#else
+  return __builtin_convertvector(bits >> 16, VecH);
+#endif
+}
+[[maybe_unused]] inline VecH narrowed(Vec v) { return upper_halves(rounded_bits(v)); }
 [[maybe_unused]] inline Vec load(const BFloat16* p) {
   VecH halves;
   __builtin_memcpy(&halves, p, sizeof halves);
@@ -94,14 +111,19 @@ typedef uint16_t VecH __attribute__((vector_size(kWidth * 2)));  // the upper ha
   return widened(halves);
 #endif
 }
-[[maybe_unused]] inline void store_part(BFloat16* p, Vec v, int64_t n) {
-  const VecH halves = narrowed(v);
+/// The first n <= kWidth of them.
+[[maybe_unused]] inline void store_halves(BFloat16* p, VecH halves, int64_t n) {
+  if (n == kWidth) {
+    __builtin_memcpy(p, &halves, sizeof halves);
+    return;
+  }
 #if defined(__AVX512F__)
   _mm256_mask_storeu_epi16(p, first_lanes(n), reinterpret_cast<__m256i>(halves));
 #else
   for (int i = 0; i < kWidth && i < n; ++i) p[i].bits = halves[i];
 #endif
 }
+[[maybe_unused]] inline void store_part(BFloat16* p, Vec v, int64_t n) { store_halves(p, narrowed(v), n); }
 
 /// A whole vector, or its first `lanes` floats.
 template <class T>
@@ -115,6 +137,17 @@ inline void put(T* p, Vec v, int64_t lanes) {
   } else {
     store_part(p, v, lanes);
   }
+}
+/// What v is once it has been stored as T.
+template <class T>
+inline Vec as_stored(Vec v) {
+  if constexpr (sizeof(T) == sizeof(float)) return v;
+  return reinterpret_cast<Vec>(rounded_bits(v) & (VecI{} + ~0xffff));
+}
+/// put() of what needs no rounding.
+[[maybe_unused]] inline void put_exact(float* p, Vec v, int64_t lanes) { put(p, v, lanes); }
+[[maybe_unused]] inline void put_exact(BFloat16* p, Vec v, int64_t lanes) {
+  store_halves(p, upper_halves(reinterpret_cast<VecI>(v)), lanes);
 }
 [[maybe_unused]] inline Vec splat(float value) {
 #if defined(__AVX512F__)

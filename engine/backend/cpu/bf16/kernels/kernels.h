@@ -33,6 +33,19 @@ struct Product {
   const BFloat16* packed;  // {panels of y_c, runs, pairs of a run, panel width, 2}
 };
 
+/// `rows` filters of `length` neighbouring values, scaled.
+struct FilterRows {
+  const float* w;
+  int64_t row_stride, rows, length;
+  float scale;
+};
+/// Values of n channels, scaled, `odd` or zeros beside them.
+struct FilterPair {
+  const float *even, *odd;
+  int64_t n;
+  float scale;
+};
+
 /// Filter gradient over rows: sums {runs, panels of a run, dy_c, panel width} of dy[row] times value. Pairs are of two
 /// rows.
 struct Outer {
@@ -65,6 +78,7 @@ struct WinogradFilters {
   const float* w;
   int64_t in_c, out_c;
   bool turned;
+  float scale;  // of w
 };
 /// y = A^T [sum over in_c of v * u] A, float32 or bfloat16, for tiles whose transforms v begins with.
 struct WinogradProduct {
@@ -92,10 +106,10 @@ struct Kernels {
   /// sums[i] += a[2i+1] b[2i+1], then += a[2i] b[2i], over n sums: the step that all products are made of.
   void (*dot)(const BFloat16* a, const BFloat16* b, float* sums, int64_t n);
 
-  /// One panel of one run, to {pairs, panel width, 2}: `rows` filters of `length` neighbouring values.
-  void (*pack_rows)(const float* w, int64_t row_stride, int64_t rows, int64_t length, BFloat16* to);
-  /// One pair of all panels, `panel_stride` apart: values of n channels, `odd` or zeros beside them.
-  void (*pack_pair)(const float* even, const float* odd, int64_t n, BFloat16* to, int64_t panel_stride);
+  /// One panel of one run, to {pairs, panel width, 2}.
+  void (*pack_rows)(const FilterRows& rows, BFloat16* to);
+  /// One pair of all panels, `panel_stride` apart.
+  void (*pack_pair)(const FilterPair& pair, BFloat16* to, int64_t panel_stride);
 
   /// Codes, u8 or i8, which bfloat16 holds as they are.
   void (*widen)(const void* codes, DType type, int64_t n, BFloat16* to);

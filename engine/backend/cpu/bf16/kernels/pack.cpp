@@ -5,19 +5,20 @@
 namespace ntq::bf16::NTQ_ISA {
 namespace {
 
-/// The first `left` floats, zeros where there are none.
-Vec values(const float* from, int64_t left) {
-  return from && left > 0 ? get(from, left < kWidth ? left : kWidth) : Vec{};
+/// The first `left` floats, scaled, zeros where there are none.
+Vec values(const float* from, int64_t left, Vec scale) {
+  return from && left > 0 ? get(from, left < kWidth ? left : kWidth) * scale : Vec{};
 }
 
-void pack_rows(const float* w, int64_t row_stride, int64_t rows, int64_t length, BFloat16* to) {
-  for (int64_t k = 0; k < length; k += 2 * kWidth, to += 2 * kWidth * kPanel) {
-    const int64_t left = length - k, pairs = (left + 1) / 2 < kWidth ? (left + 1) / 2 : kWidth;
+void pack_rows(const FilterRows& f, BFloat16* to) {
+  const Vec scale = splat(f.scale);
+  for (int64_t k = 0; k < f.length; k += 2 * kWidth, to += 2 * kWidth * kPanel) {
+    const int64_t left = f.length - k, pairs = (left + 1) / 2 < kWidth ? (left + 1) / 2 : kWidth;
     for (int64_t o = 0; o < kPanel; o += kWidth) {
       Pairs square[kWidth] = {};
-      for (int64_t i = 0; i < kWidth && o + i < rows; ++i) {
-        const float* const from = w + (o + i) * row_stride + k;
-        square[i] = joined(values(from, left), values(from + kWidth, left - kWidth));
+      for (int64_t i = 0; i < kWidth && o + i < f.rows; ++i) {
+        const float* const from = f.w + (o + i) * f.row_stride + k;
+        square[i] = joined(values(from, left, scale), values(from + kWidth, left - kWidth, scale));
       }
       transpose(square);
       for (int64_t p = 0; p < pairs; ++p) __builtin_memcpy(to + p * 2 * kPanel + 2 * o, &square[p], sizeof square[p]);
@@ -25,10 +26,11 @@ void pack_rows(const float* w, int64_t row_stride, int64_t rows, int64_t length,
   }
 }
 
-void pack_pair(const float* even, const float* odd, int64_t n, BFloat16* to, int64_t panel_stride) {
-  for (int64_t c0 = 0; c0 < n; c0 += kPanel, to += panel_stride) {
+void pack_pair(const FilterPair& f, BFloat16* to, int64_t panel_stride) {
+  const Vec scale = splat(f.scale);
+  for (int64_t c0 = 0; c0 < f.n; c0 += kPanel, to += panel_stride) {
     for (int64_t c = c0; c < c0 + kPanel; c += kWidth) {
-      const Pairs pairs = zipped(values(even + c, n - c), values(odd ? odd + c : odd, n - c));
+      const Pairs pairs = zipped(values(f.even + c, f.n - c, scale), values(f.odd ? f.odd + c : f.odd, f.n - c, scale));
       __builtin_memcpy(to + 2 * (c - c0), &pairs, sizeof pairs);
     }
   }

@@ -29,10 +29,11 @@ constexpr int64_t place_in_panel(int i, int j, int64_t in_c) {
 
 /// Two input channels of kWidth output channels, which are side by side in w.
 void turned_strip(const WinogradFilters& f, int64_t c, int64_t o, BFloat16* u) {
+  const Vec scale = splat(f.scale);
   Vec values[2][4][4];
   each<2>([&](auto q) {
     const float* w = f.w + (c + q) * 9 * f.out_c + o;
-    transform_filter([&](int i, int j) { return load(w + (8 - 3 * i - j) * f.out_c); }, values[q]);
+    transform_filter([&](int i, int j) { return load(w + (8 - 3 * i - j) * f.out_c) * scale; }, values[q]);
   });
   each<4>([&](auto i) {
     each<4>([&](auto j) {
@@ -44,13 +45,14 @@ void turned_strip(const WinogradFilters& f, int64_t c, int64_t o, BFloat16* u) {
 
 /// `pairs` pairs of input channels of kWidth output channels: the former are side by side in w.
 void strip(const WinogradFilters& f, int64_t c, int64_t pairs, int64_t o, BFloat16* u) {
+  const Vec scale = splat(f.scale);
   Pairs rows[16][kWidth];
   for (int l = 0; l < kWidth; ++l) {
     const float* w = f.w + (o + l) * 9 * f.in_c + c;
     Vec a[4][4], b[4][4];
-    transform_filter([&](int i, int j) { return load(w + (3 * i + j) * f.in_c); }, a);
+    transform_filter([&](int i, int j) { return load(w + (3 * i + j) * f.in_c) * scale; }, a);
     if (2 * pairs > kWidth) w += kWidth;
-    transform_filter([&](int i, int j) { return load(w + (3 * i + j) * f.in_c); }, b);
+    transform_filter([&](int i, int j) { return load(w + (3 * i + j) * f.in_c) * scale; }, b);
     each<4>([&](auto i) { each<4>([&](auto j) { rows[i * 4 + j][l] = joined(a[i][j], b[i][j]); }); });
   }
   for (int p = 0; p < 16; ++p) {
