@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
@@ -17,11 +19,27 @@ namespace {
 constexpr size_t kMB = size_t{1} << 20;
 constexpr size_t kSegment = 32 * kMB;
 
-/// Blocks of an allocator, released in any order.
+/// Blocks of an allocator, released in any order, and what is left of them at the end.
 struct Blocks {
   CachingAllocator allocator;
-  std::byte* take(size_t bytes) { return static_cast<std::byte*>(allocator.allocate(bytes)); }
-  void drop(std::byte* block, size_t bytes) { allocator.release(block, bytes); }
+  std::mutex mutex;
+  std::map<std::byte*, size_t> held;
+
+  ~Blocks() {
+    for (const auto& [block, bytes] : held) allocator.release(block, bytes);
+  }
+  std::byte* take(size_t bytes) {
+    auto* const block = static_cast<std::byte*>(allocator.allocate(bytes));
+    const std::lock_guard lock(mutex);
+    return held[block] = bytes, block;
+  }
+  void drop(std::byte* block, size_t bytes) {
+    {
+      const std::lock_guard lock(mutex);
+      held.erase(block);
+    }
+    allocator.release(block, bytes);
+  }
   MemoryUse use() const { return allocator.use(); }
 };
 
