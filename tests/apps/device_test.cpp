@@ -27,9 +27,10 @@ TEST_CASE("a GPU that cannot be used: one line and code 6 for cuda, one line and
   const std::pair<std::string, const char*> cases[] = {{no_device.folder.str(), "cannot be used"},
                                                        {other.folder.str(), "has interface version"},
                                                        {broken.str(), "cannot be loaded"}};
-  for (const auto& [folder, why] : cases) {
+  for (const auto& one : cases) {
+    const char* const why = one.second;
     CAPTURE(why);
-    const ModulePath path(folder);
+    const ModulePath path(one.first);
     const std::string train = "ntq-train" + kTiny + "--dry-run --epochs 1 --output " + runs.str() + " --device ";
     const Outcome refused = run(train + "cuda");
     CHECK(refused.code == 6);
