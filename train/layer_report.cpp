@@ -10,10 +10,9 @@
 namespace ntq {
 namespace {
 
-/// Mean of the steps; 0 before they are set, and without any.
-double mean_step(const Quantizer& quantizer) {
-  const Tensor step = quantizer.step();
-  return step ? static_cast<double>(mean(step).item()) : 0;
+double step_or_0(const Quantizer& quantizer) {
+  const Tensor step = mean_step(quantizer);
+  return step ? static_cast<double>(step.item()) : 0;
 }
 
 LayerReport report(const std::string& name, const WeightedLayer& layer) {
@@ -40,7 +39,7 @@ LayerReport report(const std::string& name, const WeightedLayer& layer) {
   if (const auto& q = layer.input_quantizer()) {
     out.input_method = q->spec().method;
     out.input_bits = q->spec().bits;
-    out.input_step = mean_step(*q);
+    out.input_step = step_or_0(*q);
   }
   return out;
 }
@@ -64,7 +63,7 @@ std::vector<SkipReport> report_skips(Module& model) {
     if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) {
       of_layers.insert({layer->weight_quantizer().get(), layer->input_quantizer().get()});
     } else if (const auto* q = dynamic_cast<const Quantizer*>(&module); q && !of_layers.contains(q)) {
-      skips.push_back({name, q->spec().method, q->spec().bits, q->spec().is_signed, mean_step(*q)});
+      skips.push_back({name, q->spec().method, q->spec().bits, q->spec().is_signed, step_or_0(*q)});
     }
   });
   return skips;

@@ -15,10 +15,10 @@ struct LayerReport {
   int64_t weights = 0;
   std::string method, input_method;  ///< of the weights, of the input; "" in full precision
   int weight_bits = 32, input_bits = 32;
-  double weight_step = 0, input_step = 0;   ///< of several steps, the mean
+  double weight_step = 0, input_step = 0;   ///< mean_step() (weight_figures.h); 0 before it is set
   std::optional<double> learned_bits = {};  ///< of the weights, where the method learns them: the mean
   double stored_bits = 0;                   ///< that the weights take, with what decodes them
-  int64_t weight_steps = 0;                 ///< how many: 1, or one for each output channel
+  int64_t weight_steps = 0;                 ///< how many: 1, or one for each output channel; 0 with a table of levels
   double weight_error = 0;                  ///< mean |Q(w) - w|, no noise
   double clipped = 0;                       ///< share of the weights beyond the ends of their grid
   double weight_min = 0, weight_max = 0;

@@ -17,13 +17,19 @@ Tensor by_channel(const Tensor& values) {
   return values.numel() == 1 ? reshape(values, {1, 1}) : reshape(values, {values.numel(), 1});
 }
 
+/// The smallest and the largest value of each table of levels.
+std::pair<Tensor, Tensor> ends_of_levels(const Tensor& of_one_or_many) {
+  const int64_t n = of_one_or_many.shape()[of_one_or_many.shape().rank() - 1];
+  const Tensor levels = reshape(of_one_or_many, {of_one_or_many.numel() / n, n});
+  return {min(levels, Axis{1}), max(levels, Axis{1})};
+}
+
 /// Weights of a grid's method that lie beyond its smallest and largest value; undefined without a grid.
 Tensor clipped_count(const CodeGrid& grid, const Tensor& weight) {
   Tensor low, high;
   if (grid.levels) {
-    const bool one = grid.levels.shape().rank() == 1;
-    const Tensor levels = one ? reshape(grid.levels, {1, grid.levels.numel()}) : grid.levels;
-    low = by_channel(min(levels, Axis{1})), high = by_channel(max(levels, Axis{1}));
+    const auto [least, most] = ends_of_levels(grid.levels);
+    low = by_channel(least), high = by_channel(most);
   } else if (grid.step) {
     low = by_channel(scale(grid.step, grid.range.low)), high = by_channel(scale(grid.step, grid.range.high));
     if (grid.offset) low = add(low, grid.offset), high = add(high, grid.offset);
@@ -47,21 +53,29 @@ std::optional<double> mean_of(const std::vector<WeightFigures>& layers, Value va
 
 }  // namespace
 
+Tensor mean_step(const Quantizer& quantizer) {
+  const NoGrad no_grad;
+  const CodeGrid grid = quantizer.grid();
+  if (!grid.levels) return grid.step ? mean(grid.step) : Tensor();
+  if (!quantizer.ready()) return {};  // levels of nothing
+  const auto [least, most] = ends_of_levels(grid.levels);
+  return scale(mean(sub(most, least)), 1 / (grid.range.high - grid.range.low));
+}
+
 WeightTensors weight_tensors(const WeightedLayer& layer) {
   const NoGrad no_grad;
   const Tensor weight = layer.weight().detach();
   WeightTensors out{.low = min(weight), .high = max(weight)};
   const auto& q = layer.weight_quantizer();
   if (!q) return out;
-  const CodeGrid grid = q->grid();
-  if (grid.step) out.step = mean(grid.step);
+  out.step = mean_step(*q);
   if (!q->ready()) return out;  // others wait for the first batch; a forward pass now would set them
   const bool was_training = q->training();
   q->eval();
   const Tensor meant = q->transformed(weight);
   out.error = sum_abs(sub(q->forward(weight), meant));
   q->train(was_training);
-  out.clipped = clipped_count(grid, meant);
+  out.clipped = clipped_count(q->grid(), meant);
   return out;
 }
 

@@ -8,24 +8,28 @@
 
 namespace ntq {
 
+/// {1}, on its device: the distance of neighbouring values, of several steps the mean; of a table of levels, whose
+/// distances differ, their mean too. Undefined for methods without codes, and where a table is not set yet.
+Tensor mean_step(const Quantizer& quantizer);
+
 /// Still on the weight's device, {1} each. Undefined but for the range: full precision, or first values that are not
 /// set yet; `step`, `clipped`: a method without.
 struct WeightTensors {
   Tensor low, high;     ///< of the weights
-  Tensor step = {};     ///< of several steps, the mean
+  Tensor step = {};     ///< mean_step()
   Tensor error = {};    ///< sum of |Q(w) - w|, no noise; float64
   Tensor clipped = {};  ///< number of weights beyond the ends of their grid
 };
 /// Leaves the layer as it is, the mode of its quantizer included.
 WeightTensors weight_tensors(const WeightedLayer& layer);
 
-/// The same on the host. Nothing where there is nothing to tell: in full precision, of methods without steps or codes.
+/// The same on the host. Nothing where there is nothing to tell: in full precision, of methods without codes.
 struct WeightFigures {
   std::string layer;
   int bits = 32;
   int64_t weights = 0;
   double max_weight = 0;                   ///< largest |w|
-  std::optional<double> step = {};         ///< of several, the mean
+  std::optional<double> step = {};         ///< mean_step()
   std::optional<double> error = {};        ///< mean |Q(w) - w|
   std::optional<double> oscillating = {};  ///< share of the weights (weight_statistics.h); none on a device that makes
                                            ///< no codes
