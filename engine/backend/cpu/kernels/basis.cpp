@@ -1,10 +1,11 @@
 // LQ-Nets' levels and the fit of their basis (arXiv 1807.10029): small, serial, in float64.
+#include "engine/backend/cholesky.h"
 #include "engine/backend/cpu/kernels/kernels.h"
 
 namespace ntq::cpu::NTQ_ISA {
 namespace {
 
-constexpr int kMostBits = 8;
+constexpr int kMostBits = kMostUnknowns;
 
 /// What basis value `bit` is multiplied with in a code.
 double factor(const BasisArgs& args, int code, int bit) {
@@ -29,38 +30,10 @@ void basis_levels(const BasisArgs& args, const float* basis, float* levels, floa
   }
 }
 
-/// (a + ridge I) v = b by Cholesky's method; false when a pivot is not clearly positive.
-bool solve(int n, const double (*matrix)[kMostBits], const double* b, double ridge, double* v) {
-  double a[kMostBits][kMostBits];
-  double largest = ridge;
-  for (int i = 0; i < n; ++i) {
-    for (int j = 0; j < n; ++j) a[i][j] = matrix[i][j] + (i == j ? ridge : 0);
-    if (a[i][i] > largest) largest = a[i][i];
-    v[i] = b[i];
-  }
-  for (int j = 0; j < n; ++j) {
-    for (int k = 0; k < j; ++k) a[j][j] -= a[j][k] * a[j][k];
-    if (!(a[j][j] > 1e-10 * largest)) return false;
-    a[j][j] = __builtin_sqrt(a[j][j]);
-    for (int i = j + 1; i < n; ++i) {
-      for (int k = 0; k < j; ++k) a[i][j] -= a[i][k] * a[j][k];
-      a[i][j] /= a[j][j];
-    }
-  }
-  for (int i = 0; i < n; ++i) {
-    for (int k = 0; k < i; ++k) v[i] -= a[i][k] * v[k];
-    v[i] /= a[i][i];
-  }
-  for (int i = n - 1; i >= 0; --i) {
-    for (int k = i + 1; k < n; ++k) v[i] -= a[k][i] * v[k];
-    v[i] /= a[i][i];
-  }
-  return true;
-}
-
 void basis_fit(const BasisFit& args, const float* codes, const double* sizes, const double* sums, float* basis) {
   const int bits = args.basis.bits, count = 1 << bits;
-  double a[kMostBits][kMostBits] = {}, b[kMostBits] = {}, pulled[kMostBits], v[kMostBits];
+  SquareRows a[kMostUnknowns] = {}, root[kMostUnknowns];
+  double b[kMostUnknowns] = {}, pulled[kMostUnknowns], v[kMostUnknowns];
   for (int level = 0; level < count; ++level) {
     const int code = static_cast<int>(codes[level]);
     for (int i = 0; i < bits; ++i) {
@@ -70,7 +43,10 @@ void basis_fit(const BasisFit& args, const float* codes, const double* sizes, co
     }
   }
   for (int i = 0; i < bits; ++i) pulled[i] = b[i] + args.ridge * static_cast<double>(basis[i]);
-  const bool found = (!args.always && solve(bits, a, b, 0, v)) || solve(bits, a, pulled, args.ridge, v);
+  const auto solve = [&](const double* right, double ridge) {
+    return solve_cholesky(bits, a, right, ridge, root, v, [](double x) { return __builtin_sqrt(x); });
+  };
+  const bool found = (!args.always && solve(b, 0)) || solve(pulled, args.ridge);
   for (int i = 0; found && i < bits; ++i) {
     const auto old = static_cast<double>(basis[i]);
     basis[i] = static_cast<float>(old + args.share * (v[i] - old));

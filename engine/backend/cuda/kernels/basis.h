@@ -4,11 +4,12 @@
 #include <cmath>
 
 #include "engine/backend/args.h"
+#include "engine/backend/cholesky.h"
 #include "engine/backend/cuda/launch.h"
 
 namespace ntq::cuda {
 
-constexpr int kMostBits = 8;
+constexpr int kMostBits = kMostUnknowns;
 
 /// What basis value `bit` is multiplied with in a code.
 NTQ_DEVICE double factor_of(const BasisArgs& args, int code, int bit) {
@@ -67,7 +68,7 @@ struct BasisFitKernel {
     float* basis;
   };
   struct Room {
-    double a[kMostBits][kMostBits], root[kMostBits][kMostBits];
+    SquareRows a[kMostBits], root[kMostBits];
     double b[kMostBits], pulled[kMostBits], v[kMostBits];
   };
   static constexpr bool kSyncs = true;
@@ -91,43 +92,14 @@ struct BasisFitKernel {
     if (j == 0 && i < of.bits) room.pulled[i] = b + args.fit.ridge * static_cast<double>(basis[i]);
     thread.sync();
     if (thread.index() != 0) return;
-    const bool found =
-        (!args.fit.always && solve(room, of.bits, room.b, 0)) || solve(room, of.bits, room.pulled, args.fit.ridge);
+    const auto solve = [&](const double* right, double ridge) {
+      return solve_cholesky(of.bits, room.a, right, ridge, room.root, room.v, [](double x) { return std::sqrt(x); });
+    };
+    const bool found = (!args.fit.always && solve(room.b, 0)) || solve(room.pulled, args.fit.ridge);
     for (int bit = 0; found && bit < of.bits; ++bit) {
       const auto old = static_cast<double>(basis[bit]);
       basis[bit] = static_cast<float>(old + args.fit.share * (room.v[bit] - old));
     }
-  }
-
- private:
-  /// (a + ridge I) v = b by Cholesky's method; false when a pivot is not clearly positive.
-  NTQ_DEVICE static bool solve(Room& room, int n, const double* b, double ridge) {
-    double(&a)[kMostBits][kMostBits] = room.root;
-    double* const v = room.v;
-    double largest = ridge;
-    for (int i = 0; i < n; ++i) {
-      for (int j = 0; j < n; ++j) a[i][j] = room.a[i][j] + (i == j ? ridge : 0);
-      if (a[i][i] > largest) largest = a[i][i];
-      v[i] = b[i];
-    }
-    for (int j = 0; j < n; ++j) {
-      for (int k = 0; k < j; ++k) a[j][j] -= a[j][k] * a[j][k];
-      if (!(a[j][j] > 1e-10 * largest)) return false;
-      a[j][j] = std::sqrt(a[j][j]);
-      for (int i = j + 1; i < n; ++i) {
-        for (int k = 0; k < j; ++k) a[i][j] -= a[i][k] * a[j][k];
-        a[i][j] /= a[j][j];
-      }
-    }
-    for (int i = 0; i < n; ++i) {
-      for (int k = 0; k < i; ++k) v[i] -= a[i][k] * v[k];
-      v[i] /= a[i][i];
-    }
-    for (int i = n - 1; i >= 0; --i) {
-      for (int k = i + 1; k < n; ++k) v[i] -= a[k][i] * v[k];
-      v[i] /= a[i][i];
-    }
-    return true;
   }
 };
 
