@@ -4,6 +4,7 @@
 #include "apps/config_quant.h"
 #include "apps/text.h"
 #include "base/text.h"
+#include "quant/tree.h"
 
 namespace ntq::apps {
 namespace {
@@ -36,6 +37,17 @@ std::string other_settings(const Settings& file, const Settings& here) {
   return join(out);
 }
 
+/// Other bits, the same method: what quantizers have learned that does not depend on them.
+void take_over_from(const RunCheckpoint& checkpoint, const std::string& path, bool average, Module& model,
+                    LoadReport& report) {
+  const std::vector<std::string> names = take_over(model, *model_of(checkpoint, path, average));
+  for (const std::string& name : names)
+    std::erase_if(report.fresh, [&](const std::string& entry) { return entry.starts_with(name + "."); });
+  if (!names.empty())
+    report.notices.push_back(concat(names.size(), " quantizers of ", checkpoint.config.method,
+                                    " go on with what they have learned at the file's bits"));
+}
+
 }  // namespace
 
 LoadReport init_from(Session& s, const std::string& path) {
@@ -43,9 +55,11 @@ LoadReport init_from(Session& s, const std::string& path) {
   LoadOptions options{.path = path, .model = s.config.model};
   std::vector<std::string> notices;
   Weights weights;
+  std::optional<RunCheckpoint> run;
+  bool average = false;
   if (is_of_run(file)) {
-    const RunCheckpoint checkpoint = read_run_checkpoint(file, path);
-    const bool average = takes_average(checkpoint, path, parse_weighting(false, s.config.raw));
+    const RunCheckpoint& checkpoint = run.emplace(read_run_checkpoint(file, path));
+    average = takes_average(checkpoint, path, parse_weighting(false, s.config.raw));
     weights = weights_of(checkpoint, path, average);
     if (checkpoint.has_ema()) notices.push_back(weighting_text(checkpoint, average));
     const bool same = same_quantization(checkpoint.config, s.config);
@@ -72,6 +86,7 @@ LoadReport init_from(Session& s, const std::string& path) {
   const std::string other = other_preprocessing(file.metadata, path, preprocessing_of(s.config, s.data.train->info()));
   if (!other.empty()) notices.push_back(other);
   LoadReport report = load_weights(*s.model, std::move(weights), options);
+  if (run && run->config.quantized() && !options.keep_steps) take_over_from(*run, path, average, *s.model, report);
   if (!trained && report.keeps_head) notices.push_back(unknown_classes(path));
   report.notices.insert(report.notices.begin(), notices.begin(), notices.end());
   if (s.ema) s.ema = std::make_unique<WeightAverage>(*s.model, static_cast<float>(s.config.model_ema));

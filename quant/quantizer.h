@@ -99,6 +99,13 @@ class Quantizer : public Module {
   virtual void start_pass(int pass) { static_cast<void>(pass); }
   virtual void end_pass(int pass) { static_cast<void>(pass); }
 
+  /// Before a training that begins from a network of other bits: takes what `other`, of the same place, has learned
+  /// that does not depend on them. False: nothing, so that first values are set anew.
+  virtual bool take_over(const Quantizer& other) {
+    static_cast<void>(other);
+    return false;
+  }
+
   /// Of a weight: what its layer computes with in place of the bias. `input` quantizes the layer's input; may
   /// be null.
   virtual Tensor bias(const Tensor& own, const Quantizer* input) const {

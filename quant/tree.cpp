@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "engine/autograd.h"
 #include "engine/ops/binary.h"
 
 namespace ntq {
@@ -117,6 +118,18 @@ void calibrate(const Quantizers& quantizers, const std::function<void()>& run_ba
     run_batches();
     each(&Quantizer::end_pass);
   }
+}
+
+std::vector<std::string> take_over(const Quantizers& quantizers, Module& other) {
+  const NoGrad no_grad;
+  std::map<std::string, const Quantizer*> there;
+  for (const Quantizer* q : Quantizers(other)) there[q->spec().name] = q;
+  std::vector<std::string> names;
+  for (Quantizer* q : quantizers) {
+    const auto from = there.find(q->spec().name);
+    if (from != there.end() && q->take_over(*from->second)) names.push_back(q->spec().name);
+  }
+  return names;
 }
 
 }  // namespace ntq

@@ -1,6 +1,7 @@
 #pragma once
 // The quantizers of a whole model: what a training step and calibration have to tell and ask them.
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "quant/quantizer.h"
@@ -45,5 +46,8 @@ std::vector<std::string> left_out(const Quantizers& quantizers, const TrainingPl
 /// Sets the first values of the quantizers that are not ready: run_batches() runs some batches through the model in
 /// evaluation mode, as often as the method with the most passes needs.
 void calibrate(const Quantizers& quantizers, const std::function<void()>& run_batches);
+
+/// Each takes over (Quantizer::take_over()) from the one of its name in `other`; names of those that have.
+std::vector<std::string> take_over(const Quantizers& quantizers, Module& other);
 
 }  // namespace ntq

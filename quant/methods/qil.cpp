@@ -2,11 +2,13 @@
 // (arXiv 1808.05779): |x| in the learned interval [c - d, c + d] goes to [0, 1], to the power of gamma for weights, and
 // is rounded there; below it is 0, above it 1. Nothing scales the values back: batch norm takes what is left.
 #include <algorithm>
+#include <cmath>
 
 #include "engine/autograd.h"
 #include "engine/ops/binary.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/look_up.h"
+#include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "quant/first_input.h"
 
@@ -36,6 +38,15 @@ class QilQuantizer : public FirstInputQuantizer {
   QuantTraits traits() const override {
     return {
         .levels = static_cast<int>(range().high - range().low) + 1, .idempotent = false, .symmetric = spec().is_signed};
+  }
+  /// Interval and power know nothing of the width; the values keep their scale.
+  bool take_over(const Quantizer& other) override {
+    const auto* const from = dynamic_cast<const QilQuantizer*>(&other);
+    if (from == nullptr || from->spec().is_signed != spec().is_signed || !from->ready()) return false;
+    center_.copy_from(from->center_), width_.copy_from(from->width_);
+    if (gamma_ && from->gamma_) gamma_.copy_from(from->gamma_);
+    step_.copy_from(scale(from->step_, from->range().high / range().high));
+    return true;
   }
   std::string left_out(const TrainingPlan& plan) const override {
     return plan.after_wider ? "" : "its widths come one after the other (--bits-before 8,5)";
@@ -90,12 +101,25 @@ class QilQuantizer : public FirstInputQuantizer {
   /// With a sign: q times the transformed x, with its gradients.
   Tensor scaled(const Tensor& x) const {
     const Tensor place = add(div(mul(sub(abs(x), center()), 0.5f), width_), 0.5f);
-    Tensor u = clamp(place, 0, 1);
-    if (gamma_) {
-      const Tensor inside = less(kLeast, u.detach());
-      u = mul(exp(mul(gamma_, log(clamp(place, kLeast, 1)))), inside);
-    }
+    const Tensor u = gamma_ ? power(place) : clamp(place, 0, 1);
     return mul(mul(sign(x), u), range().high);
+  }
+  /// u^gamma for u = place within [0, 1]. Its slope gamma u^(gamma - 1) has no bound at 0 for gamma < 1: values that
+  /// round to 0 would be thrown far out of the interval, and take it with them. There it is that of the first value
+  /// that does not, whose power is 1 / (2 q).
+  Tensor power(const Tensor& place) const {
+    const auto values = [&] { return power_of(place, gamma_); };
+    const auto backward = [p = place.detach(), gamma = gamma_.clone().detach(), q = range().high](const Tensor& dy) {
+      const Tensor log_u = log(clamp(p, kLeast, 1)), inside = mul(less(0.0f, p), less(p, 1.0f));
+      const Tensor slope = mul(gamma, exp(mul(sub(gamma, 1.0f), log_u)));
+      const Tensor first = mul(gamma, exp(mul(div(sub(gamma, 1.0f), gamma), std::log(0.5f / q))));
+      const Tensor most = max(first, gamma);
+      return std::vector{mul(dy, mul(inside, min(slope, most))), sum(mul(dy, mul(power_of(p, gamma), log_u)))};
+    };
+    return custom_grad({"qil_power"}, {place, gamma_}, values, backward);
+  }
+  static Tensor power_of(const Tensor& place, const Tensor& gamma) {
+    return mul(exp(mul(gamma, log(clamp(place, kLeast, 1)))), less(kLeast, place));
   }
   Tensor quantized(const Tensor& x) override {
     prepare(x);

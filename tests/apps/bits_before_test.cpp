@@ -89,6 +89,9 @@ TEST_CASE("--bits-before: each width is a run from the last one's weights") {
                  "Starting from " + whole + kPrefix + "w8a8-qil/last.bin"));
   CHECK(contains(read_file(whole + kPrefix + "w4a4-qil/log.txt"),
                  "Starting from " + whole + kPrefix + "w5a5-qil/last.bin"));
+  CHECK(contains(read_file(whole + kPrefix + "w4a4-qil/log.txt"), " 0 quantizer entries to be calibrated"));
+  CHECK(contains(read_file(whole + kPrefix + "w4a4-qil/log.txt"),
+                 "quantizers of qil go on with what they have learned at the file's bits"));
   // One width more: what is there is not trained again.
   const std::string more = whole + " --bits 3 --bits-before 8,5,4";
   const auto left = nlohmann::json::parse(run("ntq-train --dry-run --json" + kShort + more).out)["stages"];

@@ -90,3 +90,31 @@ TEST_CASE("qil: gamma stays 1 where it is not learned, and an interval never beg
   CHECK(test::same_values(q->forward(w), before));
   CHECK(all_finite(before));
 }
+
+TEST_CASE("qil: a power below 1 throws no weight that rounds to 0") {
+  const auto q = qil(true, 3);
+  q->forward(qil_weights());  // c = d = .5: u = |w|
+  state_of(*q, "gamma").fill(0.5f);
+  // Of q = 3 the first value is reached at u = 1/36: its slope is .5 * 6, however near to 0 a weight lies.
+  Tensor w = Tensor::from({4}, {1e-5f, .01f, .25f, -1e-5f});
+  const Tensor y = test::run_backward(*q, w, Tensor::from({4}, {1, 1, 1, -2}));
+  check_close(y, {0, 0, .6666667, 0});
+  check_close(w.grad(), {3, 3, 1, -6}, 1e-5);
+}
+
+TEST_CASE("qil: another width goes on with interval and power, and the values keep their scale") {
+  const auto wide = qil(true, 4, {{"rescale", true}}), narrow = qil(true, 2, {{"rescale", true}});
+  CHECK_FALSE(narrow->take_over(*wide));  // has nothing yet
+  wide->forward(qil_weights());
+  state_of(*wide, "center").fill(0.3f);
+  state_of(*wide, "gamma").fill(0.7f);
+  state_of(*wide, "step").fill(0.1f);
+  REQUIRE(narrow->take_over(*wide));
+  CHECK(narrow->ready());
+  CHECK(state_of(*narrow, "center").item() == 0.3f);
+  CHECK(state_of(*narrow, "half_width").item() == 0.5f);
+  CHECK(state_of(*narrow, "gamma").item() == 0.7f);
+  CHECK(narrow->step().item() == doctest::Approx(0.7));
+  CHECK_FALSE(test::weights_of("lsq", 2, {})->take_over(*wide));
+  CHECK_FALSE(qil(false, 2)->take_over(*wide));
+}

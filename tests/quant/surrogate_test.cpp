@@ -86,7 +86,13 @@ TEST_CASE("surrogate: QIL's interval, power and input") {
     if (is_weight) parameters.push_back(state_of(*q, "gamma")), parameters[2].fill(.8f);
     check_surrogate(*q, x, parameters, [=](double v, const std::vector<double>& p, const Held& held) {
       const double size = is_weight ? std::abs(v) : v, place = (size - p[0] + p[1]) / (2 * p[1]);
-      const double u = place <= 0 ? 0 : place >= 1 ? 1 : is_weight ? std::pow(place, p[2]) : place;
+      // Below the first rounded value the slope is that there; gamma's own derivative is the power's.
+      const double first = std::pow(.5 / most, 1 / .8), steepest = .8 * std::pow(first, .8 - 1);
+      const bool straight = is_weight && place < first && p[2] == static_cast<double>(.8f);
+      const double power = straight    ? std::pow(first, .8) + steepest * (place - first)
+                           : is_weight ? std::pow(place, p[2])
+                                       : place;
+      const double u = place <= 0 ? 0 : place >= 1 ? 1 : power;
       return (is_weight && v < 0 ? -1 : 1) * (u == 0 || u == 1 ? u : held(most * u) / most);
     });
   }
