@@ -8,6 +8,7 @@
 #include "base/peak_memory.h"
 #include "engine/autograd.h"
 #include "engine/backend/cpu_settings.h"
+#include "engine/backend/registry.h"
 #include "train/checkpoint.h"
 #include "train/deployed.h"
 
@@ -46,7 +47,7 @@ Estimate estimate_stage(Session& s) {
     out.kept_bytes += static_cast<int64_t>(tensor.bytes());
   TrainConfig quiet = s.config;
   quiet.workers = 0;
-  DataLoader loader(s.data.train, loader_options(quiet));
+  DataLoader loader(s.data.train, loader_options(quiet, s.device.device));
   loader.start(0);
   const auto batch = loader.next();
   const float lr = s.schedule.at(0);
@@ -77,24 +78,26 @@ Estimate estimate_stage(Session& s) {
   return out;
 }
 
-DataRate measure_data_rate(const TrainConfig& config, const DatasetPair& data) {
-  DataLoader loader(data.train, loader_options(config));
+DataRate measure_data_rate(const Session& s) {
+  DataLoader loader(s.data.train, loader_options(s.config, s.device.device));
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   loader.start(0);
   int64_t images = 0;
   while (const auto batch = loader.next()) {
+    synchronize(s.device.device);
     images += batch->labels.numel();
     if (seconds() > 2) break;
   }
-  return {static_cast<double>(images) / seconds(), loader_workers(config)};
+  return {static_cast<double>(images) / seconds(), loader.workers()};
 }
 
 std::string bottleneck_text(const DataRate& rate, double model_images_per_s) {
   const bool data = rate.images_per_s < model_images_per_s;
-  return concat("data: ", fixed(rate.images_per_s, 0), " images/s with ", rate.workers,
-                rate.workers == 1 ? " worker" : " workers", ", the model takes ", fixed(model_images_per_s, 0),
-                ": the ", data ? "data are the bottleneck, try more --workers" : "model is the bottleneck");
+  return concat("data: ", fixed(rate.images_per_s, 0), " images/s",
+                rate.workers == 0 ? "" : concat(" with ", rate.workers, rate.workers == 1 ? " worker" : " workers"),
+                ", the model takes ", fixed(model_images_per_s, 0), ": the ",
+                data ? "data are the bottleneck, try more --workers" : "model is the bottleneck");
 }
 
 }  // namespace ntq::apps

@@ -26,10 +26,10 @@ struct Estimate {
 /// What the loader of the training images gives on its own, with the options' workers.
 struct DataRate {
   double images_per_s = 0;
-  int64_t workers = 0;
+  int64_t workers = 0;  ///< 0: it needs none
 };
 /// Loads for about two seconds, or one epoch when that is shorter.
-DataRate measure_data_rate(const TrainConfig& config, const DatasetPair& data);
+DataRate measure_data_rate(const Session& session);
 /// "data: 540 images/s with 2 workers, the model takes 31: the model is the bottleneck".
 std::string bottleneck_text(const DataRate& rate, double model_images_per_s);
 

@@ -95,11 +95,12 @@ std::shared_ptr<Module> build_model(const TrainConfig& c, int64_t classes, int64
   }
 }
 
-LoaderOptions loader_options(const TrainConfig& c) {
+LoaderOptions loader_options(const TrainConfig& c, Device device) {
   return {.batch_size = c.batch_size,
           .workers = static_cast<int>(loader_workers(c)),
           .augment = !c.no_aug,
           .seed = static_cast<uint64_t>(c.seed),
+          .device = device,
           .max_bad = c.max_bad_images,
           .interrupted = interrupted};
 }
@@ -129,7 +130,7 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   s.schedule.min_lr = static_cast<float>(c.min_lr);
   s.schedule.epochs = c.epochs;
   s.schedule.warmup_epochs = c.warmup_epochs;
-  set_data(s, data, loader_options(c));
+  set_data(s, data, loader_options(c, s.device.device));
   return s;
 }
 

@@ -28,8 +28,8 @@ DatasetPair open_data(const TrainConfig& config, Console& console, const std::ve
 void check_gray(const TrainConfig& config, const DatasetInfo& info);
 /// The model that the options describe, for `classes` and images of `channels`.
 std::shared_ptr<Module> build_model(const TrainConfig& config, int64_t classes, int64_t channels);
-/// Of the training images; in_order() of them for those of validation.
-LoaderOptions loader_options(const TrainConfig& config);
+/// Of the training images, for a device; in_order() of them for those of validation.
+LoaderOptions loader_options(const TrainConfig& config, Device device = {});
 /// Throws UsageError when an epoch would have no step.
 Session make_session(const TrainConfig& config, const DatasetPair& data);
 

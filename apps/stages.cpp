@@ -303,7 +303,7 @@ Json dry_run(const TrainCommand& command, Console& console) {
   warn_left_out(console, *parts.stages.back().session, true);
   Json out = announce_stages(parts, console);
   const double step = out["stages"].back().value("seconds_per_step", 0.0);
-  const DataRate rate = measure_data_rate(config, parts.data);
+  const DataRate rate = measure_data_rate(*parts.stages.back().session);
   const double model_rate = step > 0 ? static_cast<double>(config.batch_size) / step : 0;
   console.line(bottleneck_text(rate, model_rate));
   out["data_images_per_s"] = rate.images_per_s;

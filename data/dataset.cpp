@@ -4,7 +4,11 @@
 
 namespace ntq {
 
-int32_t Dataset::load(int64_t index, const LoadContext& context, float* out) const {
+Augmentation LoadContext::augmentation(const DatasetInfo& of, int64_t index) const {
+  return augment ? draw_augmentation(seed, epoch, index, pad, of.flip) : Augmentation{};
+}
+
+Dataset::Sample Dataset::checked(int64_t index) const {
   const DatasetInfo& of = info();
   const Sample sample = get(index);
   const int64_t bytes = of.height * of.width * of.channels;
@@ -12,9 +16,12 @@ int32_t Dataset::load(int64_t index, const LoadContext& context, float* out) con
     throw DataError(concat("data set ", of.name, ": image ", index, " has ", sample.pixels.size(), " bytes and label ",
                            sample.label, ", expected ", bytes, " bytes and a label below ", of.classes));
   }
-  const Augmentation how =
-      context.augment ? draw_augmentation(context.seed, context.epoch, index, context.pad, of.flip) : Augmentation{};
-  context.transform(sample.pixels.data(), how, out);
+  return sample;
+}
+
+int32_t Dataset::load(int64_t index, const LoadContext& context, float* out) const {
+  const Sample sample = checked(index);
+  context.transform(sample.pixels.data(), context.augmentation(info(), index), out);
   return sample.label;
 }
 

@@ -27,6 +27,7 @@ struct BadImageError : DataError {
   using DataError::DataError;
 };
 
+struct Augmentation;
 class Transform;
 
 /// How load() changes a sample on its way to the network.
@@ -36,6 +37,8 @@ struct LoadContext {
   int pad = 4;  ///< of small images: pixels of black around them, out of which a window is cut
   uint64_t seed = 0;
   int64_t epoch = 0;
+  /// The draw for a small image of a set.
+  Augmentation augmentation(const DatasetInfo& of, int64_t index) const;
 };
 
 /// Random access; get() and load() may be called from several threads at once.
@@ -49,6 +52,10 @@ class Dataset {
   };
   /// Pixels of the size that info() says, before any augmentation.
   virtual Sample get(int64_t index) const = 0;
+  /// The same, looked at: throws DataError for samples that do not fit info().
+  Sample checked(int64_t index) const;
+  /// The pixels of all samples, back to back, of sets that hold them, whose load() is this class's; of others nothing.
+  virtual std::span<const uint8_t> all_pixels() const { return {}; }
   /// Writes what the network sees of the sample, {H,W,C} float32, and gives its label. A pure function of the index and
   /// of the context's seed and epoch. Throws DataError for samples that do not fit info().
   virtual int32_t load(int64_t index, const LoadContext& context, float* out) const;

@@ -10,35 +10,14 @@
 #include <set>
 #include <thread>
 
-#include "base/ceil_div.h"
+#include "data/batch_work.h"
+#include "data/device_images.h"
 #include "data/transforms.h"
+#include "data/upload.h"
 #include "engine/backend/cpu/parallel.h"
 
 namespace ntq {
 namespace {
-
-/// What a worker needs to know of an epoch; shared, so that start() can replace it while workers still read it.
-struct Epoch {
-  int64_t number = 0;
-  std::vector<uint32_t> order;
-};
-
-/// Samples that a worker takes at a time.
-constexpr int64_t kUnit = 16;
-
-/// A batch in the making: workers claim units of it.
-struct Work {
-  std::shared_ptr<const Epoch> epoch;
-  int64_t first = 0, count = 0;  // samples of the epoch's order
-  Batch batch;
-  std::vector<std::string> faults;  // per sample; empty: none
-  int64_t claimed = 0, left = 0;    // units
-  bool ready = false;
-  int64_t error_at = 0;  // the first sample with one
-  std::exception_ptr error;
-
-  int64_t units() const { return ceil_div(count, kUnit); }
-};
 
 /// Where a batch is made: the batch, or why it could not even be begun.
 struct Slot {
@@ -51,31 +30,14 @@ constexpr auto kPoll = std::chrono::milliseconds(100);
 /// How long an interrupted loader waits for workers that may hang.
 constexpr auto kPatience = std::chrono::seconds(1);
 
-/// Moves the samples without a fault together.
-void leave_out_faults(Work& work) {
-  const int64_t image = work.batch.images.shape().numel_from(1);
-  float* images = work.batch.images.f32();
-  auto* labels = work.batch.labels.data<int32_t>();
-  int64_t kept = 0;
-  for (int64_t i = 0; i < work.count; ++i) {
-    if (!work.faults[static_cast<size_t>(i)].empty()) continue;
-    if (kept != i) {
-      std::copy_n(images + i * image, image, images + kept * image);
-      labels[kept] = labels[i];
-    }
-    ++kept;
-  }
-  if (kept == work.count) return;
-  work.batch.images = work.batch.images.rows(0, kept);
-  work.batch.labels = work.batch.labels.rows(0, kept);
-}
-
 }  // namespace
 
 struct DataLoader::Impl : std::enable_shared_from_this<Impl> {
   const std::shared_ptr<const Dataset> dataset;
   const LoaderOptions options;
   const Transform transform;
+  const std::unique_ptr<DeviceImages> device_images;  // null: workers load
+  std::optional<Upload> upload;                       // of what they have loaded
   int64_t batches = 0;
   double waited = 0;
 
@@ -100,7 +62,9 @@ struct DataLoader::Impl : std::enable_shared_from_this<Impl> {
   std::shared_ptr<Work> claim() noexcept;
   void wait_for_slot(std::unique_lock<std::mutex>& lock, const Slot& slot);
   void fill(Work& work, int64_t unit) const;
+  LoadContext context_of(const Epoch& of) const;
   std::shared_ptr<Work> take();
+  Batch make_on_device();
   void account(const Work& work);
 };
 
@@ -129,13 +93,18 @@ const Dataset& checked(const std::shared_ptr<const Dataset>& dataset, const Load
 }  // namespace
 
 DataLoader::Impl::Impl(std::shared_ptr<const Dataset> data, const LoaderOptions& settings)
-    : dataset(std::move(data)), options(settings), transform(checked(dataset, options).info()) {
+    : dataset(std::move(data)),
+      options(settings),
+      transform(checked(dataset, options).info()),
+      device_images(options.device == Device() ? nullptr : DeviceImages::of(*dataset, transform, options.device)) {
+  if (!device_images && options.device != Device()) upload.emplace(options.device);
   const int64_t size = dataset->size(), full = size / options.batch_size;
   batches = full + (!options.drop_last && size % options.batch_size != 0 ? 1 : 0);
   ring.resize(static_cast<size_t>(options.prefetch));
 }
 
 void DataLoader::Impl::start_workers() {
+  if (device_images) return;
   try {
     workers.reserve(static_cast<size_t>(options.workers));
     for (int i = 0; i < options.workers; ++i) {
@@ -171,8 +140,9 @@ std::shared_ptr<Work> DataLoader::Impl::begin_batch(int64_t index) const {
   work->epoch = epoch;
   work->first = index * options.batch_size;
   work->count = std::min(options.batch_size, dataset->size() - work->first);
-  work->batch = {Tensor::empty({work->count, info.height, info.width, info.channels}),
-                 Tensor::empty({work->count}, DType::i32)};
+  const Shape images{work->count, info.height, info.width, info.channels};
+  work->batch = {Tensor::pinned(images, DType::f32, options.device),
+                 Tensor::pinned({work->count}, DType::i32, options.device)};
   work->faults.resize(static_cast<size_t>(work->count));
   work->left = work->units();
   return work;
@@ -219,7 +189,7 @@ void DataLoader::Impl::run() noexcept {
     if (--work->left > 0) continue;
     lock.unlock();
     try {
-      leave_out_faults(*work);
+      work->leave_out_faults();
     } catch (...) {
       error = std::current_exception();
     }
@@ -232,10 +202,14 @@ void DataLoader::Impl::run() noexcept {
   ended.notify_all();
 }
 
+LoadContext DataLoader::Impl::context_of(const Epoch& of) const {
+  return {transform, options.augment, options.pad, options.seed, of.number};
+}
+
 void DataLoader::Impl::fill(Work& work, int64_t unit) const {
-  const int64_t image = work.batch.images.shape().numel_from(1), end = std::min((unit + 1) * kUnit, work.count);
-  const LoadContext context{transform, options.augment, options.pad, options.seed, work.epoch->number};
-  for (int64_t i = unit * kUnit; i < end; ++i) {
+  const int64_t image = work.batch.images.shape().numel_from(1), end = std::min((unit + 1) * Work::kUnit, work.count);
+  const LoadContext context = context_of(*work.epoch);
+  for (int64_t i = unit * Work::kUnit; i < end; ++i) {
     try {
       work.batch.labels.data<int32_t>()[i] = dataset->load(work.epoch->order[static_cast<size_t>(work.first + i)],
                                                            context, work.batch.images.f32() + i * image);
@@ -251,7 +225,7 @@ std::shared_ptr<Work> DataLoader::Impl::take() {
   if (workers.empty()) {
     work = begin_batch(consumed++);
     for (int64_t unit = 0; unit < work->units(); ++unit) fill(*work, unit);
-    leave_out_faults(*work);
+    work->leave_out_faults();
     return work;
   }
   std::exception_ptr error;
@@ -267,6 +241,12 @@ std::shared_ptr<Work> DataLoader::Impl::take() {
   wanted.notify_all();
   if (error) std::rethrow_exception(error);
   return work;
+}
+
+/// The same, made on the device.
+Batch DataLoader::Impl::make_on_device() {
+  const int64_t first = consumed++ * options.batch_size, count = std::min(options.batch_size, dataset->size() - first);
+  return device_images->batch({epoch->order.data() + first, static_cast<size_t>(count)}, context_of(*epoch));
 }
 
 void DataLoader::Impl::wait_for_slot(std::unique_lock<std::mutex>& lock, const Slot& slot) {
@@ -299,6 +279,8 @@ DataLoader::~DataLoader() { impl_->stop(); }
 
 int64_t DataLoader::batches_per_epoch() const { return impl_->batches; }
 
+int64_t DataLoader::workers() const { return static_cast<int64_t>(impl_->workers.size()); }
+
 void DataLoader::start(int64_t epoch, int64_t first_batch) {
   check(epoch >= 0 && epoch <= std::numeric_limits<uint32_t>::max(), "DataLoader::start: epoch is ", epoch,
         ", expected 0 to 2^32 - 1");
@@ -324,13 +306,17 @@ void DataLoader::start(int64_t epoch, int64_t first_batch) {
 
 std::optional<Batch> DataLoader::next() {
   check(impl_->epoch != nullptr, "DataLoader::next: call start(epoch) first");
-  if (impl_->consumed == impl_->batches) return std::nullopt;
+  if (impl_->consumed == impl_->batches) {
+    if (impl_->upload) impl_->upload->rest();
+    return std::nullopt;
+  }
+  if (impl_->device_images) return impl_->make_on_device();
   const auto begin = std::chrono::steady_clock::now();
   const std::shared_ptr<Work> work = impl_->take();
   impl_->waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (work->error) std::rethrow_exception(work->error);
   impl_->account(*work);
-  return std::move(work->batch);
+  return impl_->upload ? (*impl_->upload)(work->batch) : std::move(work->batch);
 }
 
 const std::vector<std::string>& DataLoader::bad_images() const { return impl_->bad_images; }

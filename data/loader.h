@@ -4,15 +4,10 @@
 #include <memory>
 #include <optional>
 
+#include "data/batch.h"
 #include "data/dataset.h"
-#include "engine/tensor.h"
 
 namespace ntq {
-
-struct Batch {
-  Tensor images;  ///< {N,H,W,C} float32, normalised
-  Tensor labels;  ///< {N} int32
-};
 
 /// Waiting for a batch was given up because LoaderOptions::interrupted said so. Exit code 130.
 struct LoadInterrupted : Error {
@@ -27,7 +22,11 @@ struct LoaderOptions {
   int pad = 4;
   bool drop_last = true;  ///< leave out the last, smaller batch
   uint64_t seed = 0;
-  int prefetch = 4;     ///< batches ready ahead of time
+  int prefetch = 4;  ///< batches ready ahead of time
+  /// Where next() leaves batches. Other than the CPU: a data set in memory is kept there, if it takes no more than a
+  /// quarter of what is free, and batches are made of it there, to the same bits and without workers; those of workers
+  /// are copied there while it computes. Nothing waits for the device.
+  Device device = {};
   int64_t max_bad = 0;  ///< images that cannot be decoded and may be left out of their batches
   /// Asked about ten times a second while next() waits for a worker; true: it throws LoadInterrupted. The loader's end
   /// then leaves behind workers that do not come back within a second (a file system that hangs).
@@ -47,6 +46,8 @@ class DataLoader {
   DataLoader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options);
   ~DataLoader();
   int64_t batches_per_epoch() const;
+  /// Threads that load.
+  int64_t workers() const;
   /// Begins `epoch` at batch `first_batch` (for a resume), dropping what is left of the one before. Call it first.
   void start(int64_t epoch, int64_t first_batch = 0);
   /// The next batch; nothing at the end of the epoch. Images that cannot be decoded are left out: the batch is smaller,

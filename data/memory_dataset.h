@@ -12,6 +12,7 @@ class MemoryDataset final : public Dataset {
   MemoryDataset(DatasetInfo info, std::vector<uint8_t> pixels, std::vector<int32_t> labels);
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
   Sample get(int64_t index) const override;
+  std::span<const uint8_t> all_pixels() const override { return pixels_; }
   const DatasetInfo& info() const override { return info_; }
   std::string fingerprint() const override;
 

@@ -2,6 +2,7 @@
 // Shuffling, augmentation and normalisation: pure functions of (seed, epoch, index).
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "data/dataset.h"
@@ -32,6 +33,8 @@ class Transform {
   /// One row of `count` pixels {count,4} (red, green, blue, anything) to float {count,3}, mirrored or not. For sets of
   /// 3 channels. Computed, not looked up as operator() does: three times as fast here, and a rounding apart.
   void row(const uint8_t* rgbx, int64_t count, bool mirror, float* out) const;
+  /// {channels,256}: what operator() makes of each byte.
+  std::span<const float> values() const { return {table_.front().data(), static_cast<size_t>(256 * channels_)}; }
 
  private:
   int64_t height_, width_, channels_;

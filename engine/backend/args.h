@@ -37,6 +37,12 @@ struct SubsampleGeometry {
   int64_t out_size() const { return batch * out_h() * out_w() * out_c(); }
 };
 
+/// Of a batch of small images.
+struct ImageSizes {
+  int64_t batch = 1, height = 1, width = 1, channels = 1;
+  int64_t size() const { return batch * height * width * channels; }
+};
+
 /// y = op(x). sign: -1, 0 or 1; round: to the nearest, ties to even.
 enum class Unary { neg, abs, square, sqrt, exp, log, tanh, sigmoid, sign, floor, round };
 /// y = a op b. Comparisons give 1 or 0; min and max are not a number where one side is not.

@@ -2,6 +2,7 @@
 // The half of a backend that is not arithmetic: memory, copies, waiting, errors. Needs no symbol of the engine, so that
 // a module library can implement it (module_interface.h).
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace ntq {
@@ -30,6 +31,8 @@ class DeviceMemory {
   virtual std::string describe() const = 0;
   /// Whether the program may read and write device memory itself, with nothing to wait for: the CPU.
   virtual bool host_memory() const = 0;
+  /// Of the device's own memory, what can still be allocated; 0 where that is the host's.
+  virtual size_t bytes_free() const { return 0; }
 
   /// At least one byte, aligned to 64, contents undefined. Null: an error is left.
   virtual void* allocate(size_t bytes, MemoryKind kind) = 0;
@@ -39,6 +42,14 @@ class DeviceMemory {
   /// Host memory that is not pinned has been read when this returns; pinned memory is read, and host memory written, at
   /// some time before synchronize() returns.
   virtual void copy(void* to, const void* from, size_t bytes, CopyKind kind) = 0;
+  /// A place in the queue: behind all work up to here.
+  virtual uint64_t mark() { return 0; }
+  /// As copy() from pinned memory to the device, begun as soon as the work before a place of the queue is done, beside
+  /// what was queued since, where the device can; that work has nothing to do with `to`. What is queued from here on
+  /// finds the bytes.
+  virtual void copy_after(uint64_t /*place*/, void* to, const void* from, size_t bytes) {
+    copy(to, from, bytes, CopyKind::to_device);
+  }
   /// Sets bytes of device memory to 0.
   virtual void zero(void* memory, size_t bytes) = 0;
   /// Returns when all queued work is done.

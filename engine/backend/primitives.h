@@ -43,6 +43,7 @@ enum class Primitive {
   avg_pool_grad,
   subsample,
   subsample_grad,
+  crop_images,
   softmax_cross_entropy,
   count_correct,
   quantize,
@@ -100,6 +101,12 @@ class Primitives : public DeviceMemory {
   virtual void max_pool_grad(const PoolGeometry& g, ConstView dy, ConstView index, View dx) = 0;
   virtual void avg_pool(const PoolGeometry& g, ConstView x, View y) = 0;
   virtual void avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) = 0;
+
+  /// A batch y {batch,height,width,channels}, float32, out of `pixels`, images of bytes of that size, back to back.
+  /// crops {batch,4}, int32: which image, the row and the column there at which the window begins (outside of the image
+  /// is black, byte 0), and whether it is mirrored, left to right. values {channels,256}: what becomes of a byte. Fewer
+  /// than 2^31 pixels in a batch.
+  virtual void crop_images(const ImageSizes& g, ConstView pixels, ConstView crops, ConstView values, View y) = 0;
 
   /// loss {1}: the mean cross entropy; dlogits: its gradient.
   virtual void softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View dlogits) = 0;

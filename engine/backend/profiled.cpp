@@ -27,6 +27,7 @@ class ProfiledBackend : public Backend {
 
   std::string describe() const override { return in_.describe(); }
   bool host_memory() const override { return in_.host_memory(); }
+  size_t bytes_free() const override { return in_.bytes_free(); }
   bool supports(Primitive primitive, DType type) const override { return in_.supports(primitive, type); }
   void* allocate(size_t bytes, MemoryKind kind) override { return in_.allocate(bytes, kind); }
   void release(void* memory, size_t bytes, MemoryKind kind) override { in_.release(memory, bytes, kind); }
@@ -34,6 +35,10 @@ class ProfiledBackend : public Backend {
   BackendError take_error() override { return in_.take_error(); }
   void copy(void* to, const void* from, size_t bytes, CopyKind kind) override {
     timed({"copy", 2 * static_cast<int64_t>(bytes)}, [&] { in_.copy(to, from, bytes, kind); });
+  }
+  uint64_t mark() override { return in_.mark(); }
+  void copy_after(uint64_t place, void* to, const void* from, size_t bytes) override {
+    timed({"copy", 2 * static_cast<int64_t>(bytes)}, [&] { in_.copy_after(place, to, from, bytes); });
   }
   void zero(void* memory, size_t bytes) override {
     timed({"zero", static_cast<int64_t>(bytes)}, [&] { in_.zero(memory, bytes); });
@@ -151,6 +156,9 @@ class ProfiledBackend : public Backend {
   }
   void subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) override {
     timed({"subsample_grad", moved(dy, dx)}, [&] { in_.subsample_grad(g, dy, dx); });
+  }
+  void crop_images(const ImageSizes& g, ConstView pixels, ConstView crops, ConstView values, View y) override {
+    timed({"crop_images", moved(crops, y) + g.size()}, [&] { in_.crop_images(g, pixels, crops, values, y); });
   }
 
   void softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View dlogits) override {

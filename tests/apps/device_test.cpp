@@ -46,6 +46,14 @@ TEST_CASE("a GPU that cannot be used: one line and code 6 for cuda, one line and
   }
 }
 
+TEST_CASE("a training on a device keeps its images there, and needs no workers") {
+  const ModulePath path;
+  const TempFolder runs;
+  const std::string train = "ntq-train" + kTiny + "--dry-run --epochs 1 --limit-train 16 --output " + runs.str();
+  CHECK(contains(run(train + " --device emulated").out, " images/s, the model takes "));
+  CHECK(contains(run(train + " --device cpu").out, " images/s with 1 worker, the model takes "));
+}
+
 TEST_CASE("a training on a device that is not the CPU, killed and resumed, ends with the same bytes") {
   const ModulePath path;
   const TempFolder whole, killed;

@@ -85,5 +85,27 @@ TEST_CASE("pinned memory is used again when the work before its return is done")
   CHECK(take(memory, 400, MemoryKind::pinned) == pinned);
 }
 
+TEST_CASE("a copy beside queued work is done as early as its mark, and found by what is queued later") {
+  TestDevice device;
+  Stream& stream = *device.stream;
+  auto* const next = static_cast<float*>(take(device.memory, 400, MemoryKind::pinned));
+  std::fill(next, next + 100, 3.0f);
+  float *const y = device.room<float>(100), *const before = device.room<float>(100),
+               *const after = device.room<float>(100);
+  stream.zero(y, 400);
+  const uint64_t mark = stream.mark();
+  stream.copy(before, y, 400, CopyKind::on_device);  // should not look at y any more
+  stream.copy_after(mark, y, next, 400);
+  stream.copy(after, y, 400, CopyKind::on_device);
+  CHECK_FALSE(stream.passed(mark));
+  CHECK(device.values(before, 100)[99] == 3);  // a GPU may be as early
+  CHECK(device.values(after, 100)[99] == 3);
+  CHECK(stream.passed(mark));
+  std::fill(next, next + 100, 4.0f);
+  stream.copy_after(mark, y, next, 400);  // long passed
+  CHECK(device.values(y, 100)[0] == 4);
+  CHECK_FALSE(stream.passed(stream.mark() + 1));
+}
+
 }  // namespace
 }  // namespace ntq::cuda

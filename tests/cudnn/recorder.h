@@ -48,6 +48,7 @@ class Recorder : public Backend {
   void avg_pool_grad(const PoolGeometry&, ConstView, View) override {}
   void subsample(const SubsampleGeometry&, ConstView, View) override {}
   void subsample_grad(const SubsampleGeometry&, ConstView, View) override {}
+  void crop_images(const ImageSizes&, ConstView, ConstView, ConstView, View) override {}
   void softmax_cross_entropy(const CrossEntropyArgs&, View, View) override {}
   void count_correct(const CrossEntropyArgs&, int64_t, View) override {}
   void quantize(const QuantizeArgs&, ConstView, ConstView, View) override {}

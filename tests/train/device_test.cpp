@@ -34,6 +34,31 @@ Run run_on(Device device) {
   return run;
 }
 
+/// Loaded one by one, as photographs are.
+struct LoadedSingly final : Dataset {
+  explicit LoadedSingly(std::shared_ptr<Dataset> all) : inner(std::move(all)) {}
+  int64_t size() const override { return inner->size(); }
+  const DatasetInfo& info() const override { return inner->info(); }
+  Sample get(int64_t index) const override { return inner->get(index); }
+  std::shared_ptr<Dataset> inner;
+};
+
+enum class Batches { of_the_host, made_there, brought_there };
+
+/// A training on the emulated device whose loaders give batches in one of these ways.
+Training training_with(Batches how, int workers) {
+  const Device device = test::emulated_device();
+  Training t = test::tiny_training(4);
+  t.model->to(device);
+  t.optimizer = std::make_unique<Sgd>(t.model->parameters(), SgdOptions{});
+  DatasetPair data = open_dataset("synthetic", {}, 64, 20);
+  if (how == Batches::brought_there) {
+    data = {std::make_shared<LoadedSingly>(data.train), std::make_shared<LoadedSingly>(data.val)};
+  }
+  set_data(t, data, {.batch_size = 8, .workers = workers, .device = how == Batches::of_the_host ? Device() : device});
+  return t;
+}
+
 }  // namespace
 
 TEST_CASE("a training on another device has the numbers of the CPU") {
@@ -67,18 +92,71 @@ TEST_CASE("a steady step on a device reads nothing back, waits for nothing and a
   CHECK(test::emulated_counters().launches > before.launches + 100);
 }
 
+TEST_CASE("steps that load their batches wait for nothing, whether these are made on the device or brought there") {
+  for (const Batches how : {Batches::made_there, Batches::brought_there}) {
+    for (const int workers : {0, 2}) {
+      Training t = training_with(how, workers);
+      emulated::Counters first, last;
+      t.schedule.epochs = 1;
+      train(t, {.read_every = 100}, {.updated = [&] {
+              if (t.progress.step == 3) first = test::emulated_counters();
+              if (t.progress.step == 8) last = test::emulated_counters();
+            }});
+      CHECK(last.copies_to_host == first.copies_to_host);
+      CHECK(last.waits == first.waits);
+      CHECK(last.segments == first.segments);
+      CHECK(last.launches == first.launches);  // nothing has run yet
+    }
+  }
+}
+
+TEST_CASE("pinned memory is used again as soon as its copy is done") {
+  for (const Batches how : {Batches::made_there, Batches::brought_there}) {
+    Training t = training_with(how, 0);
+    uint64_t first = 0, last = 0;
+    t.schedule.epochs = 1;
+    train(t, {.read_every = 100}, {.updated = [&] {
+            synchronize(test::emulated_device());
+            if (t.progress.step == 3) first = test::emulated_counters().pinned;
+            if (t.progress.step == 8) last = test::emulated_counters().pinned;
+          }});
+    CHECK(first > 0);
+    CHECK(last == first);
+  }
+}
+
+TEST_CASE("a training ends with the same bits however its batches come to the device") {
+  const auto bits_of = [](Batches how) {
+    Training t = training_with(how, 1);
+    std::vector<double> figures;
+    train(t, {.bn_recalibrate = 1}, {.epoch = [&](const EpochScores& e) {
+            figures.insert(figures.end(), {e.train_loss, e.train_top1, e.val.loss(), e.val.top1_percent()});
+          }});
+    for (const auto& [name, tensor] : t.model->named_parameters()) {
+      for (const float value : tensor.to_vector()) figures.push_back(static_cast<double>(value));
+    }
+    return figures;
+  };
+  const std::vector<double> expected = bits_of(Batches::of_the_host);
+  CHECK(expected.size() > 100);
+  CHECK(bits_of(Batches::made_there) == expected);
+  CHECK(bits_of(Batches::brought_there) == expected);
+}
+
 TEST_CASE("batches of an evaluation on another device are read together, at its end at the latest") {
-  Training t = test::tiny_training(4);
-  t.model->to(test::emulated_device());
-  evaluate(*t.model, *t.val_loader);  // sets the quantizers' first steps
-  const auto copies = [] { return test::emulated_counters().copies_to_host; };
-  const auto before = copies();
-  const Scores scores = evaluate(*t.model, *t.val_loader, [&](int64_t done, int64_t) {
-    CHECK(copies() == before);
-    return done < 2;
-  });
-  CHECK(copies() == before + 6);
-  CHECK(scores.images == 16);
+  for (const Batches how : {Batches::of_the_host, Batches::made_there, Batches::brought_there}) {
+    Training t = training_with(how, 0);
+    evaluate(*t.model, *t.val_loader);  // sets the quantizers' first steps
+    const auto before = test::emulated_counters();
+    const Scores scores = evaluate(*t.model, *t.val_loader, [&](int64_t done, int64_t) {
+      const auto now = test::emulated_counters();
+      CHECK(now.copies_to_host == before.copies_to_host);
+      CHECK(now.waits == before.waits);
+      return done < 2;
+    });
+    CHECK(test::emulated_counters().copies_to_host == before.copies_to_host + 6);
+    CHECK(scores.images == 16);
+  }
 }
 
 TEST_CASE("steps on another device read nothing back; their figures come together") {

@@ -42,7 +42,8 @@ std::string CpuBackend::describe() const {
 
 bool CpuBackend::supports(Primitive primitive, DType type) const {
   switch (primitive) {
-    // Of parameters, tables and logits alone.
+    // Of parameters, tables, images and logits alone.
+    case Primitive::crop_images:
     case Primitive::inverse_std:
     case Primitive::softmax_cross_entropy:
     case Primitive::count_correct:

@@ -71,6 +71,7 @@ class CpuBackend : public Backend {
   void avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) override;
   void subsample(const SubsampleGeometry& g, ConstView x, View y) override;
   void subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) override;
+  void crop_images(const ImageSizes& g, ConstView pixels, ConstView crops, ConstView values, View y) override;
 
   void softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View dlogits) override;
   void count_correct(const CrossEntropyArgs& args, int64_t top, View hits) override;

@@ -1,4 +1,4 @@
-// Subsampled pixels with channels around: copies, lines of pixels shared out among the threads.
+// Subsampled pixels with channels around, and windows of images of bytes: lines of pixels shared out among the threads.
 #include <algorithm>
 
 #include "engine/backend/cpu/cpu_backend.h"
@@ -53,6 +53,24 @@ void CpuBackend::subsample(const SubsampleGeometry& g, ConstView x, View y) {
 void CpuBackend::subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) {
   with_stored(k_, dx.type, [&]<class T>(const StoredKernels<T>&) {
     subsampled_grad(g, values<T>(dy, g.out_size()), values<T>(dx, g.in_size()));
+  });
+}
+
+void CpuBackend::crop_images(const ImageSizes& g, ConstView pixels, ConstView crops, ConstView values_of, View y) {
+  const auto* const bytes = values<uint8_t>(pixels, pixels.size);
+  const auto* const all = values<int32_t>(crops, 4 * g.batch);
+  const float* const table = values(values_of, 256 * g.channels);
+  float* const out = values(y, g.size());
+  each_line(g.batch * g.height, g.width * g.channels, [&](int64_t line) {
+    const int32_t* const crop = all + line / g.height * 4;
+    const int64_t row = crop[1] + line % g.height;
+    float* to = out + line * g.width * g.channels;
+    for (int64_t w = 0; w < g.width; ++w) {
+      const int64_t column = crop[2] + (crop[3] != 0 ? g.width - 1 - w : w);
+      const bool inside = row >= 0 && row < g.height && column >= 0 && column < g.width;
+      const int64_t from = ((crop[0] * g.height + row) * g.width + column) * g.channels;
+      for (int64_t c = 0; c < g.channels; ++c) *to++ = table[256 * c + (inside ? bytes[from + c] : 0)];
+    }
   });
 }
 

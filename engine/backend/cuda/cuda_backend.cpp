@@ -30,6 +30,11 @@ void CudaBackend::copy(void* to, const void* from, size_t bytes, CopyKind kind) 
   }
 }
 
+void CudaBackend::copy_after(uint64_t place, void* to, const void* from, size_t bytes) {
+  if (!memory_.is_pinned(from, bytes)) return copy(to, from, bytes, CopyKind::to_device);
+  stream_->copy_after(place, to, from, bytes);
+}
+
 Grid CudaBackend::grid_for(int64_t items) const {
   const int64_t most = int64_t{8} * stream_->facts().multiprocessors;  // what the device runs at a time
   return {.blocks = static_cast<unsigned>(std::clamp<int64_t>((items + kMostThreads - 1) / kMostThreads, 1, most))};

@@ -17,6 +17,7 @@ class CudaBackend : public Backend {
 
   std::string describe() const override;
   bool host_memory() const override { return false; }
+  size_t bytes_free() const override { return stream_->bytes().free + memory_.use().reserved - memory_.use().in_use; }
   /// Convolutions take codes too, but not with bfloat16 beside them, which their support would promise.
   bool supports(Primitive, DType type) const override { return type == DType::f32; }
   MemoryUse memory() const { return memory_.use(); }
@@ -24,6 +25,8 @@ class CudaBackend : public Backend {
   void* allocate(size_t bytes, MemoryKind kind) override { return memory_.allocate(bytes, kind); }
   void release(void* memory, size_t bytes, MemoryKind kind) override;
   void copy(void* to, const void* from, size_t bytes, CopyKind kind) override;
+  uint64_t mark() override { return stream_->mark(); }
+  void copy_after(uint64_t place, void* to, const void* from, size_t bytes) override;
   void zero(void* memory, size_t bytes) override { stream_->zero(memory, bytes); }
   void synchronize() override { stream_->synchronize(); }
   BackendError take_error() override { return stream_->take_error(); }
@@ -64,6 +67,7 @@ class CudaBackend : public Backend {
   void avg_pool_grad(const PoolGeometry& g, ConstView dy, View dx) override;
   void subsample(const SubsampleGeometry& g, ConstView x, View y) override;
   void subsample_grad(const SubsampleGeometry& g, ConstView dy, View dx) override;
+  void crop_images(const ImageSizes& g, ConstView pixels, ConstView crops, ConstView values, View y) override;
 
   void softmax_cross_entropy(const CrossEntropyArgs& args, View loss, View dlogits) override;
   void count_correct(const CrossEntropyArgs& args, int64_t top, View hits) override;

@@ -1,6 +1,7 @@
 #include "engine/backend/cuda/kernels/pool.h"
 
 #include "engine/backend/cuda/cuda_backend.h"
+#include "engine/backend/cuda/kernels/crop.h"
 #include "engine/backend/cuda/with_access.h"
 
 namespace ntq::cuda {
@@ -54,6 +55,12 @@ void CudaBackend::subsample_grad(const SubsampleGeometry& g, ConstView dy, View 
     stream_->launch<SubsampleGradKernel<access>>(grid_of(tiles),
                                                  {g, g.out_h(), g.out_w(), g.out_c(), tiles, floats(dy), floats(dx)});
   });
+}
+
+void CudaBackend::crop_images(const ImageSizes& g, ConstView pixels, ConstView crops, ConstView values, View y) {
+  stream_->launch<CropKernel>(grid_for(g.batch * g.height * g.width),
+                              {g, static_cast<const uint8_t*>(pixels.data), static_cast<const int32_t*>(crops.data),
+                               floats(values), floats(y)});
 }
 
 }  // namespace ntq::cuda

@@ -47,6 +47,8 @@ class Stream {
 
   /// To the device from pinned memory alone, which is read later; host memory is written before synchronize() returns.
   void copy(void* to, const void* from, size_t bytes, CopyKind kind);
+  /// From pinned memory to the device, beside work that was queued behind a mark; what is queued later waits for it.
+  void copy_after(uint64_t mark, void* to, const void* from, size_t bytes);
   void zero(void* memory, size_t bytes);
 
   template <class Kernel>

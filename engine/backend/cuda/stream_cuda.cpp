@@ -93,7 +93,9 @@ std::unique_ptr<Stream> Stream::open(int index, BackendError& error) {
   cudaDeviceProp properties{};
   cudaError_t status = cudaSetDevice(index);
   if (status == cudaSuccess) status = cudaGetDeviceProperties(&properties, index);
-  if (status == cudaSuccess) status = cudaStreamCreateWithFlags(&state->stream, cudaStreamNonBlocking);
+  for (cudaStream_t* stream : {&state->stream, &state->copies})
+    if (status == cudaSuccess) status = cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
+  if (status == cudaSuccess) status = cudaEventCreateWithFlags(&state->copied, cudaEventDisableTiming);
   if (status != cudaSuccess) return refused(error, "the device cannot be opened (" + in_words(status) + "); use cpu");
   DeviceFacts facts;
   facts.name = properties.name;
@@ -107,6 +109,8 @@ Stream::Stream(std::unique_ptr<State> state, DeviceFacts facts) : state_(std::mo
 
 Stream::~Stream() {
   for (const auto& [mark, event] : state_->marks) cudaEventDestroy(event);
+  cudaEventDestroy(state_->copied);
+  cudaStreamDestroy(state_->copies);
   cudaStreamDestroy(state_->stream);
 }
 
@@ -159,6 +163,25 @@ void Stream::copy(void* to, const void* from, size_t bytes, CopyKind kind) {
                                    : kind == CopyKind::to_host ? cudaMemcpyDeviceToHost
                                                                : cudaMemcpyDeviceToDevice;
   state_->check(cudaMemcpyAsync(to, from, bytes, direction, state_->stream), "copying");
+}
+
+void Stream::copy_after(uint64_t mark, void* to, const void* from, size_t bytes) {
+  state_->use_device();
+  state_->check(state_->copy_beside(mark, to, from, bytes), "copying");
+}
+
+cudaError_t Stream::State::copy_beside(uint64_t mark, void* to, const void* from, size_t bytes) {
+  const std::lock_guard lock(mutex);
+  cudaError_t status = cudaSuccess;
+  if (const auto place = marks.find(mark); place != marks.end()) {
+    status = cudaStreamWaitEvent(copies, place->second);
+  } else if (mark > marked) {  // there was no event for it: behind all
+    status = cudaEventRecord(copied, stream);
+    if (status == cudaSuccess) status = cudaStreamWaitEvent(copies, copied);
+  }
+  if (status == cudaSuccess) status = cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, copies);
+  if (status == cudaSuccess) status = cudaEventRecord(copied, copies);
+  return status == cudaSuccess ? cudaStreamWaitEvent(stream, copied) : status;
 }
 
 void Stream::zero(void* memory, size_t bytes) {

@@ -276,6 +276,7 @@ std::string name_of(Primitive primitive) {
     case Primitive::avg_pool_grad: return "avg_pool_grad";
     case Primitive::subsample: return "subsample";
     case Primitive::subsample_grad: return "subsample_grad";
+    case Primitive::crop_images: return "crop_images";
     case Primitive::softmax_cross_entropy: return "softmax_cross_entropy";
     case Primitive::count_correct: return "count_correct";
     case Primitive::quantize: return "quantize";

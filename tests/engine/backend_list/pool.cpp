@@ -1,4 +1,4 @@
-// Pooling and subsampling with their gradients.
+// Pooling and subsampling with their gradients, and batches out of images of bytes.
 #include "tests/engine/backend_list/list.h"
 #include "tests/support/numeric_grad.h"
 
@@ -44,6 +44,39 @@ void add_subsample(BackendCases& list, const SubsampleGeometry& g) {
                   call_of(&Backend::subsample_grad, g)});
 }
 
+/// Windows at, over and beyond every border.
+void add_crop(BackendCases& list, const ImageSizes& g, int64_t images) {
+  const int64_t image = g.height * g.width * g.channels;
+  Tensor pixels = Tensor::empty({images * image}, DType::u8), crops = Tensor::empty({4 * g.batch}, DType::i32);
+  for (int64_t i = 0; i < pixels.numel(); ++i) pixels.data<uint8_t>()[i] = static_cast<uint8_t>(i * 37 + i / 256);
+  const auto reach_h = static_cast<int32_t>(g.height) + 1, reach_w = static_cast<int32_t>(g.width) + 1;
+  for (int32_t i = 0; i < g.batch; ++i) {
+    int32_t* const crop = crops.data<int32_t>() + 4 * i;
+    crop[0] = i * 5 % static_cast<int32_t>(images);
+    crop[1] = i * 3 % (2 * reach_h + 1) - reach_h, crop[2] = i % (2 * reach_w + 1) - reach_w;
+    crop[3] = i / 2 % 2;
+  }
+  const Tensor values = some_values({256 * g.channels}, 3);
+  const auto expected = [=] {
+    Tensor y = Tensor::empty({g.size()});
+    for (int64_t i = 0; i < g.size(); ++i) {
+      const int64_t c = i % g.channels, w = i / g.channels % g.width, h = i / (g.channels * g.width) % g.height;
+      const int32_t* const crop = crops.data<int32_t>() + 4 * (i / image);
+      const int64_t from_h = h + crop[1], from_w = (crop[3] ? g.width - 1 - w : w) + crop[2];
+      const bool black = std::min(from_h, from_w) < 0 || from_h >= g.height || from_w >= g.width;
+      const int64_t at = crop[0] * image + (from_h * g.width + from_w) * g.channels + c;
+      y.f32()[i] = values.f32()[256 * c + (black ? 0 : pixels.data<uint8_t>()[at])];
+    }
+    return std::vector<Tensor>{y};
+  };
+  list.push_back({.primitive = Primitive::crop_images,
+                  .what = concat(g.batch, "x", g.height, "x", g.width, "x", g.channels, " of ", images),
+                  .inputs = {pixels, crops, values},
+                  .outputs = {output(g.size())},
+                  .call = call_of(&Backend::crop_images, g),
+                  .expected = expected});
+}
+
 }  // namespace
 
 BackendCases pool_cases() {
@@ -64,6 +97,8 @@ BackendCases pool_cases() {
                                      {0, 4, 4, 3, 2, 1},
                                      {64, 16, 16, 32, 2, 16}})
     add_subsample(list, g);
+  for (const ImageSizes& g : {ImageSizes{60, 3, 4, 3}, {17, 5, 2, 1}, {9, 1, 1, 2}, {40, 32, 32, 3}, {0, 4, 4, 3}})
+    add_crop(list, g, 7);
   PoolGeometry whole{.batch = 9, .in_h = 1, .in_w = 49, .channels = 130};  // global: one window of all pixels
   whole.kernel = 49;
   whole.out_h = 1, whole.out_w = 1;

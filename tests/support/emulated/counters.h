@@ -4,9 +4,10 @@
 
 namespace ntq::emulated {
 
-/// How often values came back to the host, it waited, segments of memory were asked for, kernels were launched.
+/// How often values came back to the host, it waited, segments of memory and pinned memory were asked for, kernels were
+/// launched.
 struct Counters {
-  uint64_t copies_to_host = 0, waits = 0, segments = 0, launches = 0;
+  uint64_t copies_to_host = 0, waits = 0, segments = 0, pinned = 0, launches = 0;
 };
 
 }  // namespace ntq::emulated

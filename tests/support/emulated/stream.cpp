@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "tests/support/emulated/guard.h"
@@ -59,6 +60,8 @@ void Stream::release(void* memory) {
 }
 
 void* Stream::allocate_pinned(size_t bytes) {
+  const std::lock_guard lock(state_->mutex);
+  ++state_->counters.pinned;
   return std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
 }
 
@@ -93,6 +96,14 @@ void Stream::copy(void* to, const void* from, size_t bytes, CopyKind kind) {
   state_->queue.emplace_back([=] { std::memcpy(to, from, bytes); });
 }
 
+/// As early as it may be done on a GPU: what was queued since finds the bytes if it should not look there.
+void Stream::copy_after(uint64_t mark, void* to, const void* from, size_t bytes) {
+  const std::lock_guard lock(state_->mutex);
+  const auto place = state_->marks.find(mark);
+  const auto next = place == state_->marks.end() ? state_->queue.begin() : std::next(place->second);
+  state_->queue.insert(next, [=] { std::memcpy(to, from, bytes); });
+}
+
 void Stream::zero(void* memory, size_t bytes) {
   state_->later([=] { std::memset(memory, 0, bytes); });
 }
@@ -106,12 +117,13 @@ void Stream::launch(const KernelEntry& kernel, const Grid& grid, const void* arg
 
 uint64_t Stream::mark() {
   const std::lock_guard lock(state_->mutex);
-  return state_->done + state_->queue.size();
+  state_->marks[++state_->marked] = state_->queue.insert(state_->queue.end(), [] {});
+  return state_->marked;
 }
 
 bool Stream::passed(uint64_t mark) {
   const std::lock_guard lock(state_->mutex);
-  return state_->done >= mark;
+  return mark <= state_->marked && !state_->marks.contains(mark);
 }
 
 void Stream::synchronize() {
@@ -119,8 +131,8 @@ void Stream::synchronize() {
   ++state_->counters.waits;
   state_->arena.open();
   for (const auto& work : state_->queue) work();
-  state_->done += state_->queue.size();
   state_->queue.clear();
+  state_->marks.clear();
   state_->arena.close();
 }
 

@@ -2,9 +2,9 @@
 // The emulated device's Stream: work that is queued and done no sooner than someone waits, in memory that the host
 // cannot reach until then.
 #include <functional>
+#include <list>
 #include <map>
 #include <mutex>
-#include <vector>
 
 #include "engine/backend/cuda/stream.h"
 #include "tests/support/emulated/arena.h"
@@ -26,8 +26,9 @@ struct Stream::State {
   emulated::Arena arena;
   size_t reserved = 0;
   std::map<void*, size_t> segments;
-  std::vector<std::function<void()>> queue;
-  uint64_t done = 0;                                ///< pieces of work
+  std::list<std::function<void()>> queue;
+  std::map<uint64_t, std::list<std::function<void()>>::iterator> marks;  ///< in the queue
+  uint64_t marked = 0;
   std::map<char*, std::pair<size_t, size_t>> uses;  ///< begin -> bytes, room
   emulated::Fibers fibers;
   BackendError error;
