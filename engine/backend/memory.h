@@ -30,6 +30,8 @@ class DeviceMemory {
   virtual std::string describe() const = 0;
   /// Whether the program may read and write device memory itself, with nothing to wait for: the CPU.
   virtual bool host_memory() const = 0;
+  /// Of the device's own memory, what this program has taken from it; 0 where that is the host's.
+  virtual size_t bytes_held() const { return 0; }
 
   /// At least one byte, aligned to 64, contents undefined. Null: an error is left.
   virtual void* allocate(size_t bytes, MemoryKind kind) = 0;

@@ -11,8 +11,8 @@ namespace ntq::house {
 namespace {
 
 /// The version and the fingerprint that belongs to it.
-constexpr const char* kVersion = "kBackendInterface=5;";
-constexpr uint64_t kFingerprint = 1609161867929232669U;
+constexpr const char* kVersion = "kBackendInterface=6;";
+constexpr uint64_t kFingerprint = 2271639281862484240U;
 
 /// Without comments and spaces.
 std::string bare(const std::string& text) {
