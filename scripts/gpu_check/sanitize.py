@@ -21,7 +21,7 @@ def training_under(tool):
         before = sanitizer(tool)
         command, _ = machine.training(tool, machine.device, "--bits", "4", "--pretrain-epochs", "0", "--limit-train",
                                       "8", "--batch-size", "4", "--limit-val", "4", "--no-start-eval")
-        machine.run([*before, *command], machine.seconds_left() / 2)
+        machine.run([*before, *command], 80)
         return "2 steps and an evaluation of ResNet-20, NTQ at 4 bits"
 
     return check
@@ -32,5 +32,5 @@ def primitives_under(tool):
 
 
 CHECKS = {f"{what}, {tool}": check(tool)
-          for tool in ("memcheck", "racecheck", "initcheck")
-          for what, check in (("a training", training_under), ("primitives", primitives_under))}
+          for what, check in (("a training", training_under), ("primitives", primitives_under))
+          for tool in ("memcheck", "racecheck", "initcheck")}

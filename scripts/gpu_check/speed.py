@@ -67,7 +67,9 @@ def theirs(which, bits, mode):
             mine = found.get((which, bits, precision))
             ratio = f" (ours {mine['images_per_second'] / result[precision]:.2f} of it)" if mine else ""
             words.append(f"{precision} {result[precision]:.0f} images/s{ratio}")
-        return ", ".join(words + [f"{result['memory_mb']:.0f} MB"] * ("memory_mb" in result)), result
+        if "memory_mb" in result:
+            words.append(f"{result['memory_mb']:.0f} MB")
+        return ", ".join(words), result
 
     return check
 
