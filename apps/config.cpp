@@ -14,7 +14,6 @@
 #include "base/printable.h"
 #include "base/text.h"
 #include "data/dataset.h"
-#include "engine/device.h"
 #include "models/model.h"
 #include "quant/method.h"
 
@@ -64,12 +63,7 @@ void validate_run_options(const TrainConfig& c) {
   usable_name("--output", c.output);
   in_range<int64_t>("--workers", c.workers, 0, kMaxWorkers, "0 to 256");
   in_range<int64_t>("--max-bad-images", c.max_bad_images, 0, kMany, "0 or more");
-  try {
-    if (c.device != "auto") Device{c.device};
-  } catch (const std::invalid_argument&) {
-    throw UsageError("--device: expected auto, cpu, cuda or a numbered one like cuda:1; found '" +
-                     printable(c.device, 80) + "'");
-  }
+  check_device_option(c.device);
   one_of("--recompute", c.recompute, {"none", "blocks"});
   in_range<int64_t>("--threads", c.threads, 1, 4096, "1 to 4096");
   in_range<int64_t>("--log-interval", c.log_interval, 1, kMany, "1 or more");
@@ -153,7 +147,8 @@ void validate(const TrainConfig& c) {
   in_range("--model-ema", c.model_ema, 0.0, std::nextafter(1.0, 0.0), "a number in [0, 1)");
   if (c.nesterov && c.momentum == 0) throw UsageError("--nesterov: needs --momentum above 0");
   one_of("--precision", c.precision, {"fp32", "tf32", "bf16"});
-  if (c.precision == "tf32") throw DeviceError("--precision tf32: the cpu has no such products; use fp32 or bf16");
+  if (c.precision == "tf32" && is_cpu(c.device))
+    throw UsageError("--precision tf32: the cpu has no such products; use fp32 or bf16, or --device cuda");
   in_range<int64_t>("--seed", c.seed, 0, std::numeric_limits<int64_t>::max(), "0 or more");
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
+#include "apps/device_choice.h"
 #include "apps/layer_bits.h"
 #include "quant/setting.h"
 
@@ -176,8 +177,9 @@ void for_each_option(Config& c, Visitor&& visit) {
   visit(Option{"smoothing", "Optimizer", recipe, "label smoothing, in [0, 1) [0]"}, c.smoothing);
   visit(Option{"model-ema", "Optimizer", recipe, "average the weights with this decay; 0: off [0]"}, c.model_ema);
 
-  visit(Option{"device", "Run", run, "auto (a GPU where one can be used), cpu, cuda or cuda:1 [auto]"}, c.device);
-  visit(Option{"precision", "Run", recipe, "of training: fp32, or bf16 between the layers [fp32]"}, c.precision);
+  visit(Option{"device", "Run", run, kDeviceHelp}, c.device);
+  visit(Option{"precision", "Run", recipe, "of training: fp32, tf32 (GPUs), or bf16 between the layers [fp32]"},
+        c.precision);
   visit(Option{"recompute", "Run", run, "none or blocks: a block's activations again in backward, not kept [none]"},
         c.recompute);
   visit(Option{"threads", "Run", run, "compute threads [one per core]"}, c.threads);

@@ -1,19 +1,38 @@
 #pragma once
-// Which device a command computes on.
+// Which device a command computes on, and how.
 #include <string>
 
 #include "engine/device.h"
-#include "engine/dtype.h"
+
+namespace CLI {
+class App;
+}
 
 namespace ntq::apps {
+
+class Console;
+
+inline constexpr const char* kDeviceHelp = "auto (a GPU where one can be used), cpu, cuda or cuda:1";
+/// --device, whose default `device` holds.
+void add_device_option(CLI::App& app, std::string& device);
+/// Throws UsageError for a word that --device does not take.
+void check_device_option(const std::string& device);
+/// Whether a word that it takes is that of a CPU.
+bool is_cpu(const std::string& device);
 
 struct DeviceChoice {
   Device device;
   std::string why_no_gpu = {};  ///< one line, where "auto" came to the CPU
 };
 
-/// Of --device: "auto" takes the first GPU that stores activations as asked for, else the CPU; any other is used or
-/// refused, in a DeviceError of one line.
-DeviceChoice choose_device(const std::string& option, DType activations);
+/// Of --device: "auto" takes the first GPU that trains in `precision` (--precision), else the CPU, unless that does
+/// not, as in "tf32"; any other is used or refused, in a DeviceError of one line. From then on the device multiplies
+/// as the precision says.
+DeviceChoice choose_device(const std::string& device, const std::string& precision = "fp32");
+/// The same where the CPU alone computes, `why` ("integers") says what: "auto" is the CPU, another a UsageError.
+DeviceChoice choose_cpu(const std::string& device, const std::string& why);
+
+/// "  device     ..." and, where there is a reason, "  no GPU     ...".
+void print_device(Console& console, const DeviceChoice& choice);
 
 }  // namespace ntq::apps

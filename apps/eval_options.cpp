@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "apps/device_choice.h"
+
 namespace ntq::apps {
 
 void add_eval_options(CLI::App& app, const char* what, EvalOptions& o) {
@@ -20,6 +22,7 @@ void add_eval_options(CLI::App& app, const char* what, EvalOptions& o) {
   app.add_option("--limit-val", o.limit_val, "use only the first N images")->type_name("N");
   app.add_option("--batch-size", o.batch_size, "images at a time [128]")->type_name("N");
   app.add_option("--workers", o.workers, "loader threads [1; photographs: one per core]")->type_name("N");
+  add_device_option(app, o.device);
   app.add_option("--threads", o.threads, "compute threads [one per core]")->type_name("N");
   app.add_flag("--ema", o.average, "the averaged weights: the default where there are any (--model-ema)");
   app.add_flag("--raw", o.raw, "the weights themselves, not their average");

@@ -13,6 +13,7 @@ namespace ntq::apps {
 struct EvalOptions {
   std::string checkpoint;
   std::optional<std::string> dataset, model, stem, data_dir, aug, mean, std, val_labels, logits;
+  std::string device = "auto";
   std::optional<int64_t> image_size, limit_train, limit_val, workers, threads;
   int64_t max_bad_images = 0, bn_recalibrate = 0, batch_size = 128;
   bool refresh_index = false, average = false, raw = false, allow_data_change = false, json = false;

@@ -181,9 +181,18 @@ Subject open_packed(const EvalOptions& o, Console& console) {
 }  // namespace
 
 Subject open_subject(const EvalOptions& o, Console& console) {
-  if (infer::is_ntqi(o.checkpoint)) return open_packed(o, console);
+  if (infer::is_ntqi(o.checkpoint)) {
+    const DeviceChoice device = choose_cpu(o.device, "a .ntqi file is a network of integers");
+    Subject s = open_packed(o, console);
+    s.device = device;
+    return s;
+  }
+  const DeviceChoice device = choose_device(o.device);
   const TensorFile file = load_tensors(o.checkpoint);
-  return is_of_run(file) ? open_checkpoint(o, file, console) : open_public_file(o, file, console);
+  Subject s = is_of_run(file) ? open_checkpoint(o, file, console) : open_public_file(o, file, console);
+  s.model->to(device.device);
+  s.device = device;
+  return s;
 }
 
 }  // namespace ntq::apps

@@ -1,5 +1,6 @@
 #pragma once
-// What ntq-eval evaluates: a checkpoint, a deploy graph or a file of others, with the data set that it names.
+// What ntq-eval evaluates, and where: a checkpoint, a deploy graph or a file of others, with the data set that it
+// names.
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct Subject {
   WeightMeans means = {};
   std::string table = {};
   nlohmann::ordered_json nodes = {};  ///< of a deploy graph
+  DeviceChoice device = {};           ///< where the model is
 };
 
 /// Throws UsageError, CheckpointError and DataError for what does not go together.

@@ -58,4 +58,12 @@ ReadImages read_images(const std::vector<std::string>& files, size_t first, size
   return out;
 }
 
+Tensor normalised(const infer::Model& model, const std::vector<uint8_t>& images, int64_t count) {
+  const infer::MapShape s = model.image();
+  Tensor out = Tensor::empty({count, s.height, s.width, s.channels});
+  const auto channels = static_cast<size_t>(s.channels), size = static_cast<size_t>(out.numel());
+  for (size_t i = 0; i < size; ++i) out.f32()[i] = model.normalised_bytes()[i % channels * 256 + images[i]];
+  return out;
+}
+
 }  // namespace ntq::apps

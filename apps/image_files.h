@@ -4,7 +4,8 @@
 #include <vector>
 
 #include "data/network_image.h"
-#include "infer/graph.h"
+#include "engine/tensor.h"
+#include "infer/model.h"
 
 namespace ntq::apps {
 
@@ -22,5 +23,8 @@ struct ReadImages {
   int64_t good = 0;
 };
 ReadImages read_images(const std::vector<std::string>& files, size_t first, size_t count, const NetworkImage& input);
+
+/// The first `count` of these images as the network that `model` was lowered from takes them, {count, H, W, C}.
+Tensor normalised(const infer::Model& model, const std::vector<uint8_t>& images, int64_t count);
 
 }  // namespace ntq::apps

@@ -73,6 +73,7 @@ void run(AnalyzeOptions o) {
   if (!data) throw DataError(config.dataset + ": no training images, only a val folder is there");
   console.headline(
       concat(o.analysis, " of ", config.model, " on ", config.dataset, ", ", subject.precision, subject.title));
+  print_device(console, subject.device);
   const LoaderOptions options = loader_options(config);
   DataLoader loader(data, trains ? options : in_order(options));
   PassProgress progress(console, most_passes(o, *subject.model));

@@ -10,6 +10,7 @@
 #include "apps/command_line.h"
 #include "apps/console.h"
 #include "apps/deploy.h"
+#include "apps/device_choice.h"
 #include "apps/image_files.h"
 #include "apps/json.h"
 #include "apps/speed.h"
@@ -21,6 +22,7 @@
 #include "base/printable.h"
 #include "base/text.h"
 #include "engine/backend/cpu_settings.h"
+#include "infer/ntqi.h"
 
 using namespace ntq;
 using namespace ntq::apps;
@@ -30,6 +32,7 @@ namespace {
 struct BenchOptions {
   std::string file;
   std::optional<std::string> batches, threads, images;
+  std::string device = "cpu";
   int64_t rounds = 7;
   double seconds = 0.1;
   bool json = false;
@@ -40,10 +43,12 @@ bool parse(int argc, char** argv, BenchOptions& o) {
       "Images per second of a network on this machine: in float32 as it was trained, and as it is deployed, in\n"
       "integers. Medians of rounds in which the two take turns; random images unless some are given. GOP/s and their\n"
       "share of the limit are those of the fastest pass, by the operations of direct convolutions: layers that go\n"
-      "through Winograd may pass 100%. The limit is the machine's dot products of bytes, measured in the same run.");
+      "through Winograd may pass 100%. The limit is the machine's dot products of bytes, measured in the same run.\n"
+      "--device is that of the network in float32; in integers it runs on the CPU.");
   app.add_option("FILE", o.file, "a .ntqi file, or a last.bin or best.bin")->required()->type_name("");
   app.add_option("--batch", o.batches, "images at a time [1,32]")->type_name("N,N,...");
   app.add_option("--threads", o.threads, "threads [1 and one per core]")->type_name("N,N,...");
+  add_device_option(app, o.device);
   app.add_option("--images", o.images, "an image or a folder of them, at most 256 of which are taken [random]")
       ->type_name("PATH");
   app.add_option("--rounds", o.rounds, "rounds of each measurement [7]")->type_name("N");
@@ -138,10 +143,13 @@ struct Row {
 
 void run(const BenchOptions& o) {
   Console console(false, o.json);
+  const DeviceChoice device =
+      infer::is_ntqi(o.file) ? choose_cpu(o.device, "a .ntqi file is a network of integers") : choose_device(o.device);
   const int64_t cores = cpu_threads();
   const auto batches = numbers("--batch", o.batches.value_or("1,32"), 4096);
   const auto threads = numbers("--threads", o.threads.value_or(cores == 1 ? "1" : concat("1,", cores)), 1024);
   const Load loaded = load_again(o, console);
+  if (loaded.trained) loaded.trained->to(device.device);
   const auto bytes = std::filesystem::file_size(o.file);
   const infer::Model& model = loaded.model;
   const infer::Graph& graph = model.graph();
@@ -158,6 +166,7 @@ void run(const BenchOptions& o) {
   console.headline(concat(note("model").empty() ? "network" : note("model"), note("precision").empty() ? "" : ", ",
                           note("precision"), ", images of ", graph.image.height, "x", graph.image.width, "x",
                           graph.image.channels));
+  if (o.device != "cpu") print_device(console, device);
   for (const auto& [by, names] : layers)
     console.line(concat(by, std::string(11 - by.size(), ' '), names.size(), ": ", join_first(names, 6)));
   console.line(concat("work       ", fixed(giga, 4), " GOP an image (multiplications and additions)"));
@@ -170,8 +179,11 @@ void run(const BenchOptions& o) {
     if (!limits.contains(t)) limits[t] = machine_limit(Limit::byte_dot, isa, static_cast<int>(t));
     for (const int64_t batch : batches) {
       console.progress(concat("batch ", batch, ", ", t, t == 1 ? " thread" : " threads"));
-      const SpeedOptions options{
-          .batch = batch, .threads = static_cast<int>(t), .rounds = static_cast<int>(o.rounds), .seconds = o.seconds};
+      const SpeedOptions options{.batch = batch,
+                                 .threads = static_cast<int>(t),
+                                 .rounds = static_cast<int>(o.rounds),
+                                 .seconds = o.seconds,
+                                 .device = device.device};
       rows.push_back({batch, t, integers ? limits[t] : 0, measure_speed(model, loaded.trained.get(), images, options)});
     }
   }
@@ -212,6 +224,7 @@ void run(const BenchOptions& o) {
               {"load_ms", 1000 * loaded.seconds},
               {"operations", 1e9 * giga},
               {"isa", isa},
+              {"float_device", device.device.str()},
               {"integer", integers},
               {"layers", layers},
               {"peak_bytes", peak},

@@ -37,8 +37,9 @@ struct LogitsFile {
   std::vector<float> values;
   std::vector<int32_t> labels;
 
-  void add(const Tensor& batch, const Tensor& of) {
-    values.insert(values.end(), batch.f32(), batch.f32() + batch.numel());
+  void add(const Tensor& batch, const Tensor& of_batch) {
+    const Tensor logits = batch.to(Device()), of = of_batch.to(Device());
+    values.insert(values.end(), logits.f32(), logits.f32() + logits.numel());
     labels.insert(labels.end(), of.data<int32_t>(), of.data<int32_t>() + of.numel());
   }
   void save(const std::string& path) const {
@@ -62,9 +63,10 @@ void run(const EvalOptions& o) {
     check_writable(*o.logits);  // before the work, not after it
   }
   const Subject subject = open_subject(o, console);
-  const auto& [config, data, model, precision, title, layers, means, table, nodes] = subject;
+  const auto& [config, data, model, precision, title, layers, means, table, nodes, device] = subject;
   if (o.threads) set_cpu_threads(static_cast<int>(*o.threads));
   console.headline(concat(config.model, " on ", config.dataset, ", ", precision, title));
+  print_device(console, device);
   console.block(table);
   if (config.bn_recalibrate > 0) {
     if (!data.train) throw DataError(config.dataset + ": no training images to re-estimate batch norm from");

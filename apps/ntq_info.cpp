@@ -199,21 +199,50 @@ void show_checkpoint(const InfoOptions& o) {
   if (o.graph) std::cout << '\n' << graph_table(graph_of(*model, c));
 }
 
+/// The devices of the modules that were found, and why others bring none.
+struct Modules {
+  std::vector<std::string> devices = {}, unusable = {};
+};
+
+Modules installed_modules() {
+  constexpr int kMostDevices = 16;
+  Modules out;
+  for (const std::string& family : installed_families()) {
+    for (int i = 0; i < kMostDevices; ++i) {
+      try {
+        const Device device(concat(family, ":", i));
+        out.devices.push_back(concat(device.str(), ": ", backend_for(device).describe()));
+      } catch (const std::exception& e) {
+        if (i == 0) out.unusable.push_back(printable(e.what()));
+        break;
+      }
+    }
+  }
+  if (out.devices.empty() && out.unusable.empty()) out.unusable.emplace_back("no module of a GPU is installed");
+  return out;
+}
+
 void show_build(const InfoOptions& o) {
   const std::string cpu = backend_for(Device{}).describe();
+  const Modules modules = installed_modules();
   if (o.json) {
+    Json backends = Json::array({cpu});
+    for (const std::string& device : modules.devices) backends.push_back(device);
     print_json({{"version", version()},
                 {"build_type", build_type()},
                 {"compiler", compiler()},
                 {"isa", cpu_isa()},
                 {"threads", cpu_threads()},
-                {"backends", {cpu}},
+                {"backends", backends},
+                {"unusable", modules.unusable},
                 {"jpeg", jpeg_decoder()}});
     return;
   }
   std::cout << "version    " << version() << ", " << build_type() << "\ncompiler   " << compiler() << "\nisa        "
-            << cpu_isa() << " (NTQ_CPU_ISA chooses another)\nbackends   " << cpu << "\njpeg       " << jpeg_decoder()
-            << '\n';
+            << cpu_isa() << " (NTQ_CPU_ISA chooses another)\nbackends   " << cpu << '\n';
+  for (const std::string& device : modules.devices) std::cout << "           " << device << '\n';
+  for (const std::string& why : modules.unusable) std::cout << "no GPU     " << why << '\n';
+  std::cout << "jpeg       " << jpeg_decoder() << '\n';
 }
 
 }  // namespace

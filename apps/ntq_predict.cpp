@@ -8,14 +8,17 @@
 
 #include "apps/command.h"
 #include "apps/deploy.h"
+#include "apps/device_choice.h"
 #include "apps/image_files.h"
 #include "apps/json.h"
 #include "apps/streams.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
+#include "engine/autograd.h"
 #include "engine/backend/cpu_settings.h"
 #include "infer/model.h"
+#include "infer/ntqi.h"
 #include "train/deployed.h"
 
 using namespace ntq;
@@ -28,6 +31,7 @@ struct PredictOptions {
   std::vector<std::string> images;
   std::optional<std::string> data_dir;
   std::optional<int64_t> threads;
+  std::string device = "cpu";
   int64_t top = 5, batch_size = 32;
   bool json = false;
 };
@@ -36,7 +40,8 @@ bool parse(int argc, char** argv, PredictOptions& o) {
   CLI::App app(
       "Classify images: the most probable classes of each. JPEG, PNG, BMP and WebP, prepared as in training:\n"
       "photographs are cropped, a network for small images (CIFAR) reads those of its size alone. An image that\n"
-      "cannot be read is named, the others are classified, and the exit code is 3.");
+      "cannot be read is named, the others are classified, and the exit code is 3. On the CPU a network computes as\n"
+      "it ships, its quantized layers in integers; on a GPU a checkpoint does in float32.");
   app.add_option("MODEL", o.model, "a .ntqi file, or a last.bin or best.bin")->required()->type_name("");
   app.add_option("IMAGE", o.images, "image files, or folders of them")
       ->required()
@@ -45,6 +50,7 @@ bool parse(int argc, char** argv, PredictOptions& o) {
   app.add_option("--top", o.top, "classes of each image [5]")->type_name("N");
   app.add_option("--batch-size", o.batch_size, "images at a time [32]")->type_name("N");
   app.add_option("--threads", o.threads, "threads that decode and compute [one per core]")->type_name("N");
+  add_device_option(app, o.device);
   app.add_option("--data-dir", o.data_dir, "data set of a checkpoint that does not say how images were prepared")
       ->type_name("DIR");
   app.add_flag("--json", o.json, "one JSON object on stdout, all else on stderr");
@@ -131,16 +137,41 @@ class Report {
   std::string first_;
 };
 
+/// Logits of the first `count` images.
+using Classifier = std::function<void(const std::vector<uint8_t>& images, int64_t count, float* logits)>;
+
+/// As it ships, on the CPU.
+Classifier deployed(const infer::Model& model, int64_t batch) {
+  const auto work = std::make_shared<infer::Workspace>(model, batch, cpu_parallel());
+  return [&model, work](const std::vector<uint8_t>& images, int64_t count, float* logits) {
+    model.run(images.data(), count, logits, *work);
+  };
+}
+
+/// As it was trained, on the module's device.
+Classifier trained(const infer::Model& model, const std::shared_ptr<Module>& module, Device device) {
+  module->to(device);
+  return [&model, module, device](const std::vector<uint8_t>& images, int64_t count, float* logits) {
+    const NoGrad no_grad;
+    const Tensor out = module->forward(normalised(model, images, count).to(device)).to(Device());
+    std::copy_n(out.f32(), out.numel(), logits);
+  };
+}
+
 void run(const PredictOptions& o) {
   Console console(false, true);  // stdout has the answers alone
   if (o.threads) set_cpu_threads(static_cast<int>(*o.threads));
+  const DeviceChoice device =
+      infer::is_ntqi(o.model) ? choose_cpu(o.device, "a .ntqi file is a network of integers") : choose_device(o.device);
+  if (o.device != "cpu") print_device(console, device);
   Network network = open_network(o.model, Images::as_trained, o.data_dir, console);
   const NetworkImage input = network_image(network.graph, o.model);
   const std::vector<std::string> files = image_files(o.images);
   const infer::Model model(std::move(network.graph), o.model);
-  network.trained.reset();
   const auto batch = std::min(files.size(), static_cast<size_t>(o.batch_size));
-  infer::Workspace work(model, static_cast<int64_t>(batch), cpu_parallel());
+  const Classifier classify = is_cpu(device.device.str()) ? deployed(model, static_cast<int64_t>(batch))
+                                                          : trained(model, network.trained, device.device);
+  network.trained.reset();
   Report report(o, model, console);
   const auto start = std::chrono::steady_clock::now();
   const int64_t classes = model.classes();
@@ -148,7 +179,7 @@ void run(const PredictOptions& o) {
   for (size_t first = 0; first < files.size(); first += batch) {
     const size_t count = std::min(batch, files.size() - first);
     const ReadImages images = read_images(files, first, count, input);
-    model.run(images.pixels.data(), images.good, logits.data(), work);
+    if (images.good > 0) classify(images.pixels, images.good, logits.data());
     const float* of = logits.data();
     if (!std::all_of(of, of + images.good * classes, [](float v) { return std::isfinite(v); })) {
       throw CheckpointError(o.model + ": the network's outputs are not finite numbers; its weights are damaged");

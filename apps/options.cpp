@@ -26,8 +26,9 @@ void check_utf8(const std::string& option, const std::string& text) {
   throw UsageError(concat(option, ": expected UTF-8, found ", in_quotes(text), advice));
 }
 
-/// With the methods of this build.
+/// With the methods of this build, and defaults that the shared words leave to each command.
 std::string help_of(const Option& option) {
+  if (option.key() == "device") return concat(option.help, " [", TrainConfig().device, "]");
   return option.key() == "method" ? join(quantizer_names()) + " [" + TrainConfig().method + "]" : option.help;
 }
 

@@ -4,6 +4,7 @@
 
 #include "apps/text.h"
 #include "base/check.h"
+#include "engine/backend/registry.h"
 
 namespace ntq::apps {
 
@@ -36,15 +37,19 @@ void ProgressReport::step(const StepScore& score) {
   const std::string speed = fixed(static_cast<double>(epoch_images_) / seconds, 0);
   const std::string wait = fixed(100 * s_.train_loader->wait_seconds() / seconds, 1) + "%";
   const std::string left = duration(seconds_left());
+  const size_t held = backend_for(s_.device.device).bytes_held();
+  const std::string memory = held > 0 ? bytes_text(static_cast<double>(held)) : "";
   if (console_.live()) {  // fits 80 columns
     const double part = static_cast<double>(score.step) / static_cast<double>(of);
-    console_.progress(concat(where(), " ", bar(part, 10), " ", score.step, "/", of, " loss ", fixed(score.loss, 3), " ",
-                             speed, " img/s wait ", wait, " left ", left));
+    console_.progress(concat(where(), " ", bar(part, held > 0 ? 3 : 10), " ", score.step, "/", of, " loss ",
+                             fixed(score.loss, 3), " ", speed, " img/s wait ", wait, held > 0 ? " " + memory : "",
+                             " left ", left));
   }
   if (!logs) return;
-  const std::string line = concat(where(), "  step ", score.step, "/", of, "  loss ", fixed(score.loss, 4), "  mean ",
-                                  fixed(p.loss_sum / static_cast<double>(std::max<int64_t>(p.seen, 1)), 4), "  ", speed,
-                                  " images/s  data wait ", wait, "  left ", left);
+  const std::string line =
+      concat(where(), "  step ", score.step, "/", of, "  loss ", fixed(score.loss, 4), "  mean ",
+             fixed(p.loss_sum / static_cast<double>(std::max<int64_t>(p.seen, 1)), 4), "  ", speed,
+             " images/s  data wait ", wait, held > 0 ? "  device memory " + memory : "", "  left ", left);
   console_.live() ? console_.log(line) : console_.line(line);
 }
 

@@ -117,7 +117,7 @@ Session make_session(const TrainConfig& c, const DatasetPair& data) {
   s.data = data;
   s.record = record_of(data);
   s.activations = c.precision == "bf16" ? DType::bf16 : DType::f32;
-  s.device = choose_device(c.device, s.activations);
+  s.device = choose_device(c.device, c.precision);
   s.loss = cross_entropy(static_cast<float>(c.smoothing));
   s.model = build_model(c, data.train->info().classes, data.train->info().channels);
   s.model->to(s.device.device);

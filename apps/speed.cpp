@@ -4,8 +4,10 @@
 #include <chrono>
 #include <functional>
 
+#include "apps/image_files.h"
 #include "engine/autograd.h"
 #include "engine/backend/cpu_settings.h"
+#include "engine/backend/registry.h"
 #include "train/deployed.h"
 
 namespace ntq::apps {
@@ -44,14 +46,6 @@ std::vector<uint8_t> repeated(const std::vector<uint8_t>& images, int64_t count,
   return out;
 }
 
-Tensor normalised(const infer::Model& model, const std::vector<uint8_t>& images, int64_t count) {
-  const infer::MapShape s = model.image();
-  Tensor out = Tensor::empty({count, s.height, s.width, s.channels});
-  const auto channels = static_cast<size_t>(s.channels);
-  for (size_t i = 0; i < images.size(); ++i) out.f32()[i] = model.normalised_bytes()[i % channels * 256 + images[i]];
-  return out;
-}
-
 }  // namespace
 
 Speed measure_speed(const infer::Model& model, Module* trained, const std::vector<uint8_t>& images,
@@ -59,11 +53,14 @@ Speed measure_speed(const infer::Model& model, Module* trained, const std::vecto
   set_cpu_threads(o.threads);
   const NoGrad no_grad;
   const std::vector<uint8_t> bytes = repeated(images, o.batch, model.image());
-  const Tensor floats = trained != nullptr ? normalised(model, bytes, o.batch) : Tensor();
+  const Tensor floats = trained != nullptr ? normalised(model, bytes, o.batch).to(o.device) : Tensor();
   infer::Workspace work(model, o.batch, cpu_parallel());
   std::vector<float> logits(static_cast<size_t>(o.batch * model.classes()));
   const auto run = [&] { model.run(bytes.data(), o.batch, logits.data(), work); };
-  const auto forward = [&] { trained->forward(floats); };
+  const auto forward = [&] {
+    trained->forward(floats);
+    synchronize(o.device);
+  };
   run();  // neither form is cold
   if (trained != nullptr) forward();
   std::vector<double> deployed, as_trained;

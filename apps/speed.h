@@ -13,6 +13,7 @@ struct SpeedOptions {
   int threads = 1;  ///< of the CPU backend from then on
   int rounds = 7;
   double seconds = 0.1;  ///< each round, each form
+  Device device = {};    ///< where the trained module is; the deployed form runs on the CPU
 };
 
 struct Speed {

@@ -7,7 +7,6 @@
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
-#include "engine/backend/registry.h"
 #include "engine/serialize.h"
 #include "quant/tree.h"
 
@@ -69,8 +68,7 @@ void print_start(Console& console, const Session& s, const std::string& run_path
   const TrainConfig& c = s.config;
   const DatasetInfo& info = s.data.train->info();
   console.headline(concat("ntq-train ", version(), ": ", c.model, " on ", c.dataset, ", ", precision_text(c)));
-  console.line("  device     " + backend_for(s.device.device).describe());
-  if (!s.device.why_no_gpu.empty()) console.line("  no GPU     " + s.device.why_no_gpu);
+  print_device(console, s.device);
   console.line(concat("  model      ", c.model, ", ", grouped(s.model->parameter_count()), " parameters"));
   console.line(concat("  data       ", grouped(s.data.train->size()), " training and ", grouped(s.data.val->size()),
                       " validation images, ", info.height, "x", info.width, "x", info.channels, ", ", info.classes,

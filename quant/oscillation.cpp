@@ -8,7 +8,6 @@
 #include "engine/ops/reduce.h"
 #include "engine/ops/unary.h"
 #include "quant/rows.h"
-#include "quant/turns.h"
 
 namespace ntq {
 namespace {
@@ -92,15 +91,26 @@ void Oscillation::look(const Tensor& w, const CodeGrid& grid, double fraction, i
   }
 }
 
+/// As follow_turns() does, wherever the weights are.
+void Oscillation::follow(const Tensor& codes) {
+  const Tensor towards = sign(sub(codes, code_));  // 0: no change
+  const Tensor turned = less(mul(towards, direction_), 0);
+  frequency_.copy_from(add(scale(frequency_, 1 - momentum_), scale(turned, momentum_)));
+  direction_.copy_from(where(towards, towards, direction_));
+  code_.copy_from(where(towards, codes, code_));
+}
+
 void Oscillation::take_down(const Tensor& codes, double threshold) {
-  if (*started_.data<int64_t>() == 0) {
+  if (!has_started_) has_started_ = started_.item<int64_t>() != 0;  // once, as a device is waited for
+  if (!*has_started_) {
     code_.copy_from(codes), mean_.copy_from(codes);
-    *started_.data<int64_t>() = 1;
+    const int64_t yes = 1;
+    started_.copy_from(Tensor::from({1}, std::span<const int64_t>(&yes, 1)));
+    has_started_ = true;
     return;
   }
   check(codes.shape() == code_.shape(), "oscillation: expected a weight of ", code_.shape(), ", found ", codes.shape());
-  const auto values = [](const Tensor& t) { return std::span<float>(t.f32(), static_cast<size_t>(t.numel())); };
-  follow_turns<float, float>(values(codes), values(code_), values(direction_), values(frequency_), momentum_);
+  follow(codes);
   mean_.copy_from(add(scale(codes, momentum_), scale(mean_, 1 - momentum_)));
   if (threshold == 0) return;
   held_.copy_from(where(frozen_, held_, round(mean_)));

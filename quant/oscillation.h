@@ -2,6 +2,7 @@
 // What is done about weights that jump between two codes: Nagel et al., "Overcoming Oscillations in Quantization-Aware
 // Training", ICML 2022 (arXiv 2203.11086); numbers as in its code (Qualcomm-AI-research/oscillations-qat).
 #include <functional>
+#include <optional>
 
 #include "quant/quantizer.h"
 
@@ -27,7 +28,10 @@ class Oscillation {
   /// Of the last look, {1}: lambda times the squares of Q(w) - clip(w), summed over output channels, the mean over the
   /// rest; Q and the grid have no gradient. Undefined: none.
   Tensor penalty() const { return penalty_; }
-  void state_loaded() { looked_at_ = -1; }
+  void state_loaded() {
+    looked_at_ = -1;
+    has_started_.reset();
+  }
 
   /// lambda: from 0 up to "dampen", a cosine over the run behind "osc_start".
   double dampening(double fraction) const;
@@ -36,11 +40,13 @@ class Oscillation {
 
  private:
   double share(double fraction) const;
+  void follow(const Tensor& codes);
   void take_down(const Tensor& codes, double threshold);
 
   double dampen_, freeze_, freeze_from_, start_;
   float momentum_;
   int64_t looked_at_ = -1;
+  std::optional<bool> has_started_;  // not yet read from the buffer
   Tensor code_, direction_, frequency_, mean_, frozen_, held_, started_;
   Tensor penalty_;
 };

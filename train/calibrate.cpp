@@ -7,6 +7,7 @@
 #include "layers/batch_norm.h"
 #include "quant/tree.h"
 #include "train/activations.h"
+#include "train/exact_products.h"
 #include "train/step.h"
 
 namespace ntq {
@@ -72,6 +73,7 @@ void calibrate_steps(Module& model, DataLoader& loader, int64_t batches, DType a
 }
 
 void recalibrate_norms(Module& model, DataLoader& loader, int64_t batches) {
+  const ExactProducts exact(model);
   BatchStatistics norms(model);
   // Momentum 1/k for batch k: the plain mean of the batches.
   run_batches(model, loader, batches, DType::f32,

@@ -7,6 +7,7 @@
 #include "engine/backend/cpu_settings.h"
 #include "engine/ops/loss.h"
 #include "train/deployed.h"
+#include "train/exact_products.h"
 #include "train/step.h"
 
 namespace ntq {
@@ -34,6 +35,7 @@ void read(std::vector<Waiting>& waiting, Scores& scores) {
 
 Scores evaluate(Module& model, DataLoader& loader, const BatchHook& hook, const LogitsHook& logits_hook) {
   const NoGrad no_grad;
+  const ExactProducts exact(model);
   const bool was_training = model.training();
   model.eval();
   give_back_cpu_memory();  // a training's sizes are others

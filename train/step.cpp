@@ -19,10 +19,13 @@ LossFn cross_entropy(float smoothing) {
   };
 }
 
-Batch on_device_of(const Module& model, const Batch& batch) {
+Device device_of(const Module& model) {
   const NamedTensors parameters = model.named_parameters();
-  if (parameters.empty()) return batch;
-  const Device device = parameters.front().second.device();
+  return parameters.empty() ? Device() : parameters.front().second.device();
+}
+
+Batch on_device_of(const Module& model, const Batch& batch) {
+  const Device device = device_of(model);
   return {batch.images.to(device), batch.labels.to(device)};
 }
 

@@ -21,6 +21,8 @@ struct StepResult {
   int64_t images = 0;
 };
 
+/// Of the model's parameters; the CPU where there are none.
+Device device_of(const Module& model);
 /// The batch on the device of the model's parameters; itself where it lies there.
 Batch on_device_of(const Module& model, const Batch& batch);
 

@@ -20,6 +20,10 @@ struct ConvGeometry {
 
 enum class ConvPass { forward, grad_input, grad_weight };
 
+/// What products of float32 multiply: float32 and nothing less, or factors that may be rounded to 11 bits (TF32), as
+/// the tensor cores of GPUs take them. Sums are float32.
+enum class Products { float32, tf32 };
+
 /// Sizes of one pooling over NHWC images; padding never wins a maximum and never counts in an average.
 struct PoolGeometry {
   int64_t batch = 1, in_h = 1, in_w = 1, channels = 1, out_h = 1, out_w = 1;

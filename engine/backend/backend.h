@@ -15,6 +15,10 @@ struct CodeConv {
 
 class Backend : public Primitives {
  public:
+  /// What convolutions that are called from now on multiply. False: the device has no such products, nothing changes.
+  virtual bool use_products(Products products) { return products == Products::float32; }
+  virtual Products products() const { return Products::float32; }
+
   /// y = alpha * x
   virtual void scale(float alpha, ConstView x, View y) { with_number(Binary::mul, x, alpha, y); }
   /// y += alpha * x

@@ -33,6 +33,8 @@ class DeviceMemory {
   virtual bool host_memory() const = 0;
   /// Of the device's own memory, what can still be allocated; 0 where that is the host's.
   virtual size_t bytes_free() const { return 0; }
+  /// Of the device's own memory, what this program has taken from it; 0 where that is the host's.
+  virtual size_t bytes_held() const { return 0; }
 
   /// At least one byte, aligned to 64, contents undefined. Null: an error is left.
   virtual void* allocate(size_t bytes, MemoryKind kind) = 0;

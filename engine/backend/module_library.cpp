@@ -4,11 +4,13 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <sstream>
 #include <vector>
 
 #include "base/check.h"
 #include "base/printable.h"
+#include "engine/backend/registry.h"
 
 namespace ntq {
 namespace {
@@ -43,6 +45,20 @@ fs::path find_library(const std::string& family) {
 }
 
 }  // namespace
+
+std::vector<std::string> installed_families() {
+  const std::string prefix = "ntq_backend_", suffix = ".so";
+  std::set<std::string> families;
+  for (const fs::path& folder : module_folders()) {
+    std::error_code none;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
+      const std::string name = entry.path().filename().string();
+      if (name.size() > prefix.size() + suffix.size() && name.starts_with(prefix) && name.ends_with(suffix))
+        families.insert(name.substr(prefix.size(), name.size() - prefix.size() - suffix.size()));
+    }
+  }
+  return {families.begin(), families.end()};
+}
 
 const BackendModule& load_backend_module(const std::string& family) {
   const fs::path path = find_library(family);

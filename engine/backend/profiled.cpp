@@ -28,6 +28,9 @@ class ProfiledBackend : public Backend {
   std::string describe() const override { return in_.describe(); }
   bool host_memory() const override { return in_.host_memory(); }
   size_t bytes_free() const override { return in_.bytes_free(); }
+  size_t bytes_held() const override { return in_.bytes_held(); }
+  bool use_products(Products products) override { return in_.use_products(products); }
+  Products products() const override { return in_.products(); }
   bool supports(Primitive primitive, DType type) const override { return in_.supports(primitive, type); }
   void* allocate(size_t bytes, MemoryKind kind) override { return in_.allocate(bytes, kind); }
   void release(void* memory, size_t bytes, MemoryKind kind) override { in_.release(memory, bytes, kind); }

@@ -28,6 +28,9 @@ void register_backend(const std::string& family, const BackendModule& module);
 /// 0 of every family that has been registered or loaded.
 std::vector<Device> known_devices();
 
+/// The families of the libraries ntq_backend_FAMILY.so that lie where backend_for() looks, sorted; none is loaded.
+std::vector<std::string> installed_families();
+
 /// Waits until all work queued on the device is done, and throws DeviceError if some of it failed.
 void synchronize(Device device);
 /// Throws DeviceError if a call or earlier work failed; does not wait.

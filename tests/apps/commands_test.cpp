@@ -94,7 +94,6 @@ TEST_CASE("missing data end in 3, devices that are not there in 6, and leave no 
   const std::string where = " --output " + folder / "runs" + " --data-dir " + folder / "none";
   CHECK(run("ntq-train cifar10 resnet20" + where).code == 3);
   CHECK(run("ntq-train synthetic resnet20 --device cuda" + where).code == 6);
-  CHECK(run("ntq-train synthetic resnet20 --precision tf32" + where).code == 6);
   setenv("NTQ_CPU_ISA", "none", 1);
   CHECK(run("ntq-info --build").code == 6);
   unsetenv("NTQ_CPU_ISA");

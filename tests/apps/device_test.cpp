@@ -1,11 +1,14 @@
-// --device: a GPU's code on the emulated device, and modules that cannot be used.
+// --device and --precision: a GPU's code on the emulated device, and modules that cannot be used.
 #include <doctest/doctest.h>
 
+#include "apps/json.h"
 #include "tests/apps/tools.h"
+#include "tests/support/bmp.h"
 #include "tests/support/modules.h"
 #include "tests/support/text.h"
 
 using namespace ntq::test;
+using ntq::apps::Json;
 namespace fs = std::filesystem;
 
 namespace {
@@ -31,6 +34,7 @@ TEST_CASE("a GPU that cannot be used: one line and code 6 for cuda, one line and
     const char* const why = one.second;
     CAPTURE(why);
     const ModulePath path(one.first);
+    CHECK(contains(run("ntq-info --build").out, why));
     const std::string train = "ntq-train" + kTiny + "--dry-run --epochs 1 --output " + runs.str() + " --device ";
     const Outcome refused = run(train + "cuda");
     CHECK(refused.code == 6);
@@ -54,14 +58,19 @@ TEST_CASE("a training on a device keeps its images there, and needs no workers")
   CHECK(contains(run(train + " --device cpu").out, " images/s with 1 worker, the model takes "));
 }
 
-TEST_CASE("a training on a device that is not the CPU, killed and resumed, ends with the same bytes") {
+TEST_CASE("a training in TF32 on a device that is not the CPU, killed and resumed, ends with the same bytes") {
   const ModulePath path;
   const TempFolder whole, killed;
   const std::string train =
-      "ntq-train" + kTiny + "--bits 4 --epochs 1 --pretrain-epochs 1 --save-every 1 --device emulated --output ";
+      "ntq-train" + kTiny +
+      "--bits 4 --epochs 1 --pretrain-epochs 1 --save-every 1 --precision tf32 --device emulated --output ";
   const Outcome outcome = run(train + whole.str());
   REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
-  CHECK(contains(outcome.out + outcome.err, "  device     emulated device"));
+  const std::string words = outcome.out + outcome.err;
+  CHECK(contains(words, "  device     emulated device"));
+  CHECK(contains(words, "trained in tf32"));
+  CHECK(contains(words, " MB  left "));
+  CHECK(contains(words, "  device memory "));
   const pid_t child = start(train + killed.str() + " --quiet");
   const std::string last = "/synthetic-resnet20-w4a4-ntq/last.bin";
   for (int wait = 0; wait < 20000 && !fs::exists(killed.str() + last); ++wait) usleep(1000);
@@ -70,4 +79,115 @@ TEST_CASE("a training on a device that is not the CPU, killed and resumed, ends 
   const Outcome resumed = run("ntq-train --quiet --device emulated --output " + killed.str() + " --resume");
   REQUIRE_MESSAGE(resumed.code == 0, resumed.err);
   CHECK(read_file(killed.str() + last) == read_file(whole.str() + last));
+}
+
+TEST_CASE(
+    "--precision tf32 is refused where only a CPU would compute: 2 where it was named, 6 where no GPU was found") {
+  const AsCuda no_device("not_created");
+  const ModulePath path(no_device.folder.str());
+  const TempFolder folder;
+  const std::string train = "ntq-train" + kTiny + "--precision tf32 --output " + folder / "runs" + " --device ";
+  for (const char* device : {"cpu", "cpu:portable", "auto"}) {
+    const bool automatic = std::string(device) == "auto";
+    const Outcome outcome = run(train + device);
+    CHECK(outcome.code == (automatic ? 6 : 2));
+    CHECK(lines_of(outcome.err) == 1);
+    CHECK(contains(outcome.err, automatic ? "--precision tf32 needs a GPU, and none can be used: device cuda:0 cannot"
+                                          : "--precision tf32: the cpu has no such products"));
+  }
+  CHECK_FALSE(fs::exists(folder / "runs"));
+}
+
+TEST_CASE("a GPU's module without its cuDNN: one line and code 6 for cuda, one line and the CPU for auto") {
+  const fs::path module = fs::path(NTQ_BIN_DIR).parent_path() / "lib/ntq/ntq_backend_cuda.so";
+  if (!fs::exists(module)) return;  // it is not built here
+  const TempFolder libraries;
+  write_file(libraries / "libcudnn.so.9", "");  // what the loader finds first
+  const std::string before =
+      "LD_LIBRARY_PATH=" + libraries.str() + " NTQ_BACKEND_PATH=" + module.parent_path().string() + " ";
+  const std::string train = "ntq-train" + kTiny + "--dry-run --epochs 1 --device ";
+  const Outcome refused = run(train + "cuda", before);
+  CHECK(refused.code == 6);
+  CHECK(lines_of(refused.err) == 1);
+  CHECK(contains(refused.err, "libcudnn.so.9"));
+  const Outcome automatic = run(train + "auto", before);
+  CHECK(automatic.code == 0);
+  CHECK(contains(automatic.out + automatic.err, "libcudnn.so.9"));
+  CHECK(contains(run("ntq-info --build", before).out, "libcudnn.so.9"));
+}
+
+TEST_CASE("ntq-info --build: the devices of each module that is found, and why others have none") {
+  const ModulePath path;
+  const Outcome text = run("ntq-info --build");
+  CHECK(contains(text.out, "           emulated:0: emulated device, 4 multiprocessors"));
+  CHECK(contains(text.out, "           emulated:1: "));
+  CHECK(contains(text.out, "no GPU     device not_created:0 cannot be used: there is no processor 0"));
+  CHECK(contains(text.out, "has interface version"));
+  const Json json = Json::parse(run("ntq-info --build --json").out);
+  CHECK(json["backends"].size() == 3);
+  CHECK(json["unusable"].size() >= 2);
+}
+
+TEST_CASE("every command that computes takes a device, with the numbers of the CPU") {
+  const ModulePath path;
+  const TempFolder folder;
+  const Outcome trained = run("ntq-train" + kTiny +
+                              "--bits 4 --epochs 1 --pretrain-epochs 0 --device cpu --quiet --output " + folder.str());
+  REQUIRE_MESSAGE(trained.code == 0, trained.err);
+  const std::string checkpoint = folder / "synthetic-resnet20-w4a4-ntq/last.bin ";
+  const auto answer = [&](const std::string& command, const std::string& device) {
+    const Outcome outcome = run(command + " --json --device " + device);
+    REQUIRE_MESSAGE(outcome.code == 0, command, outcome.err);
+    if (device != "cpu") CHECK_MESSAGE(contains(outcome.err, "  device     emulated device"), command);
+    return Json::parse(outcome.out);
+  };
+  const auto near = [](const Json& found, const Json& expected) {
+    CHECK(found.get<double>() == doctest::Approx(expected.get<double>()).epsilon(0.02));
+  };
+  const std::string eval = "ntq-eval " + checkpoint + "--limit-val 8 --logits ";
+  const Json cpu = answer(eval + folder / "cpu", "cpu"), emulated = answer(eval + folder / "emulated", "emulated");
+  near(emulated["loss"], cpu["loss"]);
+  CHECK(emulated["arithmetic"] == "float32 (on emulated:0)");
+  CHECK(fs::file_size(folder / "emulated") == fs::file_size(folder / "cpu"));
+
+  for (const std::string analysis : {"histograms", "sharpness --space 1 --where master --rho 1e-3",
+                                     "landscape --points 3 --directions 1", "hessian --iterations 1"}) {
+    const std::string analyze = "ntq-analyze " + checkpoint + analysis + " --batch-size 4 --limit-val 4";
+    CAPTURE(analysis);
+    CHECK(answer(analyze, "emulated").size() == answer(analyze, "cpu").size());
+  }
+
+  const TempFolder images;
+  images.write("a.bmp", bmp_of(Bytes(32 * 32 * 3, 90), 32, 32));
+  const std::string predict = "ntq-predict " + checkpoint + images / "a.bmp";
+  near(answer(predict, "emulated")["images"][0]["top"][0]["probability"],
+       answer(predict, "cpu")["images"][0]["top"][0]["probability"]);
+
+  const Json bench = answer("ntq-bench " + checkpoint + "--batch 2 --threads 1 --rounds 1 --seconds 0", "emulated");
+  CHECK(bench["float_device"] == "emulated:0");
+  CHECK(bench["rows"][0]["float_images_per_s"] > 0);
+}
+
+TEST_CASE("a device that is not there ends every command with 6, integers on one with 2, in one line") {
+  const AsCuda no_device("not_created");
+  const ModulePath path(no_device.folder.str());
+  const TempFolder folder;
+  const Outcome trained = run("ntq-train" + kTiny +
+                              "--bits 4 --epochs 1 --pretrain-epochs 0 --device cpu --quiet --output " + folder.str());
+  REQUIRE_MESSAGE(trained.code == 0, trained.err);
+  const std::string checkpoint = folder / "synthetic-resnet20-w4a4-ntq/last.bin ", packed = folder / "m.ntqi ";
+  REQUIRE(run("ntq-export " + checkpoint + packed).code == 0);
+  for (const std::string command :
+       {"ntq-eval FILE", "ntq-bench FILE", "ntq-predict FILE x.bmp", "ntq-analyze FILE hessian"}) {
+    const auto with = [&](const std::string& file) {
+      std::string text = command;
+      return run(text.replace(text.find("FILE"), 4, file) + " --device cuda");
+    };
+    const Outcome absent = with(checkpoint), integers = with(packed);
+    CHECK_MESSAGE(absent.code == 6, command, absent.err);
+    CHECK_MESSAGE(contains(absent.err, "device cuda:0 cannot be used"), command, absent.err);
+    CHECK_MESSAGE(lines_of(absent.err) == 1, command, absent.err);
+    CHECK_MESSAGE(lines_of(integers.err) == 1, command, integers.err);
+    CHECK_MESSAGE(integers.code == (contains(command, "analyze") ? 4 : 2), command, integers.err);
+  }
 }

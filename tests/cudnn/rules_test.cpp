@@ -84,18 +84,3 @@ TEST_CASE("cuDNN: rules of the environment") {
   CHECK_THROWS_WITH_AS(cudnn::rules_of_environment(), "NTQ_CUDNN_WORKSPACE: expected a number, found '1 GiB'",
                        cudnn::Error);
 }
-
-TEST_CASE("cuDNN: how float32 is multiplied") {
-  CHECK(cudnn::arithmetic_of_environment() == Arithmetic::float32);
-  {
-    const Variable precision("NTQ_CUDA_PRECISION", "tf32");
-    CHECK(cudnn::arithmetic_of_environment() == Arithmetic::tf32);
-  }
-  {
-    const Variable precision("NTQ_CUDA_PRECISION", "float32");
-    CHECK(cudnn::arithmetic_of_environment() == Arithmetic::float32);
-  }
-  const Variable precision("NTQ_CUDA_PRECISION", "bf16");
-  CHECK_THROWS_WITH_AS(cudnn::arithmetic_of_environment(), "NTQ_CUDA_PRECISION: expected float32 or tf32, found 'bf16'",
-                       cudnn::Error);
-}

@@ -36,7 +36,7 @@ int64_t differences(const Tensor& found, const std::vector<double>& expected) {
   return count;
 }
 
-void check_exact(Device device, const ConvGeometry& g) {
+void check_exact(Device device, const ConvGeometry& g, Products products) {
   const Tensor x = codes_of({g.batch, g.in_h, g.in_w, g.in_c}, 1, 0, 15);
   const Tensor w = codes_of({g.out_c, g.kernel_h, g.kernel_w, g.in_c}, 2, -8, 7);
   const Tensor dy = codes_of({g.batch, g.out_h, g.out_w, g.out_c}, 3, -8, 7);
@@ -45,10 +45,13 @@ void check_exact(Device device, const ConvGeometry& g) {
   const Tensor y = Tensor::empty(dy.shape(), DType::f32, device), dx = Tensor::empty(x.shape(), DType::f32, device),
                dw = Tensor::empty(w.shape(), DType::f32, device);
   Backend& backend = backend_for(device);
+  REQUIRE(backend.use_products(products));
   backend.conv2d(g, images.view(), filters.view(), y.view());
   backend.conv2d_grad_input(g, outputs.view(), filters.view(), dx.view());
   backend.conv2d_grad_weight(g, outputs.view(), images.view(), dw.view());
+  backend.use_products(Products::float32);
   CAPTURE(device.str());
+  CAPTURE(products == Products::tf32);
   CAPTURE(g.in_h);
   CAPTURE(g.in_c);
   CAPTURE(g.kernel_h);
@@ -59,20 +62,47 @@ void check_exact(Device device, const ConvGeometry& g) {
 
 }  // namespace
 
-TEST_CASE("devices: convolutions of whole numbers are exact") {
+TEST_CASE("devices: convolutions of whole numbers are exact, in float32 and in TF32") {
   // None that the CPU, and so the emulated device, computes by Winograd's transform.
   const ConvGeometry small[] = {conv_of(2, 8, 15, 17, 3, 1), conv_of(2, 9, 5, 7, 3, 2), conv_of(3, 8, 8, 12, 1, 2),
                                 conv_of(5, 1, 100, 10, 1, 1)};
-  for (const Device device : test::tested_devices()) {
-    for (const ConvGeometry& g : small) check_exact(device, g);
-  }
   // Of networks, where a GPU is named: other engines compute them.
   const ConvGeometry large[] = {conv_of(8, 32, 3, 64, 3, 1),    conv_of(8, 32, 64, 64, 3, 1),
                                 conv_of(8, 32, 64, 128, 3, 2),  conv_of(8, 16, 128, 128, 3, 1),
                                 conv_of(8, 16, 128, 256, 1, 2), conv_of(8, 8, 256, 256, 3, 1),
                                 conv_of(8, 4, 512, 512, 3, 1),  conv_of(128, 1, 512, 100, 1, 1),
                                 conv_of(2, 224, 3, 64, 7, 2),   conv_of(2, 56, 64, 256, 1, 1)};
-  for (const Device device : test::named_devices()) {
-    for (const ConvGeometry& g : large) check_exact(device, g);
+  for (const Products products : {Products::float32, Products::tf32}) {
+    for (const Device device : test::tested_devices()) {
+      for (const ConvGeometry& g : small) check_exact(device, g, products);
+    }
+    for (const Device device : test::named_devices()) {
+      for (const ConvGeometry& g : large) check_exact(device, g, products);
+    }
+  }
+}
+
+TEST_CASE("devices: products of float32 are that, unless TF32 is asked for, which the CPU does not have") {
+  // 1 + 2^-12 is 1 in 11 bits; a GPU may multiply it as it is.
+  const ConvGeometry g = conv_of(1, 1, 8, 8, 1, 1);
+  const auto product_on = [&](Device device) {
+    const Tensor x = Tensor::full({1, 1, 1, 8}, 1 + std::ldexp(1.0f, -12)).to(device);
+    const Tensor w = Tensor::full({8, 1, 1, 8}, 0.125f).to(device);
+    const Tensor y = Tensor::empty({1, 1, 1, 8}, DType::f32, device);
+    backend_for(device).conv2d(g, x.view(), w.view(), y.view());
+    return y.to(Device()).to_vector()[0];
+  };
+  CHECK_FALSE(backend_for(Device()).use_products(Products::tf32));
+  CHECK(backend_for(Device()).products() == Products::float32);
+  for (const Device device : test::tested_devices()) {
+    CAPTURE(device.str());
+    Backend& backend = backend_for(device);
+    CHECK(product_on(device) == 1 + std::ldexp(1.0f, -12));
+    CHECK(backend.use_products(Products::tf32));
+    CHECK(backend.products() == Products::tf32);
+    const float found = product_on(device);
+    CHECK((found == 1 || (device.family() == "cuda" && found == 1 + std::ldexp(1.0f, -12))));
+    CHECK(backend.use_products(Products::float32));
+    CHECK(product_on(device) == 1 + std::ldexp(1.0f, -12));
   }
 }

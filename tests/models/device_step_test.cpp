@@ -10,6 +10,8 @@
 #include "layers/conv2d.h"
 #include "layers/linear.h"
 #include "optim/sgd.h"
+#include "quant/method.h"
+#include "quant/tree.h"
 #include "tests/support/numeric_grad.h"
 #include "tests/support/tested_devices.h"
 
@@ -133,5 +135,32 @@ TEST_CASE("a quantized training step on another device: same numbers, no copy to
       check_same_training(expected, found);
       CHECK(found.copies_to_host == 0);
     }
+  }
+}
+
+TEST_CASE("weights that oscillate are frozen on another device as on the CPU, with no copy to the host") {
+  const auto look = [](Quantizer& q, Device device, float a, float b) {
+    q.step().fill(1);
+    const Tensor y = q.forward(Tensor::from({2, 1}, {a, b}, device));
+    count_optimizer_step(q);
+    return y;
+  };
+  for (const Device device : test::tested_devices()) {
+    CAPTURE(device.str());
+    const auto q = make_quantizer(
+        {.method = "lsq",
+         .bits = 4,
+         .shape = {2, 1},
+         .name = "conv1.weight_quant",
+         .settings = {{"freeze", 0.01}, {"freeze_from", 0.02}, {"osc_momentum", 0.6}, {"osc_start", 0}}});
+    q->to(device);
+    set_progress(*q, 0.5);
+    look(*q, device, 2, 2);
+    const uint64_t before = test::emulated_counters().copies_to_host;
+    look(*q, device, 3, 2);
+    look(*q, device, 2, 3);  // the first has turned
+    const Tensor y = look(*q, device, 5, 5);
+    CHECK(test::emulated_counters().copies_to_host == before);
+    CHECK(y.to(Device()).to_vector() == std::vector<float>{2, 5});
   }
 }

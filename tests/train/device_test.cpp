@@ -73,6 +73,28 @@ TEST_CASE("a training on another device has the numbers of the CPU") {
   }
 }
 
+TEST_CASE("what is trained in TF32 is evaluated in float32") {
+  const Device device = test::emulated_device();
+  const auto scores_of = [&](Products products) {
+    backend_for(device).use_products(products);
+    Training t = test::tiny_training(32);
+    t.model->to(device);
+    Sgd sgd(t.model->parameters(), {});
+    recalibrate_norms(*t.model, *t.train_loader, 1);
+    const double before = evaluate(*t.model, *t.val_loader).loss();
+    CHECK(backend_for(device).products() == products);
+    t.train_loader->start(0);
+    const float loss =
+        train_step(*t.model, sgd, *t.train_loader->next(), cross_entropy(), 0.01f).loss.to(Device()).f32()[0];
+    backend_for(device).use_products(Products::float32);
+    return std::pair(before, loss);
+  };
+  const auto exact = scores_of(Products::float32), rounded = scores_of(Products::tf32);
+  CHECK(rounded.first == exact.first);
+  CHECK(rounded.second != exact.second);
+  CHECK(rounded.second == doctest::Approx(exact.second).epsilon(1e-2));
+}
+
 TEST_CASE("a steady step on a device reads nothing back, waits for nothing and asks for no memory") {
   Training t = test::tiny_training(4);
   t.model->to(test::emulated_device());

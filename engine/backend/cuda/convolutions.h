@@ -12,6 +12,7 @@ namespace ntq::cuda {
 /// NHWC images, {Cout,Kh,Kw,Cin/groups} filters. Work is queued on the stream; what fails leaves an error there.
 class Convolutions {
  public:
+  /// Where there is no way to compute them the stream has an error.
   Convolutions(Stream& stream, Memory& memory);
   ~Convolutions();
   Convolutions(const Convolutions&) = delete;
@@ -20,6 +21,9 @@ class Convolutions {
   void forward(const ConvGeometry& g, ConstView x, ConstView w, View y);
   void grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx);
   void grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw);
+  /// What those that are called from now on multiply; float32 unless said otherwise.
+  void use(Products products);
+  Products products() const;
   /// For people: "cuDNN 9.19.0".
   std::string describe() const;
 

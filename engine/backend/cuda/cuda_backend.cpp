@@ -35,6 +35,11 @@ void CudaBackend::copy_after(uint64_t place, void* to, const void* from, size_t 
   stream_->copy_after(place, to, from, bytes);
 }
 
+bool CudaBackend::use_products(Products products) {
+  convolutions_.use(products);
+  return true;
+}
+
 Grid CudaBackend::grid_for(int64_t items) const {
   const int64_t most = int64_t{8} * stream_->facts().multiprocessors;  // what the device runs at a time
   return {.blocks = static_cast<unsigned>(std::clamp<int64_t>((items + kMostThreads - 1) / kMostThreads, 1, most))};

@@ -18,6 +18,9 @@ class CudaBackend : public Backend {
   std::string describe() const override;
   bool host_memory() const override { return false; }
   size_t bytes_free() const override { return stream_->bytes().free + memory_.use().reserved - memory_.use().in_use; }
+  size_t bytes_held() const override { return memory_.use().reserved; }
+  bool use_products(Products products) override;
+  Products products() const override { return convolutions_.products(); }
   /// Convolutions take codes too, but not with bfloat16 beside them, which their support would promise.
   bool supports(Primitive, DType type) const override { return type == DType::f32; }
   MemoryUse memory() const { return memory_.use(); }

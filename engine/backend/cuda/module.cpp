@@ -6,7 +6,10 @@ namespace {
 
 ntq::Backend* create(int index, ntq::BackendError* error) {
   std::unique_ptr<ntq::cuda::Stream> stream = ntq::cuda::Stream::open(index, *error);
-  return stream ? new ntq::cuda::CudaBackend(std::move(stream)) : nullptr;
+  if (!stream) return nullptr;
+  auto backend = std::make_unique<ntq::cuda::CudaBackend>(std::move(stream));
+  *error = backend->take_error();
+  return error->code == ntq::BackendError::Code::none ? backend.release() : nullptr;
 }
 
 }  // namespace

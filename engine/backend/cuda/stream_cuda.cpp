@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <mutex>
 #include <utility>
 
@@ -43,6 +44,16 @@ std::string version_text(int version) {
 int attribute(cudaDeviceAttr which, int device) {
   int value = 0;
   return cudaDeviceGetAttribute(&value, which, device) == cudaSuccess ? value : 0;
+}
+
+/// "driver 580.65.06 (CUDA 13.0)", by its kernel module, else "driver of CUDA 13.0".
+std::string driver_text(int cuda) {
+  std::ifstream file("/proc/driver/nvidia/version");
+  for (std::string word; file >> word;) {
+    if (word.find('.') != std::string::npos && word.find_first_not_of("0123456789.") == std::string::npos)
+      return "driver " + word + " (CUDA " + version_text(cuda) + ")";
+  }
+  return "driver of CUDA " + version_text(cuda);
 }
 
 /// Leaves `text` in `error`; no stream.
@@ -100,7 +111,7 @@ std::unique_ptr<Stream> Stream::open(int index, BackendError& error) {
   DeviceFacts facts;
   facts.name = properties.name;
   facts.versions = "compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) +
-                   ", driver of CUDA " + version_text(driver);
+                   ", " + driver_text(driver);
   facts.multiprocessors = std::max(1, attribute(cudaDevAttrMultiProcessorCount, index));
   return std::unique_ptr<Stream>(new Stream(std::move(state), std::move(facts)));
 }

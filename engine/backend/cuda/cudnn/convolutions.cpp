@@ -1,7 +1,10 @@
 // Convolutions of a GPU, by cuDNN.
 #include "engine/backend/cuda/convolutions.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 
 #include "engine/backend/cuda/cudnn/graph.h"
@@ -44,6 +47,22 @@ class Aligned {
   void* data_;
 };
 
+/// What cuDNN's library loads on its own, and ends the process where it does not find it.
+void require_parts() {
+  Dl_info cudnn{};
+  dladdr(reinterpret_cast<void*>(&cudnnGetVersion), &cudnn);
+  const std::string path = cudnn.dli_fname != nullptr ? cudnn.dli_fname : "";
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  for (const std::string part : {"graph", "heuristic", "engines_precompiled", "engines_runtime_compiled"}) {
+    const std::string name = "libcudnn_" + part + ".so.9";
+    if (dlopen(name.c_str(), RTLD_LAZY) == nullptr && dlopen((folder + name).c_str(), RTLD_LAZY) == nullptr)
+      throw cudnn::Error("cuDNN lacks its " + name + "; install all of libcudnn9-cuda-13, or use cpu");
+  }
+  constexpr size_t kOldest = 90800;
+  if (cudnnGetVersion() < kOldest)
+    throw cudnn::Error("cuDNN is " + cudnn::version() + ", 9.8 or later is needed; install it, or use cpu");
+}
+
 }  // namespace
 
 struct Convolutions::State {
@@ -51,25 +70,24 @@ struct Convolutions::State {
   Memory& memory;
   std::mutex mutex = {};
   cudnnHandle_t handle = nullptr;
-  cudnn::Arithmetic arithmetic = cudnn::Arithmetic::float32;
+  std::atomic<Products> products = Products::float32;
   std::optional<cudnn::Plans> plans = {};
   void* workspace = nullptr;
   int64_t workspace_bytes = 0;
 
+  void open();
   /// Fills `result`, one of x, w and y: which one, the direction says.
   void run(cudnn::Direction direction, const ConvGeometry& g, ConstView x, ConstView w, ConstView y, View result);
 
  private:
-  /// With the first convolution: cuDNN takes its time and memory.
-  void open();
   bool make_room(int64_t bytes);
 };
 
 void Convolutions::State::open() {
-  if (plans) return;
-  if (handle == nullptr) cudnn::require(cudnnCreate(&handle), "opening cuDNN " + cudnn::version());
+  require_parts();
+  stream.state().use_device();
+  cudnn::require(cudnnCreate(&handle), "opening cuDNN " + cudnn::version());
   cudnn::require(cudnnSetStream(handle, stream.state().stream), "giving cuDNN its stream");
-  arithmetic = cudnn::arithmetic_of_environment();
   plans.emplace(cudnn::Gpu{.handle = handle}, cudnn::rules_of_environment());
 }
 
@@ -94,8 +112,8 @@ void Convolutions::State::run(cudnn::Direction direction, const ConvGeometry& g,
   const std::lock_guard lock(mutex);
   stream.state().use_device();
   try {
-    open();
-    const cudnn::Problem problem{direction, g, arithmetic};
+    const cudnn::Problem problem{direction, g,
+                                 products == Products::tf32 ? cudnn::Arithmetic::tf32 : cudnn::Arithmetic::float32};
     const cudnn::Plan& plan = plans->plan_for(problem);
     if (!make_room(plan.workspace)) return;
     Aligned images(stream, memory, x), filters(stream, memory, w), outputs(stream, memory, y);
@@ -123,7 +141,13 @@ void Convolutions::State::run(cudnn::Direction direction, const ConvGeometry& g,
   }
 }
 
-Convolutions::Convolutions(Stream& stream, Memory& memory) : state_(new State{stream, memory}) {}
+Convolutions::Convolutions(Stream& stream, Memory& memory) : state_(new State{stream, memory}) {
+  try {
+    state_->open();
+  } catch (const std::exception& error) {
+    stream.leave_error(BackendError::Code::failed, error.what());
+  }
+}
 
 Convolutions::~Convolutions() {
   state_->plans.reset();
@@ -142,6 +166,9 @@ void Convolutions::grad_input(const ConvGeometry& g, ConstView dy, ConstView w, 
 void Convolutions::grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) {
   state_->run(cudnn::Direction::grad_weight, g, x, dw, dy, dw);
 }
+
+void Convolutions::use(Products products) { state_->products = products; }
+Products Convolutions::products() const { return state_->products; }
 
 std::string Convolutions::describe() const { return "cuDNN " + cudnn::version(); }
 

@@ -45,14 +45,6 @@ Rules rules_of_environment() {
   return rules;
 }
 
-Arithmetic arithmetic_of_environment() {
-  const char* const chosen = std::getenv("NTQ_CUDA_PRECISION");
-  for (const Arithmetic each : {Arithmetic::float32, Arithmetic::tf32}) {
-    if (chosen == nullptr || chosen == name_of(each)) return each;
-  }
-  throw Error("NTQ_CUDA_PRECISION: expected float32 or tf32, found '" + std::string(chosen) + "'");
-}
-
 const char* why_not(Arithmetic arithmetic, std::span<const cudnnBackendNumericalNote_t> notes,
                     std::span<const cudnnBackendBehaviorNote_t> behaviour) {
   for (const auto note : notes) {

@@ -29,9 +29,6 @@ struct Rules {
 /// NTQ_CUDNN_WORKSPACE, in MiB. Throws Error for what cannot be read.
 Rules rules_of_environment();
 
-/// How float32 is multiplied, by NTQ_CUDA_PRECISION: "float32", the default, or "tf32". Throws Error.
-Arithmetic arithmetic_of_environment();
-
 /// Why an engine must not be used, by what cuDNN notes of its arithmetic and its behaviour; null: it may. The same call
 /// gives the same bits each time, sums are float32 sums of the products, and nothing is compiled while training.
 const char* why_not(Arithmetic arithmetic, std::span<const cudnnBackendNumericalNote_t> notes,

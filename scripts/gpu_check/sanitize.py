@@ -1,0 +1,36 @@
+"""sanitize: compute-sanitizer on tiny shapes: accesses out of bounds, races in shared memory, memory that is read before it
+is written. A training step with all that a quantized one has, and the primitives; cuDNN's kernels are checked for their
+accesses alone."""
+import shutil
+
+from gpu_check.machine import Failed
+
+OURS = ["--kernel-name", "kns=3ntq4cuda"]  # of mangled names
+
+
+def sanitizer(tool):
+    program = shutil.which("compute-sanitizer") or shutil.which("/usr/local/cuda/bin/compute-sanitizer")
+    if program is None:
+        raise Failed("there is no compute-sanitizer; it comes with CUDA's toolkit (cuda-sanitizer-13-0)")
+    return [program, "--tool", tool, "--error-exitcode", "86", "--print-limit", "10",
+            *(OURS if tool != "memcheck" else [])]
+
+
+def training_under(tool):
+    def check(machine):
+        before = sanitizer(tool)
+        command, _ = machine.training(tool, machine.device, "--bits", "4", "--pretrain-epochs", "0", "--limit-train",
+                                      "8", "--batch-size", "4", "--limit-val", "4", "--no-start-eval")
+        machine.run([*before, *command], 80)
+        return "2 steps and an evaluation of ResNet-20, NTQ at 4 bits"
+
+    return check
+
+
+def primitives_under(tool):
+    return lambda machine: machine.cases("engine", "every backend agrees*", machine.seconds_left() / 2, sanitizer(tool))
+
+
+CHECKS = {f"{what}, {tool}": check(tool)
+          for what, check in (("a training", training_under), ("primitives", primitives_under))
+          for tool in ("memcheck", "racecheck", "initcheck")}
