@@ -74,7 +74,7 @@ void run(AnalyzeOptions o) {
   console.headline(
       concat(o.analysis, " of ", config.model, " on ", config.dataset, ", ", subject.precision, subject.title));
   print_device(console, subject.device);
-  const LoaderOptions options = loader_options(config);
+  const LoaderOptions options = loader_options(config, subject.device.device);
   DataLoader loader(data, trains ? options : in_order(options));
   PassProgress progress(console, most_passes(o, *subject.model));
   const auto start = Clock::now();

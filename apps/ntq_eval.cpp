@@ -70,14 +70,14 @@ void run(const EvalOptions& o) {
   console.block(table);
   if (config.bn_recalibrate > 0) {
     if (!data.train) throw DataError(config.dataset + ": no training images to re-estimate batch norm from");
-    DataLoader batches(data.train, loader_options(config));
+    DataLoader batches(data.train, loader_options(config, device.device));
     recalibrate_norms(*model, batches, config.bn_recalibrate);
     console.line(concat("batch norm re-estimated on ", config.bn_recalibrate, " training batches"));
   }
 
   LogitsFile logits;
   const auto start = std::chrono::steady_clock::now();
-  DataLoader loader(data.val, in_order(loader_options(config)));
+  DataLoader loader(data.val, in_order(loader_options(config, device.device)));
   const Scores scores = evaluate(
       *model, loader,
       [&](int64_t done, int64_t of) {
