@@ -151,7 +151,7 @@ QuantMethod qil_method() {
                         .words = {"max", "3sigma", "unit"},
                         .help = "first interval: [0, max|x|], [0, 3 deviations], or [0, 1] (public code)"},
                        {.name = "interval_lr",
-                        .standard = 1.0,
+                        .standard = 0.01,
                         .within = {.low = 0, .high = 1},
                         .help = "factor on the learning rate of the intervals"},
                        {.name = "rescale",
