@@ -24,6 +24,13 @@ std::pair<Tensor, Tensor> ends_of_levels(const Tensor& of_one_or_many) {
   return {min(levels, Axis{1}), max(levels, Axis{1})};
 }
 
+Tensor mean_step(const Quantizer& quantizer, const CodeGrid& grid) {
+  if (!grid.levels) return grid.step ? mean(grid.step) : Tensor();
+  if (!quantizer.ready()) return {};  // levels of nothing
+  const auto [least, most] = ends_of_levels(grid.levels);
+  return scale(mean(sub(most, least)), 1 / (grid.range.high - grid.range.low));
+}
+
 /// Weights of a grid's method that lie beyond its smallest and largest value; undefined without a grid.
 Tensor clipped_count(const CodeGrid& grid, const Tensor& weight) {
   Tensor low, high;
@@ -55,11 +62,7 @@ std::optional<double> mean_of(const std::vector<WeightFigures>& layers, Value va
 
 Tensor mean_step(const Quantizer& quantizer) {
   const NoGrad no_grad;
-  const CodeGrid grid = quantizer.grid();
-  if (!grid.levels) return grid.step ? mean(grid.step) : Tensor();
-  if (!quantizer.ready()) return {};  // levels of nothing
-  const auto [least, most] = ends_of_levels(grid.levels);
-  return scale(mean(sub(most, least)), 1 / (grid.range.high - grid.range.low));
+  return mean_step(quantizer, quantizer.grid());
 }
 
 WeightTensors weight_tensors(const WeightedLayer& layer) {
@@ -68,14 +71,15 @@ WeightTensors weight_tensors(const WeightedLayer& layer) {
   WeightTensors out{.low = min(weight), .high = max(weight)};
   const auto& q = layer.weight_quantizer();
   if (!q) return out;
-  out.step = mean_step(*q);
+  const CodeGrid grid = q->grid();
+  out.step = mean_step(*q, grid);
   if (!q->ready()) return out;  // others wait for the first batch; a forward pass now would set them
   const bool was_training = q->training();
   q->eval();
   const Tensor meant = q->transformed(weight);
   out.error = sum_abs(sub(q->forward(weight), meant));
   q->train(was_training);
-  out.clipped = clipped_count(q->grid(), meant);
+  out.clipped = clipped_count(grid, meant);
   return out;
 }
 
