@@ -1,5 +1,5 @@
 #pragma once
-// The devices that tests hold to the CPU's numbers: the emulated one and, for scripts/gpu-check, those that
+// The devices that tests hold to the CPU's numbers: the emulated one or, for scripts/gpu-check, those that
 // NTQ_TEST_DEVICES names, "cuda:0,cuda:1".
 #include <cstdlib>
 #include <sstream>
@@ -22,7 +22,7 @@ inline std::vector<Device> named_devices() {
 
 inline std::vector<Device> tested_devices() {
   std::vector<Device> devices = named_devices();
-  devices.insert(devices.begin(), emulated_device());
+  if (devices.empty()) devices.push_back(emulated_device());
   return devices;
 }
 
