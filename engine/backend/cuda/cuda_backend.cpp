@@ -41,7 +41,8 @@ bool CudaBackend::use_products(Products products) {
 }
 
 Grid CudaBackend::grid_for(int64_t items) const {
-  const int64_t most = int64_t{8} * stream_->facts().multiprocessors;  // what the device runs at a time
+  // Many times what the device runs at a time: a thread has one load on its way, so only new threads keep memory busy.
+  const int64_t most = int64_t{128} * stream_->facts().multiprocessors;
   return {.blocks = static_cast<unsigned>(std::clamp<int64_t>((items + kMostThreads - 1) / kMostThreads, 1, most))};
 }
 

@@ -106,17 +106,17 @@ void norm_grad(Backend& backend, Stream& stream, const NormArgs& a, const NormGr
 void CudaBackend::batch_norm_stats(ConstView x, const NormStats& stats) {
   const int64_t channels = stats.mean.size;
   const RowTiles tiles = tiles_of(x.size, channels);
-  const Scratch partial(*this, tiles.chunks * channels * int64_t{sizeof(Moments)}, DType::u8);
+  const Scratch partial(*this, tiles.chunks * channels * int64_t{sizeof(NormSums)}, DType::u8);
   if (!partial) return;
-  auto* const moments = static_cast<Moments*>(partial.view().data);
+  auto* const sums = static_cast<NormSums*>(partial.view().data);
   with_access(whole(tiles) && aligned(x), [&](auto access) {
     using Kernel = NormStatsKernel<access>;
-    stream_->launch<Kernel>(grid_of(tiles, Kernel::kShared), {tiles, floats(x), moments});
+    stream_->launch<Kernel>(grid_of(tiles, Kernel::kShared), {tiles, floats(x), sums});
   });
   const auto unbias = static_cast<float>(static_cast<double>(tiles.rows) / static_cast<double>(tiles.rows - 1));
   stream_->launch<NormStatsJoinKernel>(
       {join_blocks(channels), kTileThreads, NormStatsJoinKernel::kShared},
-      {channels, tiles.chunks, moments, floats(stats.mean), floats(stats.inv_std), floats(stats.running_mean),
+      {tiles.rows, channels, tiles.chunk, tiles.chunks, sums, floats(stats.mean), floats(stats.inv_std), floats(stats.running_mean),
        floats(stats.running_var), stats.momentum, stats.eps, unbias});
 }
 

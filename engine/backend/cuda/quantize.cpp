@@ -50,8 +50,11 @@ void CudaBackend::quantize_codes(QuantRange range, ConstView x, ConstView step, 
 }
 
 void CudaBackend::decode_codes(ConstView codes, ConstView step, View y) {
-  stream_->launch<DecodeKernel>(grid_for(y.size), {static_cast<const uint8_t*>(codes.data), codes.type == DType::i8,
-                                                   floats(step), floats(y), y.size});
+  with_access(aligned(codes, y), [&](auto access) {
+    stream_->launch<DecodeKernel<access>>(
+        grid_for(ceil_div(y.size, 4)),
+        {static_cast<const uint8_t*>(codes.data), codes.type == DType::i8, floats(step), floats(y), y.size});
+  });
 }
 
 void CudaBackend::quantize_error(QuantRange range, ConstView x, ConstView steps, View errors) {

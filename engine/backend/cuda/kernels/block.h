@@ -10,16 +10,18 @@ namespace ntq::cuda {
 template <class T, class Combine>
 NTQ_DEVICE T combine_lanes(Thread& thread, T* shared, unsigned lane, unsigned lanes, unsigned column, unsigned width,
                            T value, const Combine& combine) {
-  constexpr unsigned kAtOnce = 16;
-  for (unsigned step = 1; step < lanes; step *= kAtOnce) {  // lanes at multiples of `step` have values
-    shared[lane * width + column] = value;
+  constexpr unsigned kAtOnce = 4;
+  for (unsigned left = lanes; left > 1;) {  // the first lanes, which have values; neighbouring threads read neighbours
+    if (lane < left) shared[lane * width + column] = value;
     thread.sync();
-    if (lane % (step * kAtOnce) == 0) {
-      for (unsigned i = 1; i < kAtOnce && i * step < lanes; ++i)
-        value = combine(value, shared[(lane + i * step) * width + column]);
+    const unsigned next = left > kAtOnce ? left / kAtOnce : 1;
+    if (lane < next) {
+      for (unsigned other = lane + next; other < left; other += next)
+        value = combine(value, shared[other * width + column]);
     }
-    thread.sync();
+    left = next;
   }
+  thread.sync();
   return value;
 }
 

@@ -8,44 +8,31 @@
 
 namespace ntq::cuda {
 
-constexpr unsigned kJoinChannels = 8;  // of a block that joins what chunks of rows gave
+constexpr unsigned kJoinChannels = 4;  // of a block that joins what chunks of rows gave
 constexpr unsigned kJoinRows = kTileThreads / kJoinChannels;
 
-/// Mean, and sum of squared deviations from it, of `count` values.
-struct Moments {
-  double count = 0, mean = 0, m2 = 0;
+/// Of a chunk of rows: sums of x less the chunk's first value, and of the squares of that.
+struct NormSums {
+  double sum = 0, squares = 0, origin = 0;
 };
-/// Chan, Golub & LeVeque 1979, Eq. 2.1.
-NTQ_DEVICE Moments operator+(const Moments& a, const Moments& b) {
-  const double count = a.count + b.count, delta = b.mean - a.mean, share = count > 0 ? b.count / count : 0;
-  return {count, a.mean + delta * share, a.m2 + b.m2 + delta * delta * a.count * share};
-}
 
-/// Joins what the threads that share channels have found; those of the first row get it.
-template <class T>
-NTQ_DEVICE Pack<T> join_rows(Thread& thread, const RowTiles& t, const Pack<T>& own) {
-  return combine_lanes(thread, thread.shared<Pack<T>>(), thread.index() / t.lanes, thread.threads() / t.lanes,
-                       thread.index() % t.lanes, t.lanes, own, [](const Pack<T>& a, const Pack<T>& b) {
-                         return Pack<T>{{a.v[0] + b.v[0], a.v[1] + b.v[1], a.v[2] + b.v[2], a.v[3] + b.v[3]}};
-                       });
-}
-
-/// Moments {chunks,channels} of x. Deviations are taken from a thread's first value, so that a large mean does no harm.
+/// Sums {chunks,channels} of x. Deviations are taken from a chunk's first value, so that a large mean does no harm.
 template <Access kAccess>
 struct NormStatsKernel {
   struct Args {
     RowTiles tiles;
     const float* x;
-    Moments* partial;
+    NormSums* partial;
   };
   static constexpr bool kSyncs = true;
-  static constexpr unsigned kShared = kTileThreads * sizeof(Pack<Moments>);
+  static constexpr unsigned kShared = kTileThreads * 8 * sizeof(double);
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const RowTiles& t = args.tiles;
     const TilePlace at = place_of(thread, t);
+    const int64_t first = at.chunk * t.chunk;
     Float4 origin{}, sums{}, squares{};
-    if (at.count > 0 && at.begin < at.end) origin = get<kAccess>(args.x + at.begin * t.channels + at.channel, at.count);
-    each_row(
+    if (at.count > 0 && first < t.rows) origin = get<kAccess>(args.x + first * t.channels + at.channel, at.count);
+    each_row<4>(
         at, t.channels, [&](int64_t i) { return get<kAccess>(args.x + i, at.count); },
         [&](int64_t, const Float4& x) {
           for (int j = 0; j < 4; ++j) {
@@ -54,18 +41,17 @@ struct NormStatsKernel {
             squares.v[j] += d * d;
           }
         });
-    const int64_t rows = at.begin < at.end ? (at.end - at.begin + at.step - 1) / at.step : 0;
-    const double count = static_cast<double>(rows), share = rows > 0 ? 1 / count : 0;
-    Pack<Moments> own;
+    double own[8];
     for (int j = 0; j < 4; ++j) {
-      const double sum = static_cast<double>(sums.v[j]);
-      own.v[j] = {count, static_cast<double>(origin.v[j]) + sum * share,
-                  static_cast<double>(squares.v[j]) - sum * sum * share};
+      own[j] = static_cast<double>(sums.v[j]);
+      own[4 + j] = static_cast<double>(squares.v[j]);
     }
-    own = join_rows(thread, t, own);
-    if (thread.index() >= t.lanes) return;
-    for (int j = 0; j < 4; ++j) {
-      if (j < at.count) args.partial[at.chunk * t.channels + at.channel + j] = own.v[j];
+    const double total = sum_columns(thread, t, own);
+    NormSums* const to = args.partial + at.chunk * t.channels + at.channel;
+    const unsigned value = thread.index() / t.lanes, j = value % 4;
+    if (value < 8 && static_cast<int>(j) < at.count) (value < 4 ? to[j].sum : to[j].squares) = total;
+    for (int l = 0; l < 4; ++l) {
+      if (value == 0 && l < at.count) to[l].origin = static_cast<double>(origin.v[l]);
     }
   }
 };
@@ -79,31 +65,50 @@ NTQ_DEVICE float inverse_std_of(float var, float eps) {
 NTQ_DEVICE int64_t joined_channel(const Thread& thread) {
   return int64_t{thread.block()} * kJoinChannels + thread.index() % kJoinChannels;
 }
-template <class T>
-NTQ_DEVICE T join_chunks(Thread& thread, const T* partial, unsigned chunks, int64_t channels) {
-  const int64_t c = joined_channel(thread);
+/// of(i): what chunk i has of a channel.
+template <class T, class Of>
+NTQ_DEVICE T join_chunks(Thread& thread, unsigned chunks, bool is_one, const Of& of) {
   const unsigned row = thread.index() / kJoinChannels;
   T total{};
-  for (unsigned i = row; i < chunks && c < channels; i += kJoinRows) total = total + partial[i * channels + c];
+  for (unsigned i = row; i < chunks && is_one; i += kJoinRows) total = total + of(i);
   return combine_lanes(thread, thread.shared<T>(), row, kJoinRows, thread.index() % kJoinChannels, kJoinChannels, total,
                        Plus());
 }
 
+/// The mean, then the squared deviations from it: without a division for each chunk.
 struct NormStatsJoinKernel {
   struct Args {
-    int64_t channels;
+    int64_t rows, channels, chunk;  ///< rows of a chunk; the last may have fewer
     unsigned chunks;
-    const Moments* partial;
+    const NormSums* partial;
     float *mean, *inv_std, *running_mean, *running_var;
     float momentum, eps, unbias;
   };
   static constexpr bool kSyncs = true;
-  static constexpr unsigned kShared = kTileThreads * sizeof(Moments);
+  static constexpr unsigned kShared = kTileThreads * sizeof(double);
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const int64_t c = joined_channel(thread);
-    const Moments total = join_chunks(thread, args.partial, args.chunks, args.channels);
+    const double rows = static_cast<double>(args.rows);
+    const auto count_of = [&](unsigned i) {
+      const int64_t left = args.rows - i * args.chunk;
+      return static_cast<double>(left < args.chunk ? left : args.chunk);
+    };
+    double* const shared = thread.shared<double>();
+    const double sum = join_chunks<double>(thread, args.chunks, c < args.channels, [&](unsigned i) {
+      const NormSums& part = args.partial[i * args.channels + c];
+      return part.sum + count_of(i) * part.origin;
+    });
+    if (thread.index() < kJoinChannels) shared[thread.index()] = sum / rows;
+    thread.sync();
+    const double exact_mean = shared[thread.index() % kJoinChannels];
+    thread.sync();
+    const double squares = join_chunks<double>(thread, args.chunks, c < args.channels, [&](unsigned i) {
+      const NormSums& part = args.partial[i * args.channels + c];
+      const double off = exact_mean - part.origin;
+      return part.squares + off * (count_of(i) * off - 2 * part.sum);
+    });
     if (thread.index() >= kJoinChannels || c >= args.channels) return;
-    const float mean = static_cast<float>(total.mean), var = static_cast<float>(total.m2 / total.count);
+    const float mean = static_cast<float>(exact_mean), var = static_cast<float>(squares / rows);
     const float keep = 1 - args.momentum;
     args.mean[c] = mean;
     args.inv_std[c] = inverse_std_of(var, args.eps);
@@ -163,7 +168,7 @@ struct NormApplyKernel {
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const TilePlace at = place_of(thread, args.tiles);
     const NormChannels channels = NormChannels::of<kAccess>(args.in, at);
-    each_row(
+    each_row<4>(
         at, args.tiles.channels,
         [&](int64_t i) {
           return Loaded{get<kAccess>(args.in.x + i, at.count),
@@ -199,7 +204,7 @@ struct NormCodesKernel {
     const NormChannels channels = NormChannels::of<kAccess>(args.in, at);
     const Uniform q{*args.step, args.range.low, args.range.high};
     float check = 0;
-    each_row(
+    each_row<4>(
         at, args.tiles.channels,
         [&](int64_t i) {
           return Loaded{get<kAccess>(args.in.x + i, at.count),

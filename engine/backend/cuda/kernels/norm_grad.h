@@ -30,6 +30,10 @@ struct NormReads {
   static constexpr bool kQuantizer = kWithStep;
 };
 
+/// On their way at once: as many as registers hold.
+template <class Reads>
+constexpr int kRowsOfReads = Reads::kTensors > 2 ? 2 : 4;
+
 template <class Reads, Access kAccess>
 struct NormGradient {
   static constexpr int kTensors = Reads::kTensors;
@@ -82,14 +86,14 @@ struct NormGradSumsKernel {
     double* of_step;
   };
   static constexpr bool kSyncs = true;
-  static constexpr unsigned kShared = kTileThreads * sizeof(Pack<NormGradSums>);
+  static constexpr unsigned kShared = kTileThreads * 8 * sizeof(double);
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const RowTiles& t = args.tiles;
     const TilePlace at = place_of(thread, t);
     const NormGradient<Reads, kAccess> gradient(args.in, at);
     Float4 dy{}, dy_x{};
     float of_step = 0;
-    each_row(
+    each_row<kRowsOfReads<Reads>>(
         at, t.channels, [&](int64_t i) { return gradient.load(i); },
         [&](int64_t i, const auto& from) {
           Float4 masked;
@@ -103,11 +107,16 @@ struct NormGradSumsKernel {
           }
           if (args.masked) put<kAccess>(args.masked + i, masked, at.count);
         });
-    Pack<NormGradSums> own;
-    for (int j = 0; j < 4; ++j) own.v[j] = {static_cast<double>(dy.v[j]), static_cast<double>(dy_x.v[j])};
-    own = join_rows(thread, t, own);
+    double own[8];
     for (int j = 0; j < 4; ++j) {
-      if (thread.index() < t.lanes && j < at.count) args.partial[at.chunk * t.channels + at.channel + j] = own.v[j];
+      own[j] = static_cast<double>(dy.v[j]);
+      own[4 + j] = static_cast<double>(dy_x.v[j]);
+    }
+    const double sum = sum_columns(thread, t, own);
+    const unsigned value = thread.index() / t.lanes, j = value % 4;
+    if (value < 8 && static_cast<int>(j) < at.count) {
+      NormGradSums& to = args.partial[at.chunk * t.channels + at.channel + j];
+      (value < 4 ? to.dy : to.dy_x) = sum;
     }
     if (!args.of_step) return;
     const double total = combine_block(thread, thread.shared<double>(), static_cast<double>(of_step), Plus());
@@ -133,7 +142,9 @@ struct NormGradJoinKernel {
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     if (args.of_step && thread.block() + 1 == thread.blocks()) return join_step(thread, args);
     const int64_t c = joined_channel(thread);
-    NormGradSums total = join_chunks(thread, args.partial, args.chunks, args.channels);
+    NormGradSums total = join_chunks<NormGradSums>(thread, args.chunks, c < args.channels, [&](unsigned i) {
+      return args.partial[i * args.channels + c];
+    });
     if (thread.index() >= kJoinChannels || c >= args.channels) return;
     total.dy_x *= static_cast<double>(args.inv_std[c]);
     const double rows = static_cast<double>(args.rows);
@@ -169,7 +180,7 @@ struct NormGradApplyKernel {
     const Float4 inv_std = of_channels<kAccess>(args.in.of.inv_std, at);
     const Float4 mean_dy = of_channels<kAccess>(args.means, at);
     const Float4 mean_dy_x = of_channels<kAccess>(args.means + args.tiles.channels, at);
-    each_row(
+    each_row<kRowsOfReads<Reads>>(
         at, args.tiles.channels, [&](int64_t i) { return gradient.load(i); },
         [&](int64_t i, const auto& from) {
           Float4 dx;

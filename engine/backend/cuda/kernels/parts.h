@@ -18,7 +18,7 @@ struct RunParts {
 
 /// runs >= 1.
 inline RunParts run_parts(int64_t size, int64_t runs = 1) {
-  constexpr int64_t kTogether = 4 * int64_t{kPartThreads}, kLeast = 8 * kTogether;
+  constexpr int64_t kTogether = 4 * int64_t{kPartThreads}, kLeast = 2 * kTogether;
   const int64_t run = size / runs;
   const int64_t most = kMostParts / runs > 0 ? kMostParts / runs : 1, wanted = ceil_div(run > 0 ? run : 1, kLeast);
   const int64_t part = round_up(ceil_div(run > 0 ? run : 1, wanted < most ? wanted : most), kTogether);

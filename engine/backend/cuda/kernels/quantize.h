@@ -136,6 +136,7 @@ struct QuantizeCodesKernel {
   }
 };
 
+template <Access kAccess>
 struct DecodeKernel {
   struct Args {
     const uint8_t* codes;
@@ -147,9 +148,14 @@ struct DecodeKernel {
   static constexpr bool kSyncs = false;
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     const float step = *args.step;
-    each_index(thread, args.n, [&](int64_t i) {
-      const int code = args.codes[i];
-      args.y[i] = static_cast<float>(args.is_signed && code > 127 ? code - 256 : code) * step;
+    each_pack_of(thread, args.n, [&](int64_t, int64_t i, int count) {
+      const Byte4 codes = get_part<kAccess>(args.codes + i, count);
+      Float4 y;
+      for (int j = 0; j < 4; ++j) {
+        const int code = codes.v[j];
+        y.v[j] = static_cast<float>(args.is_signed && code > 127 ? code - 256 : code) * step;
+      }
+      put_part<kAccess>(args.y + i, y, count);
     });
   }
 };

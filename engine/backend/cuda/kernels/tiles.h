@@ -54,11 +54,10 @@ NTQ_DEVICE TilePlace place_of(const Thread& thread, const RowTiles& t) {
           chunk};
 }
 
-/// Calls each(position of the first of the thread's channels) for its rows, several of which are on their way at once:
+/// Calls each(position of the first of the thread's channels) for its rows, kTogether of which are on their way at once:
 /// load(position) gives what each(position, loaded) takes.
-template <class Load, class Each>
+template <int kTogether, class Load, class Each>
 NTQ_DEVICE void each_row(const TilePlace& at, int64_t channels, const Load& load, const Each& each) {
-  constexpr int kTogether = 2;
   if (at.count <= 0) return;
   const int64_t stride = at.step * channels, end = at.end * channels + at.channel;
   for (int64_t i = at.begin * channels + at.channel; i < end; i += kTogether * stride) {
@@ -70,6 +69,27 @@ NTQ_DEVICE void each_row(const TilePlace& at, int64_t channels, const Load& load
       if (i + k * stride < end) each(i + k * stride, loaded[k]);
     }
   }
+}
+
+/// Sums kValues values of each thread over the rows of its chunk: thread i < kValues * lanes gets that of value i / lanes
+/// of the threads in column i % lanes, its own. shared: a double for each value of each thread. All threads call it.
+template <int kValues>
+NTQ_DEVICE double sum_columns(Thread& thread, const RowTiles& t, const double (&own)[kValues]) {
+  double* const shared = thread.shared<double>();
+  const unsigned threads = thread.threads(), me = thread.index();
+  for (int k = 0; k < kValues; ++k) shared[k * threads + me] = own[k];
+  thread.sync();
+  // Rows are shared out among as many groups of threads as there are: kValues for each.
+  const unsigned sums = kValues * t.lanes, groups = threads / sums, group = me / sums, which = me % sums;
+  const double* const from = shared + which / t.lanes * threads + which % t.lanes;
+  double sum = 0;
+  for (unsigned k = 0; k < kValues; ++k) sum += from[(group + k * groups) * t.lanes];
+  thread.sync();
+  shared[me] = sum;
+  thread.sync();
+  for (unsigned other = 1; me < sums && other < groups; ++other) sum += shared[me + other * sums];
+  thread.sync();
+  return sum;
 }
 
 /// Of the channels' own values, nothing: zeros.
