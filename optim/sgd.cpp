@@ -15,6 +15,12 @@ Sgd::Sgd(const std::vector<Parameter>& parameters, const SgdOptions& options) : 
 }
 
 void Sgd::step(float lr) {
+  Backend* backend = nullptr;
+  std::vector<SgdTensor> together;  // on one device
+  const auto update_all = [&] {
+    if (backend != nullptr) backend->sgd_steps(together);
+    together.clear();
+  };
   check(not_negative(lr), "Sgd::step: the learning rate must be finite and at least 0, found ", lr);
   for (Slot& slot : slots_) {
     auto& [name, value, traits] = slot.parameter;
@@ -27,9 +33,12 @@ void Sgd::step(float lr) {
                            .nesterov = options_.nesterov,
                            .floor = traits.floor,
                            .most_change = traits.most_change};
-    backend_for("Sgd", Primitive::sgd_step, {value, grad})
-        .sgd_step(update, value.view(), grad.view(), slot.momentum.view());
+    Backend& of_value = backend_for("Sgd", Primitive::sgd_step, {value, grad});
+    if (&of_value != backend) update_all();
+    backend = &of_value;
+    together.push_back({update, value.view(), grad.view(), slot.momentum.view()});
   }
+  update_all();
 }
 
 void Sgd::zero_grad() {

@@ -154,6 +154,13 @@ struct SgdUpdate {
   bool nesterov = false;
   float floor = -std::numeric_limits<float>::infinity(), most_change = std::numeric_limits<float>::infinity();
 };
+/// One of several tensors that are updated together.
+struct SgdTensor {
+  SgdUpdate update;
+  View w;
+  ConstView g;
+  View m;
+};
 /// One update of one tensor by Adam (optim/adam.h), bias corrections taken in: g' = g + (decoupled ? 0 : weight_decay)
 /// * w; m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2; w -= lr * m / (sqrt(v * square_scale) + epsilon)
 /// + (decoupled ? decay_lr * weight_decay * w : 0). Borders of w as SgdUpdate's; m stays.

@@ -2,6 +2,8 @@
 // Backend: the primitives of a device. Those written here have a default in terms of primitives.h, which a device
 // overrides where one pass is faster; all inline, so that a library may implement a backend without the engine's code.
 // A default that gets no memory does nothing more: the error that allocate() left says so.
+#include <span>
+
 #include "engine/backend/primitives.h"
 
 namespace ntq {
@@ -141,6 +143,10 @@ class Backend : public Primitives {
     axpy(-u.lr, u.nesterov ? grad.view() : m, w);
     keep_near(u.most_change, u.lr, before.view(), w, m);
     keep_above(u.floor, w);
+  }
+  /// The same of several tensors, none of which shares memory with another.
+  virtual void sgd_steps(std::span<const SgdTensor> tensors) {
+    for (const SgdTensor& each : tensors) sgd_step(each.update, each.w, each.g, each.m);
   }
   virtual void adam_step(const AdamUpdate& u, View w, ConstView g, View m, View v) {
     const Scratch grad(*this, w.size), move(*this, w.size), before(*this, w.size);

@@ -11,7 +11,7 @@ namespace ntq::house {
 namespace {
 
 /// The version and the fingerprint that belongs to it.
-constexpr const char* kVersion = "kBackendInterface=6;";
+constexpr const char* kVersion = "kBackendInterface=7;";
 constexpr uint64_t kFingerprint = 8641941273194967445U;
 
 /// Without comments and spaces.

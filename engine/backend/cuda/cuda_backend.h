@@ -90,6 +90,7 @@ class CudaBackend : public Backend {
                        View dtheta) override;
 
   void sgd_step(const SgdUpdate& update, View w, ConstView g, View m) override;
+  void sgd_steps(std::span<const SgdTensor> tensors) override;
   void adam_step(const AdamUpdate& update, View w, ConstView g, View m, View v) override;
 
  private:

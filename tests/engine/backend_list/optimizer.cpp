@@ -33,6 +33,25 @@ BackendCases optimizer_cases() {
       }
     }
   };
+  // Together: more tensors than a launch takes, at places that are aligned and at others.
+  for (const int64_t each : {1, 3, 4, 24, 8200}) {
+    const int64_t tensors = each > 1000 ? 3 : 130, n = each * tensors;
+    const auto call = [each, tensors](Backend& b, const Inputs& in, const Outputs& out) {
+      std::vector<SgdTensor> all;
+      for (int64_t i = 0; i < tensors; ++i) {
+        const SgdUpdate update{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.01f * static_cast<float>(i % 7)};
+        const ConstView g{static_cast<const float*>(in[0].data) + i * each, in[0].type, each};
+        all.push_back({update, out[0].part(i * each, each), g, out[1].part(i * each, each)});
+      }
+      b.sgd_steps(all);
+    };
+    list.push_back({Primitive::sgd_step,
+                    concat(tensors, " of ", each),
+                    {some_values({n}, 3)},
+                    {some_values({n}, 1), some_values({n}, 2)},
+                    call,
+                    1e-6});
+  }
   for (const int64_t n : kLengths) add(std::to_string(n), some_values({n}, 3));
   add("wild", wild_values(99, 3));
   return list;

@@ -24,32 +24,60 @@ NTQ_DEVICE Near near_to(float before, float factor, float moved) {
   return {!held ? moved : moved < low ? low : high, held};
 }
 
+/// One tensor's.
+struct SgdMemory {
+  SgdUpdate update;
+  float* w;
+  const float* g;
+  float* m;
+  int64_t n;
+};
+/// Of `count` values from i on.
+template <Access kAccess>
+NTQ_DEVICE void update_by_sgd(const SgdMemory& of, int64_t i, int count) {
+  const SgdUpdate& u = of.update;
+  Float4 w = get_part<kAccess>(of.w + i, count), m = get_part<kAccess>(of.m + i, count);
+  const Float4 g = get_part<kAccess>(of.g + i, count);
+  for (int j = 0; j < 4; ++j) {
+    const float grad = g.v[j] + u.weight_decay * w.v[j];
+    m.v[j] = u.momentum * m.v[j] + grad;
+    const float move = u.nesterov ? grad + u.momentum * m.v[j] : m.v[j];
+    const Near moved = near_to(w.v[j], u.most_change, w.v[j] - u.lr * move);
+    if (moved.held) m.v[j] = (w.v[j] - moved.value) / u.lr;
+    w.v[j] = not_below(u.floor, moved.value);
+  }
+  put_part<kAccess>(of.m + i, m, count);
+  put_part<kAccess>(of.w + i, w, count);
+}
+
 template <Access kAccess>
 struct SgdKernel {
+  using Args = SgdMemory;
+  static constexpr bool kSyncs = false;
+  NTQ_DEVICE static void run(Thread& thread, const Args& args) {
+    each_pack_of(thread, args.n,
+                 [&](int64_t, int64_t i, int count) { update_by_sgd<kAccess>(args, i, count); });
+  }
+};
+
+/// Of many tensors, all of them aligned: most of a network's are so small that a launch for each takes longer than the
+/// update.
+struct SgdTensorsKernel {
+  static constexpr unsigned kMost = 60;
   struct Args {
-    SgdUpdate update;
-    float* w;
-    const float* g;
-    float* m;
-    int64_t n;
+    unsigned count;
+    unsigned first_block[kMost + 1];  ///< of each tensor, and behind the last
+    SgdMemory of[kMost];
   };
   static constexpr bool kSyncs = false;
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
-    const SgdUpdate& u = args.update;
-    each_pack_of(thread, args.n, [&](int64_t, int64_t i, int count) {
-      Float4 w = get_part<kAccess>(args.w + i, count), m = get_part<kAccess>(args.m + i, count);
-      const Float4 g = get_part<kAccess>(args.g + i, count);
-      for (int j = 0; j < 4; ++j) {
-        const float grad = g.v[j] + u.weight_decay * w.v[j];
-        m.v[j] = u.momentum * m.v[j] + grad;
-        const float move = u.nesterov ? grad + u.momentum * m.v[j] : m.v[j];
-        const Near moved = near_to(w.v[j], u.most_change, w.v[j] - u.lr * move);
-        if (moved.held) m.v[j] = (w.v[j] - moved.value) / u.lr;
-        w.v[j] = not_below(u.floor, moved.value);
-      }
-      put_part<kAccess>(args.m + i, m, count);
-      put_part<kAccess>(args.w + i, w, count);
-    });
+    unsigned nth = 0;
+    while (args.first_block[nth + 1] <= thread.block()) ++nth;
+    const SgdMemory& of = args.of[nth];
+    const unsigned first = args.first_block[nth], blocks = args.first_block[nth + 1] - first;
+    const int64_t stride = 4 * int64_t{blocks} * thread.threads();
+    for (int64_t i = 4 * (int64_t{thread.block() - first} * thread.threads() + thread.index()); i < of.n; i += stride)
+      update_by_sgd<Access::whole>(of, i, of.n - i < 4 ? static_cast<int>(of.n - i) : 4);
   }
 };
 
