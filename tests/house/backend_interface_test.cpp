@@ -12,7 +12,7 @@ namespace {
 
 /// The version and the fingerprint that belongs to it.
 constexpr const char* kVersion = "kBackendInterface=7;";
-constexpr uint64_t kFingerprint = 8641941273194967445U;
+constexpr uint64_t kFingerprint = 4303747804637907642U;
 
 /// Without comments and spaces.
 std::string bare(const std::string& text) {
