@@ -142,13 +142,12 @@ void PlanFile::read(const std::string& text) {
     const std::string place = path_ + ", line " + std::to_string(++number) + ": ";
     if (number == 1) {
       if (line == header()) continue;
-      throw Error(place + "expected '" + header() + "', found '" + line.substr(0, 50) +
-                  "'; plans are of one GPU and cuDNN: name another file in NTQ_CUDNN_PLANS");
+      throw Error(place + "expected '" + header() + "', found '" + line.substr(0, 60) + "'; name another file");
     }
     const auto entry = end < text.size() ? read_line(line) : std::nullopt;  // half a line may read as a whole one
     if (!entry)
-      throw Error(place + "expected a problem, ': engine N knobs TYPE=VALUE ...' and an end of line, found '" +
-                  line.substr(0, 50) + "'; remove the line, and its plan is chosen anew");
+      throw Error(place + "expected 'PROBLEM: engine N knobs TYPE=VALUE ...' and its end, found '" +
+                  line.substr(0, 60) + "'; remove the line");
     Engine engine = entry->second;
     engine.line = number;
     engines_.emplace(entry->first, std::move(engine));
