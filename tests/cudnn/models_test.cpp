@@ -67,6 +67,8 @@ TEST_CASE("cuDNN: every convolution of every model has a plan within the rules")
       const cudnn::Plan plan = choose_plan(problem, gpu, rules);
       CHECK(plan.workspace <= rules.workspace);
       CHECK(why_not(arithmetic, plan.notes, {}) == nullptr);
+      CHECK_FALSE(is_denied(rules, problem.direction, plan.engine, cudnnGetVersion()));
+      CHECK(is_known(rules, problem, plan.engine));
     }
   }
 }

@@ -63,13 +63,28 @@ TEST_CASE("cuDNN: an engine is denied in its direction and versions") {
   CHECK(cudnn::is_denied(rules, Direction::grad_weight, 20, 91900));
 }
 
+TEST_CASE("cuDNN: gradients of filters in float32 take engines that are known to sum products") {
+  cudnn::Problem problem{Direction::grad_weight, {}, Arithmetic::float32};
+  for (const int64_t engine : {0, 1, 67}) CHECK(cudnn::is_known({}, problem, engine));
+  for (const int64_t engine : {4, 20, 61}) CHECK_FALSE(cudnn::is_known({}, problem, engine));
+  CHECK(cudnn::is_known({.float32_grad_weight = {}}, problem, 4));
+  problem.arithmetic = Arithmetic::tf32;
+  CHECK(cudnn::is_known({}, problem, 4));
+  CHECK(cudnn::is_known({}, {Direction::forward, {}, Arithmetic::float32}, 4));
+}
+
 TEST_CASE("cuDNN: rules of the environment") {
   CHECK(cudnn::rules_of_environment().denied.empty());
   CHECK(cudnn::rules_of_environment().workspace == 256 << 20);
+  CHECK(cudnn::rules_of_environment().timed_workspace == 1024 << 20);
+  CHECK(cudnn::rules_of_environment().plans.empty());
   {
     const Variable deny("NTQ_CUDNN_DENY", "forward:62,grad_weight:0"), room("NTQ_CUDNN_WORKSPACE", "1200");
     const cudnn::Rules rules = cudnn::rules_of_environment();
     CHECK(rules.workspace == int64_t{1200} << 20);
+    CHECK(rules.timed_workspace == rules.workspace);
+    const Variable plans("NTQ_CUDNN_PLANS", "run/plans.txt");
+    CHECK(cudnn::rules_of_environment().plans == "run/plans.txt");
     REQUIRE(rules.denied.size() == 2);
     CHECK(cudnn::is_denied(rules, Direction::forward, 62, 91900));
     CHECK(cudnn::is_denied(rules, Direction::grad_weight, 0, 91900));

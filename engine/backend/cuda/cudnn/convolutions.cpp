@@ -7,8 +7,8 @@
 #include <atomic>
 #include <mutex>
 
-#include "engine/backend/cuda/cudnn/graph.h"
 #include "engine/backend/cuda/cudnn/plans.h"
+#include "engine/backend/cuda/cudnn/timing.h"
 #include "engine/backend/cuda/stream_state.h"
 
 namespace ntq::cuda {
@@ -88,7 +88,8 @@ void Convolutions::State::open() {
   stream.state().use_device();
   cudnn::require(cudnnCreate(&handle), "opening cuDNN " + cudnn::version());
   cudnn::require(cudnnSetStream(handle, stream.state().stream), "giving cuDNN its stream");
-  plans.emplace(cudnn::Gpu{.handle = handle}, cudnn::rules_of_environment());
+  plans.emplace(cudnn::Gpu{.handle = handle, .name = stream.facts().name}, cudnn::rules_of_environment(),
+                cudnn::device_timer(stream, memory, handle));
 }
 
 bool Convolutions::State::make_room(int64_t bytes) {
@@ -124,14 +125,7 @@ void Convolutions::State::run(cudnn::Direction direction, const ConvGeometry& g,
     for (Aligned* each : {&images, &filters, &outputs}) {
       if (each != &written) each->load();
     }
-    cudnn::Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-    const int64_t names[] = {cudnn::kImages, cudnn::kFilters, cudnn::kOutputs};
-    void* const tensors[] = {images.data(), filters.data(), outputs.data()};
-    pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const int64_t>(names))
-        .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(tensors))
-        .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace)
-        .finalize();
-    const cudnnStatus_t status = cudnnBackendExecute(handle, plan.ready.raw(), pack.raw());
+    const cudnnStatus_t status = cudnn::execute(handle, plan, images.data(), filters.data(), outputs.data(), workspace);
     if (status != CUDNN_STATUS_SUCCESS) {
       cudnn::require(status, "cuDNN, engine " + std::to_string(plan.engine) + ", " + problem.describe());
     }

@@ -37,8 +37,9 @@ int64_t Descriptor::number(cudnnBackendAttributeName_t name) const {
   return value;
 }
 
-std::vector<Descriptor> Descriptor::parts(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const {
-  const int64_t room = get_raw(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr);
+std::vector<Descriptor> Descriptor::parts(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type,
+                                          int64_t room) const {
+  if (room < 0) room = get_raw(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr);
   std::vector<Descriptor> parts;
   std::vector<cudnnBackendDescriptor_t> raw;
   for (int64_t i = 0; i < room; ++i) {  // cuDNN fills in what the caller has made

@@ -66,6 +66,12 @@ class Descriptor {
     set_raw(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value.raw_);  // by type a void*, as data pointers are
     return *this;
   }
+  Descriptor& set(cudnnBackendAttributeName_t name, const std::vector<Descriptor>& values) {
+    std::vector<cudnnBackendDescriptor_t> raw;
+    for (const Descriptor& each : values) raw.push_back(each.raw_);
+    set_raw(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, static_cast<int64_t>(raw.size()), raw.data());
+    return *this;
+  }
   /// No attribute is set any more.
   Descriptor& finalize();
   /// As finalize(), for what may be refused.
@@ -80,8 +86,9 @@ class Descriptor {
     return values;
   }
   int64_t number(cudnnBackendAttributeName_t name) const;
-  /// An attribute that is one descriptor, or several, of a type.
-  std::vector<Descriptor> parts(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const;
+  /// An attribute that is one descriptor, or several, of a type: at most `room`, or as many as cuDNN says there are.
+  std::vector<Descriptor> parts(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type,
+                                int64_t room = -1) const;
 
  private:
   void set_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count, const void* values);

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "engine/backend/cuda/cudnn/graph.h"
 
 namespace ntq::cudnn {
 namespace {
+
+/// Each costs a few calls where plans are chosen by time.
+constexpr size_t kMostCandidates = 24;
 
 std::vector<Descriptor> offered(const Descriptor& graph, cudnnBackendHeurMode_t mode, const Gpu& gpu) {
   Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
@@ -18,10 +22,10 @@ std::vector<Descriptor> offered(const Descriptor& graph, cudnnBackendHeurMode_t 
   return heuristics.parts(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
 }
 
-std::vector<std::pair<int64_t, int64_t>> knobs_of(const Descriptor& config) {
-  std::vector<std::pair<int64_t, int64_t>> knobs;
-  for (const Descriptor& choice :
-       config.parts(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR)) {
+Knobs knobs_of(const Descriptor& config) {
+  Knobs knobs;
+  for (const Descriptor& choice :  // whose number cuDNN gives as 0 where it is asked for that alone
+       config.parts(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, CUDNN_KNOB_TYPE_COUNTS)) {
     knobs.emplace_back(choice.all<cudnnBackendKnobType_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE).at(0),
                        choice.number(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE));
   }
@@ -38,7 +42,8 @@ class Choice {
     const std::vector<Descriptor> engines = config.parts(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
     const Descriptor& engine = engines.at(0);
     const int64_t number = engine.number(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
-    if (is_denied(rules_, problem_.direction, number, cudnnGetVersion())) return refuse("denied");
+    if (is_denied(rules_, problem_.direction, number, cudnnGetVersion()) || !is_known(rules_, problem_, number))
+      return refuse("denied");
     auto notes = engine.all<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE);
     const auto behaviour = engine.all<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE);
     if (const char* const reason = why_not(problem_.arithmetic, notes, behaviour)) return refuse(reason);
@@ -115,6 +120,45 @@ Plan choose_plan(const Problem& problem, const Gpu& gpu, const Rules& rules) {
   }
   if (!least) throw Error("cuDNN " + version() + " has no plan for " + problem.describe() + ": " + choice.refused());
   return std::move(*least);
+}
+
+std::vector<Plan> candidates(const Problem& problem, const Gpu& gpu, const Rules& rules) {
+  const Descriptor graph = convolution_graph(problem, gpu.handle);
+  Choice choice(problem, gpu, rules);
+  std::vector<Plan> all;
+  std::set<std::pair<int64_t, Knobs>> seen;
+  for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+    for (Descriptor& config : offered(graph, mode, gpu)) {
+      if (all.size() >= kMostCandidates) return all;
+      std::optional<Plan> plan = choice.plan_of(std::move(config));
+      if (!plan || plan->workspace > rules.timed_workspace) continue;
+      plan->fallback = mode == CUDNN_HEUR_MODE_FALLBACK;
+      if (seen.emplace(plan->engine, plan->knobs).second) all.push_back(std::move(*plan));
+    }
+  }
+  return all;
+}
+
+Plan plan_with(const Problem& problem, const Gpu& gpu, const Rules& rules, int64_t number, const Knobs& knobs) {
+  const Descriptor graph = convolution_graph(problem, gpu.handle);
+  Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR), config(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+  engine.set(CUDNN_ATTR_ENGINE_OPERATION_GRAPH, graph).set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, number);
+  if (gpu.properties) engine.set(CUDNN_ATTR_ENGINE_DEVICEPROP, *gpu.properties);
+  engine.finalize();
+  config.set(CUDNN_ATTR_ENGINECFG_ENGINE, engine);
+  std::vector<Descriptor> choices;
+  for (const auto& [knob, value] : knobs) {
+    choices.emplace_back(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR)
+        .set(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, static_cast<cudnnBackendKnobType_t>(knob))
+        .set(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, value)
+        .finalize();
+  }
+  if (!choices.empty()) config.set(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, choices);
+  config.finalize();
+  Choice choice(problem, gpu, rules);
+  std::optional<Plan> plan = choice.plan_of(std::move(config));
+  if (!plan) throw Error("engine " + std::to_string(number) + ", " + problem.describe() + ": " + choice.refused());
+  return std::move(*plan);
 }
 
 }  // namespace ntq::cudnn

@@ -41,7 +41,9 @@ Rules rules_of_environment() {
   }
   if (const char* const room = std::getenv("NTQ_CUDNN_WORKSPACE"); room != nullptr) {
     rules.workspace = std::min(number_of(room, "NTQ_CUDNN_WORKSPACE"), int64_t{1} << 40) << 20;
+    rules.timed_workspace = rules.workspace;
   }
+  if (const char* const plans = std::getenv("NTQ_CUDNN_PLANS"); plans != nullptr) rules.plans = plans;
   return rules;
 }
 
@@ -70,6 +72,12 @@ bool is_denied(const Rules& rules, Direction direction, int64_t engine, size_t c
     return denied.direction == direction && denied.engine == engine && denied.from <= cudnn_version &&
            cudnn_version < denied.below;
   });
+}
+
+bool is_known(const Rules& rules, const Problem& problem, int64_t engine) {
+  if (problem.direction != Direction::grad_weight || problem.arithmetic != Arithmetic::float32) return true;
+  const auto& known = rules.float32_grad_weight;
+  return known.empty() || std::find(known.begin(), known.end(), engine) != known.end();
 }
 
 }  // namespace ntq::cudnn
