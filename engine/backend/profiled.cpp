@@ -218,7 +218,7 @@ class ProfiledBackend : public Backend {
   void sgd_steps(std::span<const SgdTensor> tensors) override {
     int64_t bytes = 0;
     for (const SgdTensor& each : tensors) bytes += moved(each.w, each.w, each.g, each.m, each.m);
-    timed({"sgd_steps", bytes}, [&] { in_.sgd_steps(tensors); });
+    timed({"sgd_step", bytes}, [&] { in_.sgd_steps(tensors); });
   }
   void adam_step(const AdamUpdate& update, View w, ConstView g, View m, View v) override {
     timed({"adam_step", moved(w, w, g, m, m, v, v)}, [&] { in_.adam_step(update, w, g, m, v); });

@@ -99,8 +99,8 @@ TEST_CASE("ten training steps on another device, each from the CPU's state") {
       CAPTURE(method);
       const std::vector<Parted> steps = steps_on(device, method);
       const auto same = std::count_if(steps.begin(), steps.end(), [](const Parted& each) { return each.same(); });
-      // A sum that is rounded otherwise may fall to the other side of a code's edge, and all behind it is another; or of
-      // a ReLU's 0, once in ten steps, and behind it gradients are a little other.
+      // A sum that is rounded otherwise may fall to the other side of a code's edge, and all behind it is another; or
+      // of a ReLU's 0, once in ten steps, and behind it gradients are a little other.
       CHECK(same >= (method.empty() ? kStepsBeside - 1 : kStepsBeside / 2));
       for (const Parted& each : steps) {
         CHECK(each.loss < (method.empty() ? 1e-5 : 0.2));

@@ -78,7 +78,7 @@ TEST_CASE("profile: counts each primitive of a step where it belongs, and change
   CHECK(sum_of(profile, "backward", "conv2d_grad_weight ") == 40);
   CHECK(sum_of(profile, "validation", "conv2d ") == 20);
   CHECK(sum_of(profile, "forward", "conv2d_grad") == 0);
-  CHECK(sum_of(profile, "update", "sgd_steps") == 2);
+  CHECK(sum_of(profile, "update", "sgd_step") == 2);
   CHECK(sum_of(profile, "forward", "quantize") > 0);
   CHECK(sum_of(profile, "backward", "quantize_grad") > 0);
 

@@ -116,8 +116,8 @@ void CudaBackend::batch_norm_stats(ConstView x, const NormStats& stats) {
   const auto unbias = static_cast<float>(static_cast<double>(tiles.rows) / static_cast<double>(tiles.rows - 1));
   stream_->launch<NormStatsJoinKernel>(
       {join_blocks(channels), kTileThreads, NormStatsJoinKernel::kShared},
-      {tiles.rows, channels, tiles.chunk, tiles.chunks, sums, floats(stats.mean), floats(stats.inv_std), floats(stats.running_mean),
-       floats(stats.running_var), stats.momentum, stats.eps, unbias});
+      {tiles.rows, channels, tiles.chunk, tiles.chunks, sums, floats(stats.mean), floats(stats.inv_std),
+       floats(stats.running_mean), floats(stats.running_var), stats.momentum, stats.eps, unbias});
 }
 
 void CudaBackend::inverse_std(ConstView var, float eps, View y) {

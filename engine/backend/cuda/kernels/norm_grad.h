@@ -142,9 +142,8 @@ struct NormGradJoinKernel {
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
     if (args.of_step && thread.block() + 1 == thread.blocks()) return join_step(thread, args);
     const int64_t c = joined_channel(thread);
-    NormGradSums total = join_chunks<NormGradSums>(thread, args.chunks, c < args.channels, [&](unsigned i) {
-      return args.partial[i * args.channels + c];
-    });
+    NormGradSums total = join_chunks<NormGradSums>(thread, args.chunks, c < args.channels,
+                                                   [&](unsigned i) { return args.partial[i * args.channels + c]; });
     if (thread.index() >= kJoinChannels || c >= args.channels) return;
     total.dy_x *= static_cast<double>(args.inv_std[c]);
     const double rows = static_cast<double>(args.rows);

@@ -55,8 +55,7 @@ struct SgdKernel {
   using Args = SgdMemory;
   static constexpr bool kSyncs = false;
   NTQ_DEVICE static void run(Thread& thread, const Args& args) {
-    each_pack_of(thread, args.n,
-                 [&](int64_t, int64_t i, int count) { update_by_sgd<kAccess>(args, i, count); });
+    each_pack_of(thread, args.n, [&](int64_t, int64_t i, int count) { update_by_sgd<kAccess>(args, i, count); });
   }
 };
 

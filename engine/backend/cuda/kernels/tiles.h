@@ -54,8 +54,8 @@ NTQ_DEVICE TilePlace place_of(const Thread& thread, const RowTiles& t) {
           chunk};
 }
 
-/// Calls each(position of the first of the thread's channels) for its rows, kTogether of which are on their way at once:
-/// load(position) gives what each(position, loaded) takes.
+/// Calls each(position of the first of the thread's channels) for its rows, kTogether of which are on their way at
+/// once: load(position) gives what each(position, loaded) takes.
 template <int kTogether, class Load, class Each>
 NTQ_DEVICE void each_row(const TilePlace& at, int64_t channels, const Load& load, const Each& each) {
   if (at.count <= 0) return;
@@ -71,8 +71,9 @@ NTQ_DEVICE void each_row(const TilePlace& at, int64_t channels, const Load& load
   }
 }
 
-/// Sums kValues values of each thread over the rows of its chunk: thread i < kValues * lanes gets that of value i / lanes
-/// of the threads in column i % lanes, its own. shared: a double for each value of each thread. All threads call it.
+/// Sums kValues values of each thread over the rows of its chunk: thread i < kValues * lanes gets that of value i /
+/// lanes of the threads in column i % lanes, its own. shared: a double for each value of each thread. All threads call
+/// it.
 template <int kValues>
 NTQ_DEVICE double sum_columns(Thread& thread, const RowTiles& t, const double (&own)[kValues]) {
   double* const shared = thread.shared<double>();
