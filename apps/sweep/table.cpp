@@ -27,9 +27,8 @@ void mark_best(SweepTable& table, size_t column) {
   for (auto& row : table.entries) {
     Entry& entry = row[column];
     entry.best = &entry == best;
-    if (best == nullptr || entry.best) continue;
-    const PairedDifference difference = paired_difference(entry.top1, best->top1);
-    entry.equal = difference.half_width && !difference.decided();
+    if (best == nullptr || entry.best || entry.top1.empty()) continue;
+    entry.equal = !paired_difference(entry.top1, best->top1).decided();  // one pair decides nothing
   }
 }
 

@@ -66,6 +66,17 @@ TEST_CASE("a table has means, the paired difference to the baseline, and the pap
   CHECK(table.entries[1][1].cells == 3);
 }
 
+TEST_CASE("one seed tells no row from the best") {
+  Example e;
+  for (const Place& p : e.plan.places) {
+    if (p.seed != 0) e.state.cells[p.cell] = {}, e.state.scores[p.cell] = {};
+  }
+  const SweepTable table = e.table();
+  CHECK(table.entries[1][0].best);
+  CHECK(table.entries[0][0].equal);
+  CHECK_FALSE(table.entries[2][0].equal);  // a row of the paper's alone
+}
+
 TEST_CASE("pages show the same in each form") {
   const SweepTable table = Example().table();
   const Example e;

@@ -90,6 +90,8 @@ TEST_CASE("cuDNN: plans chosen by time are those of the file ever after") {
   }
   CHECK(second.problems == 0);
   CHECK(test::read_file(rules.plans) == text);
+  CHECK(read.note() == ", plans of " + rules.plans);
+  CHECK(cudnn::Plans(named_h100(), {}, second.timer()).note().empty());
 }
 
 TEST_CASE("cuDNN: what is offered and read again has the same knobs, those of the heuristics too") {

@@ -164,6 +164,8 @@ void Convolutions::grad_weight(const ConvGeometry& g, ConstView dy, ConstView x,
 void Convolutions::use(Products products) { state_->products = products; }
 Products Convolutions::products() const { return state_->products; }
 
-std::string Convolutions::describe() const { return "cuDNN " + cudnn::version(); }
+std::string Convolutions::describe() const {
+  return "cuDNN " + cudnn::version() + (state_->plans ? state_->plans->note() : std::string());
+}
 
 }  // namespace ntq::cuda

@@ -27,6 +27,8 @@ class Plans {
   /// The plan for a problem, chosen when it is asked for the first time; valid until the next call. Throws Error.
   const Plan& plan_for(const Problem& problem);
   size_t size() const { return plans_.size(); }
+  /// For a description of the device: what makes its bits others than by default. "", or ", plans of FILE".
+  std::string note() const { return file_ ? ", plans of " + rules_.plans : std::string(); }
 
  private:
   Plan kept(const Problem& problem);
