@@ -67,6 +67,25 @@ def training_beside_cpu(machine):
     return f"first loss within {apart[0]:.1e}, those of {len(ours)} steps within {max(apart):.1e}"
 
 
+def accuracies(machine):
+    """Low-bit trainings part within a few steps; where they end is what can be compared."""
+    if not machine.is_gpu:
+        return "left out of a rehearsal: too long"
+    words = []
+    for method in ("lsq", "ntq"):
+        ends = []
+        for device in (machine.device, "cpu"):
+            folder = machine.train(f"end-{method}-{device.replace(':', '')}", device, "--bits", "4", "--method", method,
+                                   "--limit-train", "4096", "--batch-size", "32", "--limit-val", "1000")
+            (table,) = folder.glob("*w4a4*/metrics.csv")
+            with open(table, newline="") as file:
+                ends.append(float(list(csv.DictReader(file))[-1]["val_top1"]))
+        words.append(f"{method} {ends[0]:.1f}% and the CPU {ends[1]:.1f}%")
+        if abs(ends[0] - ends[1]) > 8:  # two accuracies of 1000 images differ by 2 as a rule
+            raise Failed(", ".join(words))
+    return ", ".join(words)
+
+
 QUANTIZED = ["--bits", "4", "--method", "ntq", "--limit-train", "96"]
 
 
@@ -102,6 +121,7 @@ CHECKS = {
     "training steps of small networks": small_steps,
     "ten steps of ResNet-20, each from the CPU's state": steps_beside_cpu,
     "a training of ResNet-20 beside the CPU's": training_beside_cpu,
+    "accuracies at the end beside the CPU's": accuracies,
     "two trainings, the same bytes": two_runs,
     "killed and gone on, the same bytes": resume,
     "killed and gone on in TF32, the same bytes": tf32,

@@ -100,7 +100,10 @@ TEST_CASE(
 
 TEST_CASE("a GPU's module without its cuDNN: one line and code 6 for cuda, one line and the CPU for auto") {
   const fs::path module = fs::path(NTQ_BIN_DIR).parent_path() / "lib/ntq/ntq_backend_cuda.so";
-  if (!fs::exists(module)) return;  // it is not built here
+  if (!fs::exists(module)) {
+    MESSAGE("skipped: the GPU's module is not built here");
+    return;
+  }
   const TempFolder libraries;
   write_file(libraries / "libcudnn.so.9", "");  // what the loader finds first
   const std::string before =
@@ -114,6 +117,42 @@ TEST_CASE("a GPU's module without its cuDNN: one line and code 6 for cuda, one l
   CHECK(automatic.code == 0);
   CHECK(contains(automatic.out + automatic.err, "libcudnn.so.9"));
   CHECK(contains(run("ntq-info --build", before).out, "libcudnn.so.9"));
+}
+
+TEST_CASE("a GPU's module without a driver: one line and code 6 for cuda, one line and the CPU for auto") {
+  const fs::path module = fs::path(NTQ_BIN_DIR).parent_path() / "lib/ntq/ntq_backend_cuda.so";
+  if (!fs::exists(module)) {
+    MESSAGE("skipped: the GPU's module is not built here");
+    return;
+  }
+  if (fs::exists("/proc/driver/nvidia")) {
+    MESSAGE("skipped: there is a driver");
+    return;
+  }
+  const ModulePath path(module.parent_path().string());
+  const std::string train = "ntq-train" + kTiny + "--dry-run --epochs 1 --device ";
+  const Outcome refused = run(train + "cuda"), automatic = run(train + "auto");
+  CHECK(refused.code == 6);
+  CHECK(lines_of(refused.err) == 1);
+  CHECK(contains(refused.err, "there is no NVIDIA driver"));
+  CHECK(automatic.code == 0);
+  CHECK(contains(automatic.out + automatic.err, "there is no NVIDIA driver"));
+}
+
+TEST_CASE("a device that is lost ends a training with code 6 and a whole checkpoint, from which it goes on") {
+  const TempFolder whole, lost;
+  const std::string train = "ntq-train" + kTiny + "--bits 32 --epochs 1 --save-every 1 --device emulated --output ";
+  const std::string last = "/synthetic-resnet20-fp/last.bin";
+  const ModulePath path;
+  REQUIRE(run(train + whole.str() + " --quiet").code == 0);
+  const Outcome ended = run(train + lost.str(), "NTQ_EMULATED_LOST_AFTER=700 ");
+  CHECK(ended.code == 6);
+  CHECK(contains(ended.err, "the device is lost to this process"));
+  REQUIRE(fs::exists(lost.str() + last));
+  CHECK(read_file(lost.str() + last) != read_file(whole.str() + last));
+  const Outcome resumed = run("ntq-train --quiet --device emulated --output " + lost.str() + " --resume");
+  REQUIRE_MESSAGE(resumed.code == 0, resumed.err);
+  CHECK(read_file(lost.str() + last) == read_file(whole.str() + last));
 }
 
 TEST_CASE("ntq-info --build: the devices of each module that is found, and why others have none") {

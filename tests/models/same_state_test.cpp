@@ -33,12 +33,19 @@ std::string layer_of(const std::string& parameter) {
   return parameter.substr(0, end);
 }
 
+/// What is not a number counts as the larger.
+double larger(double a, double b) { return b > a || std::isnan(b) ? b : a; }
+
 double median_difference(const std::vector<float>& a, const std::vector<float>& b) {
   std::vector<double> apart(a.size());
   for (size_t i = 0; i < a.size(); ++i) apart[i] = std::abs(double{a[i]} - double{b[i]});
   const auto middle = apart.begin() + static_cast<std::ptrdiff_t>(apart.size() / 2);
   std::nth_element(apart.begin(), middle, apart.end());
   return *middle;
+}
+
+bool all_finite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
 double gradients_apart(const Module& expected, const Module& found) {
@@ -48,11 +55,11 @@ double gradients_apart(const Module& expected, const Module& found) {
     const std::vector<float> a = ours[i].second.grad().to_vector();
     const std::vector<float> b = theirs[i].second.grad().to(Device()).to_vector();
     const std::string layer = layer_of(ours[i].first);
-    for (const float value : a) largest[layer] = std::max(largest[layer], std::abs(double{value}));
-    apart[layer] = std::max(apart[layer], median_difference(a, b));
+    for (const float value : a) largest[layer] = larger(largest[layer], std::abs(double{value}));
+    apart[layer] = larger(apart[layer], all_finite(b) ? median_difference(a, b) : std::nan(""));
   }
   double worst = 0;
-  for (const auto& [layer, difference] : apart) worst = std::max(worst, difference / largest[layer]);
+  for (const auto& [layer, difference] : apart) worst = larger(worst, difference / largest[layer]);
   return worst;
 }
 
@@ -104,7 +111,7 @@ TEST_CASE("ten training steps on another device, each from the CPU's state") {
       CHECK(same >= (method.empty() ? kStepsBeside - 1 : kStepsBeside / 2));
       for (const Parted& each : steps) {
         CHECK(each.loss < (method.empty() ? 1e-5 : 0.2));
-        if (method.empty()) CHECK(each.gradient < 1e-2);
+        CHECK(each.gradient < (method.empty() ? 1e-2 : 0.5));
       }
     }
   }

@@ -11,7 +11,7 @@ namespace ntq::cuda {
 
 struct DeviceFacts {
   std::string name;      ///< "NVIDIA H100 80GB HBM3"
-  std::string versions;  ///< "driver 13.0, compute capability 9.0"
+  std::string versions;  ///< "compute capability 9.0, driver 580.65.06 (CUDA 13.0)"
   int multiprocessors = 1;
 };
 

@@ -63,6 +63,9 @@ std::unique_ptr<Stream> refused(BackendError& error, const std::string& text) {
   return nullptr;
 }
 
+/// Any kernel of this module, to ask whether there is code for a device.
+__global__ void probe() {}
+
 }  // namespace
 
 void Stream::State::use_device() const {
@@ -108,6 +111,13 @@ std::unique_ptr<Stream> Stream::open(int index, BackendError& error) {
     if (status == cudaSuccess) status = cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
   if (status == cudaSuccess) status = cudaEventCreateWithFlags(&state->copied, cudaEventDisableTiming);
   if (status != cudaSuccess) return refused(error, "the device cannot be opened (" + in_words(status) + "); use cpu");
+  cudaFuncAttributes code{};
+  if (const cudaError_t found = cudaFuncGetAttributes(&code, probe); found != cudaSuccess) {
+    cudaGetLastError();
+    return refused(error, "this module has no code for compute capability " + std::to_string(properties.major) + "." +
+                              std::to_string(properties.minor) + " (" + in_words(found) +
+                              "); build it with CMAKE_CUDA_ARCHITECTURES, or use cpu");
+  }
   DeviceFacts facts;
   facts.name = properties.name;
   facts.versions = "compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) +

@@ -71,8 +71,16 @@ bool Stream::State::harmed_behind_a_block() const {
   return false;
 }
 
+/// For tests of what happens then: behind so many kernels each fails.
+static uint64_t launches_of_its_life() {
+  static const char* const text = std::getenv("NTQ_EMULATED_LOST_AFTER");
+  static const uint64_t launches = text != nullptr ? std::strtoull(text, nullptr, 10) : ~uint64_t{0};
+  return launches;
+}
+
 void Stream::State::run_kernel(const KernelEntry& kernel, const Grid& grid, const void* args) {
-  ++counters.launches;
+  if (++counters.launches > launches_of_its_life())
+    return leave_error(BackendError::Code::failed, readable(kernel.name) + ": the device is lost to this process");
   const bool backwards = runs_backwards();
   const char* wrong = nullptr;
   if (grid.blocks == 0 || grid.threads == 0 || grid.threads > kMostThreads || grid.shared > kMostShared)
