@@ -74,8 +74,8 @@ def accuracies(machine):
     words = []
     for method in ("lsq", "ntq"):
         ends = []
-        for device in (machine.device, "cpu"):
-            folder = machine.train(f"end-{method}-{device.replace(':', '')}", device, "--bits", "4", "--method", method,
+        for i, device in enumerate((machine.device, "cpu")):
+            folder = machine.train(f"end-{method}-{i}", device, "--bits", "4", "--method", method,
                                    "--limit-train", "4096", "--batch-size", "32", "--limit-val", "1000")
             (table,) = folder.glob("*w4a4*/metrics.csv")
             with open(table, newline="") as file:
