@@ -141,11 +141,13 @@ TEST_CASE("a GPU's module without a driver: one line and code 6 for cuda, one li
 
 TEST_CASE("a device that is lost ends a training with code 6 and a whole checkpoint, from which it goes on") {
   const TempFolder whole, lost;
-  const std::string train = "ntq-train" + kTiny + "--bits 32 --epochs 1 --save-every 1 --device emulated --output ";
-  const std::string last = "/synthetic-resnet20-fp/last.bin";
+  const std::string train =
+      "ntq-train" + kTiny +
+      "--bits 4 --method lsq --epochs 1 --pretrain-epochs 0 --save-every 1 --device emulated --output ";
+  const std::string last = "/synthetic-resnet20-w4a4-lsq/last.bin";
   const ModulePath path;
   REQUIRE(run(train + whole.str() + " --quiet").code == 0);
-  const Outcome ended = run(train + lost.str(), "NTQ_EMULATED_LOST_AFTER=700 ");
+  const Outcome ended = run(train + lost.str(), "NTQ_EMULATED_LOST_AFTER=1400 ");
   CHECK(ended.code == 6);
   CHECK(contains(ended.err, "the device is lost to this process"));
   REQUIRE(fs::exists(lost.str() + last));
