@@ -15,13 +15,13 @@ Sgd::Sgd(const std::vector<Parameter>& parameters, const SgdOptions& options) : 
 }
 
 void Sgd::step(float lr) {
+  check(not_negative(lr), "Sgd::step: the learning rate must be finite and at least 0, found ", lr);
   Backend* backend = nullptr;
   std::vector<SgdTensor> together;  // on one device
   const auto update_all = [&] {
     if (backend != nullptr) backend->sgd_steps(together);
     together.clear();
   };
-  check(not_negative(lr), "Sgd::step: the learning rate must be finite and at least 0, found ", lr);
   for (Slot& slot : slots_) {
     auto& [name, value, traits] = slot.parameter;
     const Tensor grad = value.grad();
