@@ -1,5 +1,5 @@
 """correct: the device and its versions; every primitive against its definition or the portable kernels; convolutions of
-codes, exact, in float32 and TF32; training steps of small networks and of a ResNet-20 beside the CPU's; the same bytes
+codes, exact, in float32 and TF32; batches and training steps of small networks and of a ResNet-20 beside the CPU's; the same bytes
 from two trainings, and from those that were killed and went on."""
 import csv
 import shutil
@@ -55,6 +55,14 @@ def small_steps(machine):
 
 def steps_beside_cpu(machine):
     return machine.cases("models", "ten training steps on another device*", 180)
+
+
+def batches(machine):
+    return machine.cases("data", "batches on a device*,crops at all borders*,a batch that is not all there*", 60)
+
+
+def trainings(machine):
+    return machine.cases("train", "a training on another device*,what is trained in TF32*,a training ends with the*", 60)
 
 
 def training_beside_cpu(machine):
@@ -120,6 +128,8 @@ CHECKS = {
     "products of float32 are that": products,
     "training steps of small networks": small_steps,
     "ten steps of ResNet-20, each from the CPU's state": steps_beside_cpu,
+    "batches made on the device, the CPU's bits": batches,
+    "small trainings, however batches come": trainings,
     "a training of ResNet-20 beside the CPU's": training_beside_cpu,
     "accuracies at the end beside the CPU's": accuracies,
     "two trainings, the same bytes": two_runs,

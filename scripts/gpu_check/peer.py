@@ -15,6 +15,7 @@ COMPARE = pathlib.Path(__file__).resolve().parents[1] / "compare-pytorch"  # has
 def load(path):
     loader = importlib.machinery.SourceFileLoader("compare_pytorch", str(path))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("compare_pytorch", loader))
+    sys.modules["compare_pytorch"] = module  # torch.compile looks the networks' classes up by their module
     loader.exec_module(module)
     return module
 

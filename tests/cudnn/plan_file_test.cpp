@@ -74,7 +74,7 @@ TEST_CASE("cuDNN: plans chosen by time are those of the file ever after") {
   for (const Problem& problem : problems) {
     const Plan& plan = timed.plan_for(problem);
     others += made_of(plan) != made_of(choose_plan(problem, named_h100(), {}));
-    CHECK(plan.workspace <= rules.timed_workspace);
+    CHECK(plan.workspace <= rules.workspace);
     CHECK(why_not(problem.arithmetic, plan.notes, {}) == nullptr);
   }
   CHECK(first.problems == static_cast<int>(problems.size()));

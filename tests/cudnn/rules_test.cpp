@@ -75,14 +75,12 @@ TEST_CASE("cuDNN: gradients of filters in float32 take engines that are known to
 
 TEST_CASE("cuDNN: rules of the environment") {
   CHECK(cudnn::rules_of_environment().denied.empty());
-  CHECK(cudnn::rules_of_environment().workspace == 256 << 20);
-  CHECK(cudnn::rules_of_environment().timed_workspace == 1024 << 20);
+  CHECK(cudnn::rules_of_environment().workspace == 1280 << 20);
   CHECK(cudnn::rules_of_environment().plans.empty());
   {
     const Variable deny("NTQ_CUDNN_DENY", "forward:62,grad_weight:0"), room("NTQ_CUDNN_WORKSPACE", "1200");
     const cudnn::Rules rules = cudnn::rules_of_environment();
     CHECK(rules.workspace == int64_t{1200} << 20);
-    CHECK(rules.timed_workspace == rules.workspace);
     const Variable plans("NTQ_CUDNN_PLANS", "run/plans.txt");
     CHECK(cudnn::rules_of_environment().plans == "run/plans.txt");
     REQUIRE(rules.denied.size() == 2);

@@ -6,7 +6,7 @@
 
 #include "data/loader.h"
 #include "data/memory_dataset.h"
-#include "tests/support/emulated_device.h"
+#include "tests/support/tested_devices.h"
 #include "tests/support/text.h"
 
 using namespace ntq;
@@ -65,7 +65,7 @@ LoaderOptions options(Device device) { return {.batch_size = 8, .pad = 2, .seed 
 }  // namespace
 
 TEST_CASE("batches on a device have the bits of the CPU's, wherever an epoch begins") {
-  const Device device = test::emulated_device();
+  const Device device = test::tested_device();
   for (const DatasetInfo& info : {colours(), grays()}) {
     const auto data = noisy(100, info);
     const std::shared_ptr<Dataset> loaded[] = {data, std::make_shared<OneByOne>(data)};
@@ -100,7 +100,7 @@ TEST_CASE("crops at all borders are among those of an epoch, and are the CPU's")
   LoaderOptions how = options({});
   how.pad = 5, how.batch_size = 500;
   DataLoader reference(noisy(500, colours()), how);
-  how.device = test::emulated_device();
+  how.device = test::tested_device();
   DataLoader loader(noisy(500, colours()), how);
   reference.start(1), loader.start(1);
   const Seen found(loader), expected(reference);
@@ -129,7 +129,7 @@ TEST_CASE("a batch that is not all there is brought to the device as it is") {
   for (const int64_t bad : {3, 1}) {
     how.device = {};
     DataLoader reference(std::make_shared<OneByOne>(data, bad), how);
-    how.device = test::emulated_device();
+    how.device = test::tested_device();
     DataLoader loader(std::make_shared<OneByOne>(data, bad), how);
     reference.start(0), loader.start(0);
     const Seen found(loader), expected(reference);
@@ -160,7 +160,7 @@ TEST_CASE("a label that its data set does not have is refused on a device too") 
   labels[11] = 7;
   const auto wrong = std::make_shared<MemoryDataset>(
       info, std::vector<uint8_t>(data->all_pixels().begin(), data->all_pixels().end()), labels);
-  DataLoader loader(wrong, in_order(options(test::emulated_device())));
+  DataLoader loader(wrong, in_order(options(test::tested_device())));
   loader.start(0);
   CHECK(loader.next().has_value());
   CHECK(test::contains(test::error_of<DataError>([&] { loader.next(); }), "image 11 has 90 bytes and label 7"));

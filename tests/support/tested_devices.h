@@ -26,4 +26,7 @@ inline std::vector<Device> tested_devices() {
   return devices;
 }
 
+/// The first of them.
+inline Device tested_device() { return tested_devices().front(); }
+
 }  // namespace ntq::test

@@ -131,7 +131,7 @@ std::vector<Plan> candidates(const Problem& problem, const Gpu& gpu, const Rules
     for (Descriptor& config : offered(graph, mode, gpu)) {
       if (all.size() >= kMostCandidates) return all;
       std::optional<Plan> plan = choice.plan_of(std::move(config));
-      if (!plan || plan->workspace > rules.timed_workspace) continue;
+      if (!plan || plan->workspace > rules.workspace) continue;
       plan->fallback = mode == CUDNN_HEUR_MODE_FALLBACK;
       if (seen.emplace(plan->engine, plan->knobs).second) all.push_back(std::move(*plan));
     }

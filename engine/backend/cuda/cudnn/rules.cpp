@@ -41,7 +41,6 @@ Rules rules_of_environment() {
   }
   if (const char* const room = std::getenv("NTQ_CUDNN_WORKSPACE"); room != nullptr) {
     rules.workspace = std::min(number_of(room, "NTQ_CUDNN_WORKSPACE"), int64_t{1} << 40) << 20;
-    rules.timed_workspace = rules.workspace;
   }
   if (const char* const plans = std::getenv("NTQ_CUDNN_PLANS"); plans != nullptr) rules.plans = plans;
   return rules;

@@ -20,21 +20,22 @@ struct Denied {
 };
 
 struct Rules {
-  /// The first plan of at most so many bytes of workspace is taken; where there is none, the one that needs least.
-  int64_t workspace = int64_t{256} << 20;
+  /// The first plan of at most so many bytes of workspace is taken; where there is none, the one that needs least. What
+  /// engines want grows with the batch, so that large ones are wanted where the tensors themselves take ten times as
+  /// much; with less, float32 is left with engines that are many times slower.
+  int64_t workspace = int64_t{1280} << 20;
   std::vector<Denied> denied = {};
   /// The engines that may compute grad_weight in float32; empty: any. Notes do not tell all: the profile of an H100 had
   /// Winograd's kernels where no engine with a note of them was allowed, and codes were not exact. These sum products,
   /// by their classes in cuDNN 9.19 and their workspace: grouped direct kernels, "algorithm 1", implicit matrix
   /// products.
   std::vector<int64_t> float32_grad_weight = {0, 1, 67};
-  /// A file that keeps plans chosen by time (plan_file.h), and the most workspace of these; empty: heuristics choose.
+  /// A file that keeps plans chosen by time (plan_file.h); empty: heuristics choose.
   std::string plans = {};
-  int64_t timed_workspace = int64_t{1} << 30;
 };
 
 /// As the environment says: NTQ_CUDNN_DENY, engines that are not to be used, "forward:62,grad_weight:20", and
-/// NTQ_CUDNN_WORKSPACE, in MiB, for either choice, and NTQ_CUDNN_PLANS. Throws Error for what cannot be read.
+/// NTQ_CUDNN_WORKSPACE, in MiB, and NTQ_CUDNN_PLANS. Throws Error for what cannot be read.
 Rules rules_of_environment();
 
 /// Why an engine must not be used, by what cuDNN notes of its arithmetic and its behaviour; null: it may. The same call
