@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -43,14 +44,19 @@ class Machine:
         seconds = min(seconds, self.seconds_left())
         if seconds < 1:
             raise Failed(f"{name}: not run, the time of this part is over")
+        process = subprocess.Popen(command, env={**self.env, **env}, text=True, start_new_session=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
-            done = subprocess.run(command, env={**self.env, **env}, timeout=seconds, text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            output, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             raise Failed(f"{name}: no end within {seconds:.0f} s") from None
-        if done.returncode != 0:
-            raise Failed(f"{name} ended with {done.returncode}: " + end_of(done.stdout))
-        return done.stdout
+        finally:
+            if process.poll() is None:  # with what it has started: a sanitizer's program would go on beside other checks
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+        if process.returncode != 0:
+            raise Failed(f"{name} ended with {process.returncode}: " + end_of(output))
+        return output
 
     def training(self, name, device, *options):
         """The command of a short training, and the folder of its files."""
