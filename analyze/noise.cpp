@@ -85,7 +85,12 @@ NoiseReport measure_noise(Module& model, DataLoader& loader, const NoiseOptions&
         "noise: no weight is quantized, so training has no noise to measure");
   std::vector<int64_t> first_draw;
   for (const Quantizer* q : quantizers) first_draw.push_back(q->training_step());
+  // What else a forward pass in training moves, ranges and bases, must not differ between two draws.
+  NamedTensors buffers = model.named_buffers();
+  std::vector<Tensor> held;
+  for (const auto& entry : buffers) held.push_back(entry.second.clone());
   const auto set_draw = [&](int64_t draw) {
+    for (size_t i = 0; i < buffers.size(); ++i) buffers[i].second.copy_from(held[i]);
     size_t at = 0;
     for (Quantizer* q : quantizers) q->set_training_step(first_draw[at++] + draw);
   };

@@ -122,12 +122,13 @@ class Advice {
 
   void optimizer() {
     if (c_.sched == "constant" || c_.sched == "step") no_effect({"min_lr"}, "on --sched " + c_.sched);
-    if (c_.weight_decay == 0) {
-      no_effect({"no_decay_vectors"}, "with --weight-decay 0");
-      for (const std::string& key : wished_settings()) {
-        if (key.ends_with("step_decay") || key.ends_with("alpha_decay"))
-          lines_.push_back(concat("--quant ", key, " has no effect with --weight-decay 0"));
-      }
+    if (c_.weight_decay == 0) no_effect({"no_decay_vectors"}, "with --weight-decay 0");
+    for (const std::string& key : wished_settings()) {
+      if (!key.ends_with("step_decay") && !key.ends_with("alpha_decay")) continue;
+      if (c_.weight_decay == 0)
+        lines_.push_back(concat("--quant ", key, " has no effect with --weight-decay 0"));
+      else if (c_.no_decay_vectors)
+        lines_.push_back(concat("--quant ", key, " has no effect with --no-decay-vectors"));
     }
     if (c_.warmup_epochs == c_.epochs) no_effect({"sched"}, "when all epochs are warm-up");
   }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/text.h"
+#include "export/codes.h"
 #include "layers/weighted_layer.h"
 
 namespace ntq::apps {
@@ -91,7 +92,20 @@ nlohmann::ordered_json quantization_json(Module& model) {
     };
     put("step", grid.step);
     put("offset", grid.offset);
-    put("levels", grid.levels);
+    if (!grid.levels || grid.levels.shape().rank() < 2) {
+      put("levels", grid.levels);
+    } else {
+      for (int64_t c = 0; c < grid.levels.size(0); ++c)
+        entry["levels"].push_back(grid.levels.rows(c, c + 1).to_vector());
+    }
+    if (q->spec().is_weight) return;
+    const infer::InputCodes codes = input_form(*q).codes;
+    if (!codes.thresholds.empty()) {
+      entry["thresholds"] = codes.thresholds;
+    } else if (!grid.step) {  // evenly spaced levels
+      entry["step"] = codes.step;
+      if (codes.offset != 0) entry["offset"] = codes.offset;
+    }
   };
   model.visit([&](const std::string& name, Module& module) {
     if (const auto* layer = dynamic_cast<const WeightedLayer*>(&module)) {

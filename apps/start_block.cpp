@@ -39,11 +39,12 @@ std::string first_of(const std::vector<std::string>& names) {
   return names.empty() ? "" : concat(" (", printable(names[0], 80), names.size() > 1 ? ", ..." : "", ")");
 }
 
-/// Whether --init names a checkpoint of a quantized run; also where it cannot be read any more.
-bool starts_quantized(const TrainConfig& c) try {
+/// Whether --init names a training of more bits by the same method; also where it cannot be read any more.
+bool starts_wider(const TrainConfig& c) try {
   if (!c.init) return false;
   const Json found = parse_json_or_null(load_header(*c.init).metadata.at("ntq.quantization"));
-  return found.is_object() && found.value("method", "fp") != "fp";
+  return found.is_object() && found.value("method", "fp") == c.method &&
+         found.value("weight_bits", 0) > c.bits_of_weights();
 } catch (const std::out_of_range&) {  // of others
   return false;
 } catch (const CheckpointError&) {
@@ -88,8 +89,11 @@ void print_start(Console& console, const Session& s, const std::string& run_path
 
 void warn_left_out(Console& console, const Session& s, bool is_last) {
   const TrainConfig& c = s.config;
+  const std::vector<LayerBits> before = parse_widths("--bits-before", c.bits_before);
+  const bool narrows = !before.empty() && before.back().weight.value_or(0) > c.bits_of_weights();
+  // 8 bits are the first of a chain.
   const TrainingPlan plan{.steps = s.schedule.epochs * s.schedule.steps_per_epoch,
-                          .after_wider = !is_last || c.bits_before || c.bits_of_weights() == 8 || starts_quantized(c)};
+                          .after_wider = !is_last || narrows || c.bits_of_weights() == 8 || starts_wider(c)};
   for (const auto& text : left_out(*s.model, plan)) console.warn("this run does not count as " + text);
 }
 

@@ -4,6 +4,17 @@
 #include "quant/method.h"
 
 namespace ntq {
+namespace {
+
+/// Bits that were asked for by the layer's own name are its method's to give.
+void check_own_bits(const ModelOptions& options, const std::string& name, const Quantizer* quantizer) {
+  const auto own = options.bits_of.find(name);
+  if (own == options.bits_of.end() || !own->second.weight || quantizer == nullptr) return;
+  check(quantizer->learned_bits() != 32.0, "bits_of: ", name, ": ", quantizer->spec().method,
+        " leaves weights as few as these in full precision (min_size); leave the layer out, or lower that");
+}
+
+}  // namespace
 
 LayerMaker::LayerMaker(const ModelOptions& options) : options_(options) {
   check(options.classes >= 1 && options.in_channels >= 1, "make_model: classes and input channels must be >= 1, found ",
@@ -24,7 +35,12 @@ QuantSpec LayerMaker::input_spec(const std::string& name, Place place, Values in
   out.is_signed = input == Values::any;
   if (out.bits == 32 || !out.is_signed) return out;
   const QuantScope& scope = quant_method(out.method).scope;
-  if (scope.unsigned_inputs && !scope.signed_inputs) out.bits = 32;
+  if (!scope.unsigned_inputs || scope.signed_inputs) return out;
+  const auto own = options_.bits_of.find(name);
+  check(own == options_.bits_of.end() || !own->second.activation, "bits_of: ", name, ": ", out.method,
+        " quantizes no inputs with a sign, which this layer's are; name bits of its weights alone (", name,
+        "=w8), or give activations another method");
+  out.bits = 32;
   return out;
 }
 
@@ -40,7 +56,9 @@ std::shared_ptr<Conv2d> LayerMaker::make_conv(const std::string& name, const Con
                               .input_quant = input_spec(name, place, input),
                               .seed = options_.seed,
                               .name = name};
-  return std::make_shared<Conv2d>(options);
+  auto layer = std::make_shared<Conv2d>(options);
+  check_own_bits(options_, name, layer->weight_quantizer().get());
+  return layer;
 }
 
 std::shared_ptr<Conv2d> LayerMaker::first_conv(const std::string& name, const ConvSizes& sizes) {
@@ -68,7 +86,9 @@ std::shared_ptr<Linear> LayerMaker::classifier(const std::string& name, int64_t 
                               .input_quant = input_spec(name, Place::last, input),
                               .seed = options_.seed,
                               .name = name};
-  return std::make_shared<Linear>(options);
+  auto layer = std::make_shared<Linear>(options);
+  check_own_bits(options_, name, layer->weight_quantizer().get());
+  return layer;
 }
 
 std::shared_ptr<Quantizer> LayerMaker::skip_quantizer(const std::string& name, Values values) const {

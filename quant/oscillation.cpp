@@ -50,6 +50,8 @@ Oscillation::Oscillation(const QuantSpec& spec, const RegisterBuffer& register_b
       start_(spec.setting("osc_start").number()),
       momentum_(spec.setting("osc_momentum").f32()) {
   if (freeze_ == 0) return;
+  check(freeze_ <= freeze_from_, "freeze, the last threshold, must be at most freeze_from, the first one, ",
+        freeze_from_, "; found ", freeze_);
   check(spec.shape.rank() >= 1, "freezing needs the shape of the weight");
   const auto zeros = [&](const char* name) { return register_buffer(name, Tensor::zeros(spec.shape)); };
   code_ = zeros("osc_code"), direction_ = zeros("osc_direction"), frequency_ = zeros("osc_frequency");
@@ -132,6 +134,9 @@ std::vector<Setting> oscillation_settings() {
   const auto nothing = [](const QuantSpec& spec) {
     return spec.setting("dampen").number() == 0 && freeze_of(spec) == 0 ? "without dampening or freezing" : "";
   };
+  Setting start =
+      of_weights("osc_start", 0.25, "share of the run before dampening and freezing begin, then by a cosine", nothing);
+  start.within.open_high = true;  // at 1 they never would
   return {
       {.name = "dampen",
        .standard = 0.0,
@@ -143,7 +148,7 @@ std::vector<Setting> oscillation_settings() {
                  "are frozen (0.01 in its code); 0: none",
                  too_wide),
       of_weights("freeze_from", 0.1, "first threshold", no_freezing),
-      of_weights("osc_start", 0.25, "share of the run before dampening and freezing begin, then by a cosine", nothing),
+      std::move(start),
       of_weights("osc_momentum", 0.01, "of the frequencies and of the mean codes (its command: 0.001)", no_freezing)};
 }
 

@@ -18,10 +18,12 @@ namespace {
 
 constexpr int kMostAdditiveBits = 6;
 
+bool is_additive(int bits) { return bits >= 2 && bits <= kMostAdditiveBits; }
+
 /// 2^bits magnitudes from 0 to 1. Terms of two bits, and one of a single bit where `bits` is odd; a term is 0 or one of
 /// its powers, and the powers 1/2, 1/4, ... are dealt to the terms in turn.
 std::vector<double> magnitudes(int bits) {
-  if (bits < 2 || bits > kMostAdditiveBits) {
+  if (!is_additive(bits)) {
     std::vector<double> even(size_t{1} << bits);
     std::iota(even.begin(), even.end(), 0.0);
     for (double& level : even) level /= static_cast<double>((1 << bits) - 1);
@@ -105,6 +107,11 @@ class ApotQuantizer : public Quantizer {
   }
   QuantTraits traits() const override {
     return {.levels = static_cast<int>(units_.levels.numel()), .idempotent = !spec().is_weight};
+  }
+  std::string left_out(const TrainingPlan&) const override {
+    const int of_magnitude = spec().is_signed ? spec().bits - 1 : spec().bits;
+    if (is_additive(of_magnitude)) return {};
+    return concat(spec().bits, " bits have even levels here, which are no sums of powers of two");
   }
   /// Of a weight: less its mean.
   Tensor transform(const Tensor& x) const override { return norm_ ? norm_->centered(x) : x; }

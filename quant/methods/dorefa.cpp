@@ -44,7 +44,7 @@ class DorefaWeights : public UnitQuantizer {
   }
   /// As PACT's weights.
   std::string left_out(const TrainingPlan&) const override {
-    return spec().method == "dorefa" ? "" : "its clipping is of activations, which are in full precision";
+    return spec().method == "dorefa" ? "" : "its clipping is of activations, which it does not quantize here";
   }
   Tensor transform(const Tensor& w) const override {
     if (grad_ == "identity") {

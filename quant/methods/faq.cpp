@@ -27,6 +27,9 @@ class PercentileQuantizer : public RangeQuantizer {
  public:
   explicit PercentileQuantizer(const QuantSpec& spec)
       : RangeQuantizer(spec, {}), percent_(spec.setting(spec.bits < 8 ? "percentile" : "percentile_8bit").number()) {}
+  std::string left_out(const TrainingPlan&) const override {
+    return percent_ < 100 ? "" : "with a percentile of 100 its ranges are those of minmax";
+  }
 
  private:
   Ends ends_of(const Tensor& x) const override {
@@ -48,7 +51,7 @@ class MaxWeights : public RangeQuantizer {
  public:
   using RangeQuantizer::RangeQuantizer;
   std::string left_out(const TrainingPlan&) const override {
-    return "its percentiles are of activations, which are in full precision";
+    return "its percentiles are of activations, which it does not quantize here";
   }
 };
 

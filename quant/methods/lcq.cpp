@@ -53,7 +53,8 @@ class LcqQuantizer : public FirstInputQuantizer {
     return {.levels = static_cast<int>(range().high - range().low) + 1, .idempotent = false};
   }
   std::string left_out(const TrainingPlan&) const override {
-    return theta_ ? "" : "levels of one step on each side leave nothing to compand";
+    if (!theta_) return "levels of one step on each side leave nothing to compand";
+    return curve_.pieces > 1 ? "" : "a function of one interval is straight, so nothing is companded";
   }
   /// Of a weight: less its mean.
   Tensor transform(const Tensor& x) const override { return norm_ ? norm_->centered(x) : x; }

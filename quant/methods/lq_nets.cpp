@@ -26,6 +26,10 @@ class LqQuantizer : public Quantizer {
     return {.range = range(), .levels = basis_.size(0) == 1 ? all.view({all.numel()}) : all};
   }
   QuantTraits traits() const override { return {.levels = 1 << spec().bits, .zero_on_grid = !spec().is_signed}; }
+  /// Codes, and the basis that they are decoded by.
+  double stored_bits(int64_t values) const override {
+    return Quantizer::stored_bits(values) + 32.0 * static_cast<double>(basis_.numel());
+  }
 
  private:
   static Tensor first_basis(const QuantSpec& spec) {
@@ -73,21 +77,23 @@ class LqQuantizer : public Quantizer {
   Tensor codes(const Tensor& x) const override { return look_up_places(x, levels().midpoints, range()); }
 
   // One iteration of QEM: with the codes B of x, v <- average of v and argmin |x - B v|^2 (+ ridge |v - v_old|^2).
-  // Inputs that leave a bit unused, or two always equal, need the ridge too.
+  // Inputs that leave a bit unused, or two always equal, need the ridge too. A step of training counts once: a forward
+  // pass that is computed again for the gradient, from the buffers as they were, does again what the first did.
   void update_basis(const Tensor& codes, const Tensor& sums) {
     if (!seen_) seen_ = updates_.item<int64_t>();
-    const int64_t t = ++*seen_;
+    if (counted_at_ != training_step()) ++*seen_, counted_at_ = training_step();
+    const int64_t t = *seen_;
     updates_.copy_from(Tensor::from({1}, std::span<const int64_t>(&t, 1)));
     const double share = zero_debias_ ? 0.1 / (1 - std::pow(0.9, static_cast<double>(t))) : 0.1;
     basis_fit(codes, sums, {.basis = basis_args(), .share = share, .ridge = 1e-4, .always = spec().is_weight}, basis_);
   }
   void state_loaded() override {
     Quantizer::state_loaded();
-    seen_.reset();
+    seen_.reset(), counted_at_.reset();
   }
 
   Tensor basis_, updates_;
-  std::optional<int64_t> seen_;  // the value of updates_
+  std::optional<int64_t> seen_, counted_at_;  // the value of updates_, and the step that it last grew in
   bool zero_debias_;
 };
 

@@ -16,6 +16,9 @@ constexpr float kLeastStep = 1e-8f;
 class LsqPlusWeights : public StepQuantizer {
  public:
   using StepQuantizer::StepQuantizer;
+  std::string left_out(const TrainingPlan&) const override {
+    return "its offset is of activations, which it does not quantize here";
+  }
 
  private:
   /// max|mean +- 3 sigma| / 2^(b-1), sigma with n - 1.

@@ -172,7 +172,7 @@ class NiceInputs : public Staged {
   CodeGrid grid() const override { return {.range = range(), .step = step_of_clamp().detach()}; }
   std::string left_out(const TrainingPlan& plan) const override {
     const std::string why = Staged::left_out(plan);
-    return why.empty() ? "its noise is of weights, which are in full precision or have noise_share 0" : why;
+    return why.empty() ? "its noise is of weights, which it does not quantize here, or noise_share is 0" : why;
   }
 
  private:

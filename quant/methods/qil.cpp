@@ -49,7 +49,9 @@ class QilQuantizer : public FirstInputQuantizer {
     return true;
   }
   std::string left_out(const TrainingPlan& plan) const override {
-    return plan.after_wider ? "" : "its widths come one after the other (--bits-before 8,5)";
+    if (!plan.after_wider) return "its widths come one after the other (--bits-before 8,5)";
+    const bool learns = spec().setting("interval_lr").number() > 0 || (spec().is_weight && gamma_);
+    return learns ? "" : "with interval_lr 0 and train_gamma false no interval is learned";
   }
 
  private:

@@ -55,7 +55,8 @@ class MinMaxNoise : public Quantizer {
     return ready_ = true;
   }
   std::string left_out(const TrainingPlan&) const override {
-    return share_ > 0 ? "" : "with p 0 nothing is quantized in training";
+    if (share_ == 0) return "with p 0 nothing is quantized in training";
+    return share_ < 1 ? "" : "with p 1 all is quantized in training, so there is no noise";
   }
   int calibration_passes() const override { return 1; }
   void start_pass(int) override {

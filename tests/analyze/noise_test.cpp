@@ -55,6 +55,22 @@ TEST_CASE("noise: without momentum the update has the gradient's variance, and s
   CHECK(found.layers[0].factor() == Approx(1));
 }
 
+TEST_CASE("noise: what a forward pass in training moves, a basis or a range, is no noise") {
+  for (const char* method : {"lq-nets", "minmax"}) {
+    CAPTURE(std::string(method));
+    WeightsAlone network({1, .4f, -.3f, 2, -1.2f, .1f}, {.method = method, .bits = 3});
+    DataLoader loader = loader_of(2);
+    network.train();
+    for (int64_t step = 0; step < 3; ++step) {
+      network.layer->weight_quantizer()->set_training_step(step);
+      network.layer->weight_quantizer()->forward(network.layer->weight());
+    }
+    const NoiseReport none = measure_noise(network, loader, {.steps = 3, .loss = half_squares});
+    CHECK(none.layers[0].weight == 0);
+    CHECK(none.layers[0].gradient == 0);
+  }
+}
+
 TEST_CASE("noise: LSQ has none; without quantized weights it is refused; draws are as before afterwards") {
   const NoiseReport none = noise_at(0.01, {.steps = 2}, "lsq");
   CHECK(none.layers[0].gradient == 0);

@@ -83,6 +83,8 @@ TEST_CASE("--bits-before: each width is a run from the last one's weights") {
   const char* alone =
       "warning: this run does not count as qil: its widths come one after the other (--bits-before 8,5)";
   CHECK(contains(run(single).err, alone));
+  CHECK(contains(run(single + " --bits-before 4").err, alone));
+  CHECK(contains(run(single + " --init " + whole + kPrefix + "w4a4-qil/last.bin").err, alone));
   CHECK_FALSE(contains(run(single + " --init " + whole + kPrefix + "w5a5-qil/last.bin").err, "count"));
   CHECK(contains(whole_chain().outcome.out, "weights 4, activations 4 bits (qil), after w8a8,w5a5"));
   CHECK(contains(read_file(whole + kPrefix + "w5a5-qil/log.txt"),

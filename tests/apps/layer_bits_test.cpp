@@ -52,6 +52,17 @@ TEST_CASE("--bits-of: both sides, or each its own") {
   CHECK(built(c, "layer1.2.conv2") == "4/4");
 }
 
+TEST_CASE("--bits-of: bits that the layer's method does not give are refused, not dropped") {
+  const auto why = [](const ntq::test::Words& words) {
+    return ntq::test::error_of<std::invalid_argument>([&] { built(config_of(words), "fc"); });
+  };
+  CHECK(contains(why({"--bits", "4", "--method", "nice", "--bits-of", "conv1=a8"}),
+                 "bits_of: conv1: nice quantizes no inputs with a sign"));
+  CHECK(built(config_of({"--bits", "4", "--method", "nice", "--bits-of", "conv1=w8"}), "conv1") == "8/32");
+  CHECK(contains(why({"--bits", "4", "--act-bits", "32", "--method", "diffq", "--bits-of", "fc=w2"}),
+                 "bits_of: fc: diffq leaves weights as few as these in full precision"));
+}
+
 TEST_CASE("--bits-of: a plain number means the sides that the model quantizes, and both where it quantizes none") {
   CHECK(built(config_of({"--bits", "4", "--act-bits", "32", "--bits-of", "fc=8"}), "fc") == "8/32");
   CHECK(built(config_of({"--bits", "4", "--weight-bits", "32", "--bits-of", "fc=8"}), "fc") == "32/8");

@@ -4,6 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "layers/linear.h"
+#include "quant/method.h"
+#include "quant/tree.h"
+
 using namespace ntq;
 using namespace ntq::apps;
 
@@ -29,4 +33,53 @@ TEST_CASE("a layer whose inputs have another method names both, in the table, th
   CHECK(json[0]["method"] == "dorefa");
   CHECK(json[0]["input_method"] == "pact");
   CHECK(json[1]["method"] == "");
+}
+
+namespace {
+
+struct OneLayer : Module {
+  std::shared_ptr<Linear> layer;
+  explicit OneLayer(const std::string& method)
+      : layer(register_module("fc",
+                              std::make_shared<Linear>(LinearOptions{
+                                  .in_features = 64,
+                                  .out_features = 3,
+                                  .weight_quant = {.method = "lq-nets", .bits = 2},
+                                  .input_quant = {.method = method, .bits = 3, .is_signed = false, .is_weight = false},
+                                  .name = "fc"}))) {}
+  Tensor forward(const Tensor& x) override { return layer->forward(x); }
+};
+
+/// By what docs/commands.md says of ntq.layers.
+double code_of(const nlohmann::ordered_json& json, float x) {
+  double code = json["low"];
+  if (json.contains("thresholds")) {
+    for (const float at : json["thresholds"]) code += at <= x ? 1 : 0;
+    return code;
+  }
+  const float from = json.contains("offset") ? x - json["offset"].get<float>() : x;
+  return std::min(std::max(std::nearbyint(double{from / json["step"].get<float>()}), code), json["high"].get<double>());
+}
+
+}  // namespace
+
+TEST_CASE("ntq.layers says how an input becomes a code, by every method") {
+  for (const std::string& method : quantizer_names()) {
+    if (!quant_method(method).scope.unsigned_inputs) continue;
+    CAPTURE(method);
+    OneLayer model(method);
+    std::vector<float> some(64);
+    for (size_t i = 0; i < some.size(); ++i) some[i] = 0.03f * static_cast<float>(i);
+    const Tensor x = Tensor::from({1, 64}, std::span<const float>(some));
+    model.train();
+    const Quantizers quantizers(model);
+    calibrate(quantizers, [&] { model.forward(x); });
+    model.forward(x);
+    model.eval();
+    const auto json = quantization_json(model)["fc"];
+    CHECK(json["weight"]["levels"].size() == 3);
+    CHECK(json["weight"]["levels"][0].size() == 4);
+    const auto codes = model.layer->input_quantizer()->encode(x).values.to_vector<uint8_t>();
+    for (size_t i = 0; i < some.size(); ++i) CHECK(code_of(json["input"], some[i]) == codes[i]);
+  }
 }

@@ -51,9 +51,11 @@ TEST_CASE("recomputed blocks leave the same parameters, statistics and oscillati
     const char* method;
     Settings settings;
   };
-  const std::vector<Case> cases{{32, "ntq", {}}, {4, "ntq", steadied},
-                                {4, "lsq", {}},  {4, "minmax", steadied},
-                                {4, "ewgs", {}}, {4, "quant-noise", {{"update_step", 2}}}};
+  const std::vector<Case> cases{{32, "ntq", {}},         {4, "ntq", steadied}, {4, "lsq", {}},
+                                {4, "minmax", steadied}, {4, "ewgs", {}},      {4, "quant-noise", {{"update_step", 2}}},
+                                {4, "lcq", {}},          {4, "lq-nets", {}},   {4, "qil", {}},
+                                {4, "apot", {}},         {4, "pact", {}},      {4, "lsq+", {}},
+                                {4, "faq", {}},          {4, "dorefa", {}}};
   for (const auto& [bits, method, settings] : cases) {
     const std::string text = method;
     CAPTURE(text);

@@ -63,7 +63,19 @@ TEST_CASE("left out: what settings switch off, and what is of the other side") {
   CHECK(lines_of("diffq", {{"penalty", 0}}, Sides::weights) ==
         Lines{"diffq: with penalty 0 the size is not in the loss"});
   CHECK(lines_of("diffq", {{"min_size", 1}}, Sides::weights).size() == 1);
-  for (const char* method : {"pact", "faq"}) CHECK(lines_of(method, {}, Sides::weights).size() == 1);
+  CHECK(lines_of("quant-noise", {{"p", 1}}) ==
+        Lines{"quant-noise: with p 1 all is quantized in training, so there is no noise"});
+  CHECK(lines_of("faq", {{"percentile", 100}}).size() == 1);
+  CHECK(lines_of("lcq", {{"intervals", 1}}) ==
+        Lines{"lcq: a function of one interval is straight, so nothing is companded"});
+  CHECK(lines_of("apot", {}, Sides::weights, {}, 8) ==
+        Lines{"apot: 8 bits have even levels here, which are no sums of powers of two"});
+  CHECK(lines_of("apot", {}, Sides::weights, {}, 2).size() == 1);
+  CHECK(lines_of("apot", {}, Sides::both, {}, 2) == Lines{});
+  CHECK(lines_of("qil", {{"interval_lr", 0}, {"train_gamma", false}}, Sides::both, {.after_wider = true}) ==
+        Lines{"qil: with interval_lr 0 and train_gamma false no interval is learned"});
+  CHECK(lines_of("qil", {{"interval_lr", 0}}, Sides::both, {.after_wider = true}) == Lines{});
+  for (const char* method : {"pact", "faq", "lsq+"}) CHECK(lines_of(method, {}, Sides::weights).size() == 1);
   CHECK(lines_of("dorefa", {}, Sides::weights) == Lines{});
   CHECK(lines_of("lcq", {}, Sides::weights, {}, 2) ==
         Lines{"lcq: levels of one step on each side leave nothing to compand"});

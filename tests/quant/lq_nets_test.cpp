@@ -67,6 +67,7 @@ TEST_CASE("lq-nets: the moving average, with and without its first value") {
   const auto q = lq_nets(true, {.12f, .3f});
   q->forward(lq_weights());
   const std::vector<float> first = basis_of(*q).to_vector();
+  q->set_training_step(1);
   q->forward(mul(lq_weights(), 2.0f));
   const auto fit = lq_nets(true, {first[0], first[1]});
   fit->forward(mul(lq_weights(), 2.0f));
