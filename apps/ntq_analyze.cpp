@@ -1,13 +1,16 @@
 // ntq-analyze: what a trained network's surroundings and layers are like.
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <map>
 
 #include "apps/analyses.h"
 #include "apps/command.h"
+#include "apps/report/file_sum.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "engine/backend/cpu_settings.h"
+#include "engine/serialize.h"
 #include "infer/ntqi.h"
 #include "quant/tree.h"
 
@@ -58,6 +61,20 @@ void check_subject(const AnalyzeOptions& o, Module& model) {
   }
 }
 
+/// The file, so that a reader of the answer can tell whether it is of the checkpoint that lies there now.
+Json identity_of(const std::string& path) {
+  Json out = {{"checkpoint", path}};
+  const auto metadata = load_header(path).metadata;
+  if (const auto found = metadata.find("ntq.epoch"); found != metadata.end()) {
+    const std::string& text = found->second;
+    int64_t epoch = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), epoch);
+    if (error == std::errc() && end == text.data() + text.size()) out["epoch"] = epoch;
+  }
+  out["crc32"] = file_crc32(path);
+  return out;
+}
+
 void run(AnalyzeOptions o) {
   Console console(false, o.subject.json);
   if (infer::is_ntqi(o.subject.checkpoint)) {
@@ -65,6 +82,7 @@ void run(AnalyzeOptions o) {
                           ": a packed network has no float weights to analyze; give the checkpoint it was made from");
   }
   Subject subject = open_subject(o.subject, console);
+  Json json = o.subject.json ? identity_of(o.subject.checkpoint) : Json();  // the file may change while this runs
   const TrainConfig& config = subject.config;
   if (o.subject.threads) set_cpu_threads(static_cast<int>(*o.subject.threads));
   check_subject(o, *subject.model);
@@ -88,14 +106,13 @@ void run(AnalyzeOptions o) {
   console.line(concat(data->size(), " ", split, " images, ",
                       duration(std::chrono::duration<double>(Clock::now() - start).count())));
   if (!o.subject.json) return;
-  Json json = {{"checkpoint", o.subject.checkpoint},
-               {"analysis", o.analysis},
+  json.update({{"analysis", o.analysis},
                {"dataset", config.dataset},
                {"model", config.model},
                {"split", split},
                {"images", data->size()},
                {"batch_size", config.batch_size},
-               {"seed", o.seed}};
+               {"seed", o.seed}});
   json.update(answer.json);
   print_json(json);
 }

@@ -47,8 +47,8 @@ void run(const ReportOptions& o) {
   const std::string place = o.output ? *o.output : report_place(o.path);
   make_report(o.path, place);
   Json events = Json::array();
-  for (const auto& one : o.tensorboard ? runs_of(o.path) : std::vector<std::string>()) {
-    events.push_back(write_events(one, *o.tensorboard));
+  for (const auto& one : o.tensorboard ? runs_of(o.path) : std::vector<ReportedRun>()) {
+    events.push_back(write_events(one.path, one.name, *o.tensorboard));
   }
   const auto bytes = std::filesystem::file_size(place);
   if (o.json) return print_json({{"report", place}, {"bytes", bytes}, {"events", events}});

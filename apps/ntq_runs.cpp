@@ -1,7 +1,9 @@
 // ntq-runs: lists runs, and compares them.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <set>
 
 #include "apps/command.h"
 #include "apps/json.h"
@@ -35,8 +37,11 @@ bool parse(int argc, char** argv, RunsOptions& o) {
 
 std::vector<ListedRun> read_all(const RunsOptions& o) {
   std::vector<ListedRun> runs;
+  std::set<std::filesystem::path> seen;  // a folder may be named twice, or lie in another one
   for (const auto& path : o.paths) {
-    for (const auto& run : find_runs(path)) runs.push_back(read_listed(run));
+    for (const auto& run : find_runs(path)) {
+      if (seen.insert(std::filesystem::weakly_canonical(run.path)).second) runs.push_back(read_listed(run));
+    }
   }
   const auto key = [&](const ListedRun& listed) {
     return o.sort == "top1" ? -listed.top1.value_or(-1) : o.sort == "time" ? listed.seconds : 0;
@@ -50,15 +55,25 @@ std::string setting(const ListedRun& listed, const std::string& key) {
   return found == listed.settings.end() ? "-" : found->second;
 }
 
+/// On one line; of a long text the end, where paths differ.
+std::string ending(const std::string& text) {
+  constexpr size_t kMost = 60;
+  const std::string line = printable(text);
+  if (line.size() <= kMost) return line;
+  size_t cut = line.size() - (kMost - 3);
+  while (cut < line.size() && (static_cast<unsigned char>(line[cut]) & 0xC0) == 0x80) ++cut;  // whole characters
+  return "..." + line.substr(cut);
+}
+
 void print(const std::vector<ListedRun>& runs, const std::vector<std::string>& differing) {
-  std::vector<std::vector<std::string>> rows = {{"run", "epochs", "top-1", "best", "time", "size"}};
+  std::vector<std::vector<std::string>> rows = {{"run", "epoch", "top-1", "best", "time", "size"}};
   rows[0].insert(rows[0].end(), differing.begin(), differing.end());
   const auto percent = [](const std::optional<double>& value) { return value ? fixed(*value, 2) : "-"; };
   for (const auto& r : runs) {
     if (!r.problem.empty()) continue;
     rows.push_back({printable(r.run.path), r.finished ? std::to_string(r.epochs) : concat(r.epoch, " of ", r.epochs),
                     percent(r.top1), percent(r.best), duration(r.seconds), r.bytes ? bytes_text(*r.bytes) : "-"});
-    for (const auto& key : differing) rows.back().push_back(printable(setting(r, key), 60));
+    for (const auto& key : differing) rows.back().push_back(ending(setting(r, key)));
   }
   std::cout << table(rows);
   for (const auto& r : runs) {

@@ -27,8 +27,10 @@ int main(int argc, char** argv) {
     const auto command = parse_sweep_command(argc, argv);
     if (!command) return;
     Console console(command->quiet, command->json);
-    const Json answer = run_sweep(*command, train_program(), console);
-    if (command->json) print_json(answer);
+    SweepAnswer answer = run_sweep(*command, train_program(), console);
+    if (answer.failure) answer.json["error"] = answer.failure->what();
+    if (command->json) print_json(answer.json, answer.failure ? answer.failure->exit_code() : 0);
+    if (answer.failure) throw *answer.failure;
     if (!console.lost().empty()) throw ntq::CheckpointError(console.lost());
   });
 }

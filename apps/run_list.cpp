@@ -90,6 +90,10 @@ ListedRun read_listed(const RunFolder& run) {
     listed.epochs = config.epochs;
     listed.finished = run.finished();
     read_metrics(listed);
+    if (listed.finished && listed.epoch == 0 && listed.epochs > 0) {
+      throw CheckpointError(run.file("metrics.jsonl") +
+                            ": expected a line for each epoch of a finished run, found none");
+    }
     if (listed.finished) {
       listed.bytes = number_of(parse_json_or_null(read_text_file(run.file("result.json"))), "deployed_bytes");
     }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apps/checkpoint.h"
+#include "apps/report/file_sum.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/input_file.h"
@@ -68,7 +69,19 @@ CsvTable csv_of(const RunFolder& run, const char* name) {
   return run.has(name) ? parse_csv(read_text_file(run.file(name))) : CsvTable();
 }
 
-void read_analyses(const RunFolder& run, RunFacts& facts) {
+/// Why an analysis is left out that says it is of other bytes than the page's checkpoint has.
+std::string another_checkpoint(const Json& json, const std::string& name, const std::string& checkpoint) {
+  const Json file = json.value("checkpoint", Json()), epoch = json.value("epoch", Json());
+  return concat(name, ".json is of another checkpoint (",
+                file.is_string() ? fs::path(file.get<std::string>()).filename().string() : "?",
+                epoch.is_number_integer() ? concat(", epoch ", epoch.get<int64_t>()) : "",
+                "): left out; in this folder, ", "ntq-analyze ", checkpoint, " ", name, " --json > ", name,
+                ".json makes it anew.");
+}
+
+/// `checkpoint`: the file that the page is about. Analyses of older releases do not say what they are of.
+void read_analyses(const RunFolder& run, const std::string& checkpoint, RunFacts& facts) {
+  std::string sum;
   for (const char* name : kShownAnalyses) {
     const std::string file = concat(name, ".json");
     if (!run.has(file)) continue;
@@ -77,12 +90,20 @@ void read_analyses(const RunFolder& run, RunFacts& facts) {
       if (!json.is_object() || json.value("analysis", Json()) != name) {
         throw CheckpointError(concat(file, ": expected what ntq-analyze CHECKPOINT ", name, " --json prints"));
       }
+      const Json of = json.value("crc32", Json());
+      if (of.is_string() && run.has(checkpoint)) {
+        if (sum.empty()) sum = file_crc32(run.file(checkpoint));
+        if (of != sum) {
+          facts.of_another[name] = another_checkpoint(json, name, checkpoint);
+          return;
+        }
+      }
       facts.analyses[name] = json;
     });
   }
 }
 
-RunFacts folder_facts(const RunFolder& run) {
+RunFacts folder_facts(const RunFolder& run, const std::string& checkpoint) {
   RunFacts facts;
   facts.name = run.name();
   try_to(facts, [&] { facts.given = read_run_config(run); });
@@ -94,7 +115,7 @@ RunFacts folder_facts(const RunFolder& run) {
   }
   if (run.has("log.txt"))
     try_to(facts, [&] { facts.start_block = start_block_of(read_text_file(run.file("log.txt"))); });
-  read_analyses(run, facts);
+  read_analyses(run, checkpoint, facts);
   return facts;
 }
 
@@ -107,7 +128,7 @@ double NetworkFacts::bops() const {
 }
 
 RunFacts run_facts(const RunFolder& run) {
-  RunFacts facts = folder_facts({fs::weakly_canonical(run.path).string()});
+  RunFacts facts = folder_facts({fs::weakly_canonical(run.path).string()}, "last.bin");
   const std::string path = run.file("last.bin");
   if (run.has("last.bin")) try_to(facts, [&] { facts.network = network_of(load_run_checkpoint(path), path); });
   if (!facts.given && !facts.network) throw CheckpointError(facts.problems.at(0));
@@ -124,7 +145,7 @@ RunFacts checkpoint_facts(const std::string& path) {
   const RunFolder run{own.parent_path().string()};
   RunFacts facts;
   if (run.has("config.json")) {
-    facts = folder_facts(run);
+    facts = folder_facts(run, own.filename().string());
     facts.name += ", " + own.filename().string();
   } else {
     facts.name = own.filename().string();

@@ -34,8 +34,9 @@ struct RunFacts {
   CsvTable epochs, steps, layers;    ///< metrics.csv, steps.csv, layers.csv
   std::optional<NetworkFacts> network;
   std::map<std::string, Json> analyses;
-  std::string start_block;  ///< the log's: device, data, settings
-  bool has_folder = true;   ///< false: a checkpoint that lies alone
+  std::map<std::string, std::string> of_another = {};  ///< analyses that lie there of another checkpoint: a line each
+  std::string start_block;                             ///< the log's: device, data, settings
+  bool has_folder = true;                              ///< false: a checkpoint that lies alone
   std::vector<std::string> problems = {};
 };
 

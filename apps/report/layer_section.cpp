@@ -1,5 +1,6 @@
 // The layers of a network: a table, their weights with the grid drawn in, and what each costs in accuracy.
 #include <cmath>
+#include <utility>
 
 #include "apps/report/run_page.h"
 #include "apps/text.h"
@@ -104,6 +105,11 @@ void add_layers(Page& page, const RunFacts& facts) {
                             : "",
                         " A click on a heading sorts."),
                  "note");
+  for (const auto& [name, columns] :
+       {std::pair("histograms", "SQNR out"), std::pair("sensitivity", "alone, without")}) {
+    const auto found = facts.analyses.find(name);
+    if (found != facts.analyses.end()) page.paragraph(concat(columns, ": of ", source_of(found->second), "."), "note");
+  }
   page.table(layer_rows(facts));
   if (facts.analyses.contains("sensitivity")) {
     BarChart only{.title = "Loss that a layer adds, quantized alone", .rows = {}};

@@ -57,13 +57,15 @@ void make_report(const std::string& path, const std::string& place) {
   write_report(place, run_page(kind == ReportOf::run ? run_facts({path}) : checkpoint_facts(path)));
 }
 
-std::vector<std::string> runs_of(const std::string& path) {
+std::vector<ReportedRun> runs_of(const std::string& path) {
   const ReportOf kind = kind_of_report(path);
-  if (kind == ReportOf::run) return {path};
-  std::vector<std::string> out;
+  if (kind == ReportOf::run) return {{path, fs::weakly_canonical(path).filename().string()}};
+  std::vector<ReportedRun> out;
   if (kind == ReportOf::checkpoint) return out;
-  for (const CellStatus& cell : kept_sweep(path).standing.state.cells) {
-    if (cell.run) out.push_back(cell.run->path);
+  const Standing standing = kept_sweep(path).standing;
+  for (size_t i = 0; i < standing.plan.cells.size(); ++i) {
+    const auto& run = standing.state.cells[i].run;
+    if (run) out.push_back({run->path, standing.plan.cells[i].name});
   }
   return out;
 }

@@ -17,7 +17,10 @@ std::string report_place(const std::string& path);
 /// Makes the page and writes it to `place`. Throws UsageError where a file is that is no report of ours.
 void make_report(const std::string& path, const std::string& place);
 
+struct ReportedRun {
+  std::string path, name;  ///< of a sweep the name is the cell's, which says the seed as the run folder's does not
+};
 /// The run folders that a path means: of a sweep those of its cells, in their order.
-std::vector<std::string> runs_of(const std::string& path);
+std::vector<ReportedRun> runs_of(const std::string& path);
 
 }  // namespace ntq::apps

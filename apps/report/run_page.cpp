@@ -93,6 +93,10 @@ void add_missing(Page& page, const RunFacts& facts) {
   }
   const std::string file = facts.network ? facts.network->file : "last.bin";
   for (const char* name : kShownAnalyses) {
+    if (const auto other = facts.of_another.find(name); other != facts.of_another.end()) {
+      lines.push_back(other->second);
+      continue;
+    }
     if (facts.analyses.contains(name) ||
         (!quantized && (name == std::string("sensitivity") || name == std::string("noise"))))
       continue;

@@ -15,6 +15,9 @@ void add_layers(Page& page, const RunFacts& facts);
 void add_surroundings(Page& page, const RunFacts& facts);
 void add_paper_figures(Page& page, const RunFacts& facts);
 
+/// What an analysis is of: "last.bin, epoch 3, 10000 validation images".
+std::string source_of(const Json& analysis);
+
 /// Figure 3 of the NTQ paper: `values`, of the steps `steps`, smoothed by m <- d m + (1 - d) x with d = 0.999 a step
 /// and divided by 1 - d^t.
 Points smoothed(const std::vector<double>& steps, const std::vector<double>& values, double decay = 0.999);

@@ -79,7 +79,10 @@ for (const t of document.querySelectorAll('table')) {
   const body = t.tBodies[0];
   if (body) [...t.tHead.rows[0].cells].forEach((head, i) => {
     let up = 1;
-    const value = row => { const x = row.cells[i].textContent, n = parseFloat(x); return isNaN(n) ? x : n; };
+    const value = row => {
+      const x = row.cells[i].textContent, n = parseFloat(x), unit = /^[-+.e\d]+ ([kMGT])B?\b/.exec(x);
+      return isNaN(n) ? x : unit ? n * 1000 ** ' kMGT'.indexOf(unit[1]) : n;
+    };
     const sort = () => {
       [...body.rows].sort((p, q) => {
         const x = value(p), y = value(q);

@@ -35,11 +35,7 @@ void add_list(Page& page, const Json& list, const std::vector<TableColumn>& colu
   page.table(rows);
 }
 
-void add_note(Page& page, const Json& analysis) {
-  page.paragraph(concat("Of ", text_at(analysis, "checkpoint"), ", ", cell_text(analysis, "images"), " ",
-                        text_at(analysis, "split"), " images."),
-                 "note");
-}
+void add_note(Page& page, const Json& analysis) { page.paragraph(concat("Of ", source_of(analysis), "."), "note"); }
 
 /// Slices, or a plane, for each place where it was taken.
 std::string landscape_figure(const Json& row, Page& page) {
@@ -68,6 +64,12 @@ std::string landscape_figure(const Json& row, Page& page) {
 }
 
 }  // namespace
+
+std::string source_of(const Json& analysis) {
+  const double epoch = number_at(analysis, "epoch");
+  return concat(text_at(analysis, "checkpoint"), std::isfinite(epoch) ? ", epoch " + general(epoch, 12) : "", ", ",
+                cell_text(analysis, "images"), " ", text_at(analysis, "split"), " images");
+}
 
 void add_surroundings(Page& page, const RunFacts& facts) {
   const auto find = [&](const char* name) {

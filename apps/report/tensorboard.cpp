@@ -93,13 +93,13 @@ std::string event_file(const CsvTable& epochs, const CsvTable& steps, const CsvT
          table_records(steps, "step", "steps", "") + table_records(layers, "epoch", "layers", "layer");
 }
 
-std::string write_events(const std::string& run_path, const std::string& dir) {
+std::string write_events(const std::string& run_path, const std::string& name, const std::string& dir) {
   namespace fs = std::filesystem;
-  const RunFolder run{fs::weakly_canonical(run_path).string()};
-  const auto table = [&](const char* name) {
-    return run.has(name) ? parse_csv(read_text_file(run.file(name))) : CsvTable();
+  const RunFolder run{run_path};
+  const auto table = [&](const char* file) {
+    return run.has(file) ? parse_csv(read_text_file(run.file(file))) : CsvTable();
   };
-  const fs::path folder = fs::path(dir) / run.name();
+  const fs::path folder = fs::path(dir) / name;
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw CheckpointError(concat(printable(folder.string()), ": cannot be created: ", error.message()));

@@ -21,7 +21,7 @@ std::string scalar_event(double time, int64_t step, const std::string& tag, floa
 /// layers/COLUMN/LAYER. Times count from 0, so that equal runs give equal bytes.
 std::string event_file(const CsvTable& epochs, const CsvTable& steps, const CsvTable& layers);
 
-/// Writes DIR/<run's name>/events.out.tfevents.0.ntq; gives its path. Throws CheckpointError: not writable.
-std::string write_events(const std::string& run, const std::string& dir);
+/// Writes DIR/NAME/events.out.tfevents.0.ntq of a run folder; gives its path. Throws CheckpointError: not writable.
+std::string write_events(const std::string& run, const std::string& name, const std::string& dir);
 
 }  // namespace ntq::apps

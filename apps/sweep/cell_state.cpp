@@ -29,13 +29,15 @@ std::optional<Json> recipe_of(const RunFolder& run) {
   }
 }
 
-bool can_go_on(const RunFolder& run) {
-  if (!run.has("last.bin")) return true;
+/// Why a run that is not done cannot be gone on with; "" when it can.
+std::string why_lost(const RunFolder& run) {
+  const std::string last = run.file("last.bin");
+  if (!run.has("last.bin")) return run.finished() ? last + ": not there, and result.json is damaged" : "";
   try {
-    load_run_checkpoint(run.file("last.bin"));
-    return true;
-  } catch (const std::exception&) {
-    return false;
+    load_run_checkpoint(last);
+    return "";
+  } catch (const std::exception& e) {
+    return e.what();
   }
 }
 
@@ -75,11 +77,14 @@ CellStatus status_of(const std::string& folder, const Cell& cell, const Journal&
   const Json recipe = config_to_json(cell.resolved, JsonPart::recipe);
   for (const auto& run : list_runs(folder_of(folder, cell))) {
     if (recipe_of(run) != recipe) continue;
-    if (run.finished()) {
-      const bool whole = parse_json_or_null(read_text_file(run.file("result.json"))).is_object();
-      if (whole) return {CellState::done, run};
-    } else if (!status.run && can_go_on(run)) {
+    const bool whole = run.finished() && parse_json_or_null(read_text_file(run.file("result.json"))).is_object();
+    if (whole) return {CellState::done, run};
+    if (status.run) continue;
+    const std::string lost = why_lost(run);
+    if (lost.empty()) {
       status = {CellState::started, run};
+    } else if (status.lost.empty()) {
+      status.lost = lost;
     }
   }
   const JournalEntry* entry = journal.find(cell.name);

@@ -12,7 +12,7 @@ namespace ntq::apps {
 
 struct Failure {
   int exit_code = 0;  ///< or 128 + the signal that killed it
-  std::string line;   ///< the last one on its stderr
+  std::string line;   ///< its error, or how it ended
 };
 
 struct JournalEntry {
@@ -41,12 +41,14 @@ struct CellStatus {
   CellState state = CellState::open;
   std::optional<RunFolder> run = {};  ///< that which is finished, or can be gone on with
   std::optional<Failure> failure = {};
+  std::string lost = {};  ///< why a run that had begun cannot be gone on with, where there is one; else ""
 };
 
 /// `folder`/<name>, in which ntq-train makes the cell's run.
 std::string folder_of(const std::string& folder, const Cell& cell);
 /// A finished run of the cell's recipe, whatever the journal says; else an unfinished one whose last.bin is whole, or
-/// not there yet. A run folder that cannot be read counts as none.
+/// not there yet. A run whose result.json is damaged is unfinished, and its last.bin makes another. A run folder that
+/// cannot be read counts as none.
 CellStatus status_of(const std::string& folder, const Cell& cell, const Journal& journal);
 
 }  // namespace ntq::apps

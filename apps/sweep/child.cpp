@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 
 #include "apps/text.h"
 #include "base/check.h"
@@ -99,7 +100,8 @@ void Child::ask_to_stop() {
   if (!code_ && process_ > 0) kill(process_, SIGTERM);
 }
 
-std::string Child::last_line() const {
+std::string Child::error_line() const {
+  constexpr std::string_view kError = "error: ";
   char text[4096];
   struct stat about = {};
   fstat(err_, &about);
@@ -107,9 +109,8 @@ std::string Child::last_line() const {
   const ssize_t got = pread(err_, text, sizeof text, from);
   std::string all(text, got > 0 ? static_cast<size_t>(got) : 0);
   while (all.ends_with('\n')) all.pop_back();
-  std::string line = all.substr(all.rfind('\n') + 1);  // npos + 1 is 0
-  if (line.starts_with("error: ")) line.erase(0, 7);
-  return printable(line, kLongestLine);
+  const std::string line = all.substr(all.rfind('\n') + 1);  // npos + 1 is 0
+  return line.starts_with(kError) ? printable(line.substr(kError.size()), kLongestLine) : "";
 }
 
 std::optional<int64_t> available_memory() { return kilobytes("/proc/meminfo", "MemAvailable:"); }

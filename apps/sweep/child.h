@@ -26,8 +26,8 @@ class Child {
   int64_t peak_memory() const;
   /// SIGTERM: ntq-train saves, and ends with 143.
   void ask_to_stop();
-  /// The last line of its stderr, without "error: ".
-  std::string last_line() const;
+  /// What it said when it failed: the last line of its stderr behind "error: "; "" when that is another line.
+  std::string error_line() const;
 
  private:
   pid_t process_ = -1;

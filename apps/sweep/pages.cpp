@@ -33,7 +33,8 @@ std::string beside_paper(const Entry& entry, const std::string& measure) {
   const bool percent = measure.starts_with("top");
   const auto also = entry.also.find(measure);
   const BySeed& values = measure == "top1" ? entry.top1 : also == entry.also.end() ? BySeed() : also->second;
-  std::string text = spread_text(values, entry.cells, percent);
+  const bool has_none = values.empty() && !entry.top1.empty();  // full precision has no steps
+  std::string text = has_none ? "" : spread_text(values, entry.cells, percent);
   const auto paper = entry.paper.find(measure);
   if (paper == entry.paper.end()) return text;
   text += concat(text.empty() ? "" : " ", "[", general(paper->second, 5));

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "apps/sweep/plan_rows.h"
+#include "apps/sweep/sweep_check.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/printable.h"
@@ -16,16 +19,6 @@ using Names = std::vector<std::string>;
 
 bool stands_in(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-/// The options that stand in columns: as said, else those of model, data set and widths that the grid has.
-Names columns_of(const SweepFile& file) {
-  if (!file.columns.empty()) return file.columns;
-  Names out;
-  for (const char* key : {"model", "dataset", "bits", "weight_bits", "act_bits"}) {
-    if (file.grid.contains(key) && file.grid[key].size() > 1) out.emplace_back(key);
-  }
-  return out;
 }
 
 /// One point of the grid and a row: what its cell is told.
@@ -60,7 +53,7 @@ class Expansion {
     expand(0, Json::object());
     if (plan_.places.empty()) throw UsageError(file_.where + ": 'exclude' leaves no cell");
     if (file_.rows.empty()) join_equal_rows(plan_, parts_);
-    plan_.baseline = baseline_of(file_.baseline, plan_.rows);
+    plan_.baseline = baseline_of(file_.baseline, plan_);
     return std::move(plan_);
   }
 
@@ -82,6 +75,7 @@ class Expansion {
     for (const auto& one : file_.exclude) {
       if (one.contains("row")) known(option_text(one["row"]));
     }
+    check_condition_keys(file_);
     if (file_.size) known(file_.size->row), known(file_.size->like);
     for (const auto& column : plan_.columns) {
       const bool there = stands_in(keys_, column) || file_.options.contains(column) || file_.forced.contains(column);
@@ -104,28 +98,18 @@ class Expansion {
     }
   }
 
-  /// Whether the point has all values of `condition`.
-  static bool matches(const Json& condition, const Point& point) {
-    for (const auto& [key, value] : condition.items()) {
-      const bool same =
-          key == "row" ? value == point.row->name : point.options.contains(key) && point.options[key] == value;
-      if (!same) return false;
-    }
-    return true;
-  }
-
   void add_row(const Json& grid, const SweepRow& row) {
     Point point{grid, file_.options, &row};
     put_options(point.options, grid);
     put_options(point.options, row.options);
     put_options(point.options, file_.forced);  // for the cases to see, and above what they say
     for (const auto& one : file_.cases) {
-      if (matches(one.when, point)) put_options(point.options, one.options);
+      if (holds(one.when, row.name, point.options)) put_options(point.options, one.options);
     }
     put_options(point.options, file_.forced);
-    if (std::any_of(file_.exclude.begin(), file_.exclude.end(), [&](const Json& c) { return matches(c, point); })) {
-      return;
-    }
+    const bool excluded = std::any_of(file_.exclude.begin(), file_.exclude.end(),
+                                      [&](const Json& one) { return holds(one, row.name, point.options); });
+    if (excluded) return;
     if (!file_.size || file_.size->row != row.name) return add(point, {});
     const Json chosen = choice_ ? choice_(column_of(point)) : Json();
     const bool tries = !first_seed_ || *first_seed_ == seed_of(point);
@@ -152,11 +136,11 @@ class Expansion {
     Place place{.row = "", .column = column_of(point), .cell = cell_of(point), .option = option};
     place.row = label_of(point, plan_.cells[place.cell].resolved);
     place.seed = plan_.cells[place.cell].resolved.seed;  // a full-precision stage may have one for all
-    const bool twice = std::any_of(plan_.places.begin(), plan_.places.end(), [&](const Place& other) {
-      return other.cell == place.cell && other.row == place.row && other.column == place.column;
-    });
-    if (twice) return;
-    if (!stands_in(plan_.rows, place.row)) plan_.rows.push_back(place.row);
+    if (!placed_.emplace(place.cell, place.row, place.column).second) return;
+    if (!stands_in(plan_.rows, place.row)) {
+      plan_.rows.push_back(place.row);
+      if (point.row->pretrain) plan_.full_precision.push_back(place.row);
+    }
     const auto& columns = plan_.column_values;
     if (std::find(columns.begin(), columns.end(), place.column) == columns.end()) {
       plan_.column_values.push_back(place.column);
@@ -233,6 +217,7 @@ class Expansion {
   std::optional<int64_t> first_seed_ = {};    // that tries several options
   std::map<std::string, size_t> index_ = {};  // cell by name
   RowParts parts_ = {};                       // row -> what its label is made of
+  std::set<std::tuple<size_t, std::string, Names>> placed_ = {};
 };
 
 }  // namespace

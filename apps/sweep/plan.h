@@ -21,9 +21,10 @@ struct Plan {
   std::vector<Cell> cells;  ///< in the order in which they are trained; a start before those that need it
   std::vector<Place> places;
   std::vector<std::string> rows;
+  std::vector<std::string> full_precision;              ///< those of them that are the networks others start from
   std::vector<std::string> columns;                     ///< option names
   std::vector<std::vector<std::string>> column_values;  ///< those that there are, in the grid's order
-  std::string baseline;                                 ///< a row, or "" where there is one only
+  std::string baseline;                                 ///< a row, or "" where none is to be compared
 };
 
 /// For a column: the value of SizeMatch::option that has been chosen; null while that is not known.
@@ -31,7 +32,7 @@ using Choice = std::function<Json(const std::vector<std::string>& column)>;
 
 /// Seeds are the outermost loop, then the grid's options as they stand, then the rows. Every cell is validated as
 /// ntq-train does it. Throws UsageError: a wrong option or value, naming the cell; more than `most` cells; a baseline
-/// or a condition that names no row.
+/// or a condition that names no row, or an option that nothing sets.
 Plan make_plan(const SweepFile& file, int64_t most, const Choice& choice = {});
 
 /// "4 bits", "W2", "resnet18", "noise=0.2".

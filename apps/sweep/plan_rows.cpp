@@ -33,8 +33,14 @@ void join_equal_rows(Plan& plan, RowParts& parts) {
   plan.rows = rows;
 }
 
-std::string baseline_of(const std::string& asked, const std::vector<std::string>& rows) {
-  if (asked.empty()) return rows.size() > 1 ? rows.front() : "";
+std::string baseline_of(const std::string& asked, const Plan& plan) {
+  const auto& rows = plan.rows;
+  if (asked.empty()) {
+    const auto first = std::find_if(rows.begin(), rows.end(), [&](const std::string& row) {
+      return std::find(plan.full_precision.begin(), plan.full_precision.end(), row) == plan.full_precision.end();
+    });
+    return rows.size() < 2 || first == rows.end() ? "" : *first;
+  }
   if (std::find(rows.begin(), rows.end(), asked) == rows.end()) {
     throw UsageError(concat("the baseline ", in_quotes(asked), " is no row; rows are ", join(rows)));
   }

@@ -12,7 +12,8 @@ using RowParts = std::map<std::string, std::vector<std::string>>;
 /// Rows of the same cells, as `lsq noise=0.1` and `lsq noise=0.2`, become one of what their names share.
 void join_equal_rows(Plan& plan, RowParts& parts);
 
-/// The row that others are compared with: as asked for, else the first of several. Throws UsageError for no row's name.
-std::string baseline_of(const std::string& asked, const std::vector<std::string>& rows);
+/// The row that others are compared with: as asked for, else the first of several that is not one of the
+/// full-precision networks. Throws UsageError for no row's name.
+std::string baseline_of(const std::string& asked, const Plan& plan);
 
 }  // namespace ntq::apps

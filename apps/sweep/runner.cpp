@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "apps/signals.h"
@@ -27,6 +28,11 @@ std::string short_name(const Cell& cell) { return cell.name.substr(0, cell.name.
 bool asked_to_stop(int code) {
   return code == 128 + SIGHUP || code == 128 + SIGINT || code == 128 + SIGUSR1 || code == 128 + SIGTERM ||
          code == 128 + SIGXCPU;
+}
+
+/// Of a training that did not say it itself.
+std::string end_text(int code) {
+  return code > 128 ? concat("killed by signal ", code - 128) : concat("ended with exit code ", code);
 }
 
 bool is_full_disk(const std::string& line) {
@@ -89,6 +95,16 @@ void Runner::launch(size_t cell, const SweepState& state) {
   const auto& start = plan_.cells[cell].start;
   const std::string init = start ? state.cells[*start].run->file("last.bin") : "";
   const CellStatus& status = state.cells[cell];
+  if (!status.run && !status.lost.empty()) {
+    console_.warn(concat(plan_.cells[cell].name, " starts anew, as its run cannot be gone on with: ", status.lost));
+  }
+  if (status.run && status.run->finished()) {  // ntq-train would take it for the end
+    const std::string result = status.run->file("result.json");
+    std::error_code error;
+    std::filesystem::remove(result, error);
+    console_.warn(concat(result, ": damaged, ", error ? "and cannot be removed: " + error.message() : "removed",
+                         "; last.bin makes it anew"));
+  }
   jobs_.push_back({cell, Clock::now(),
                    std::make_unique<Child>(options_.program, cell_words(plan_.cells[cell], status, options_, init))});
   console_.line(concat(status.run ? "goes on  " : "starts   ", plan_.cells[cell].name));
@@ -108,12 +124,12 @@ void Runner::finish(const Job& job, int code, SweepState& state) {
   } else if (asked_to_stop(code)) {
     held_[job.cell] = true;
     console_.line(concat("stopped  ", cell.name));
-  } else if (const std::string line = job.child->last_line(); is_full_disk(line)) {
+  } else if (const std::string line = job.child->error_line(); is_full_disk(line)) {
     stop_all();
     throw CheckpointError(
         concat("no space left for the runs: ", line, "; what is finished stays, the same command goes on"));
   } else {
-    entry.failure = {code, line.empty() ? concat("ended with exit code ", code) : line};
+    entry.failure = {code, line.empty() ? end_text(code) : line};
     status.state = CellState::failed, status.failure = entry.failure;
     console_.warn(concat(cell.name, " failed (exit code ", code, "): ", entry.failure->line));
   }

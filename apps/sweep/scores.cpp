@@ -14,6 +14,12 @@ std::optional<double> number(const Json& json, const char* key) {
   return json[key].get<double>();
 }
 
+/// Nothing is quantized: steps and errors of 0 stand in the file for none.
+bool is_full_precision(const Json& json) {
+  return json.value("method", Json()) == "fp" ||
+         (number(json, "weight_bits") == 32 && number(json, "act_bits") == 32 && !json.contains("bits_of"));
+}
+
 }  // namespace
 
 std::optional<Score> score_of(const RunFolder& run) {
@@ -34,6 +40,7 @@ std::optional<Score> score_of(const RunFolder& run) {
   };
   take("top5", average ? "ema_val_top5" : "val_top5");
   take("loss", average ? "ema_val_loss" : "val_loss");
+  if (is_full_precision(json)) return score;
   take("mean_step", "mean_step");
   take("mean_error", "mean_error");
   return score;

@@ -104,22 +104,23 @@ void train_cells(const SweepCommand& command, const std::string& program, Journa
 }
 
 /// After all that could be trained.
-void report_failures(const Standing& s) {
+std::optional<Error> failure_of(const Standing& s) {
   const int64_t failed = s.state.count(CellState::failed), open = open_cells(s.state);
   for (size_t i = 0; failed > 0 && i < s.plan.cells.size(); ++i) {
     const auto& failure = s.state.cells[i].failure;
     if (s.state.cells[i].state != CellState::failed || !failure) continue;
-    throw Error(concat(failed, " of ", s.plan.cells.size(), " cells failed",
-                       open > 0 ? concat(", ", open, " open") : "", "; the first: ", s.plan.cells[i].name,
-                       ", exit code ", failure->exit_code, ": ", failure->line, "; --retry-failed tries again"),
-                failure->exit_code);
+    return Error(concat(failed, " of ", s.plan.cells.size(), " cells failed",
+                        open > 0 ? concat(", ", open, " open") : "", "; the first: ", s.plan.cells[i].name,
+                        ", exit code ", failure->exit_code, ": ", failure->line, "; --retry-failed tries again"),
+                 failure->exit_code);
   }
-  if (open > 0) throw Error(concat("interrupted: ", counts(s.state), ". The same command goes on"), 128 + SIGTERM);
+  if (open > 0) return Error(concat("interrupted: ", counts(s.state), ". The same command goes on"), 128 + SIGTERM);
+  return std::nullopt;
 }
 
 }  // namespace
 
-Json run_sweep(const SweepCommand& command, const std::string& program, Console& console) {
+SweepAnswer run_sweep(const SweepCommand& command, const std::string& program, Console& console) {
   const std::string folder = command.folder();
   check_inits(make_plan(command.file, command.max_cells));
   for (const auto* path : {&command.csv, &command.markdown, &command.html}) {
@@ -128,7 +129,7 @@ Json run_sweep(const SweepCommand& command, const std::string& program, Console&
   if (command.dry_run || command.table) {
     const Journal journal(folder);
     const Standing s = stand(command.file, command.folder(), command.max_cells, journal);
-    return command.dry_run ? list_cells(command, s, journal, console) : show_tables(command, s, journal, console);
+    return {command.dry_run ? list_cells(command, s, journal, console) : show_tables(command, s, journal, console)};
   }
   make_folder(folder);
   const RunLock lock({folder}, "another ntq-sweep is at work in this folder; wait for it, or give this one a --name");
@@ -152,8 +153,7 @@ Json run_sweep(const SweepCommand& command, const std::string& program, Console&
   const Standing s = stand(command.file, command.folder(), command.max_cells, journal);
   Json out = show_tables(command, s, journal, console);
   console.line(concat(folder, ": ", counts(s.state)));
-  report_failures(s);
-  return out;
+  return {std::move(out), failure_of(s)};
 }
 
 }  // namespace ntq::apps

@@ -129,7 +129,9 @@ std::optional<SweepCommand> parse_sweep_command(int argc, char** argv) {
       "Train a grid of networks, each by ntq-train, and make a table of them:\n"
       "  ntq-sweep mine cifar100 resnet20 --bits 2,4,8 --method lsq,ntq --seed 0..4 --jobs 2\n"
       "  ntq-sweep sweeps/resnet20-table4.json --jobs 2\n"
-      "Every option of ntq-train takes a list: 2,4,8 or, of integers, 0..4. One value stands above what a file says.\n"
+      "Options of ntq-train take a list: 2,4,8 or, of integers, 0..4. One value stands above what a file says. Flags,\n"
+      "--bits-of, --bits-before, --mean and --std take one; a file's grid can vary them: {\"nesterov\": [true, "
+      "false]}.\n"
       "The same command goes on where it was stopped, killed or switched off; what is finished is not run again.");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("SWEEP", sweep, "a sweep file (x.json), or the name of a new sweep's folder")
@@ -156,7 +158,8 @@ std::optional<SweepCommand> parse_sweep_command(int argc, char** argv) {
   app.add_option("--columns", columns, "options that stand in columns [widths, model, data set]")
       ->type_name("NAME,NAME");
   std::optional<std::string> baseline;
-  app.add_option("--baseline", baseline, "row that the others are compared with [the first]")->type_name("NAME");
+  app.add_option("--baseline", baseline, "row that the others are compared with [the first that is quantized]")
+      ->type_name("NAME");
   bool top5 = false;
   app.add_flag("--top5", top5, "top-5 too");
   app.add_option("--csv", command.csv, "write a line for each run")->type_name("FILE");

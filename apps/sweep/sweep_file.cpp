@@ -1,8 +1,10 @@
 #include "apps/sweep/sweep_file.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "apps/config.h"
+#include "apps/sweep/sweep_check.h"
 #include "apps/text.h"
 #include "base/check.h"
 #include "base/input_file.h"
@@ -197,6 +199,8 @@ SweepFile read_sweep_file(const std::string& path) {
     check_paper(part.at("paper"));
     file.paper = json["paper"];
   }
+  // What a sweep keeps in its folder has been narrowed by a command line: conditions may have lost their values.
+  if (std::filesystem::path(path).filename() != kKeptSweepFile) check_as_written(file);
   return file;
 }
 

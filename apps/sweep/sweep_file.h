@@ -56,7 +56,8 @@ inline constexpr const char* kKeptSweepFile = "sweep.json";
 /// What read_sweep_file() reads as the same.
 Json to_json(const SweepFile& file);
 
-/// Reads and checks everything that needs no other part. Throws UsageError, naming the file and the key.
+/// Reads and checks everything that a command line cannot change; of a kept file (kKeptSweepFile) what each part says
+/// for itself. Throws UsageError, naming the file and the key.
 SweepFile read_sweep_file(const std::string& path);
 
 /// Puts the options of `from` over those of `into`; settings and layers one by one. "quant.KEY" goes into "quant".

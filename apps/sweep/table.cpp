@@ -16,19 +16,22 @@ std::map<std::string, double> paper_values(const Json& paper, const std::string&
   return out;
 }
 
-/// The best mean of a column, and those that the seeds do not tell from it.
-void mark_best(SweepTable& table, size_t column) {
-  const Entry* best = nullptr;
-  for (auto& row : table.entries) {
-    Entry& entry = row[column];
-    if (entry.top1.empty()) continue;
-    if (best == nullptr || spread_of(entry.top1).mean > spread_of(best->top1).mean) best = &entry;
+/// The best mean of a column, and those that the seeds do not tell from it. Full precision is what the others start
+/// from, no method among them.
+void mark_best(SweepTable& table, size_t column, const std::vector<std::string>& full_precision) {
+  std::vector<Entry*> entries;
+  for (size_t row = 0; row < table.rows.size(); ++row) {
+    Entry& entry = table.entries[row][column];
+    const bool apart = std::count(full_precision.begin(), full_precision.end(), table.rows[row]) > 0;
+    if (!apart && !entry.top1.empty()) entries.push_back(&entry);
   }
-  for (auto& row : table.entries) {
-    Entry& entry = row[column];
-    entry.best = &entry == best;
-    if (best == nullptr || entry.best || entry.top1.empty()) continue;
-    entry.equal = !paired_difference(entry.top1, best->top1).decided();  // one pair decides nothing
+  const auto best = std::max_element(entries.begin(), entries.end(), [](const Entry* a, const Entry* b) {
+    return spread_of(a->top1).mean < spread_of(b->top1).mean;
+  });
+  for (Entry* entry : entries) {
+    entry->best = entry == *best;
+    entry->equal =
+        !entry->best && !paired_difference(entry->top1, (*best)->top1).decided();  // one pair decides nothing
   }
 }
 
@@ -73,7 +76,7 @@ SweepTable make_table(const SweepFile& file, const Plan& plan, const std::vector
       const auto difference = paired_difference(entry.top1, table.entries[baseline][column].top1);
       if (difference.n > 0) entry.against = difference;
     }
-    mark_best(table, column);
+    mark_best(table, column, plan.full_precision);
   }
   return table;
 }

@@ -8,6 +8,7 @@
 
 #include "apps/config.h"
 #include "apps/report/paper_figures.h"
+#include "apps/report/sweep_page.h"
 #include "apps/report/tensorboard.h"
 #include "tests/support/files.h"
 #include "tests/support/text.h"
@@ -18,14 +19,15 @@ using doctest::Approx;
 
 namespace {
 
+const std::string kEvil = "</script><img src=x>&\"'";
+
 /// A run with all that a page can show; names as nobody should choose them.
 RunFacts full_facts(size_t layers = 3) {
-  const std::string evil = "</script><img src=x>&\"'";
   RunFacts facts;
-  facts.name = evil;
+  facts.name = kEvil;
   TrainConfig config;
   config.dataset = "synthetic", config.model = "resnet20", config.bits = 4, config.epochs = 2;
-  config.init = "/tmp/" + evil;
+  config.init = "/tmp/" + kEvil;
   facts.given = resolve(config);
   facts.result = {{"start", {{"full_precision_top1", 91.5}, {"quantized_top1", 70.0}}}};
   facts.epochs = parse_csv(
@@ -52,29 +54,52 @@ RunFacts full_facts(size_t layers = 3) {
   facts.steps = parse_csv(steps), facts.layers = parse_csv(by_layer), facts.network = network;
   facts.analyses["sharpness"] = {{"checkpoint", "last.bin"},
                                  {"images", 100},
-                                 {"split", evil},
+                                 {"split", kEvil},
                                  {"rows", {{{"where", "master"}, {"rho", 0.001}, {"sharpness", 4.25}}}}};
   facts.analyses["hessian"] = {{"rows", {{{"parameters", 269722}, {"top_converged", false}}}}};
   facts.start_block = "ntq-train 0.1.0\n  device cpu <0>\n";
   return facts;
 }
 
+/// The page of a sweep of such names: a cell is done, one has failed.
+std::string evil_sweep_page() {
+  SweepFile file;
+  file.where = "test", file.title = kEvil, file.notes = {kEvil};
+  file.options = {{"dataset", "synthetic"}, {"model", "resnet20"}, {"init", "fp.bin"}};
+  file.grid = {{"bits", {4, 2}}, {"seed", {0}}};
+  file.rows = {{kEvil, {{"method", "lsq"}}}, {"NTQ", {{"method", "ntq"}}}};
+  Standing s{.plan = make_plan(file, 100), .choice = {}, .state = {}};
+  s.state.cells.resize(s.plan.cells.size());
+  s.state.scores.resize(s.plan.cells.size());
+  s.state.cells[0] = {CellState::done, RunFolder{"/nonexistent"}};
+  s.state.scores[0] = Score{.top1 = 90, .best_top1 = 91, .bytes = 1e5, .bops = 1e9};
+  s.state.cells[1] = {CellState::failed, {}, Failure{5, kEvil}};
+  return sweep_page(file, s, ".");
+}
+
+void erase_all(std::string& text, const std::string& part) {
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos;) text.erase(at, part.size());
+}
+
 }  // namespace
 
 TEST_CASE("a page asks no network for anything, and nothing in it is taken for markup") {
-  std::string page = run_page(full_facts());
-  CHECK(page == run_page(full_facts()));
-  CHECK_FALSE(contains(page, "<img"));
-  CHECK(contains(page, "&lt;/script&gt;&lt;img src=x&gt;&amp;&quot;&#39;"));
-  const std::string space = "http://www.w3.org/2000/svg";
-  for (size_t at = 0; (at = page.find(space, at)) != std::string::npos;) page.erase(at, space.size());
-  for (const char* from_elsewhere : {"://", "url(", "@import", "<link", "<iframe", "fetch(", "XMLHttp", "import("}) {
-    CAPTURE(from_elsewhere);
-    CHECK_FALSE(contains(page, from_elsewhere));
+  CHECK(run_page(full_facts()) == run_page(full_facts()));
+  for (std::string page : {run_page(full_facts()), evil_sweep_page()}) {
+    CHECK_FALSE(contains(page, "<img"));
+    CHECK(contains(page, "&lt;/script&gt;&lt;img src=x&gt;&amp;&quot;&#39;"));
+    erase_all(page, "http://www.w3.org/2000/svg");
+    erase_all(page, "img src=x");  // as text, which the names have
+    for (const char* from_elsewhere :
+         {"://", "url(", "@import", "@font-face", "src=", "<link", "<iframe", "fetch(", "XMLHttp", "import("}) {
+      CAPTURE(from_elsewhere);
+      CHECK_FALSE(contains(page, from_elsewhere));
+    }
+    size_t scripts = 0;
+    for (size_t at = 0; (at = page.find("</script", at)) != std::string::npos; ++at) ++scripts;
+    CHECK(scripts == 2);
+    CHECK(contains(page, "([kMGT])B?"));  // sorting knows 72.8 kB from 1.1 MB
   }
-  size_t scripts = 0;
-  for (size_t at = 0; (at = page.find("</script", at)) != std::string::npos; ++at) ++scripts;
-  CHECK(scripts == 2);
 }
 
 TEST_CASE("a page says how a run ended, and shows curves, layers and analyses") {

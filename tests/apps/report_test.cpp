@@ -28,6 +28,46 @@ TEST_CASE("a training leaves its page, and the command makes the same one") {
   CHECK(contains(read_file(folder / "tb/synthetic-resnet20-fp/events.out.tfevents.0.ntq"), "epochs/val_top1"));
 }
 
+TEST_CASE("an analysis of another checkpoint is left out of a page, and the page says so") {
+  const TempFolder folder;
+  REQUIRE(run("ntq-train" + kTiny + "--bits 4 --epochs 1 --pretrain-epochs 0 --output " + folder.str()).code == 0);
+  const std::string path = folder / "synthetic-resnet20-w4a4-ntq", kept = path + "/histograms.json";
+  const Outcome analyzed = run("ntq-analyze " + path + "/last.bin histograms --limit-val 16 --json");
+  REQUIRE_MESSAGE(analyzed.code == 0, analyzed.err);
+  auto json = nlohmann::json::parse(analyzed.out);
+  CHECK(json["epoch"] == 1);
+  CHECK(json["crc32"].get<std::string>().size() == 8);
+  const auto page_with = [&](const nlohmann::json& analysis) {
+    write_file(kept, analysis.dump());
+    REQUIRE(run("ntq-report " + path).code == 0);
+    return read_file(path + "/report.html");
+  };
+  const std::string own = page_with(json);
+  CHECK(contains(own, "SQNR out: of " + path + "/last.bin, epoch 1, 16 validation images."));
+  CHECK_FALSE(contains(own, "of another checkpoint"));
+  json["checkpoint"] = "x/best.bin", json["epoch"] = 3, json["crc32"] = "0123abcd";
+  const std::string other = page_with(json);
+  CHECK(contains(other,
+                 "histograms.json is of another checkpoint (best.bin, epoch 3): left out; in this folder, "
+                 "ntq-analyze last.bin histograms --json &gt; histograms.json makes it anew."));
+  CHECK_FALSE(contains(other, "SQNR out"));
+  json.erase("crc32");
+  CHECK(contains(page_with(json), "SQNR out: of x/best.bin"));
+}
+
+TEST_CASE("each seed of a sweep has event files of its own") {
+  const TempFolder folder;
+  const Outcome swept = run("ntq-sweep s" + kTiny + "--epochs 1 --seed 0,1 --output " + folder.str());
+  REQUIRE_MESSAGE(swept.code == 0, swept.err);
+  const Outcome made = run("ntq-report " + (folder / "s") + " --tensorboard " + (folder / "tb") + " --json");
+  REQUIRE_MESSAGE(made.code == 0, made.err);
+  const auto events = nlohmann::json::parse(made.out)["events"];
+  REQUIRE(events.size() == 2);
+  CHECK(contains(events[0].get<std::string>(), "/synthetic-resnet20-fp-seed0-"));
+  CHECK(contains(events[1].get<std::string>(), "/synthetic-resnet20-fp-seed1-"));
+  CHECK(read_file(events[0].get<std::string>()) != read_file(events[1].get<std::string>()));
+}
+
 TEST_CASE("what is no run is refused in one line") {
   const TempFolder folder;
   write_file(folder / "notes.bin", "hello");

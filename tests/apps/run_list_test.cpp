@@ -64,9 +64,34 @@ TEST_CASE("ntq-runs shows a table, and damaged runs as a warning") {
   CHECK(contains(outcome.out, "quant.noise"));
   CHECK(contains(outcome.out, "1 of 3"));
   CHECK(contains(outcome.err, "warning: " + folder.str() + "/c/config.json: not valid JSON"));
+  const std::string header = outcome.out.substr(0, outcome.out.find('\n'));
+  CHECK(contains(header, " epoch "));
+  const Outcome twice = run("ntq-runs --sort top1 " + folder.str() + " " + folder.str() + "/ " + folder / "a");
+  CHECK(twice.out == outcome.out);
   const auto json = nlohmann::json::parse(run("ntq-runs --json " + folder / "a").out);
   CHECK(json["runs"].size() == 1);
   CHECK(json["differing"].empty());
   CHECK(run("ntq-runs --sort x").code == 2);
   CHECK(run("ntq-runs " + folder / "none").code == 4);
+}
+
+TEST_CASE("of a long setting the end is shown, and a finished run without its epochs is a warning") {
+  const TempFolder folder;
+  const std::string long_name(100, 'x');
+  for (const char* name : {"a", "b"}) {
+    const std::string path = listed_run(folder, name, 0.1);
+    auto config = nlohmann::ordered_json::parse(read_file(path + "/config.json"));
+    config["init"] = "/" + long_name + "/" + name + ".bin";
+    write_file(path + "/config.json", config.dump());
+  }
+  const std::string c = listed_run(folder, "c", 0.1);
+  write_file(c + "/result.json", "{}");
+  write_file(c + "/metrics.jsonl", "{\"epoch\": 1,");
+  const Outcome outcome = run("ntq-runs " + folder.str());
+  CHECK(outcome.code == 0);
+  CHECK(contains(outcome.out, "...xxx"));
+  CHECK(contains(outcome.out, "x/a.bin"));
+  CHECK(contains(outcome.out, "x/b.bin"));
+  CHECK_FALSE(contains(outcome.out, "/c"));
+  CHECK(contains(outcome.err, "warning: " + c + "/metrics.jsonl: expected a line for each epoch"));
 }

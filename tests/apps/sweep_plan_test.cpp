@@ -155,6 +155,47 @@ TEST_CASE("bad files are refused in one line that says where") {
   CHECK(contains(refused_file("{\"name\": \"x\","), "not valid JSON"));
 }
 
+TEST_CASE("conditions and columns of the paper's that nothing can match are refused") {
+  const auto refused = [](const std::string& more) {
+    const std::string json = R"({"name": "x", "options": {"dataset": "synthetic", "model": "resnet20", "init": "f.bin"},
+      "grid": {"bits": [2, 4], "seed": [0]}, "rows": [{"name": "a", "options": {"quant.noise": 0.1}}],
+      "cases": [{"when": {"bits": 2}, "options": {"epochs": 3}}])" +
+                             more + "}";
+    return refused_file(json.c_str());
+  };
+  CHECK(
+      contains(refused(R"(, "exclude": [{"row": "a", "weight_bits": 2}])"),
+               "x.json: 'exclude'[1]: \"weight_bits\" is set nowhere, so that this never holds; expected some of row, "
+               "dataset, model, init, bits, seed, quant.noise, epochs"));
+  CHECK(contains(refused(R"(, "exclude": [{"bits": 2}, {"bits": 3}])"),
+                 "'exclude'[2]: \"bits\": expected a value that a cell has (2, 4), found \"3\""));
+  CHECK(contains(refused(R"(, "paper": {"top1": {"a": {"2": 1, "synthetic 4": 2}}})"),
+                 "'paper': 'top1': \"a\": expected columns as bits (2, 4), found \"synthetic 4\""));
+  CHECK(
+      contains(refused(R"(, "table": {"columns": ["dataset", "bits"]}, "paper": {"top5": {"b": {"synthetic 3": 1}}})"),
+               "expected columns as dataset (synthetic) bits (2, 4), found \"synthetic 3\""));
+  // What a case or a row gives is there as well; a row may be the paper's alone.
+  for (const char* fine :
+       {R"(, "exclude": [{"epochs": 3}])", R"(, "exclude": [{"row": "a", "bits": 4}])",
+        R"(, "exclude": [{"quant.noise": 0.1, "bits": 2}])",
+        R"(, "table": {"columns": ["dataset", "bits"]}, "paper": {"top5": {"b": {"synthetic 2": 1}}})"}) {
+    CHECK_MESSAGE(refused(fine) == "", fine);
+  }
+}
+
+TEST_CASE("a condition on a value that the command line takes away is no error, nor is the file that is kept then") {
+  const char* json = R"({"name": "x", "options": {"dataset": "synthetic", "model": "resnet20", "init": "fp.bin"},
+    "grid": {"bits": [2, 4]}, "cases": [{"when": {"bits": 2}, "options": {"epochs": 3}}],
+    "paper": {"top1": {"ntq": {"2": 90}}}})";
+  SweepFile file = file_of(json);
+  file.grid.erase("bits");
+  file.forced = {{"bits", 4}};
+  CHECK(make_plan(file, 1000).cells.size() == 1);
+  const TempFolder folder;
+  write_file(folder / kKeptSweepFile, to_json(file).dump());
+  CHECK(make_plan(read_sweep_file(folder / kKeptSweepFile), 1000).cells.size() == 1);
+}
+
 TEST_CASE("a grid of a million cells is refused before it is made") {
   SweepFile file = file_of(kTwoMethods);
   file.grid["seed"] = Json::array();

@@ -3,7 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "apps/json.h"
+#include "apps/sweep/child.h"
+#include "tests/apps/tools.h"
 #include "tests/support/files.h"
 #include "tests/support/text.h"
 
@@ -66,10 +71,49 @@ TEST_CASE("the run folders of a cell say how far it has come") {
   CHECK(state().run->path == run);
   write_file(run + "/last.bin", "cut");
   CHECK(state().state == CellState::open);  // nothing to go on with
+  CHECK(contains(state().lost, run + "/last.bin"));
   journal.put(cell.name, {1, Failure{4, "no space"}});
   CHECK(state().state == CellState::failed);
   write_file(run + "/result.json", "{");
   CHECK(state().state == CellState::failed);
   write_file(run + "/result.json", "{}");
   CHECK(state().state == CellState::done);  // whatever the journal says
+}
+
+TEST_CASE("a finished cell whose result is damaged is finished by its last.bin, without one that is whole anew") {
+  const TempFolder folder;
+  const std::string command = "ntq-sweep s" + kTiny + "--epochs 1 --output " + folder.str();
+  REQUIRE(ntq::test::run(command).code == 0);
+  std::string path;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    if (entry.path().filename() == "result.json") path = entry.path().parent_path().string();
+  }
+  REQUIRE(!path.empty());
+  const std::string last = read_file(path + "/last.bin"), metrics = read_file(path + "/metrics.csv");
+  write_file(path + "/result.json", "{\"dataset\":");
+  const Outcome mended = ntq::test::run(command);
+  CHECK_MESSAGE(mended.code == 0, mended.err);
+  CHECK(contains(mended.err, path + "/result.json: damaged, removed"));
+  CHECK(contains(mended.out, "goes on  "));
+  CHECK(parse_json_or_null(read_file(path + "/result.json")).is_object());
+  CHECK(read_file(path + "/last.bin") == last);
+  CHECK(read_file(path + "/metrics.csv") == metrics);  // nothing has been trained again
+  write_file(path + "/result.json", "");
+  write_file(path + "/last.bin", last.substr(0, last.size() / 2));
+  const Outcome anew = ntq::test::run(command);
+  CHECK_MESSAGE(anew.code == 0, anew.err);
+  CHECK(lines_of(anew.err) == 1);
+  CHECK(contains(anew.err, " starts anew, as its run cannot be gone on with: " + path + "/last.bin"));
+  CHECK(contains(anew.out, "starts   "));
+}
+
+TEST_CASE("a child's last line is its error only when it says so") {
+  const auto line_of = [](const std::string& script) {
+    Child child("/bin/sh", {"-c", script});
+    while (!child.ended()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return child.error_line();
+  };
+  CHECK(line_of("echo warning: a >&2; echo error: no data >&2; exit 3") == "no data");
+  CHECK(line_of("echo error: no data >&2; echo Terminated >&2; exit 3") == "");
+  CHECK(line_of("exit 3") == "");
 }

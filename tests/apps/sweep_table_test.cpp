@@ -77,6 +77,39 @@ TEST_CASE("one seed tells no row from the best") {
   CHECK_FALSE(table.entries[2][0].equal);  // a row of the paper's alone
 }
 
+TEST_CASE("full precision is neither the best of a column nor what others are compared with, unless asked for") {
+  SweepFile file;
+  file.where = "test";
+  file.options = {{"dataset", "synthetic"}, {"model", "resnet20"}, {"act_bits", 32}};
+  file.grid = {{"bits", {2, 4}}, {"seed", {0, 1}}};
+  file.rows = {{"FP", Json::object(), true}, {"LSQ", {{"method", "lsq"}}}, {"NTQ", {{"method", "ntq"}}}};
+  const Plan plan = make_plan(file, 100);
+  CHECK(plan.full_precision == std::vector<std::string>{"FP"});
+  CHECK(plan.baseline == "LSQ");
+  SweepState state;
+  state.cells.resize(plan.cells.size());
+  state.scores.resize(plan.cells.size());
+  for (const Place& p : plan.places) {
+    const double top1 = p.row == "FP" ? 95 : p.row == "LSQ" ? 90 : 91;
+    state.scores[p.cell] = Score{.top1 = top1 + static_cast<double>(p.seed) / 10, .best_top1 = 95};
+  }
+  const SweepTable table = make_table(file, plan, plan.places, state);
+  for (const size_t column : {size_t{0}, size_t{1}}) {
+    CHECK_FALSE(table.entries[0][column].best);
+    CHECK_FALSE(table.entries[0][column].equal);
+    CHECK(table.entries[2][column].best);
+    CHECK(table.entries[0][column].against);
+  }
+  file.also = {"mean_step"};
+  CHECK_FALSE(contains(console_page(make_table(file, plan, plan.places, state)), "open"));  // a measure that none has
+  file.baseline = "FP";
+  CHECK(make_plan(file, 100).baseline == "FP");
+  file.rows.pop_back();
+  file.rows.pop_back();
+  file.baseline = "";
+  CHECK(make_plan(file, 100).baseline == "");
+}
+
 TEST_CASE("pages show the same in each form") {
   const SweepTable table = Example().table();
   const Example e;
@@ -110,6 +143,20 @@ TEST_CASE("CSV has a line for each run, JSON an object for each") {
   CHECK(json["open"] == 2);
   CHECK(json["failed"] == 1);
   CHECK(json["cells"].size() == 12);
+}
+
+TEST_CASE("a full-precision run has no step and no error") {
+  const TempFolder folder;
+  const auto score = [&](const char* method, int bits) {
+    const Json last = {{"val_top1", 90}, {"val_top5", 99}, {"mean_step", 0.0}, {"mean_error", 0.0}};
+    write_file(
+        folder / "result.json",
+        Json{{"method", method}, {"weight_bits", bits}, {"act_bits", 32}, {"best_top1", 91}, {"last", last}}.dump());
+    return score_of(RunFolder{folder.str()})->also;
+  };
+  CHECK(score("fp", 32) == std::map<std::string, double>{{"top5", 99}});
+  CHECK(score("lsq", 32).size() == 1);
+  CHECK(score("lsq", 4).size() == 3);
 }
 
 TEST_CASE("the size that is nearest chooses") {

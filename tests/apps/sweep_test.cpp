@@ -106,6 +106,16 @@ TEST_CASE("a cell that fails is recorded, the others go on, and --retry-failed t
   CHECK_FALSE(contains(second.out, "starts "));
   CHECK(retried.code == 3);
   CHECK(contains(retried.out, "starts   cifar10-"));
+  const Outcome told = run(command + " --json");
+  CHECK(told.code == 3);
+  CHECK(lines_of(told.out) == 1);
+  const auto json = nlohmann::json::parse(told.out);
+  CHECK(json["exit_code"] == 3);
+  CHECK(contains(json["error"].get<std::string>(), "1 of 2 cells failed; the first: cifar10-"));
+  CHECK(json["done"] == 1);
+  CHECK(json["failed"] == 1);
+  CHECK(json["cells"].size() == 2);
+  CHECK(json["cells"][0]["exit_code"] == 3);
 }
 
 TEST_CASE("two sweeps in one folder are refused, and a table is not") {
