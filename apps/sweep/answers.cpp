@@ -1,6 +1,7 @@
 #include "apps/sweep/answers.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "apps/text.h"
 #include "base/text.h"
@@ -62,7 +63,11 @@ std::string csv_text(const Plan& plan, const std::vector<Place>& places, const S
   std::vector<std::string> heading = {"row"};
   heading.insert(heading.end(), plan.columns.begin(), plan.columns.end());
   heading.insert(heading.end(), {"seed", "state", "top1"});
-  heading.insert(heading.end(), std::begin(kMeasures), std::end(kMeasures));
+  std::vector<std::string> measures(std::begin(kMeasures), std::end(kMeasures));
+  std::copy_if(table.also.begin(), table.also.end(), std::back_inserter(measures), [&](const std::string& name) {
+    return std::find(measures.begin(), measures.end(), name) == measures.end();
+  });
+  heading.insert(heading.end(), measures.begin(), measures.end());
   for (const char* name : {"best_top1", "best_epoch", "bytes", "paper_top1", "seconds", "run", "error"}) {
     heading.emplace_back(name);
   }
@@ -83,7 +88,7 @@ std::string csv_text(const Plan& plan, const std::vector<Place>& places, const S
     };
     cells.insert(cells.end(), {std::to_string(p.seed), state_text(status.state)});
     add(done, score.top1);
-    for (const char* measure : kMeasures) {
+    for (const std::string& measure : measures) {
       const auto found = score.also.find(measure);
       add(found != score.also.end(), found == score.also.end() ? 0 : found->second);
     }

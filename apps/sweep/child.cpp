@@ -37,7 +37,8 @@ std::optional<int64_t> kilobytes(const std::string& path, const std::string& key
 }
 
 /// In the child, where nothing may be allocated.
-[[noreturn]] void become(const char* program, char** words, pid_t parent, int err, const sigset_t& mask) {
+[[noreturn]] void become(const char* program, char** words, pid_t parent, const char* out, int err,
+                         const sigset_t& mask) {
   setpgid(0, 0);  // Ctrl-C on the terminal is the sweep's, which asks once
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) {
@@ -48,7 +49,8 @@ std::optional<int64_t> kilobytes(const std::string& path, const std::string& key
   }
   const int nothing = open("/dev/null", O_RDWR);
   dup2(nothing, STDIN_FILENO);
-  dup2(nothing, STDOUT_FILENO);
+  const int answer = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (answer >= 0) dup2(answer, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
   if (getppid() != parent) _exit(128 + SIGTERM);
@@ -62,7 +64,7 @@ std::optional<int64_t> kilobytes(const std::string& path, const std::string& key
 
 }  // namespace
 
-Child::Child(const std::string& program, const std::vector<std::string>& words)
+Child::Child(const std::string& program, const std::vector<std::string>& words, const std::string& out)
     : err_(memfd_create("stderr", MFD_CLOEXEC)) {
   if (err_ < 0) no_process();
   std::vector<std::string> texts = words;
@@ -76,7 +78,7 @@ Child::Child(const std::string& program, const std::vector<std::string>& words)
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   process_ = fork();
-  if (process_ == 0) become(texts[0].c_str(), pointers.data(), parent, err_, before);
+  if (process_ == 0) become(texts[0].c_str(), pointers.data(), parent, out.c_str(), err_, before);
   sigprocmask(SIG_SETMASK, &before, nullptr);
   if (process_ < 0) no_process();
 }

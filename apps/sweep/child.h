@@ -11,10 +11,10 @@ namespace ntq::apps {
 
 class Child {
  public:
-  /// Runs a program; its stderr is kept in memory, its stdout goes nowhere. It is asked to stop when this process ends,
-  /// however that comes, and a terminal's Ctrl-C does not reach it. Throws DeviceError when the system gives no
-  /// process.
-  Child(const std::string& program, const std::vector<std::string>& words);
+  /// Runs a program; its stderr is kept in memory, its stdout goes into the file `out`, or nowhere. It is asked to stop
+  /// when this process ends, however that comes, and a terminal's Ctrl-C does not reach it. Throws DeviceError when the
+  /// system gives no process.
+  Child(const std::string& program, const std::vector<std::string>& words, const std::string& out = "/dev/null");
   /// Asks a living one to stop, and waits for it.
   ~Child();
   Child(const Child&) = delete;

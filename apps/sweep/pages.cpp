@@ -46,6 +46,7 @@ std::string beside_paper(const Entry& entry, const std::string& measure) {
 }
 
 std::string title_of(const std::string& measure) {
+  if (measure.starts_with("sharpness ")) return measure + ", percent";
   if (measure == "top5") return "top-5 of the last epoch";
   if (measure == "mean_step") return "mean step at the end";
   return measure == "mean_error" ? "mean |Q(w)-w| at the end" : "validation loss of the last epoch";

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/json.h"
+#include "apps/sweep/cell_analyses.h"
 #include "base/input_file.h"
 
 namespace ntq::apps {
@@ -43,6 +44,7 @@ std::optional<Score> score_of(const RunFolder& run) {
   if (is_full_precision(json)) return score;
   take("mean_step", "mean_step");
   take("mean_error", "mean_error");
+  score.also.merge(sharpness_measures(run));
   return score;
 }
 

@@ -15,7 +15,7 @@ struct Score {
   double top1 = 0;       ///< of the last epoch
   double best_top1 = 0;  ///< of the epoch that the validation images chose
   int64_t best_epoch = 0;
-  std::map<std::string, double> also = {};  ///< those of kMeasures that the run has
+  std::map<std::string, double> also = {};  ///< by measure, those that the run has
   std::optional<double> bytes = {};         ///< of the network as it is deployed; older releases did not say
   std::optional<double> bops = {};          ///< bit operations of an image; likewise
 };

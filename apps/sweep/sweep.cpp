@@ -7,6 +7,7 @@
 #include "apps/report/sweep_page.h"
 #include "apps/signals.h"
 #include "apps/sweep/answers.h"
+#include "apps/sweep/cell_analyses.h"
 #include "apps/sweep/pace.h"
 #include "apps/sweep/pages.h"
 #include "apps/sweep/runner.h"
@@ -150,10 +151,14 @@ SweepAnswer run_sweep(const SweepCommand& command, const std::string& program, C
   write_file_atomically(folder + "/" + kKeptSweepFile, dump_json(to_json(command.file), 2) + "\n");
   catch_stop_signals(Watchdog::off);  // it waits for others, which have one each
   train_cells(command, program, journal, console);
+  const std::string analyze = (std::filesystem::path(program).parent_path() / "ntq-analyze").string();
+  const auto unmeasured =
+      analyse_cells(command.file, stand(command.file, folder, command.max_cells, journal), analyze, console);
   const Standing s = stand(command.file, command.folder(), command.max_cells, journal);
   Json out = show_tables(command, s, journal, console);
   console.line(concat(folder, ": ", counts(s.state)));
-  return {std::move(out), failure_of(s)};
+  const auto failure = failure_of(s);
+  return {std::move(out), failure ? failure : unmeasured};
 }
 
 }  // namespace ntq::apps

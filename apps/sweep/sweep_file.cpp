@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <sstream>
 
 #include "apps/config.h"
+#include "apps/report/facts.h"
 #include "apps/sweep/sweep_check.h"
 #include "apps/text.h"
 #include "base/check.h"
@@ -106,8 +109,12 @@ SizeMatch size_match(const Part& part) {
 
 /// row -> column -> number
 void check_paper(const Part& part) {
+  if (!part.json.is_object()) part.fail("an object of measures", part.json);
   Names measures = {"top1"};
   measures.insert(measures.end(), std::begin(kMeasures), std::end(kMeasures));
+  for (const auto& entry : part.json.items()) {
+    if (is_measure(entry.key())) measures.push_back(entry.key());
+  }
   part.keys(measures);
   for (const auto& [measure, rows] : part.json.items()) {
     const Part of{rows, concat(part.where, ": '", measure, "'")};
@@ -130,8 +137,9 @@ void take_table(const Part& part, SweepFile& file) {
   file.also = part.at("also").texts();
   const Names known(std::begin(kMeasures), std::end(kMeasures));
   for (const auto& name : file.also) {
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    throw UsageError(concat(part.where, ": 'also': expected some of ", join(known), "; found ", in_quotes(name)));
+    if (is_measure(name)) continue;
+    throw UsageError(concat(part.where, ": 'also': expected some of ", join(known),
+                            ", \"sharpness WHERE SPACE RHO\"; found ", in_quotes(name)));
   }
 }
 
@@ -143,7 +151,30 @@ Json parse_file(const std::string& path) {
   }
 }
 
+/// Each begins with an analysis; whether its options are right, ntq-analyze knows.
+Names analyses_of(const Part& part) {
+  const Names all = part.texts(), known(std::begin(kShownAnalyses), std::end(kShownAnalyses));
+  for (const auto& text : all) {
+    const Names words = words_between(text);
+    if (!words.empty() && std::find(known.begin(), known.end(), words[0]) != known.end()) continue;
+    throw UsageError(
+        concat(part.where, ": expected one of ", join(known), " and its options, found ", in_quotes(text)));
+  }
+  return all;
+}
+
 }  // namespace
+
+std::vector<std::string> words_between(const std::string& text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+bool is_measure(const std::string& name) {
+  const Names words = words_between(name);
+  return std::find(std::begin(kMeasures), std::end(kMeasures), name) != std::end(kMeasures) ||
+         (words.size() == 4 && words[0] == "sharpness");
+}
 
 void put_options(Json& into, const Json& from) {
   for (const auto& [key, value] : from.items()) {
@@ -170,7 +201,7 @@ SweepFile read_sweep_file(const std::string& path) {
   const Json json = parse_file(path);
   const Part part{json, path};
   part.keys({"name", "title", "notes", "options", "grid", "rows", "cases", "exclude", "pretrain", "match_size", "table",
-             "paper", "forced"});
+             "analyses", "paper", "forced"});
   if (!part.has("name")) throw UsageError(path + ": 'name', that of the sweep's folder, is missing");
   SweepFile file{.where = path, .name = part.at("name").text()};
   check_sweep_name(path + ": 'name'", file.name);
@@ -194,6 +225,7 @@ SweepFile read_sweep_file(const std::string& path) {
     for (const Part& one : part.at("exclude").list()) file.exclude.push_back(one.condition());
   }
   if (part.has("match_size")) file.size = size_match(part.at("match_size"));
+  if (part.has("analyses")) file.analyses = analyses_of(part.at("analyses"));
   if (part.has("table")) take_table(part.at("table"), file);
   if (part.has("paper")) {
     check_paper(part.at("paper"));
@@ -219,6 +251,7 @@ Json to_json(const SweepFile& file) {
                           {"values", file.size->values}};
   }
   json["table"] = {{"columns", file.columns}, {"baseline", file.baseline}, {"also", file.also}};
+  if (!file.analyses.empty()) json["analyses"] = file.analyses;
   json["paper"] = file.paper;
   return json;
 }

@@ -31,6 +31,10 @@ struct SizeMatch {
 
 /// What else of the last epoch can be shown, as metrics.csv has it: percent, mean step, mean |Q(w)-w|, loss.
 inline constexpr const char* kMeasures[] = {"top5", "mean_step", "mean_error", "loss"};
+/// One of these, or "sharpness WHERE SPACE RHO" of a network that has sharpness.json.
+bool is_measure(const std::string& name);
+/// Between spaces.
+std::vector<std::string> words_between(const std::string& text);
 
 struct SweepFile {
   std::string where;  ///< the file, for messages
@@ -44,11 +48,12 @@ struct SweepFile {
   std::vector<Json> exclude = {};     ///< as `when`
   std::optional<Json> pretrain = {};  ///< options of the full-precision stage that are not those of its cells
   std::optional<SizeMatch> size = {};
-  Json forced = Json::object();           ///< what the command line says, above all others
-  std::vector<std::string> columns = {};  ///< options; none: those of widths, model and data set in the grid
-  std::string baseline = {};              ///< row; "": the first
-  std::vector<std::string> also = {};     ///< measures shown beside top-1: of kMeasures
-  Json paper = Json::object();            ///< "top1" or one of kMeasures -> row -> column ("cifar10 4") -> value
+  Json forced = Json::object();            ///< what the command line says, above all others
+  std::vector<std::string> columns = {};   ///< options; none: those of widths, model and data set in the grid
+  std::string baseline = {};               ///< row; "": the first
+  std::vector<std::string> also = {};      ///< measures shown beside top-1
+  std::vector<std::string> analyses = {};  ///< what ntq-analyze is told behind each checkpoint: "sharpness --draws 3"
+  Json paper = Json::object();             ///< "top1" or another measure -> row -> column ("cifar10 4") -> value
 };
 
 /// Where a sweep's folder has what was asked for last, as a sweep file.

@@ -74,6 +74,32 @@ TEST_CASE("a sweep trains the full-precision stage once and makes a table; the s
   CHECK(contains(more.out, "--noise 0.3"));
 }
 
+TEST_CASE("a sweep has its finished networks looked at, once, and shows what was found") {
+  const TempFolder folder;
+  fs::copy(undisturbed_sweep().str(), folder.str(), fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const auto sweep = [&](const std::string& analysis) {
+    write_file(folder / "f.json",
+               R"({"name": "s", "options": {"dataset": "synthetic", "model": "resnet20", "bits": 4, "epochs": 2},
+                   "grid": {"method": ["lsq", "ntq"]}, "analyses": [")" +
+                   analysis + R"("], "table": {"also": ["sharpness effective 100 0.001"]}})");
+    return run("ntq-sweep " + folder / "f.json" + kOptions + "--output " + folder.str() + " --csv " + folder / "t.csv");
+  };
+  const std::string small = "sharpness --where effective --rho 1e-3 --limit-val 16";
+  const Outcome bad = sweep("sharpness --rho x");
+  CHECK(bad.code == 2);
+  CHECK(contains(bad.err, ": ntq-analyze sharpness failed: "));
+  CHECK_FALSE(any_run_has(folder / "s", "sharpness.json"));
+  CHECK_FALSE(any_run_has(folder / "s", "sharpness.json.part"));
+  const Outcome first = sweep(small), again = sweep(small);
+  REQUIRE_MESSAGE(first.code == 0, first.err);
+  CHECK(contains(first.out, "looks at synthetic-resnet20-w4a4-lsq"));
+  CHECK(contains(first.out, "sharpness effective 100 0.001, percent"));
+  CHECK(contains(read_file(folder / "t.csv"), ",loss,sharpness effective 100 0.001,best_top1,"));
+  CHECK_FALSE(contains(again.out, "looks at"));
+  CHECK(contains(again.out, "sharpness effective 100 0.001, percent"));
+  CHECK(contains(sweep("sharpnes").err, "expected one of histograms, sensitivity, sharpness"));
+}
+
 TEST_CASE("a sweep that is killed, and then stopped, goes on to the same bytes" *
           doctest::test_suite("optimised build only")) {
   const TempFolder folder;
