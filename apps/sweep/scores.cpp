@@ -41,10 +41,10 @@ std::optional<Score> score_of(const RunFolder& run) {
   };
   take("top5", average ? "ema_val_top5" : "val_top5");
   take("loss", average ? "ema_val_loss" : "val_loss");
+  score.also.merge(sharpness_measures(run));
   if (is_full_precision(json)) return score;
   take("mean_step", "mean_step");
   take("mean_error", "mean_error");
-  score.also.merge(sharpness_measures(run));
   return score;
 }
 
