@@ -1,12 +1,11 @@
 // OpenMP's own variables bind its threads, and nothing else: neither the rest of the program nor its other threads.
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "tests/apps/tools.h"
+#include "tests/support/wait.h"
 
 using namespace ntq::test;
 
@@ -50,12 +49,12 @@ TEST_CASE("bound OpenMP threads: as many as asked for, on the CPUs asked for, an
         start("ntq-train synthetic resnet20 --epochs 40 --threads 2 --workers 2 --output " + folder / "run");
     unsetenv(name.c_str());
     size_t workers = 0, bound = 0;
-    for (int i = 0; i < 500 && (workers != 4 || bound < 2); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    wait_until([&] {
       const std::multiset<std::string> found = threads_of(child);
       workers = found.count(all);
       bound = std::set<std::string>(found.begin(), found.end()).size() - (workers > 0);
-    }
+      return workers == 4 && bound >= 2;
+    });
     CHECK(workers == 4);  // of the loaders of both splits
     CHECK(bound >= 2);    // OpenMP's, on CPUs of their own
     kill(child, SIGKILL);

@@ -1,12 +1,11 @@
 // --bits-before: one width after the other, each from the last one's weights.
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "tests/apps/tools.h"
 #include "tests/apps/words.h"
+#include "tests/support/wait.h"
 
 using namespace ntq::apps;
 using namespace ntq::test;
@@ -106,9 +105,7 @@ TEST_SUITE_BEGIN("optimised build only");
 TEST_CASE("--bits-before: killed and resumed, the same bytes") {
   const TempFolder killed;
   const pid_t child = start("ntq-train" + kShort + killed.str() + kChain + " --save-every 1");
-  for (int wait = 0; wait < 20000 && !fs::exists(killed.str() + kPrefix + "w5a5-qil/last.bin"); ++wait) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  REQUIRE(wait_until([&] { return fs::exists(killed.str() + kPrefix + "w5a5-qil/last.bin"); }));
   kill(child, SIGKILL);
   CHECK(finish(child) == 128 + SIGKILL);
   const Outcome resumed = run("ntq-train --quiet --output " + killed.str() + " --resume");

@@ -6,6 +6,7 @@
 #include "tests/support/bmp.h"
 #include "tests/support/modules.h"
 #include "tests/support/text.h"
+#include "tests/support/wait.h"
 
 using namespace ntq::test;
 using ntq::apps::Json;
@@ -73,7 +74,7 @@ TEST_CASE("a training in TF32 on a device that is not the CPU, killed and resume
   CHECK(contains(words, "  device memory "));
   const pid_t child = start(train + killed.str() + " --quiet");
   const std::string last = "/synthetic-resnet20-w4a4-ntq/last.bin";
-  for (int wait = 0; wait < 20000 && !fs::exists(killed.str() + last); ++wait) usleep(1000);
+  REQUIRE(wait_until([&] { return fs::exists(killed.str() + last); }));
   kill(child, SIGKILL);
   finish(child);
   const Outcome resumed = run("ntq-train --quiet --device emulated --output " + killed.str() + " --resume");

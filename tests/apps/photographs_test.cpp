@@ -2,8 +2,6 @@
 // export.
 #include <doctest/doctest.h>
 
-#include <unistd.h>
-
 #include <cmath>
 #include <csignal>
 #include <filesystem>
@@ -12,6 +10,7 @@
 #include "tests/apps/photos.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
+#include "tests/support/wait.h"
 #include "train/weights.h"
 
 using namespace ntq;
@@ -58,7 +57,7 @@ TEST_CASE("from pretrained weights to 4 bits, and a stop within the epoch that c
 
   // Interrupted as soon as there is a checkpoint within the epoch, then resumed with other threads and workers.
   const pid_t child = start(quantized + " --output " + again.str());
-  for (int i = 0; i < 20000 && !fs::exists(again / last); ++i) usleep(1000);
+  REQUIRE(wait_until([&] { return fs::exists(again / last); }));
   kill(child, SIGTERM);
   const int code = finish(child);
   CHECK_MESSAGE((code == 143 || code == 0), code);

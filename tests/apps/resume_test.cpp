@@ -7,6 +7,7 @@
 
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
+#include "tests/support/wait.h"
 
 using namespace ntq::test;
 namespace fs = std::filesystem;
@@ -63,17 +64,6 @@ void check_same(const std::string& folder, const std::string& precision = "fp32"
   }
 }
 
-/// Waits until `ready` holds; false when the child's time is up.
-template <class Ready>
-bool wait_for(Ready ready) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(240);
-  while (!ready()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
-
 }  // namespace
 
 TEST_CASE("the result does not depend on threads and loader workers" * doctest::test_suite("optimised build only")) {
@@ -95,7 +85,7 @@ TEST_CASE("killed in both stages and resumed, the run ends with the same bytes")
   const auto exists = [&](const std::string& name) { return fs::exists(folder.str() + name); };
   // Before anything is finished, in the middle of an epoch.
   const pid_t first = start("ntq-train" + kRun + folder.str() + " --save-every 1");
-  REQUIRE(wait_for([&] { return exists(kFp + "last.bin"); }));
+  REQUIRE(wait_until([&] { return exists(kFp + "last.bin"); }));
   std::this_thread::sleep_for(std::chrono::milliseconds(30));
   kill(first, SIGKILL);
   CHECK(finish(first) == 128 + SIGKILL);
@@ -103,7 +93,7 @@ TEST_CASE("killed in both stages and resumed, the run ends with the same bytes")
 
   // In the second stage, behind its first epoch; resumed by the first stage's folder, with other threads.
   const pid_t second = start("ntq-train --quiet --threads 1 --workers 0 --save-every 3 --resume " + folder.str() + kFp);
-  REQUIRE(wait_for([&] { return exists(kQuant + "metrics.jsonl"); }));
+  REQUIRE(wait_until([&] { return exists(kQuant + "metrics.jsonl"); }));
   kill(second, SIGKILL);
   CHECK(finish(second) == 128 + SIGKILL);
   CHECK_FALSE(exists(kQuant + "result.json"));
@@ -120,11 +110,11 @@ TEST_CASE("SIGINT and SIGTERM finish the step, save and end in 130 and 143") {
   for (const std::string& precision : kPrecisions) {
     const TempFolder folder;
     const pid_t first = start("ntq-train" + kRun + folder.str() + " --precision " + precision);
-    REQUIRE(wait_for([&] { return fs::exists(folder.str() + kFp + "last.bin"); }));
+    REQUIRE(wait_until([&] { return fs::exists(folder.str() + kFp + "last.bin"); }));
     kill(first, SIGTERM);
     CHECK(finish(first) == 143);
     const pid_t second = start("ntq-train --resume " + folder.str() + kQuant);  // the precision is the run's
-    REQUIRE(wait_for([&] { return fs::exists(folder.str() + kQuant + "last.bin"); }));
+    REQUIRE(wait_until([&] { return fs::exists(folder.str() + kQuant + "last.bin"); }));
     kill(second, SIGINT);
     CHECK(finish(second) == 130);
     const Outcome third = run("ntq-train --resume " + folder.str() + kQuant);

@@ -14,6 +14,7 @@
 #include "apps/watchdog.h"
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
+#include "tests/support/wait.h"
 
 using namespace ntq::test;
 namespace fs = std::filesystem;
@@ -36,9 +37,7 @@ struct Endless {
       execl("/bin/sh", "sh", "-c", line.c_str(), static_cast<char*>(nullptr));
       _exit(127);
     }
-    for (int i = 0; i < 500 && !contains(read_file(path + "/log.txt"), "epoch 1/"); ++i) {
-      std::this_thread::sleep_for(20ms);
-    }
+    CHECK(wait_until([&] { return contains(read_file(path + "/log.txt"), "epoch 1/"); }));
   }
   ~Endless() { kill(child, SIGKILL); }
   std::string out() const { return read_file(folder / "out"); }
@@ -58,8 +57,8 @@ pid_t child_of(const Body& body) {
 }
 
 /// Children say so when they are ready for a signal.
-void wait_for(const std::string& path) {
-  for (int i = 0; i < 500 && !fs::exists(path); ++i) std::this_thread::sleep_for(10ms);
+void wait_until_there(const std::string& path) {
+  REQUIRE(wait_until([&] { return fs::exists(path); }));
   fs::remove(path);
 }
 
@@ -87,9 +86,7 @@ TEST_CASE("a signal between two stages: the first one is kept, and the line says
   const std::string quantized = folder / "synthetic-resnet20-w4a4-ntq";
   const pid_t child =
       start("ntq-train" + kTiny + "--bits 4 --pretrain-epochs 1 --epochs 100000 --output " + folder.str());
-  for (int i = 0; i < 5000 && !fs::exists(folder / "synthetic-resnet20-fp/result.json"); ++i) {
-    std::this_thread::sleep_for(1ms);
-  }
+  REQUIRE(wait_until([&] { return fs::exists(folder / "synthetic-resnet20-fp/result.json"); }));
   kill(child, SIGTERM);
   CHECK(finish(child) == 128 + SIGTERM);
   const std::string log = read_file(quantized + "/log.txt");
@@ -123,7 +120,7 @@ TEST_CASE("the other commands end with 128 + signal and a line; with --json an o
       write_file(folder / "ready", "");
       static_cast<void>(open((folder / "fifo").c_str(), O_RDONLY));  // waits for a writer
     });
-    wait_for(folder / "ready");
+    wait_until_there(folder / "ready");
     kill(child, signal);
     CHECK(finish(child) == 128 + signal);
     CHECK(read_file(folder / "err") == "interrupted\n");
@@ -144,7 +141,7 @@ TEST_CASE("a process that hangs when a signal comes ends soon; one that computes
     prepare();
     static_cast<void>(open((folder / "fifo").c_str(), O_RDONLY));  // restarted behind the handler
   });
-  wait_for(folder / "ready");
+  wait_until_there(folder / "ready");
   const auto start = std::chrono::steady_clock::now();
   kill(hangs, SIGTERM);
   CHECK(finish(hangs) == 128 + SIGTERM);
@@ -157,7 +154,7 @@ TEST_CASE("a process that hangs when a signal comes ends soon; one that computes
     while (std::clock() - begin < CLOCKS_PER_SEC) {  // a second of computing, half of it behind the signal at least
     }
   });
-  wait_for(folder / "ready");
+  wait_until_there(folder / "ready");
   kill(computes, SIGTERM);
   CHECK(finish(computes) == 0);
   // A disk that takes its time for a checkpoint is no hang.
@@ -166,7 +163,7 @@ TEST_CASE("a process that hangs when a signal comes ends soon; one that computes
     const ntq::apps::SlowWrite write;
     for (int i = 0; i < 10; ++i) std::this_thread::sleep_for(100ms);
   });
-  wait_for(folder / "ready");
+  wait_until_there(folder / "ready");
   kill(saves, SIGTERM);
   CHECK(finish(saves) == 0);
 }

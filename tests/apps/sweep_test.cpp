@@ -1,13 +1,12 @@
 // ntq-sweep as a user runs it: killed, stopped, gone on with, and given bad input.
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "tests/apps/tools.h"
 #include "tests/support/text.h"
+#include "tests/support/wait.h"
 
 using namespace ntq::test;
 namespace fs = std::filesystem;
@@ -29,14 +28,6 @@ std::map<std::string, std::string> checkpoints(const std::string& folder) {
     }
   }
   return out;
-}
-
-template <class Ready>
-bool wait_until(Ready ready) {
-  for (int i = 0; i < 6000; ++i, std::this_thread::sleep_for(std::chrono::milliseconds(10))) {
-    if (ready()) return true;
-  }
-  return false;
 }
 
 /// A file of that name in a run of any cell.
