@@ -11,6 +11,12 @@ namespace {
 
 std::string bits_text(int bits) { return bits == 32 ? "fp" : std::to_string(bits); }
 
+/// "4"; "4 at first" where they are learned, "fp" where the method leaves the layer's weights as they are.
+std::string weight_bits_text(const LayerReport& layer) {
+  if (!layer.learned_bits) return bits_text(layer.weight_bits);
+  return *layer.learned_bits == 32 ? "fp" : bits_text(layer.weight_bits) + " at first";
+}
+
 /// "lsq", or "dorefa, pact" of weights and inputs; "" in full precision.
 std::string methods_text(const LayerReport& layer) {
   const auto &of_weights = layer.method, &of_inputs = layer.input_method;
@@ -118,7 +124,8 @@ nlohmann::ordered_json quantization_json(Module& model) {
 
 std::string bits_summary(const std::vector<LayerReport>& layers) {
   const auto same = [](const LayerReport& a, const LayerReport& b) {
-    return a.weight_bits == b.weight_bits && a.input_bits == b.input_bits && methods_text(a) == methods_text(b);
+    return weight_bits_text(a) == weight_bits_text(b) && a.input_bits == b.input_bits &&
+           methods_text(a) == methods_text(b);
   };
   std::string out;
   for (size_t i = 0, next; i < layers.size(); i = next) {
@@ -130,7 +137,7 @@ std::string bits_summary(const std::vector<LayerReport>& layers) {
     if (!out.empty()) out += "; ";
     const std::string methods = methods_text(l);
     out += who + (methods.empty() ? ": full precision"
-                                  : ": weights " + bits_text(l.weight_bits) + ", inputs " + bits_text(l.input_bits) +
+                                  : ": weights " + weight_bits_text(l) + ", inputs " + bits_text(l.input_bits) +
                                         " bits (" + methods + ")");
   }
   return out;

@@ -41,13 +41,18 @@ std::optional<StartScores> prepare_quantized_start(Session& s, Console& console)
     enable_quantizers(*s.model, true);
     console.line(concat("Before quantization: top-1 ", fixed(scores.full_precision_top1, 2), "%"));
   }
-  calibrate_steps(*s.model, *s.train_loader, c.calibrate, s.activations);
+  const bool calibrated = calibrate_steps(*s.model, *s.train_loader, c.calibrate, s.activations);
+  if (!calibrated && c.calibrate != TrainConfig{}.calibrate) {
+    console.warn(concat("--calibrate ", c.calibrate,
+                        " changes nothing: no quantizer of inputs takes first values from batches"));
+  }
   if (c.bn_recalibrate > 0) recalibrate_norms(*s.model, *s.train_loader, c.bn_recalibrate);
   if (c.no_start_eval) return std::nullopt;
   scores.quantized_top1 = top1(s, console, "right after quantization");
-  console.line(concat("Right after quantization: top-1 ", fixed(scores.quantized_top1, 2), "% (steps from ",
-                      c.calibrate, c.calibrate == 1 ? " batch" : " batches",
-                      c.bn_recalibrate > 0 ? ", batch norm re-estimated)" : ")"));
+  std::string how = calibrated ? concat("steps from ", c.calibrate, c.calibrate == 1 ? " batch" : " batches") : "";
+  if (c.bn_recalibrate > 0) how += concat(calibrated ? ", " : "", "batch norm re-estimated");
+  console.line(concat("Right after quantization: top-1 ", fixed(scores.quantized_top1, 2), "%",
+                      how.empty() ? "" : concat(" (", how, ")")));
   if (starts_from_mean(c) && scores.quantized_top1 < scores.full_precision_top1 / 2) {
     console.line(
         "  Less than half is left: --step-init mse often starts much closer, above all with 2-bit activations");

@@ -102,7 +102,7 @@ std::vector<std::string> left_out(const Quantizers& quantizers, const TrainingPl
   return out;
 }
 
-void calibrate(const Quantizers& quantizers, const std::function<void()>& run_batches) {
+bool calibrate(const Quantizers& quantizers, const std::function<void()>& run_batches) {
   std::vector<Quantizer*> fresh;
   std::copy_if(quantizers.begin(), quantizers.end(), std::back_inserter(fresh),
                [](const Quantizer* q) { return !q->ready(); });
@@ -118,6 +118,8 @@ void calibrate(const Quantizers& quantizers, const std::function<void()>& run_ba
     run_batches();
     each(&Quantizer::end_pass);
   }
+  return std::any_of(fresh.begin(), fresh.end(),
+                     [](const Quantizer* q) { return !q->spec().is_weight && q->calibration_passes() > 0; });
 }
 
 std::vector<std::string> take_over(const Quantizers& quantizers, Module& other) {

@@ -44,8 +44,9 @@ void count_optimizer_step(const Quantizers& quantizers);
 std::vector<std::string> left_out(const Quantizers& quantizers, const TrainingPlan& plan);
 
 /// Sets the first values of the quantizers that are not ready: run_batches() runs some batches through the model in
-/// evaluation mode, as often as the method with the most passes needs.
-void calibrate(const Quantizers& quantizers, const std::function<void()>& run_batches);
+/// evaluation mode, as often as the method with the most passes needs. Gives whether inputs are among them: what
+/// weights start from is the same for any batches.
+bool calibrate(const Quantizers& quantizers, const std::function<void()>& run_batches);
 
 /// Each takes over (Quantizer::take_over()) from the one of its name in `other`; names of those that have.
 std::vector<std::string> take_over(const Quantizers& quantizers, Module& other);

@@ -65,11 +65,11 @@ void run_batches(Module& model, DataLoader& loader, int64_t batches, DType activ
 
 }  // namespace
 
-void calibrate_steps(Module& model, DataLoader& loader, int64_t batches, DType activations) {
+bool calibrate_steps(Module& model, DataLoader& loader, int64_t batches, DType activations) {
   // As the first training step will see them: with running statistics, 2-bit weights leave most activations at zero.
   BatchStatistics norms(model);
   norms.set_momentum(0.0f);
-  calibrate(model, [&] { run_batches(model, loader, batches, activations, [](int64_t) {}); });
+  return calibrate(model, [&] { run_batches(model, loader, batches, activations, [](int64_t) {}); });
 }
 
 void recalibrate_norms(Module& model, DataLoader& loader, int64_t batches) {

@@ -19,6 +19,16 @@ TEST_CASE("neighbours of equal bits are told together") {
   CHECK(bits_summary({quantized, quantized, full}) == "2 between: weights 2, inputs 2 bits (ntq); fc: full precision");
 }
 
+TEST_CASE("bits that are learned are told as the first ones, layers that the method leaves alone as floats") {
+  LayerReport learned, alone;
+  learned.name = "conv1", alone.name = "fc";
+  learned.method = alone.method = "diffq";
+  learned.weight_bits = alone.weight_bits = 4;
+  learned.learned_bits = 3.9, alone.learned_bits = 32;
+  CHECK(bits_summary({learned, alone}) ==
+        "conv1: weights 4 at first, inputs fp bits (diffq); fc: weights fp, inputs fp bits (diffq)");
+}
+
 TEST_CASE("a layer whose inputs have another method names both, in the table, the summary and the JSON") {
   LayerReport layer;
   layer.name = "conv1";

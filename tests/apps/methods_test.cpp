@@ -12,6 +12,7 @@
 #include "quant/tree.h"
 #include "tests/apps/tools.h"
 #include "tests/apps/words.h"
+#include "tests/support/text.h"
 #include "tests/support/values.h"
 #include "train/loop.h"
 
@@ -100,6 +101,24 @@ TEST_CASE(
     CHECK_MESSAGE(contains(codes.err, "have no codes of one byte; export them as floats (--quantized)"), codes.err);
     CHECK(lines_of(codes.err) == 1);
   }
+}
+
+TEST_CASE("--calibrate is told to change nothing where no input takes its first values from batches") {
+  const TempFolder folder;
+  const auto said = [&](const std::string& options) {
+    const std::string run = folder.str() + "/" + std::to_string(options.size());
+    const Outcome outcome = ntq::test::run(
+        "ntq-train" + kTiny + "--bits 4 --pretrain-epochs 1 --epochs 1 --calibrate 2 --output " + run + options);
+    CHECK_MESSAGE(outcome.code == 0, outcome.err);
+    return outcome.out + outcome.err;
+  };
+  const std::string warning = "--calibrate 2 changes nothing: no quantizer of inputs takes first values from batches";
+  const std::string fixed = said(" --method lq-nets"), taken = said(" --method lsq"), weights = said(" --act-bits 32");
+  CHECK(contains(fixed, warning));
+  CHECK_FALSE(contains(fixed, "steps from"));
+  CHECK(contains(weights, warning));
+  CHECK_FALSE(contains(taken, warning));
+  CHECK(contains(taken, "(steps from 2 batches)"));
 }
 
 TEST_CASE("every method with evenly spaced weights: dampening and freezing resume to the same bytes") {
