@@ -6,6 +6,7 @@
 #include "apps/layer_text.h"
 #include "apps/text.h"
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/printable.h"
 #include "engine/serialize.h"
 #include "quant/tree.h"
@@ -70,6 +71,11 @@ void print_start(Console& console, const Session& s, const std::string& run_path
   const DatasetInfo& info = s.data.train->info();
   console.headline(concat("ntq-train ", version(), ": ", c.model, " on ", c.dataset, ", ", precision_text(c)));
   print_device(console, s.device);
+  if (c.precision == "bf16" && s.device.device == Device() && limit_isa(Limit::bf16_dot) != "avx512bf16") {
+    console.warn(
+        "this CPU has no AVX512-BF16: bfloat16 takes several times as long as --precision fp32 here, for the same bits "
+        "as elsewhere");
+  }
   console.line(concat("  model      ", c.model, ", ", grouped(s.model->parameter_count()), " parameters"));
   console.line(concat("  data       ", grouped(s.data.train->size()), " training and ", grouped(s.data.val->size()),
                       " validation images, ", info.height, "x", info.width, "x", info.channels, ", ", info.classes,

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/isa.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -192,6 +194,18 @@ double machine_limit(Limit limit, const std::string& isa, int threads) {
   if (limit == Limit::copy) return in_memory(threads);
   const Loop loop = loop_of(limit, isa);
   return loop ? in_registers(loop, threads) : 0;
+}
+
+double machine_limit(Limit limit, int threads) { return machine_limit(limit, limit_isa(limit), threads); }
+
+std::string limit_isa(Limit limit) {
+  switch (limit) {
+    case Limit::bf16_dot: return cpu::chosen_isa(cpu::IsaList::bf16);
+    case Limit::byte_dot: return cpu::chosen_isa(cpu::IsaList::integers);
+    case Limit::fma:
+    case Limit::copy: break;
+  }
+  return cpu::chosen_isa();
 }
 
 }  // namespace ntq

@@ -16,5 +16,9 @@ enum class Limit {
 /// bytes. `isa` is that of the kernels that are held against it, as cpu::chosen_isa() of their list has it; 0: it has
 /// no such instruction. The best of many short runs, as the machine may be shared: some 50 ms. A copy needs 128 MiB.
 double machine_limit(Limit limit, const std::string& isa, int threads);
+/// The same of limit_isa(limit).
+double machine_limit(Limit limit, int threads);
+/// The instruction set of this process' kernels that are held against a limit: each limit has its list of them.
+std::string limit_isa(Limit limit);
 
 }  // namespace ntq

@@ -16,7 +16,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/isa.h"
 #include "base/limits.h"
 #include "engine/backend/cpu_settings.h"
 #include "engine/backend/registry.h"
@@ -157,8 +156,7 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--types" && (types = types_of(argv[2]))) argc = 1;
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   const std::string machine = ntq::backend_for({}).describe();
-  const std::string isa = ntq::cpu::chosen_isa(ntq::cpu::IsaList::integers);
-  const double limit = ntq::machine_limit(types->limit, isa, ntq::cpu_threads());
+  const double limit = ntq::machine_limit(types->limit, ntq::cpu_threads());
   std::fprintf(stderr, "%s; limit %.1f GFLOP/s\n", machine.c_str(), limit);
   for (const auto& c : kSmall) add(c, kSmallBatch, *types, limit);
   for (const auto& c : kLarge) add(c, kLargeBatch, *types, limit);

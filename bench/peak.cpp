@@ -5,13 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "base/isa.h"
 #include "base/limits.h"
 #include "engine/backend/cpu_settings.h"
 
 int main(int argc, char** argv) {
   using ntq::Limit;
-  using ntq::cpu::IsaList;
   std::vector<int> threads = {1};
   if (ntq::cpu_threads() > 1) threads.push_back(ntq::cpu_threads());
   CLI::App app("The machine's limits: multiply-adds, dot products, copies");
@@ -21,18 +19,17 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   struct Row {
     Limit limit;
-    IsaList kernels;
     const char *name, *unit;
   };
-  constexpr Row kLimits[] = {{Limit::fma, IsaList::common, "float32 multiply-adds", "GFLOP/s"},
-                             {Limit::bf16_dot, IsaList::bf16, "bfloat16 dot products", "GFLOP/s"},
-                             {Limit::byte_dot, IsaList::integers, "dot products of bytes", "GOP/s"},
-                             {Limit::copy, IsaList::common, "copy, read and written", "GB/s"}};
+  constexpr Row kLimits[] = {{Limit::fma, "float32 multiply-adds", "GFLOP/s"},
+                             {Limit::bf16_dot, "bfloat16 dot products", "GFLOP/s"},
+                             {Limit::byte_dot, "dot products of bytes", "GOP/s"},
+                             {Limit::copy, "copy, read and written", "GB/s"}};
   std::printf("%-36s", "");
   for (const int t : threads) std::printf("%4d %s", t, t == 1 ? "thread " : "threads");
   std::printf("\n");
   for (const Row& row : kLimits) {
-    const std::string isa = ntq::cpu::chosen_isa(row.kernels);
+    const std::string isa = ntq::limit_isa(row.limit);
     std::printf("%-24s%-12s", row.name, isa.c_str());
     for (const int t : threads) {
       const double found = ntq::machine_limit(row.limit, isa, t);

@@ -149,8 +149,8 @@ nlohmann::ordered_json measure(const Options& o) {
     out["gflops"] = 6 * macs->second * per_second / 1e9;
   }
   if (o.limits) {
-    out["fma_limit_gflops"] = machine_limit(Limit::fma, cpu_isa(), cpu_threads());
-    const double bf16 = machine_limit(Limit::bf16_dot, cpu::chosen_isa(cpu::IsaList::bf16), cpu_threads());
+    out["fma_limit_gflops"] = machine_limit(Limit::fma, cpu_threads());
+    const double bf16 = machine_limit(Limit::bf16_dot, cpu_threads());
     if (bf16 > 0) out["bf16_limit_gflops"] = bf16;
   }
   return out;

@@ -27,8 +27,7 @@ class PreActBlock : public Module {
 
   Tensor forward(const Tensor& x) override {
     const Tensor active = bn1_->forward_relu(x);
-    const Tensor inner = bn2_->forward_relu(conv1_->forward(active));
-    return add(conv2_->forward(inner), shortcut_ ? shortcut_->forward(active) : x);
+    return add(conv2_->forward_behind(*bn2_, conv1_->forward(active)), shortcut_ ? shortcut_->forward(active) : x);
   }
 
  private:

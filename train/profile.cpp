@@ -39,12 +39,11 @@ double MachineLimits::products(DType a, DType b, DType y) const {
 }
 
 MachineLimits measure_limits() {
-  const std::string floats = cpu_isa();
   const int threads = cpu_threads();
-  return {.fma = machine_limit(Limit::fma, floats, threads),
-          .bf16_dot = machine_limit(Limit::bf16_dot, cpu::chosen_isa(cpu::IsaList::bf16), threads),
-          .byte_dot = machine_limit(Limit::byte_dot, cpu::chosen_isa(cpu::IsaList::integers), threads),
-          .copy = machine_limit(Limit::copy, floats, threads)};
+  return {.fma = machine_limit(Limit::fma, threads),
+          .bf16_dot = machine_limit(Limit::bf16_dot, threads),
+          .byte_dot = machine_limit(Limit::byte_dot, threads),
+          .copy = machine_limit(Limit::copy, threads)};
 }
 
 Profile::Profile(const Module& model, size_t most_events) : most_events_(most_events) {

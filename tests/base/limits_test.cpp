@@ -21,6 +21,14 @@ TEST_CASE("machine_limit: every instruction set has multiply-adds, and dots wher
   }
 }
 
+TEST_CASE("machine_limit: without an instruction set it is that of the kernels which are held against it") {
+  CHECK(limit_isa(Limit::fma) == cpu::chosen_isa());
+  CHECK(limit_isa(Limit::bf16_dot) == cpu::chosen_isa(cpu::IsaList::bf16));
+  CHECK(limit_isa(Limit::byte_dot) == cpu::chosen_isa(cpu::IsaList::integers));
+  CHECK(machine_limit(Limit::fma, 1) > 0.01);
+  CHECK((machine_limit(Limit::bf16_dot, 1) > 0) == (cpu::chosen_isa(cpu::IsaList::bf16) == "avx512bf16"));
+}
+
 TEST_CASE("machine_limit: a copy, on one thread and on several") {
   CHECK(machine_limit(Limit::copy, "portable", 1) > 0.1);
   CHECK(machine_limit(Limit::copy, "portable", 3) > 0.1);

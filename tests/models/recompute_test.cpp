@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/backend/cpu_settings.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/loss.h"
 #include "models/model.h"
 #include "optim/sgd.h"
@@ -22,9 +23,9 @@ std::shared_ptr<Module> model_of(int bits, bool recompute, const char* method = 
   return make_model("resnet20", options);
 }
 
-/// The state after three steps.
-NamedTensors trained(Module& model) {
-  const Tensor images = test::some_values({4, 16, 16, 3});
+/// The state after three steps, of activations of this type.
+NamedTensors trained(Module& model, DType type) {
+  const Tensor images = cast(test::some_values({4, 16, 16, 3}), type);
   const std::vector<int32_t> classes{0, 3, 5, 9};
   const Tensor labels = Tensor::from({4}, std::span<const int32_t>(classes));
   Sgd sgd(model.parameters(), {.momentum = 0.9f});
@@ -32,7 +33,7 @@ NamedTensors trained(Module& model) {
   for (int step = 0; step < 3; ++step) {
     set_progress(quantizers, step / 3.0);
     sgd.zero_grad();
-    Tensor loss = softmax_cross_entropy(model.forward(images), labels);
+    Tensor loss = softmax_cross_entropy(cast(model.forward(images), DType::f32), labels);
     if (const Tensor penalty = quant_penalty(quantizers)) loss = add(loss, penalty);
     loss.backward();
     sgd.step(0.05f);
@@ -59,14 +60,17 @@ TEST_CASE("recomputed blocks leave the same parameters, statistics and oscillati
   for (const auto& [bits, method, settings] : cases) {
     const std::string text = method;
     CAPTURE(text);
-    const NamedTensors kept = trained(*model_of(bits, false, method, settings)),
-                       again = trained(*model_of(bits, true, method, settings));
-    REQUIRE(kept.size() == again.size());
-    for (size_t i = 0; i < kept.size(); ++i) {
-      if (kept[i].second.dtype() != DType::f32) continue;
-      const std::string& name = kept[i].first;
-      CAPTURE(name);
-      CHECK(same_values(kept[i].second, again[i].second));
+    for (const DType type : {DType::f32, DType::bf16}) {
+      CAPTURE(dtype_name(type));
+      const NamedTensors kept = trained(*model_of(bits, false, method, settings), type),
+                         again = trained(*model_of(bits, true, method, settings), type);
+      REQUIRE(kept.size() == again.size());
+      for (size_t i = 0; i < kept.size(); ++i) {
+        if (kept[i].second.dtype() != DType::f32) continue;
+        const std::string& name = kept[i].first;
+        CAPTURE(name);
+        CHECK(same_values(kept[i].second, again[i].second));
+      }
     }
   }
 }

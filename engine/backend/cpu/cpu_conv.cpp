@@ -12,6 +12,7 @@
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/in_float32.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/patches.h"
 #include "engine/backend/cpu/views.h"
 #include "engine/backend/cpu/winograd.h"
 
@@ -141,6 +142,42 @@ void product_grad_input(Backend& backend, const Kernels& k, const ConvGeometry& 
   }
 }
 
+/// The same of few channels.
+void patches_grad_input(Backend& backend, const Kernels& k, const ConvGeometry& g, const float* dy, const float* w,
+                        float* dx) {
+  const int64_t patch = g.kernel_h * g.kernel_w * g.in_c, panels = ceil_div(patch, k.panel);
+  const Zeros zeros(backend, g.out_c);
+  const Scratch packed(backend, panels * k.panel * g.out_c);
+  pack(patch, 1, g.out_c, k.panel, packed.data(), [&](int64_t, int64_t c, int64_t o, int64_t n, float* to) {
+    std::memcpy(to, w + c * patch + o, static_cast<size_t>(n) * sizeof(float));
+  });
+  const Tap here{0, 0};
+  const auto of_line = [&](int64_t line, float* patches) {
+    const GatherProduct p{dy + line * g.out_w * g.out_c,
+                          1,
+                          g.out_w,
+                          g.out_c,
+                          patches,
+                          1,
+                          g.out_w,
+                          patch,
+                          1,
+                          1,
+                          g.out_w,
+                          0,
+                          0,
+                          1,
+                          1,
+                          &here,
+                          1,
+                          packed.data(),
+                          zeros.data()};
+    k.gather_product(p, 0, g.out_w, 0, panels);
+  };
+  add_up_patches(backend, g, of_line,
+                 [&](int64_t at, const float* sums, int64_t n) { std::copy(sums, sums + n, dx + at); });
+}
+
 void product_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, const float* dy, const float* x,
                          float* dw) {
   const ConvGeometry& g = plan.g;
@@ -241,6 +278,7 @@ void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, Co
   const float* const dy = values(d_output, output_size(g));
   float* const dx = values(d_input, input_size(g));
   if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::turned, dy, w, dx);
+  if (plan.algorithm == ConvAlgorithm::unfolded) return patches_grad_input(*this, k_, g, dy, w, dx);
   product_grad_input(*this, k_, plan.g, dy, w, dx);
 }
 

@@ -71,7 +71,7 @@ const std::vector<ConvGeometry>& conv_geometries() {
         conv_geometry(1, 24, 1, 1, 20, 1, 3), conv_geometry(1, 20, 9, 2, 19, 7, 30),
         // Without channels, images or taps: zeros, or nothing.
         conv_geometry(2, 4, 0, 5, 3, 1, 1), conv_geometry(2, 4, 5, 0, 3, 1, 1), conv_geometry(0, 4, 5, 5, 3, 1, 1),
-        conv_geometry(2, 4, 5, 5, 0, 1, 0)};
+        conv_geometry(0, 8, 16, 16, 3, 1, 1), conv_geometry(2, 4, 5, 5, 0, 1, 0)};
     ConvGeometry flat = conv_geometry(2, 13, 8, 9, 1, 1, 0);  // 129 taps in one row, rows of padding only
     flat.kernel_w = 129, flat.pad = 64;
     flat.out_h = flat.in_h + 128, flat.out_w = flat.in_w;

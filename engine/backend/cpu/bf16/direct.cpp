@@ -7,7 +7,7 @@
 #include "base/ceil_div.h"
 #include "engine/backend/cpu/bf16/filters.h"
 #include "engine/backend/cpu/parallel.h"
-#include "engine/backend/cpu/seen_by.h"
+#include "engine/backend/cpu/patches.h"
 
 namespace ntq::bf16 {
 namespace {
@@ -68,54 +68,31 @@ void run_product(Backend& backend, const Kernels& k, const Product& p, ConstView
   });
 }
 
-/// dx of few channels, of which a product that gives them would fill a small part of a vector: the gradients of the
-/// patches that a line of output pixels sees are added up, line by line, for bands of lines of an image.
+/// dx of few channels.
 void grad_of_patches(Backend& backend, const Kernels& k, const ConvGeometry& g, ConstView dy, const BFloat16* packed,
                      View dx) {
-  const int64_t tap_line = g.kernel_w * g.in_c, patch = g.kernel_h * tap_line, width = g.in_w * g.in_c;
-  const int64_t panels = ceil_div(patch, k.panel);
+  const int64_t patch = g.kernel_h * g.kernel_w * g.in_c, panels = ceil_div(patch, k.panel);
   const auto* const values = static_cast<const BFloat16*>(dy.data);
-  const int64_t most = std::max<int64_t>(1, g.in_h / 16),
-                bands = std::min(most, ceil_div(16, std::max<int64_t>(1, g.batch)));
-  const int64_t band_lines = ceil_div(g.in_h, bands);
-  parallel_for(g.batch * bands, [&](int64_t task) {
-    const int64_t image = task / bands, begin = std::min(g.in_h, task % bands * band_lines);
-    const int64_t end = std::min(g.in_h, begin + band_lines);
-    if (begin == end) return;
-    const Scratch patches(backend, g.out_w * patch), sums(backend, (end - begin) * width);
-    std::fill(sums.data(), sums.data() + (end - begin) * width, 0.0f);
-    Product p{{values, values + dy.size, 1, g.out_w, g.out_c, 1, 1, g.out_w, 1, 0, 0, 1, 1, false},
-              patches.data(),
-              DType::f32,
-              1,
-              g.out_w,
-              patch,
-              0,
-              0,
-              1,
-              packed};
+  const auto of_line = [&](int64_t line, float* patches) {
+    const BFloat16* const from = values + line * g.out_w * g.out_c;
+    const Product p{{from, values + dy.size, 1, g.out_w, g.out_c, 1, 1, g.out_w, 1, 0, 0, 1, 1, false},
+                    patches,
+                    DType::f32,
+                    1,
+                    g.out_w,
+                    patch,
+                    0,
+                    0,
+                    1,
+                    packed};
     const Scratch scratch(backend, k.product_scratch(p, panels), DType::u8);
-    const cpu::Places lines = cpu::seen_by({g.kernel_h, g.stride, g.pad, g.out_h}, {begin, end});
-    for (int64_t i = lines.begin; i < lines.end; ++i) {
-      p.x.x = values + (image * g.out_h + i) * g.out_w * g.out_c;
-      k.product(p, 0, g.out_w, 0, panels, scratch.view().data);
-      const int64_t h0 = i * g.stride - g.pad;
-      const int64_t top = std::max<int64_t>(0, begin - h0), bottom = std::min(g.kernel_h, end - h0);
-      for (int64_t j = 0; j < g.out_w; ++j) {
-        const int64_t first = (j * g.stride - g.pad) * g.in_c;
-        const int64_t left = std::max<int64_t>(0, -first), right = std::min(tap_line, width - first);
-        for (int64_t kh = top; kh < bottom; ++kh) {
-          const float* const from = patches.data() + j * patch + kh * tap_line;
-          float* const to = sums.data() + (h0 + kh - begin) * width + first;
-          for (int64_t c = left; c < right; ++c) to[c] += from[c];
-        }
-      }
-    }
-    const int64_t at = (image * g.in_h + begin) * width, n = (end - begin) * width;
+    k.product(p, 0, g.out_w, 0, panels, scratch.view().data);
+  };
+  cpu::add_up_patches(backend, g, of_line, [&](int64_t at, const float* sums, int64_t n) {
     if (dx.type == DType::f32) {
-      std::copy(sums.data(), sums.data() + n, static_cast<float*>(dx.data) + at);
+      std::copy(sums, sums + n, static_cast<float*>(dx.data) + at);
     } else {
-      std::transform(sums.data(), sums.data() + n, static_cast<BFloat16*>(dx.data) + at, to_bf16);
+      std::transform(sums, sums + n, static_cast<BFloat16*>(dx.data) + at, to_bf16);
     }
   });
 }

@@ -65,7 +65,8 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvGeometry& g, Co
     });
   }
   // Else all threads transform tiles, then share the filters.
-  const int64_t pass = group * std::clamp<int64_t>(kNumbersShared / (group * of_tile), 1, ceil_div(tiles, group));
+  const int64_t pass =
+      group * std::max<int64_t>(1, std::min(kNumbersShared / (group * of_tile), ceil_div(tiles, group)));
   const Numbers v(backend, pass * of_tile);
   for (int64_t first = 0; first < tiles; first += pass) {
     const int64_t groups = ceil_div(std::min(pass, tiles - first), group);
