@@ -6,6 +6,7 @@
 #include "apps/console.h"
 #include "base/check.h"
 #include "base/printable.h"
+#include "engine/backend/cpu_settings.h"
 #include "engine/backend/registry.h"
 #include "train/activations.h"
 
@@ -43,6 +44,8 @@ DeviceChoice choose_device(const std::string& device, const std::string& precisi
   if (device != "auto") return {opened(device, precision)};
   try {
     return {opened("cuda", precision)};
+  } catch (const DeviceSettingError&) {
+    throw;
   } catch (const DeviceError& no_gpu) {
     if (precision == "tf32")
       throw DeviceError(concat("--precision tf32 needs a GPU, and none can be used: ", no_gpu.what()));
@@ -54,6 +57,12 @@ DeviceChoice choose_cpu(const std::string& device, const std::string& why) {
   check_device_option(device);
   if (device == "auto" || device == "cpu") return {};
   throw UsageError(concat("--device ", device, ": ", why, ", on the cpu alone; use cpu"));
+}
+
+std::string bits_of_device(Device device) {
+  if (device.family() != "cpu") return printable(backend_for(device).describe(), 200);
+  const std::string isa = device.which().empty() ? cpu_isa() : device.which();
+  return isa == "portable" ? "cpu, portable" : "cpu";
 }
 
 void print_device(Console& console, const DeviceChoice& choice) {

@@ -25,13 +25,16 @@ struct DeviceChoice {
   std::string why_no_gpu = {};  ///< one line, where "auto" came to the CPU
 };
 
-/// Of --device: "auto" takes the first GPU that trains in `precision` (--precision), else the CPU, unless that does
-/// not, as in "tf32"; any other is used or refused, in a DeviceError of one line. From then on the device multiplies
-/// as the precision says.
+/// Of --device: "auto" takes the first GPU, "cuda:0", where it trains in `precision` (--precision), else the CPU,
+/// unless that does not, as in "tf32", or a setting of the GPU is wrong; any other is used or refused, in a DeviceError
+/// of one line. From then on the device multiplies as the precision says.
 DeviceChoice choose_device(const std::string& device, const std::string& precision = "fp32");
 /// The same where the CPU alone computes, `why` ("integers") says what: "auto" is the CPU, another a UsageError.
 DeviceChoice choose_cpu(const std::string& device, const std::string& why);
 
+/// What decides the bits of what a device computes: "cpu" for any number of threads and any instruction set with
+/// fused multiply-adds, else its description.
+std::string bits_of_device(Device device);
 /// "  device     ..." and, where there is a reason, "  no GPU     ...".
 void print_device(Console& console, const DeviceChoice& choice);
 

@@ -15,6 +15,7 @@
 #include "base/atomic_file.h"
 #include "base/check.h"
 #include "base/input_file.h"
+#include "base/printable.h"
 #include "base/text.h"
 #include "engine/serialize.h"
 
@@ -120,6 +121,15 @@ void keep_options(const RunFolder& run, const TrainConfig& config) {
   const Json wanted = config_to_json(config, JsonPart::all);
   if (read_json(run.file("config.json")) == wanted) return;
   write_file_atomically(run.file("config.json"), dump_json(wanted, 2) + "\n");
+}
+
+std::string keep_device(const RunFolder& run, const std::string& device) {
+  const std::string path = run.file("device.txt");
+  std::string before = run.has("device.txt") ? read_text_file(path) : "";
+  before = printable(before.substr(0, before.find('\n')), 200);
+  if (before == device) return "";
+  write_file_atomically(path, device + "\n");
+  return before;
 }
 
 TrainConfig read_run_config(const RunFolder& run) {

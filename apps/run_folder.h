@@ -27,6 +27,9 @@ RunFolder create_stage(const TrainConfig& config, const RunFolder& run);
 /// Writes config.json anew where the options that the run goes on with are others (another --data-dir): the next
 /// --resume finds the same.
 void keep_options(const RunFolder& run, const TrainConfig& config);
+/// Writes device.txt: what the run computes on from here, which decides its bits beside the recipe and the data. Gives
+/// what stood there, where that is another text; else "".
+std::string keep_device(const RunFolder& run, const std::string& device);
 /// The options that the run was started with; run options that this machine does not take at their defaults. Throws
 /// CheckpointError when there is no readable config.json.
 TrainConfig read_run_config(const RunFolder& run);

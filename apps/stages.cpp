@@ -6,6 +6,7 @@
 
 #include "analyze/cost.h"
 #include "apps/checkpoint.h"
+#include "apps/device_choice.h"
 #include "apps/estimate.h"
 #include "apps/init.h"
 #include "apps/json.h"
@@ -174,6 +175,11 @@ Json go_on(const RunFolder& run, Parts& parts, size_t index, Console& console) {
   console.log_to(run.file("log.txt"));
   Session& session = parts.build(stage);
   if (resumed) warn_if(console, restore_run(session, run.file("last.bin"), parts.may_differ));
+  const std::string device = bits_of_device(session.device.device), before = keep_device(run, device);
+  if (resumed && !before.empty()) {
+    console.warn(
+        concat("this run was computed so far on ", before, ", from here on on ", device, ": not the same to the bit"));
+  }
   print_start(console, session, run.path);
   warn_left_out(console, session, index + 1 == parts.stages.size());
   if (!resumed) {

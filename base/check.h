@@ -35,6 +35,12 @@ struct DeviceError : Error {
   explicit DeviceError(const std::string& what) : Error(what, 6) {}
 };
 
+/// A device cannot be used because of what the user has set for it (an environment variable of its module): nothing to
+/// take another device for in its place.
+struct DeviceSettingError : DeviceError {
+  using DeviceError::DeviceError;
+};
+
 /// A wrong call, as check() throws it. The message is for users of the program too, so the place of the check, for who
 /// debugs ("shape.cpp:18"), stands beside it.
 class WrongCall : public std::invalid_argument {

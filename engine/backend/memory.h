@@ -9,9 +9,10 @@ namespace ntq {
 
 /// What went wrong on a device, as it crosses the border of a module library: a code and one line of text.
 struct BackendError {
-  enum class Code { none, out_of_memory, unsupported, failed };
+  /// settings: what the user has set for the module, an environment variable, is wrong.
+  enum class Code { none, out_of_memory, unsupported, failed, settings };
   Code code = Code::none;
-  char text[240] = "";
+  char text[1024] = "";
 };
 
 /// device: what the primitives work on. pinned: host memory that the device copies from and to beside other work; on

@@ -42,7 +42,11 @@ Backend* make_backend(Registry& all, Device device) {
   if (found == all.families.end()) found = all.families.emplace(family, load_backend_module(family)).first;
   BackendError error;
   Backend* const backend = found->second.create(std::stoi(device.which()), &error);
-  if (!backend) throw DeviceError(concat("device ", device.str(), " cannot be used: ", text_of(error)));
+  if (!backend) {
+    const std::string text = concat("device ", device.str(), " cannot be used: ", text_of(error));
+    if (error.code == BackendError::Code::settings) throw DeviceSettingError(text);
+    throw DeviceError(text);
+  }
   return backend;
 }
 
@@ -92,7 +96,9 @@ void throw_device_error(Device device, DeviceMemory& backend) {
   switch (error.code) {
     case BackendError::Code::none: return;
     case BackendError::Code::out_of_memory:
-      throw DeviceError(concat(device.str(), ": out of memory: ", text_of(error), "; a smaller batch size needs less"));
+      throw DeviceError(concat(device.str(), ": out of memory: ", text_of(error),
+                               "; a smaller batch size or recomputed blocks need less"));
+    case BackendError::Code::settings: throw DeviceSettingError(concat(device.str(), ": ", text_of(error)));
     case BackendError::Code::unsupported:
     case BackendError::Code::failed: throw DeviceError(concat(device.str(), ": ", text_of(error)));
   }

@@ -99,6 +99,43 @@ TEST_CASE(
   CHECK_FALSE(fs::exists(folder / "runs"));
 }
 
+TEST_CASE("a wrong variable of a GPU's module is no reason to take the CPU") {
+  const AsCuda module("wrong_setting");
+  const ModulePath path(module.folder.str());
+  for (const char* device : {"cuda", "auto"}) {
+    const Outcome outcome = run("ntq-train" + kTiny + "--dry-run --epochs 1 --device " + device);
+    CHECK(outcome.code == 6);
+    CHECK(lines_of(outcome.err) == 1);
+    CHECK(contains(outcome.err, "device cuda:0 cannot be used: SOME_VARIABLE: expected a number, found 'x'"));
+  }
+}
+
+TEST_CASE("a training that a device has no room for ends with code 6 and what to do") {
+  const ModulePath path;
+  const TempFolder folder;
+  const Outcome outcome = run("ntq-train" + kTiny + "--epochs 1 --device emulated:1 --output " + folder.str());
+  CHECK(outcome.code == 6);
+  CHECK_MESSAGE(lines_of(outcome.err) == 1, outcome.err);
+  CHECK(contains(outcome.err, "emulated:1: out of memory: "));
+  CHECK(contains(outcome.err, "; a smaller batch size or recomputed blocks need less"));
+}
+
+TEST_CASE("a run that goes on with another device says so") {
+  const ModulePath path;
+  const TempFolder folder;
+  const std::string train = "ntq-train --quiet --output " + folder.str();
+  const Outcome stopped = run("ntq-train" + kTiny + "--epochs 1 --device emulated --output " + folder.str(),
+                              "NTQ_EMULATED_LOST_AFTER=400 ");
+  CHECK(stopped.code == 6);
+  const std::string text = read_file(folder / "synthetic-resnet20-fp/device.txt");
+  CHECK(contains(text, "emulated device"));
+  const Outcome resumed = run(train + " --device cpu --resume");
+  CHECK_MESSAGE(resumed.code == 0, resumed.err);
+  CHECK(contains(resumed.err, "so far on emulated device, 4 multiprocessors"));
+  CHECK(contains(resumed.err, ", from here on on cpu: not the same to the bit"));
+  CHECK(read_file(folder / "synthetic-resnet20-fp/device.txt") == "cpu\n");
+}
+
 TEST_CASE("a GPU's module without its cuDNN: one line and code 6 for cuda, one line and the CPU for auto") {
   const fs::path module = fs::path(NTQ_BIN_DIR).parent_path() / "lib/ntq/ntq_backend_cuda.so";
   if (!fs::exists(module)) {

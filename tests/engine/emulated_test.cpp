@@ -131,6 +131,16 @@ TEST_CASE("emulated: what goes wrong is a DeviceError, and the device goes on") 
                        doctest::Contains("there are 2 emulated devices"), DeviceError);
 }
 
+TEST_CASE("emulated: pinned memory of other sizes that nobody uses is given back before there is none") {
+  const Device small = emulated_device(1);  // pins 64 KB
+  const auto pinned = [&](int64_t kilobytes) { return Tensor::pinned({kilobytes << 8}, DType::f32, small); };
+  static_cast<void>(pinned(20)), static_cast<void>(pinned(30));
+  const Tensor most = pinned(60);
+  CHECK(most.numel() == 60 << 8);
+  CHECK_THROWS_WITH_AS(pinned(8), doctest::Contains("8192 bytes of pinned host memory asked for, 61696 held here"),
+                       DeviceError);
+}
+
 TEST_CASE("emulated: codes that lie on a device are decoded there, and layers take them") {
   const Device far = emulated_device();
   const Tensor step = Tensor::from({2}, {0.5f, 0.25f});

@@ -11,8 +11,8 @@ namespace ntq::house {
 namespace {
 
 /// The version and the fingerprint that belongs to it.
-constexpr const char* kVersion = "kBackendInterface=7;";
-constexpr uint64_t kFingerprint = 4303747804637907642U;
+constexpr const char* kVersion = "kBackendInterface=8;";
+constexpr uint64_t kFingerprint = 16518626671636291849U;
 
 /// Without comments and spaces.
 std::string bare(const std::string& text) {

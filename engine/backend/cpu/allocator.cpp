@@ -155,7 +155,7 @@ void* CachingAllocator::allocate(size_t bytes) {
   }
   if (!block)
     throw DeviceError(concat("out of memory: ", (bytes >> 20) + 1, " MB asked for with ", use_.in_use >> 20,
-                             " MB in use; a smaller batch size needs less"));
+                             " MB in use; a smaller batch size or recomputed blocks need less"));
   use_.in_use += size;
   use_.peak = std::max(use_.peak, use_.in_use);
   return block;

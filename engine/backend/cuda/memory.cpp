@@ -1,6 +1,8 @@
 #include "engine/backend/cuda/memory.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string>
 
 namespace ntq::cuda {
 namespace {
@@ -28,7 +30,7 @@ Memory::~Memory() {
 void* Memory::allocate(size_t bytes, MemoryKind kind) {
   const std::lock_guard lock(mutex_);
   if (bytes > ~size_t{0} / 2) {
-    leave_out_of_memory(bytes, "of the device");
+    leave_out_of_memory(bytes);
     return nullptr;
   }
   return kind == MemoryKind::pinned ? take_pinned(bytes) : take(bytes);
@@ -41,7 +43,7 @@ void* Memory::take(size_t bytes) {
     if (!add_segment(segment_size(room, stream_.bytes().total)) && !add_segment(room)) {
       give_back_free();
       if (!add_segment(room)) {
-        leave_out_of_memory(bytes, "of the device");
+        leave_out_of_memory(bytes);
         return nullptr;
       }
     }
@@ -112,13 +114,33 @@ void* Memory::take_pinned(size_t bytes) {
     block.free = false;
     return memory;
   }
-  auto* const memory = static_cast<char*>(stream_.allocate_pinned(room));
+  auto* memory = static_cast<char*>(stream_.allocate_pinned(room));
   if (!memory) {
-    leave_out_of_memory(bytes, "of the host, pinned");
+    give_back_free_pinned();
+    memory = static_cast<char*>(stream_.allocate_pinned(room));
+  }
+  if (!memory) {
+    size_t held = 0;
+    for (const auto& entry : pinned_) held += entry.second.size;
+    stream_.leave_error(BackendError::Code::out_of_memory,
+                        std::to_string(bytes) + " bytes of pinned host memory asked for, " + std::to_string(held) +
+                            " held here; the system has no more, or a limit (ulimit -l)");
     return nullptr;
   }
   pinned_[memory] = {.size = room};
   return memory;
+}
+
+/// Of any size; release_pinned() waits for what is queued.
+void Memory::give_back_free_pinned() {
+  for (auto block = pinned_.begin(); block != pinned_.end();) {
+    const auto next = std::next(block);
+    if (block->second.free) {
+      stream_.release_pinned(block->first);
+      pinned_.erase(block);
+    }
+    block = next;
+  }
 }
 
 bool Memory::is_pinned(const void* memory, size_t bytes) const {
@@ -147,12 +169,11 @@ void Memory::give_back_free() {
   }
 }
 
-void Memory::leave_out_of_memory(size_t bytes, const char* what) {
+void Memory::leave_out_of_memory(size_t bytes) {
   const DeviceBytes device = stream_.bytes();
-  stream_.leave_error(BackendError::Code::out_of_memory, std::to_string(bytes) + " bytes asked for (" + what + "), " +
-                                                             std::to_string(device.free) + " free of " +
-                                                             std::to_string(device.total) + ", " +
-                                                             std::to_string(use_.in_use) + " in use here");
+  stream_.leave_error(BackendError::Code::out_of_memory,
+                      std::to_string(bytes) + " bytes asked for, " + std::to_string(device.free) + " free of " +
+                          std::to_string(device.total) + ", " + std::to_string(use_.in_use) + " in use here");
 }
 
 MemoryUse Memory::use() const {

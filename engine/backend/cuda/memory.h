@@ -52,7 +52,8 @@ class Memory {
   bool add_segment(size_t size);
   void set_free(Pieces::iterator piece);
   void give_back_free();
-  void leave_out_of_memory(size_t bytes, const char* what);
+  void give_back_free_pinned();
+  void leave_out_of_memory(size_t bytes);
 
   Stream& stream_;
   mutable std::mutex mutex_;

@@ -31,6 +31,8 @@ bool is_final(cudaError_t error) {
     case cudaErrorNvlinkUncorrectable:
     case cudaErrorAssert:
     case cudaErrorDevicesUnavailable:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorUnknown:  // also a GPU that has fallen off the bus
     case cudaErrorExternalDevice:
     case cudaErrorContained: return true;
     default: return false;

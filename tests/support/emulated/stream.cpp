@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -11,7 +12,7 @@
 namespace ntq::cuda {
 namespace {
 
-/// Two devices, of 64 MB and of 64 KB.
+/// Two devices, of 64 MB and of 64 KB; the second one's host can pin as much.
 constexpr std::array<size_t, 2> kSizes = {size_t{64} << 20, size_t{64} << 10};
 Stream::State* first_device = nullptr;
 
@@ -30,6 +31,7 @@ std::unique_ptr<Stream> Stream::open(int index, BackendError& error) {
   }
   auto state = std::make_unique<State>(kSizes[static_cast<size_t>(index)]);
   if (index == 0) first_device = state.get();
+  if (index == 1) state->pinned_limit = kSizes[1];
   return std::unique_ptr<Stream>(
       new Stream(std::move(state), {.name = "emulated device", .versions = "no driver", .multiprocessors = 4}));
 }
@@ -62,11 +64,18 @@ void Stream::release(void* memory) {
 void* Stream::allocate_pinned(size_t bytes) {
   const std::lock_guard lock(state_->mutex);
   ++state_->counters.pinned;
-  return std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  size_t held = 0;
+  for (const auto& entry : state_->pinned) held += entry.second;
+  if (bytes > state_->pinned_limit - std::min(held, state_->pinned_limit)) return nullptr;
+  void* const memory = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  if (memory) state_->pinned[memory] = bytes;
+  return memory;
 }
 
 void Stream::release_pinned(void* memory) {
   synchronize();
+  const std::lock_guard lock(state_->mutex);
+  state_->pinned.erase(memory);
   std::free(memory);
 }
 

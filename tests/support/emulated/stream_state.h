@@ -25,6 +25,8 @@ struct Stream::State {
   std::mutex mutex;
   emulated::Arena arena;
   size_t reserved = 0;
+  size_t pinned_limit = ~size_t{0};  ///< bytes, of all blocks
+  std::map<void*, size_t> pinned;
   std::map<void*, size_t> segments;
   std::list<std::function<void()>> queue;
   std::map<uint64_t, std::list<std::function<void()>>::iterator> marks;  ///< in the queue

@@ -15,7 +15,6 @@ namespace ntq::cuda {
 namespace {
 
 /// What is above is known to have broken engines that count in 32 bits.
-constexpr int64_t kMostElements = int64_t{1} << 31;
 
 /// Memory as engines want it, aligned: a view's own, or a piece that stands for it during a call.
 class Aligned {
@@ -106,9 +105,9 @@ void Convolutions::State::run(cudnn::Direction direction, const ConvGeometry& g,
     if (result.size > 0) stream.zero(result.data, static_cast<size_t>(result.size) * sizeof(float));
     return;
   }
-  if (std::max({x.size, w.size, y.size}) > kMostElements) {
+  if (std::max({x.size, w.size, y.size}) > cudnn::kMostElements) {
     return stream.leave_error(BackendError::Code::unsupported,
-                              "a convolution of more than 2^31 elements; try a smaller batch");
+                              "a convolution of 2^31 elements or more; try a smaller batch");
   }
   const std::lock_guard lock(mutex);
   stream.state().use_device();
@@ -130,6 +129,8 @@ void Convolutions::State::run(cudnn::Direction direction, const ConvGeometry& g,
       cudnn::require(status, "cuDNN, engine " + std::to_string(plan.engine) + ", " + problem.describe());
     }
     written.store();
+  } catch (const cudnn::SettingError& error) {
+    stream.leave_error(BackendError::Code::settings, error.what());
   } catch (const std::exception& error) {
     stream.leave_error(BackendError::Code::failed, error.what());
   }
@@ -138,6 +139,8 @@ void Convolutions::State::run(cudnn::Direction direction, const ConvGeometry& g,
 Convolutions::Convolutions(Stream& stream, Memory& memory) : state_(new State{stream, memory}) {
   try {
     state_->open();
+  } catch (const cudnn::SettingError& error) {
+    stream.leave_error(BackendError::Code::settings, error.what());
   } catch (const std::exception& error) {
     stream.leave_error(BackendError::Code::failed, error.what());
   }

@@ -17,6 +17,12 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A variable of the environment is wrong, or the file that it names.
+class SettingError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Throws Error, "DOING: STATUS (last words)", unless the call succeeded.
 void require(cudnnStatus_t status, const std::string& doing);
 /// "9.19.0".

@@ -17,7 +17,7 @@ namespace {
 constexpr off_t kMostBytes = 64 << 20;
 
 [[noreturn]] void fail(const std::string& path, const std::string& doing) {
-  throw Error(path + " (NTQ_CUDNN_PLANS): " + doing + ": " + std::strerror(errno));
+  throw SettingError(path + " (NTQ_CUDNN_PLANS): " + doing + ": " + std::strerror(errno));
 }
 
 /// An open file; the lock that it may have goes with it.
@@ -65,7 +65,7 @@ class File {
     struct stat status {};
     if (fstat(file_, &status) != 0) fail(path_, "cannot be read");
     if (!S_ISREG(status.st_mode) || status.st_size > kMostBytes)
-      throw Error(path_ + " (NTQ_CUDNN_PLANS): expected a file of at most 64 MiB; name another one");
+      throw SettingError(path_ + " (NTQ_CUDNN_PLANS): expected a file of at most 64 MiB; name another one");
     return status.st_size;
   }
 
@@ -142,12 +142,12 @@ void PlanFile::read(const std::string& text) {
     const std::string place = path_ + ", line " + std::to_string(++number) + ": ";
     if (number == 1) {
       if (line == header()) continue;
-      throw Error(place + "expected '" + header() + "', found '" + line.substr(0, 60) + "'; name another file");
+      throw SettingError(place + "expected '" + header() + "', found '" + line.substr(0, 60) + "'; name another file");
     }
     const auto entry = end < text.size() ? read_line(line) : std::nullopt;  // half a line may read as a whole one
     if (!entry)
-      throw Error(place + "expected 'PROBLEM: engine N knobs TYPE=VALUE ...' and its end, found '" +
-                  line.substr(0, 60) + "'; remove the line");
+      throw SettingError(place + "expected 'PROBLEM: engine N knobs TYPE=VALUE ...' and its end, found '" +
+                         line.substr(0, 60) + "'; remove the line");
     Engine engine = entry->second;
     engine.line = number;
     engines_.emplace(entry->first, std::move(engine));

@@ -1,8 +1,10 @@
 #include "engine/backend/cuda/cudnn/plans.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 
 namespace ntq::cudnn {
@@ -12,13 +14,13 @@ namespace {
 constexpr size_t kMost = 4096;
 
 /// NTQ_CUDNN_LOG names a file that gets a line for each choice: to compare two machines, or to name an engine to deny.
-void log(const Problem& problem, const Plan& plan) {
+void log(const std::string& line) {
   const char* const name = std::getenv("NTQ_CUDNN_LOG");
   if (name == nullptr) return;
-  if (std::FILE* const file = std::fopen(name, "a")) {
-    std::fprintf(file, "%s: %s\n", problem.describe().c_str(), plan.describe().c_str());
-    std::fclose(file);
-  }
+  std::FILE* const file = std::fopen(name, "a");
+  const bool written = file != nullptr && std::fputs(line.c_str(), file) >= 0;
+  if (file == nullptr || std::fclose(file) != 0 || !written)
+    throw SettingError(std::string(name) + " (NTQ_CUDNN_LOG): cannot be written: " + std::strerror(errno));
 }
 
 }  // namespace
@@ -37,6 +39,7 @@ std::optional<size_t> fastest(std::span<const Plan> plans, const TimePlan& time)
 
 Plans::Plans(Gpu gpu, Rules rules, Timer timer)
     : gpu_(std::move(gpu)), rules_(std::move(rules)), timer_(std::move(timer)) {
+  log("");  // says now whether it can
   if (timer_ && !rules_.plans.empty()) file_ = std::make_unique<PlanFile>(rules_.plans, gpu_.name, version());
 }
 
@@ -45,7 +48,7 @@ const Plan& Plans::plan_for(const Problem& problem) {
   if (const auto found = plans_.find(key); found != plans_.end()) return found->second;
   if (plans_.size() >= kMost) plans_.clear();
   Plan plan = file_ ? kept(problem) : choose_plan(problem, gpu_, rules_);
-  log(problem, plan);
+  log(problem.describe() + ": " + plan.describe() + "\n");
   return plans_.emplace(key, std::move(plan)).first->second;
 }
 
@@ -55,8 +58,8 @@ Plan Plans::kept(const Problem& problem) {
   try {
     return plan_with(problem, gpu_, rules_, entry->number, entry->knobs);
   } catch (const Error& error) {
-    throw Error(file_->where(*entry) + ": this plan cannot be used (" + error.what() +
-                "); remove the line, and it is chosen anew");
+    throw SettingError(file_->where(*entry) + ": this plan cannot be used (" + error.what() +
+                       "); remove the line, and it is chosen anew");
   }
 }
 

@@ -21,8 +21,8 @@ std::optional<size_t> fastest(std::span<const Plan> plans, const TimePlan& time)
 
 class Plans {
  public:
-  /// Plans are chosen by time where the rules name a file and there is a timer. Throws Error for a file that cannot be
-  /// used.
+  /// Plans are chosen by time where the rules name a file and there is a timer. Throws SettingError for a
+  /// file that cannot be used, and for a log (NTQ_CUDNN_LOG) that cannot be written.
   Plans(Gpu gpu, Rules rules, Timer timer = {});
   /// The plan for a problem, chosen when it is asked for the first time; valid until the next call. Throws Error.
   const Plan& plan_for(const Problem& problem);

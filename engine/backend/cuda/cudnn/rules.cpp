@@ -14,7 +14,7 @@ int64_t number_of(const std::string& text, const std::string& where) {
   int64_t value = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < 0) {
-    throw Error(where + ": expected a number, found '" + text + "'");
+    throw SettingError(where + ": expected a number, found '" + text + "'");
   }
   return value;
 }
@@ -27,8 +27,8 @@ Denied denied_of(const std::string& text) {
       return {each, number_of(text.substr(colon + 1), "NTQ_CUDNN_DENY")};
     }
   }
-  throw Error("NTQ_CUDNN_DENY: expected forward:N, grad_input:N or grad_weight:N, separated by commas, found '" + text +
-              "'");
+  throw SettingError("NTQ_CUDNN_DENY: expected forward:N, grad_input:N or grad_weight:N, separated by commas, found '" +
+                     text + "'");
 }
 
 }  // namespace
