@@ -63,3 +63,18 @@ TEST_CASE("--profile: a run that is resumed, and what it does not go with") {
   CHECK(again.code == 0);
   CHECK(contains(again.out, "finished already"));
 }
+
+TEST_CASE("--dry-run tells the memory that the run takes, within a tenth" *
+          doctest::test_suite("optimised build only")) {
+  const TempFolder folder;
+  for (const char* bits : {"4", "32"}) {
+    CAPTURE(bits);
+    const std::string train = std::string("ntq-train synthetic resnet20 --bits ") + bits +
+                              " --pretrain-epochs 0 --epochs 1 --batch-size 64 --limit-train 256 --limit-val 64"
+                              " --threads 1 --workers 0 --json --output " +
+                              folder.str();
+    const auto told = nlohmann::json::parse(run(train + " --dry-run").out)["stages"][0]["memory_bytes"].get<double>();
+    const auto taken = nlohmann::json::parse(run(train).out)["peak_bytes"].get<double>();
+    CHECK(told / taken == doctest::Approx(1).epsilon(0.1));
+  }
+}
