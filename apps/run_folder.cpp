@@ -126,10 +126,10 @@ void keep_options(const RunFolder& run, const TrainConfig& config) {
 std::string keep_device(const RunFolder& run, const std::string& device) {
   const std::string path = run.file("device.txt");
   std::string before = run.has("device.txt") ? read_text_file(path) : "";
-  before = printable(before.substr(0, before.find('\n')), 200);
+  before.resize(std::min(before.size(), before.find('\n')));
   if (before == device) return "";
   write_file_atomically(path, device + "\n");
-  return before;
+  return printable(before, 200);
 }
 
 TrainConfig read_run_config(const RunFolder& run) {

@@ -9,16 +9,18 @@ from gpu_check.machine import Failed
 OURS = ["--kernel-name", "kns=3ntq4cuda"]  # of mangled names
 
 
+PROGRAM = shutil.which("compute-sanitizer") or shutil.which("/usr/local/cuda/bin/compute-sanitizer")
+
+
 def sanitizer(tool):
-    program = shutil.which("compute-sanitizer") or shutil.which("/usr/local/cuda/bin/compute-sanitizer")
-    if program is None:
+    if PROGRAM is None:
         raise Failed("there is no compute-sanitizer; it comes with CUDA's toolkit (cuda-sanitizer-13-0)")
-    return [program, "--tool", tool, "--error-exitcode", "86", "--print-limit", "10",
+    return [PROGRAM, "--tool", tool, "--error-exitcode", "86", "--print-limit", "10",
             *(OURS if tool != "memcheck" else [])]
 
 
 def left_out(machine):
-    return not machine.is_gpu and shutil.which("compute-sanitizer") is None
+    return not machine.is_gpu and PROGRAM is None
 
 
 def training_under(tool):
