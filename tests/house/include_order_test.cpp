@@ -52,7 +52,7 @@ const std::vector<std::pair<std::string, Names>> kOutside = {
     {"benchmark/", {"bench/"}},
     {"cuda_runtime", {"engine/backend/cuda/stream"}},
     {"cudnn", {"engine/backend/cuda/cudnn/"}},
-    {"cxxabi.h", {"tests/support/emulated/"}},
+    {"cxxabi.h", {"engine/backend/cuda/launch"}},
     {"ucontext.h", {"tests/support/emulated/"}},
     {"sanitizer/", {"tests/support/emulated/"}},
     {"poll.h", {"apps/"}},

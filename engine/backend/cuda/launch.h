@@ -15,6 +15,7 @@
 // All threads of a block pass the same calls of sync().
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 #include <typeinfo>
 
@@ -102,6 +103,8 @@ struct KernelEntry {
   const char* name;      ///< as typeid has it
   size_t args_bytes;
   bool syncs;
+
+  std::string words() const;  ///< the name for people: "ntq::cuda::AddKernel"
 };
 
 template <class Kernel>

@@ -215,9 +215,9 @@ void Stream::zero(void* memory, size_t bytes) {
 void Stream::launch(const KernelEntry& kernel, const Grid& grid, const void* args) {
   state_->use_device();
   void* all[] = {const_cast<void*>(args)};
-  state_->check(
-      cudaLaunchKernel(kernel.function, dim3(grid.blocks), dim3(grid.threads), all, grid.shared, state_->stream),
-      kernel.name);
+  const cudaError_t status =
+      cudaLaunchKernel(kernel.function, dim3(grid.blocks), dim3(grid.threads), all, grid.shared, state_->stream);
+  if (status != cudaSuccess) state_->check(status, kernel.words().c_str());
 }
 
 uint64_t Stream::mark() {

@@ -1,6 +1,4 @@
 // Kernels of the emulated device: the blocks of a grid one after the other, their threads in turns.
-#include <cxxabi.h>
-
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -15,13 +13,6 @@ namespace {
 
 constexpr size_t kGuard = 64;
 bool synced_alone = false;
-
-std::string readable(const char* type_name) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(type_name, nullptr, nullptr, &status),
-                                                    std::free);
-  return text ? text.get() : type_name;
-}
 
 /// A test asks for the same bits in either order.
 bool runs_backwards() {
@@ -80,7 +71,7 @@ static uint64_t launches_of_its_life() {
 
 void Stream::State::run_kernel(const KernelEntry& kernel, const Grid& grid, const void* args) {
   if (++counters.launches > launches_of_its_life())
-    return leave_error(BackendError::Code::failed, readable(kernel.name) + ": the device is lost to this process");
+    return leave_error(BackendError::Code::failed, kernel.words() + ": the device is lost to this process");
   const bool backwards = runs_backwards();
   const char* wrong = nullptr;
   if (grid.blocks == 0 || grid.threads == 0 || grid.threads > kMostThreads || grid.shared > kMostShared)
@@ -95,7 +86,7 @@ void Stream::State::run_kernel(const KernelEntry& kernel, const Grid& grid, cons
   }
   emulated::allow(shared.get(), room);
   if (!wrong && harmed_behind_a_block()) wrong = "something was written behind a block of memory";
-  if (wrong) leave_error(BackendError::Code::failed, readable(kernel.name) + ": " + wrong);
+  if (wrong) leave_error(BackendError::Code::failed, kernel.words() + ": " + wrong);
 }
 
 }  // namespace ntq::cuda
