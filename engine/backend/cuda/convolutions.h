@@ -9,6 +9,9 @@
 
 namespace ntq::cuda {
 
+/// Of each tensor: cuDNN's engines may count elements in 32 bits.
+constexpr int64_t kMostElements = (int64_t{1} << 31) - 1;
+
 /// NHWC images, {Cout,Kh,Kw,Cin/groups} filters. Work is queued on the stream; what fails leaves an error there.
 class Convolutions {
  public:

@@ -1,20 +1,17 @@
 // Convolutions of a GPU, by cuDNN.
 #include "engine/backend/cuda/convolutions.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <atomic>
 #include <mutex>
 
+#include "engine/backend/cuda/cudnn/library.h"
 #include "engine/backend/cuda/cudnn/plans.h"
 #include "engine/backend/cuda/cudnn/timing.h"
 #include "engine/backend/cuda/stream_state.h"
 
 namespace ntq::cuda {
 namespace {
-
-/// What is above is known to have broken engines that count in 32 bits.
 
 /// Memory as engines want it, aligned: a view's own, or a piece that stands for it during a call.
 class Aligned {
@@ -46,22 +43,6 @@ class Aligned {
   void* data_;
 };
 
-/// What cuDNN's library loads on its own, and ends the process where it does not find it.
-void require_parts() {
-  Dl_info cudnn{};
-  dladdr(reinterpret_cast<void*>(&cudnnGetVersion), &cudnn);
-  const std::string path = cudnn.dli_fname != nullptr ? cudnn.dli_fname : "";
-  const std::string folder = path.substr(0, path.rfind('/') + 1);
-  for (const std::string part : {"graph", "heuristic", "engines_precompiled", "engines_runtime_compiled"}) {
-    const std::string name = "libcudnn_" + part + ".so.9";
-    if (dlopen(name.c_str(), RTLD_LAZY) == nullptr && dlopen((folder + name).c_str(), RTLD_LAZY) == nullptr)
-      throw cudnn::Error("cuDNN lacks its " + name + "; install all of libcudnn9-cuda-13, or use cpu");
-  }
-  constexpr size_t kOldest = 90800;
-  if (cudnnGetVersion() < kOldest)
-    throw cudnn::Error("cuDNN is " + cudnn::version() + ", 9.8 or later is needed; install it, or use cpu");
-}
-
 }  // namespace
 
 struct Convolutions::State {
@@ -83,7 +64,7 @@ struct Convolutions::State {
 };
 
 void Convolutions::State::open() {
-  require_parts();
+  cudnn::require_library();
   stream.state().use_device();
   cudnn::require(cudnnCreate(&handle), "opening cuDNN " + cudnn::version());
   cudnn::require(cudnnSetStream(handle, stream.state().stream), "giving cuDNN its stream");
@@ -104,10 +85,6 @@ void Convolutions::State::run(cudnn::Direction direction, const ConvGeometry& g,
   if (std::min({x.size, w.size, y.size}) == 0) {
     if (result.size > 0) stream.zero(result.data, static_cast<size_t>(result.size) * sizeof(float));
     return;
-  }
-  if (std::max({x.size, w.size, y.size}) > cudnn::kMostElements) {
-    return stream.leave_error(BackendError::Code::unsupported,
-                              "a convolution of 2^31 elements or more; try a smaller batch");
   }
   const std::lock_guard lock(mutex);
   stream.state().use_device();

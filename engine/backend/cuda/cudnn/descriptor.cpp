@@ -13,8 +13,9 @@ void require(cudnnStatus_t status, const std::string& doing) {
   throw Error(text);
 }
 
-std::string version() {
-  const size_t number = cudnnGetVersion();
+std::string version() { return version_text(cudnnGetVersion()); }
+
+std::string version_text(size_t number) {
   return std::to_string(number / 10000) + "." + std::to_string(number / 100 % 100) + "." + std::to_string(number % 100);
 }
 

@@ -25,8 +25,9 @@ class SettingError : public Error {
 
 /// Throws Error, "DOING: STATUS (last words)", unless the call succeeded.
 void require(cudnnStatus_t status, const std::string& doing);
-/// "9.19.0".
+/// "9.19.0", of the library in use; and of a number as cudnnGetVersion() has it.
 std::string version();
+std::string version_text(size_t number);
 
 /// The attribute type of each C++ type that attributes are made of.
 template <class T>

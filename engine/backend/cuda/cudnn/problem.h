@@ -19,9 +19,6 @@ enum class Arithmetic { float32, tf32, bf16 };
 /// for the same numbers elsewhere in memory.
 constexpr int64_t kAlignment = 16;
 
-/// Of each tensor: engines may count them in 32 bits.
-constexpr int64_t kMostElements = (int64_t{1} << 31) - 1;
-
 struct Problem {
   Direction direction = Direction::forward;
   ConvGeometry geometry;
