@@ -8,7 +8,7 @@
 namespace ntq {
 
 /// Grows with every change to what crosses the border: class Backend, its base, and the structs they take.
-constexpr uint32_t kBackendInterface = 8;
+constexpr uint32_t kBackendInterface = 9;
 
 struct BackendModule {
   uint32_t interface = kBackendInterface;  ///< stays first: it is read before all else is believed

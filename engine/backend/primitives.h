@@ -85,11 +85,11 @@ class Primitives : public DeviceMemory {
   /// y {1}, float32 or float64, = factor * the sum of x; both in float64.
   virtual void sum(ConstView x, double factor, View y) = 0;
 
-  // Convolution. A linear layer is a 1x1 convolution on 1x1 images. w and dw are float32; x may also be codes, int8 or
-  // uint8, taken as whole numbers, with y and dy of either type.
-  virtual void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) = 0;
+  // Convolution. A linear layer is a 1x1 convolution on 1x1 images. w and dw are float32; x may also be codes, with y
+  // and dy of either type, or, where the codes have a step, of float32.
+  virtual void conv2d(const ConvGeometry& g, ConvInput x, ConstView w, View y) = 0;
   virtual void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) = 0;
-  virtual void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) = 0;
+  virtual void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConvInput x, View dw) = 0;
 
   // Batch norm over rows of {rows,channels}, parameters and statistics {channels}.
   virtual void batch_norm_stats(ConstView x, const NormStats& stats) = 0;

@@ -97,14 +97,14 @@ class ProfiledBackend : public Backend {
     timed({"all_finite", moved(x, y)}, [&] { in_.all_finite(x, y); });
   }
 
-  void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) override {
-    timed(product("conv2d", g, x, w, y), [&] { in_.conv2d(g, x, w, y); });
+  void conv2d(const ConvGeometry& g, ConvInput x, ConstView w, View y) override {
+    timed(product("conv2d", g, x.values, w, y), [&] { in_.conv2d(g, x, w, y); });
   }
   void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) override {
     timed(product("conv2d_grad_input", g, dy, w, dx), [&] { in_.conv2d_grad_input(g, dy, w, dx); });
   }
-  void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) override {
-    timed(product("conv2d_grad_weight", g, dy, x, dw), [&] { in_.conv2d_grad_weight(g, dy, x, dw); });
+  void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConvInput x, View dw) override {
+    timed(product("conv2d_grad_weight", g, dy, x.values, dw), [&] { in_.conv2d_grad_weight(g, dy, x, dw); });
   }
   int64_t packed_filters(const ConvGeometry& g, ConvPass pass, DType type) const override {
     return in_.packed_filters(g, pass, type);

@@ -10,9 +10,8 @@ namespace ntq {
 namespace {
 
 /// What a product reads, and reads again for its gradient: values, or kept codes. Where both sides are codes, whole
-/// numbers are multiplied. Else those of the input are decoded in float32, for as long as they are read, which gives
-/// the bits of the values; in bfloat16 they are multiplied as whole numbers, exact where step * code would be rounded,
-/// and their step goes to the filters.
+/// numbers are multiplied. Else float32 has the bits of the values, made of codes as they are read; in bfloat16 codes
+/// are multiplied as whole numbers, exact where step * code would be rounded, and their step goes to the filters.
 struct ProductInput {
   Tensor seen;   ///< by the graph: values, codes, or the codes' source
   Tensor codes;  ///< undefined where the source is there to make them again
@@ -37,9 +36,14 @@ struct ProductInput {
     return codes && grid.step.numel() == 1 ? decode_kept(codes, grid.step, type)
                                            : quantize(seen, grid.step, {.range = grid.range});
   }
-  /// Beside filters of values.
+  /// Beside filters of values: codes whose step goes to the filters; or codes and their step where the device reads
+  /// such; else values.
   bool scales() const { return kept() && type != DType::f32; }
-  Tensor images() const { return scales() ? bytes() : values(); }
+  bool steps() const {
+    return kept() && !scales() && backend_for(seen.device()).supports(Primitive::conv2d, DType::u8);
+  }
+  Tensor images() const { return scales() || steps() ? bytes() : values(); }
+  ConstView step() const { return steps() ? grid.step.view() : ConstView(); }
   int32_t top() const { return static_cast<int32_t>(std::max(-grid.range.low, grid.range.high)); }
 };
 
@@ -78,7 +82,7 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
     const Tensor images = read.images(), w = filters.values();
     Backend& backend = backend_for(op.name, Primitive::conv2d, {y}, {w});
     const Tensor scaled = read.scales() ? packed(g, ConvPass::forward, read.type, w.detach(), read.grid.step) : w;
-    backend.conv2d(g, images.view(), scaled.view(), y.view());
+    backend.conv2d(g, {images.view(), read.step()}, scaled.view(), y.view());
   }
   ProductInput kept = filters.detach();
   // Filters that were made for this product are kept as its gradient reads them.
@@ -99,7 +103,7 @@ Tensor conv_product(const OpInfo& op, const ConvGeometry& g, const LayerInput& i
           const Tensor images = read.images();
           dw = Tensor::empty(shape, DType::f32, dy.device());
           backend_for(name, Primitive::conv2d_grad_weight, {dy})
-              .conv2d_grad_weight(g, dy.view(), images.view(), dw.view());
+              .conv2d_grad_weight(g, dy.view(), {images.view(), read.step()}, dw.view());
           if (read.scales()) {  // in place
             backend_for(name, Primitive::binary_along, {dw})
                 .binary_along({Binary::mul, {.outer = dw.numel()}}, dw.view(), read.grid.step.view(), dw.view());

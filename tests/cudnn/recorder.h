@@ -23,11 +23,11 @@ class Recorder : public Backend {
   void synchronize() override {}
   BackendError take_error() override { return {}; }
 
-  void conv2d(const ConvGeometry& g, ConstView, ConstView, View) override { note(cudnn::Direction::forward, g); }
+  void conv2d(const ConvGeometry& g, ConvInput, ConstView, View) override { note(cudnn::Direction::forward, g); }
   void conv2d_grad_input(const ConvGeometry& g, ConstView, ConstView, View) override {
     note(cudnn::Direction::grad_input, g);
   }
-  void conv2d_grad_weight(const ConvGeometry& g, ConstView, ConstView, View) override {
+  void conv2d_grad_weight(const ConvGeometry& g, ConstView, ConvInput, View) override {
     note(cudnn::Direction::grad_weight, g);
   }
 

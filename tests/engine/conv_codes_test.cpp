@@ -184,3 +184,52 @@ TEST_CASE("kept codes on both sides: their exact product, and the gradients of v
   const Tensor y = conv2d(quantize_kept(x, {x_step, x_args}), quantize_kept(bad, {w_step, w_args}));
   for (int64_t i = 0; i < y.numel(); ++i) CHECK(std::isnan(y.f32()[i]) == (i % 8 == 300 / 144));  // its channel alone
 }
+
+TEST_CASE("convolutions of codes with a step have the bits of the values that these stand for") {
+  for (const ConvGeometry& g : conv_geometries()) {
+    if (g.macs() > kMostProducts || g.macs() == 0) continue;
+    CAPTURE(sizes_of(g));
+    const Tensor w = some_values({g.out_c, g.kernel_h, g.kernel_w, g.in_c}, 2);
+    const Tensor dy = some_values({g.batch, g.out_h, g.out_w, g.out_c}, 3);
+    const Tensor step = Tensor::full({1}, 0.11f);
+    for (const DType type : {DType::u8, DType::i8}) {
+      const Tensor codes = Tensor::empty({g.batch, g.in_h, g.in_w, g.in_c}, type);
+      const Tensor values = Tensor::empty(codes.shape());
+      for (int64_t i = 0; i < codes.numel(); ++i) {
+        const auto byte = static_cast<uint8_t>(i * 37 + i / 5);
+        static_cast<uint8_t*>(codes.raw())[i] = byte;
+        const int code = type == DType::u8 ? int{byte} : int{static_cast<int8_t>(byte)};
+        values.f32()[i] = static_cast<float>(code) * step.item();
+      }
+      const BackendCase pairs[2][2] = {
+          {{Primitive::conv2d, "codes", {codes, step, w}, {output(dy.numel())},
+            [g](Backend& b, const Inputs& in, const Outputs& out) { b.conv2d(g, {in[0], in[1]}, in[2], out[0]); }},
+           {Primitive::conv2d, "values", {values, w}, {output(dy.numel())},
+            [g](Backend& b, const Inputs& in, const Outputs& out) { b.conv2d(g, in[0], in[1], out[0]); }}},
+          {{Primitive::conv2d_grad_weight, "codes", {dy, codes, step}, {output(w.numel())},
+            [g](Backend& b, const Inputs& in, const Outputs& out) {
+              b.conv2d_grad_weight(g, in[0], {in[1], in[2]}, out[0]);
+            }},
+           {Primitive::conv2d_grad_weight, "values", {dy, values}, {output(w.numel())},
+            [g](Backend& b, const Inputs& in, const Outputs& out) { b.conv2d_grad_weight(g, in[0], in[1], out[0]); }}}};
+      for (const auto& [of_codes, of_values] : pairs) {
+        each_backend(of_codes.primitive, [&](Backend& b) {
+          CHECK(same_values(outputs_of(of_codes, b).at(0), outputs_of(of_values, b).at(0)));
+        });
+      }
+    }
+  }
+}
+
+TEST_CASE("codes with a step that is not a number give nothing that is one, in float32 alone") {
+  const ConvGeometry g = conv_geometry(1, 8, 16, 16, 3, 1, 1);
+  const Tensor codes = Tensor::empty({1, g.in_h, g.in_w, 16}, DType::u8), w = some_values({16, 3, 3, 16}, 2);
+  std::fill_n(codes.data<uint8_t>(), codes.numel(), uint8_t{0});
+  const Tensor step = Tensor::full({1}, std::numeric_limits<float>::quiet_NaN());
+  const Tensor y = Tensor::empty({1, g.out_h, g.out_w, 16}), halves = Tensor::empty(y.shape(), DType::bf16);
+  Backend& backend = cpu::cpu_backend();
+  backend.conv2d(g, {codes.view(), step.view()}, w.view(), y.view());
+  for (const float v : y.to_vector()) CHECK(std::isnan(v));
+  CHECK_THROWS_WITH_AS(backend.conv2d(g, {codes.view(), step.view()}, w.view(), halves.view()),
+                       Contains("codes with a step are multiplied as float32 alone, not as BF16"), std::invalid_argument);
+}

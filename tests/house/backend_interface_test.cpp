@@ -11,8 +11,8 @@ namespace ntq::house {
 namespace {
 
 /// The version and the fingerprint that belongs to it.
-constexpr const char* kVersion = "kBackendInterface=8;";
-constexpr uint64_t kFingerprint = 16518626671636291849U;
+constexpr const char* kVersion = "kBackendInterface=9;";
+constexpr uint64_t kFingerprint = 11036656227687330535U;
 
 /// Without comments and spaces.
 std::string bare(const std::string& text) {

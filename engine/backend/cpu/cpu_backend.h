@@ -50,9 +50,9 @@ class CpuBackend : public Backend {
   void sum_abs(ConstView x, View y) override;
   void all_finite(ConstView x, View y) override;
 
-  void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) override;
+  void conv2d(const ConvGeometry& g, ConvInput x, ConstView w, View y) override;
   void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) override;
-  void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) override;
+  void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConvInput x, View dw) override;
   int64_t packed_filters(const ConvGeometry& g, ConvPass pass, DType type) const override;
   void pack_filters(const ConvGeometry& g, ConvPass pass, ConstView w, ConstView scale, View packed) override;
   void conv2d_codes(const ConvGeometry& g, const CodeConv& codes, View y) override;

@@ -236,6 +236,17 @@ class PackedFilters {
   const BFloat16* packed_;
 };
 
+void check_no_step(const ConvInput& x) {
+  check(!x.step, "convolution: codes with a step are multiplied as float32 alone, not as BF16");
+}
+
+/// x as Winograd reads it: codes as they are.
+WinogradInput winograd_input(const ConvInput& x, int64_t size) {
+  if (x.values.type == DType::f32) return {values(x.values, size)};
+  const float step = x.step ? *values(x.step, 1) : 1.0f;
+  return {nullptr, {bytes(x.values, size), x.values.type == DType::i8, step}};
+}
+
 }  // namespace
 
 int64_t CpuBackend::packed_filters(const ConvGeometry& g, ConvPass pass, DType type) const {
@@ -249,20 +260,22 @@ void CpuBackend::pack_filters(const ConvGeometry& g, ConvPass pass, ConstView w,
                      values<BFloat16>(packed, bf16::packed_filters(k16_, plan, pass)));
 }
 
-void CpuBackend::conv2d(const ConvGeometry& g, ConstView input, ConstView filters, View output) {
+void CpuBackend::conv2d(const ConvGeometry& g, ConvInput x, ConstView filters, View output) {
+  const ConstView input = x.values;
   const ConvPlan plan = plan_conv(g, ConvPass::forward, {input.type, DType::f32, output.type}, k_.width);
   check_size(input, input_size(g)), check_size(output, output_size(g));
   if (in_bf16(plan)) {
+    check_no_step(x);
     const PackedFilters w(*this, k16_, plan, ConvPass::forward, filters);
     if (plan.algorithm != ConvAlgorithm::bf16_winograd) return bf16::conv(*this, k16_, plan, input, w.packed(), output);
     return bf16::winograd_conv(*this, k16_, g, ConvPass::forward, input, w.packed(), output);
   }
   const float* const w = values(filters, filter_size(g));
-  InFloat32 wide(*this);
-  const float* const x = wide.in(input, input_size(g));  // codes are widened
   float* const y = values(output, output_size(g));
-  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::as_they_are, x, w, y);
-  with_rows(*this, plan, g, x, [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
+  if (plan.algorithm == ConvAlgorithm::winograd)
+    return winograd_conv(*this, k_, plan, Filters::as_they_are, winograd_input(x, input_size(g)), w, y);
+  InFloat32 wide(*this);
+  with_rows(*this, plan, g, wide.in(input, input_size(g), x.step), [&](const float* rows) { product(*this, k_, plan.g, rows, w, y); });
 }
 
 void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, ConstView filters, View d_input) {
@@ -277,23 +290,27 @@ void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, Co
   const float* const w = values(filters, filter_size(g));
   const float* const dy = values(d_output, output_size(g));
   float* const dx = values(d_input, input_size(g));
-  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::turned, dy, w, dx);
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::turned, {dy}, w, dx);
   if (plan.algorithm == ConvAlgorithm::unfolded) return patches_grad_input(*this, k_, g, dy, w, dx);
   product_grad_input(*this, k_, plan.g, dy, w, dx);
 }
 
-void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, ConstView input, View d_filters) {
+void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, ConvInput x, View d_filters) {
+  const ConstView input = x.values;
   const ConvPlan plan = plan_conv(g, ConvPass::grad_weight, {input.type, d_filters.type, d_output.type}, k_.width);
   float* const dw = values(d_filters, filter_size(g));
   check_size(d_output, output_size(g)), check_size(input, input_size(g));
-  if (plan.algorithm == ConvAlgorithm::bf16_winograd)
-    return bf16::winograd_grad_weight(*this, k16_, g, d_output, input, d_filters);
-  if (in_bf16(plan)) return bf16::conv_grad_weight(*this, k16_, plan, d_output, input, dw);
+  if (in_bf16(plan)) {
+    check_no_step(x);
+    if (plan.algorithm == ConvAlgorithm::bf16_winograd)
+      return bf16::winograd_grad_weight(*this, k16_, g, d_output, input, d_filters);
+    return bf16::conv_grad_weight(*this, k16_, plan, d_output, input, dw);
+  }
   const float* const dy = values(d_output, output_size(g));
+  if (plan.algorithm == ConvAlgorithm::winograd)
+    return winograd_grad_weight(*this, k_, plan, dy, winograd_input(x, input_size(g)), dw);
   InFloat32 wide(*this);
-  const float* const x = wide.in(input, input_size(g));  // codes are widened
-  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_grad_weight(*this, k_, plan, dy, x, dw);
-  with_rows(*this, plan, g, x, [&](const float* rows) { product_grad_weight(*this, k_, plan, dy, rows, dw); });
+  with_rows(*this, plan, g, wide.in(input, input_size(g), x.step), [&](const float* rows) { product_grad_weight(*this, k_, plan, dy, rows, dw); });
 }
 
 }  // namespace ntq::cpu

@@ -34,9 +34,15 @@ void each_tile(Backend& backend, const TileSchedule& schedule, int64_t tiles, in
   });
 }
 
+void transform(const Kernels& k, const WinogradImages& g, const WinogradInput& x, int64_t begin, int64_t end, float* v,
+               int64_t stride) {
+  if (x.x) return k.winograd_input(g, x.x, begin, end, v, stride);
+  k.winograd_input_codes(g, x.codes, begin, end, v, stride);
+}
+
 }  // namespace
 
-void winograd_conv(Backend& backend, const Kernels& k, const ConvPlan& plan, Filters filters, const float* x,
+void winograd_conv(Backend& backend, const Kernels& k, const ConvPlan& plan, Filters filters, const WinogradInput& x,
                    const float* w, float* y) {
   const ConvGeometry& g = plan.g;
   const bool turned = filters == Filters::turned;
@@ -47,15 +53,15 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvPlan& plan, Fil
   parallel_for(panels, [&](int64_t panel) { k.winograd_filter(w, in, out, turned, panel, u.data()); });
   each_tile(
       backend, plan.tiles, g.batch * source.tiles(), in, out,
-      [&](int64_t b, int64_t e, float* v, float*) { k.winograd_input(source, x, b, e, v, stride); },
+      [&](int64_t b, int64_t e, float* v, float*) { transform(k, source, x, b, e, v, stride); },
       [&](int64_t, int64_t j, int64_t tiles, const float* v, float* m) {
         k.winograd_product(v, u.data() + j * matrix, tiles, in, out, m);
       },
       [&](int64_t b, int64_t e, const float* m) { k.winograd_output(target, m, stride, b, e, y); });
 }
 
-void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, const float* dy, const float* x,
-                          float* dw) {
+void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, const float* dy,
+                          const WinogradInput& x, float* dw) {
   const ConvGeometry& g = plan.g;
   const int64_t in = g.in_c, out = g.out_c, size = kTransformed * out * in, stride = plan.tiles.pass;
   const WinogradImages source{g.in_h, g.in_w, in}, target{g.in_h, g.in_w, out};
@@ -64,7 +70,7 @@ void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& pl
   each_tile(
       backend, plan.tiles, g.batch * source.tiles(), in, out,
       [&](int64_t b, int64_t e, float* v, float* d) {
-        k.winograd_input(source, x, b, e, v, stride);
+        transform(k, source, x, b, e, v, stride);
         k.winograd_grad(target, dy, b, e, d, stride);
       },
       [&](int64_t part, int64_t j, int64_t tiles, const float* v, const float* d) {

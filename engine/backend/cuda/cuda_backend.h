@@ -52,9 +52,9 @@ class CudaBackend : public Backend {
   void sum_abs(ConstView x, View y) override;
   void all_finite(ConstView x, View y) override;
 
-  void conv2d(const ConvGeometry& g, ConstView x, ConstView w, View y) override;
+  void conv2d(const ConvGeometry& g, ConvInput x, ConstView w, View y) override;
   void conv2d_grad_input(const ConvGeometry& g, ConstView dy, ConstView w, View dx) override;
-  void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConstView x, View dw) override;
+  void conv2d_grad_weight(const ConvGeometry& g, ConstView dy, ConvInput x, View dw) override;
 
   void batch_norm_stats(ConstView x, const NormStats& stats) override;
   void inverse_std(ConstView var, float eps, View y) override;

@@ -93,7 +93,7 @@ struct NoMemory : Derived {
   void sum(ConstView x, double factor, View y) override {
     if (there({x, y})) CpuBackend::sum(x, factor, y);
   }
-  void conv2d(const ConvGeometry&, ConstView x, ConstView w, View y) override { there({x, w, y}); }
+  void conv2d(const ConvGeometry&, ConvInput x, ConstView w, View y) override { there({x.values, w, y}); }
   void quantize(const QuantizeArgs& args, ConstView x, ConstView step, View y) override {
     if (there({x, step, y})) CpuBackend::quantize(args, x, step, y);
   }

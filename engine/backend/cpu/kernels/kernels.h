@@ -48,6 +48,13 @@ struct WinogradImages {
   int64_t tiles() const { return ((h + 3) / 4) * ((w + 3) / 4); }
 };
 
+/// Codes of such images, step * code.
+struct CodeImages {
+  const uint8_t* codes;
+  bool is_signed;
+  float step;
+};
+
 /// A uniform quantizer with one step.
 struct UniformSteps {
   float step = 1;
@@ -172,6 +179,8 @@ struct Kernels {
 
   // 3x3 convolution by Winograd's F(4x4,3x3); see kernels/winograd.cpp for the layouts.
   void (*winograd_input)(const WinogradImages& g, const float* x, int64_t begin, int64_t end, float* v, int64_t stride);
+  void (*winograd_input_codes)(const WinogradImages& g, const CodeImages& x, int64_t begin, int64_t end, float* v,
+                               int64_t stride);
   void (*winograd_grad)(const WinogradImages& g, const float* dy, int64_t begin, int64_t end, float* d, int64_t stride);
   void (*winograd_output)(const WinogradImages& g, const float* m, int64_t stride, int64_t begin, int64_t end,
                           float* y);

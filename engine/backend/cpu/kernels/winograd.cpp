@@ -1,6 +1,7 @@
 // Winograd's F(4x4, 3x3) (Lavin & Gray, arXiv 1509.09308): a 3x3 convolution of a 6x6 patch gives 4x4 outputs by 36
 // products per channel pair where the definition needs 144. Y = A^T [(G g G^T) . (B^T d B)] A; its gradient for the
 // filter is G^T [sum (B^T d B) . (A dY A^T)] G. Rounding error is some ten times that of the direct sum.
+#include "engine/backend/cpu/kernels/bytes.h"
 #include "engine/backend/cpu/kernels/kernels.h"
 #include "engine/backend/cpu/kernels/tile.h"
 #include "engine/backend/cpu/kernels/vec.h"
@@ -74,11 +75,13 @@ inline void filter_grad_line(const Vec* u, int step, Vec* o, int out_step) {
 }
 
 /// Where tile `index` of a batch of images begins, and what lies inside.
+template <class T>
 struct Place {
-  const float* image;
+  const T* image;
   int64_t h, w;
 };
-inline Place place(const WinogradImages& g, const float* images, int64_t index) {
+template <class T>
+inline Place<T> place(const WinogradImages& g, const T* images, int64_t index) {
   const int64_t tiles_w = (g.w + 3) / 4, tiles_h = (g.h + 3) / 4;
   const int64_t image = index / (tiles_h * tiles_w), in_image = index % (tiles_h * tiles_w);
   return {images + image * g.h * g.w * g.channels, in_image / tiles_w * 4, in_image % tiles_w * 4};
@@ -91,10 +94,10 @@ inline bool inside(const WinogradImages& g, int64_t h, int64_t w) {
 }
 
 /// The kSize x kSize pixels from (h, w) on, of which some lie outside of the image and count as zeros.
-template <int kSize>
+template <int kSize, class T>
 struct BorderPatch {
-  BorderPatch(const WinogradImages& g, const float* image, int64_t h, int64_t w) : channels(g.channels) {
-    static constexpr float kZeros[kWidth] = {};
+  BorderPatch(const WinogradImages& g, const T* image, int64_t h, int64_t w) : channels(g.channels) {
+    static constexpr T kZeros[kWidth] = {};
     for (int i = 0; i < kSize; ++i) {
       const bool there = h + i >= 0 && h + i < g.h;
       row[i] = there ? image + ((h + i) * g.w + w) * g.channels : kZeros;
@@ -103,10 +106,13 @@ struct BorderPatch {
     }
   }
   /// kWidth channels of pixel (i, j), from c on.
-  Vec at(int i, int j, int64_t c) const { return column[j] ? load(row[i] + ((j * channels + c) & mask[i])) : Vec{}; }
+  template <class Read>
+  Vec at(int i, int j, int64_t c, const Read& read) const {
+    return column[j] ? read(row[i] + ((j * channels + c) & mask[i])) : Vec{};
+  }
 
   int64_t channels;
-  const float* row[kSize];
+  const T* row[kSize];
   int64_t mask[kSize];
   bool column[kSize];
 };
@@ -141,42 +147,60 @@ inline void grad_tile(const At& at, const Put& put) {
 }
 
 /// to {36, stride tiles, channels} = transform(patch) of tiles [begin, end): the kSize x kSize pixels that begin
-/// kMargin before a tile.
-template <int kSize, int kMargin, class Transform>
-inline void transform_tiles(const WinogradImages& g, const float* images, int64_t begin, int64_t end, float* to,
-                            int64_t stride, const Transform& transform) {
+/// kMargin before a tile, kWidth channels of which read(pointer) gives.
+template <int kSize, int kMargin, class T, class Read, class Transform>
+inline void transform_tiles(const WinogradImages& g, const T* images, const Read& read, int64_t begin, int64_t end,
+                            float* to, int64_t stride, const Transform& transform) {
   for (int64_t t = begin; t < end; ++t, to += g.channels) {
-    const Place p = place(g, images, t);
+    const Place<T> p = place(g, images, t);
     const int64_t h = p.h - kMargin, w = p.w - kMargin;
     const auto put_from = [=, &g](int64_t c) {
       return [=, &g](int k, Vec value) { store(to + k * stride * g.channels + c, value); };
     };
     if (inside<kSize>(g, h, w)) {
-      const float* from = p.image + (h * g.w + w) * g.channels;
+      const T* from = p.image + (h * g.w + w) * g.channels;
       for (int64_t c = 0; c < g.channels; c += kWidth)
-        transform([&](int i, int j) { return load(from + (i * g.w + j) * g.channels + c); }, put_from(c));
+        transform([&](int i, int j) { return read(from + (i * g.w + j) * g.channels + c); }, put_from(c));
     } else {
-      const BorderPatch<kSize> patch(g, p.image, h, w);
+      const BorderPatch<kSize, T> patch(g, p.image, h, w);
       for (int64_t c = 0; c < g.channels; c += kWidth)
-        transform([&](int i, int j) { return patch.at(i, j, c); }, put_from(c));
+        transform([&](int i, int j) { return patch.at(i, j, c, read); }, put_from(c));
     }
   }
 }
 
+constexpr auto kInputTile = [](const auto& at, const auto& put) { input_tile(at, put); };
+constexpr auto kGradTile = [](const auto& at, const auto& put) { grad_tile(at, put); };
+constexpr auto kFloats = [](const float* p) { return load(p); };
+
 /// v = B^T d B
 void winograd_input(const WinogradImages& g, const float* x, int64_t begin, int64_t end, float* v, int64_t stride) {
-  transform_tiles<6, 1>(g, x, begin, end, v, stride, [](const auto& at, const auto& put) { input_tile(at, put); });
+  transform_tiles<6, 1>(g, x, kFloats, begin, end, v, stride, kInputTile);
+}
+
+/// The same of what codes stand for.
+template <class T>
+void input_of_codes(const WinogradImages& g, const T* x, float step, int64_t begin, int64_t end, float* v,
+                    int64_t stride) {
+  const auto read = [by = splat(step)](const T* p) { return whole_numbers(p) * by; };
+  transform_tiles<6, 1>(g, x, read, begin, end, v, stride, kInputTile);
+}
+void winograd_input_codes(const WinogradImages& g, const CodeImages& x, int64_t begin, int64_t end, float* v,
+                          int64_t stride) {
+  if (x.is_signed)
+    return input_of_codes(g, reinterpret_cast<const int8_t*>(x.codes), x.step, begin, end, v, stride);
+  input_of_codes(g, x.codes, x.step, begin, end, v, stride);
 }
 
 /// d = A dY A^T
 void winograd_grad(const WinogradImages& g, const float* dy, int64_t begin, int64_t end, float* d, int64_t stride) {
-  transform_tiles<4, 0>(g, dy, begin, end, d, stride, [](const auto& at, const auto& put) { grad_tile(at, put); });
+  transform_tiles<4, 0>(g, dy, kFloats, begin, end, d, stride, kGradTile);
 }
 
 /// y = A^T m A for tiles [begin, end) of m {36, stride tiles, channels}.
 void winograd_output(const WinogradImages& g, const float* m, int64_t stride, int64_t begin, int64_t end, float* y) {
   for (int64_t t = begin; t < end; ++t) {
-    const Place p = place(g, y, t);
+    const Place<float> p = place<float>(g, y, t);
     float* image = y + (p.image - y);
     const float* from = m + (t - begin) * g.channels;
     const int64_t rows = g.h - p.h < 4 ? g.h - p.h : 4, columns = g.w - p.w < 4 ? g.w - p.w : 4;
@@ -262,6 +286,7 @@ void winograd_outer(const float* d, const float* v, int64_t rows, int64_t in, in
 void fill_winograd(Kernels& t) {
   t.width = kWidth;
   t.winograd_input = winograd_input;
+  t.winograd_input_codes = winograd_input_codes;
   t.winograd_grad = winograd_grad;
   t.winograd_output = winograd_output;
   t.winograd_filter = winograd_filter;

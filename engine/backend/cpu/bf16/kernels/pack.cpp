@@ -1,6 +1,7 @@
 // Filters, rounded to bfloat16, in panels of pairs; codes as bfloat16.
 #include "engine/backend/cpu/bf16/kernels/kernels.h"
 #include "engine/backend/cpu/bf16/kernels/transpose.h"
+#include "engine/backend/cpu/kernels/bytes.h"
 
 namespace ntq::bf16::NTQ_ISA {
 namespace {
@@ -34,26 +35,6 @@ void pack_pair(const FilterPair& f, BFloat16* to, int64_t panel_stride) {
       __builtin_memcpy(to + 2 * (c - c0), &pairs, sizeof pairs);
     }
   }
-}
-
-// Written out: the compiler takes bytes apart one by one.
-inline Vec whole_numbers(const uint8_t* p) {
-#if defined(__AVX512F__)
-  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-#elif defined(__AVX2__)
-  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-#else
-  return Vec{float(p[0]), float(p[1]), float(p[2]), float(p[3])};
-#endif
-}
-inline Vec whole_numbers(const int8_t* p) {
-#if defined(__AVX512F__)
-  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-#elif defined(__AVX2__)
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-#else
-  return Vec{float(p[0]), float(p[1]), float(p[2]), float(p[3])};
-#endif
 }
 
 template <class T>

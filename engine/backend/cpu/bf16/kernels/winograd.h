@@ -3,6 +3,7 @@
 // d B.
 #include "engine/backend/cpu/bf16/kernels/kernels.h"
 #include "engine/backend/cpu/bf16/kernels/tile.h"
+#include "engine/backend/cpu/kernels/bytes.h"
 
 namespace ntq::bf16::NTQ_ISA {
 namespace {
@@ -11,15 +12,7 @@ namespace {
 [[maybe_unused]] inline Vec values_at(const BFloat16* p) { return load(p); }
 template <class Code>
 inline Vec values_at(const Code* p) {
-  typedef Code Codes __attribute__((vector_size(kWidth)));
-  Codes codes;
-  __builtin_memcpy(&codes, p, sizeof codes);
-#if defined(__AVX512F__)  // where the compiler would do it by halves
-  const __m128i bytes = reinterpret_cast<__m128i>(codes);
-  return _mm512_cvtepi32_ps(Code(-1) < 0 ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
-#else
-  return __builtin_convertvector(__builtin_convertvector(codes, VecI), Vec);
-#endif
+  return whole_numbers(p);
 }
 
 /// 2 * kWidth values as two vectors, the way that is cheapest, and how to put such vectors back, rounded, in their
