@@ -18,8 +18,8 @@ struct ConvGeometry {
   int64_t macs() const { return batch * out_h * out_w * out_c * kernel_h * kernel_w * (in_c / groups); }
 };
 
-/// The images of a convolution: values, or codes, int8 or uint8, which stand for whole numbers, or with a step, {1}, for
-/// step * code as float32.
+/// The images of a convolution: values, or codes, int8 or uint8, which stand for whole numbers, or with a step, {1},
+/// for step * code as float32.
 struct ConvInput {
   ConstView values, step;
   ConvInput(ConstView v, ConstView step_of_codes = {}) : values(v), step(step_of_codes) {}  // NOLINT: what it mostly is

@@ -202,15 +202,29 @@ TEST_CASE("convolutions of codes with a step have the bits of the values that th
         values.f32()[i] = static_cast<float>(code) * step.item();
       }
       const BackendCase pairs[2][2] = {
-          {{Primitive::conv2d, "codes", {codes, step, w}, {output(dy.numel())},
-            [g](Backend& b, const Inputs& in, const Outputs& out) { b.conv2d(g, {in[0], in[1]}, in[2], out[0]); }},
-           {Primitive::conv2d, "values", {values, w}, {output(dy.numel())},
+          {{Primitive::conv2d,
+            "codes",
+            {codes, step, w},
+            {output(dy.numel())},
+            [g](Backend& b, const Inputs& in, const Outputs& out) {
+              b.conv2d(g, {in[0], in[1]}, in[2], out[0]);
+            }},
+           {Primitive::conv2d,
+            "values",
+            {values, w},
+            {output(dy.numel())},
             [g](Backend& b, const Inputs& in, const Outputs& out) { b.conv2d(g, in[0], in[1], out[0]); }}},
-          {{Primitive::conv2d_grad_weight, "codes", {dy, codes, step}, {output(w.numel())},
+          {{Primitive::conv2d_grad_weight,
+            "codes",
+            {dy, codes, step},
+            {output(w.numel())},
             [g](Backend& b, const Inputs& in, const Outputs& out) {
               b.conv2d_grad_weight(g, in[0], {in[1], in[2]}, out[0]);
             }},
-           {Primitive::conv2d_grad_weight, "values", {dy, values}, {output(w.numel())},
+           {Primitive::conv2d_grad_weight,
+            "values",
+            {dy, values},
+            {output(w.numel())},
             [g](Backend& b, const Inputs& in, const Outputs& out) { b.conv2d_grad_weight(g, in[0], in[1], out[0]); }}}};
       for (const auto& [of_codes, of_values] : pairs) {
         each_backend(of_codes.primitive, [&](Backend& b) {
@@ -231,5 +245,6 @@ TEST_CASE("codes with a step that is not a number give nothing that is one, in f
   backend.conv2d(g, {codes.view(), step.view()}, w.view(), y.view());
   for (const float v : y.to_vector()) CHECK(std::isnan(v));
   CHECK_THROWS_WITH_AS(backend.conv2d(g, {codes.view(), step.view()}, w.view(), halves.view()),
-                       Contains("codes with a step are multiplied as float32 alone, not as BF16"), std::invalid_argument);
+                       Contains("codes with a step are multiplied as float32 alone, not as BF16"),
+                       std::invalid_argument);
 }

@@ -104,9 +104,8 @@ ConvPlan plan_conv(const ConvGeometry& g, ConvPass pass, ConvTypes types, int wi
   ConvPlan plan{ConvAlgorithm::product, g, 1, 1, {}};
   const int64_t taps = g.kernel_h * g.kernel_w;
   if (few_channels(g)) {
-    // One row of all taps per pixel, so that the inner loop is long enough.
-    plan.algorithm = ConvAlgorithm::unfolded;
-    if (pass != ConvPass::grad_input) plan.g = line(g, taps * g.in_c);
+    plan.algorithm = ConvAlgorithm::few_channels;
+    if (pass == ConvPass::grad_weight) plan.g = line(g, taps * g.in_c);
   } else if (is_point(g)) {
     plan.g = line(g, g.in_c);  // a plain matrix product: longer runs
   }

@@ -11,8 +11,8 @@ namespace ntq::cpu {
 
 enum class ConvAlgorithm {
   product,        ///< a matrix product that reads its rows in place
-  unfolded,       ///< the same on patches that are copied together first: few input channels, as of an image; data
-                  ///< gradients add up those of the patches
+  few_channels,   ///< the same where a pixel fills no vector, as of an image: lines of a filter are read as one run;
+                  ///< filter gradients are of patches that are copied together, data gradients add up those of patches
   winograd,       ///< F(4x4,3x3), winograd.h: a quarter of the multiplications
   bf16_product,   ///< as product, of pairs of bfloat16 (bf16/direct.h); codes are widened as they are read
   bf16_unfolded,  ///< as unfolded, of the same; filter gradients read lines instead
@@ -34,7 +34,7 @@ struct TileSchedule {
 
 struct ConvPlan {
   ConvAlgorithm algorithm = ConvAlgorithm::product;
-  ConvGeometry g;  ///< of the product: that of the patches when unfolded, one line of pixels for a 1x1 convolution
+  ConvGeometry g;  ///< of the product: one line of pixels for a 1x1 convolution, of patches for gradients by them
   /// Of a filter gradient by product: so many parts of the pixels get sums of their own, joined in their order, and so
   /// many groups of output channels, and in bfloat16 of taps and input channels, are tasks of their own.
   int64_t parts = 1, channel_groups = 1;

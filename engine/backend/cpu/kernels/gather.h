@@ -10,14 +10,14 @@ namespace {
 /// Sizes that gathering needs, of either product.
 struct Source {
   const float* x;
-  int64_t x_h, x_w, x_c;
+  int64_t x_h, x_w, x_pitch;
   int64_t grid_h, grid_w, x_step;
   const float* zeros;
 };
 
 template <class Product>
 inline Source source_of(const Product& p) {
-  return {p.x, p.x_h, p.x_w, p.x_c, p.grid_h, p.grid_w, p.x_step, p.zeros};
+  return {p.x, p.x_h, p.x_w, p.x_pitch, p.grid_h, p.grid_w, p.x_step, p.zeros};
 }
 
 /// pointers[r - begin] for rows [begin, end) of one tap; image rows are filled as runs.
@@ -32,8 +32,8 @@ inline Source source_of(const Product& p) {
       for (int64_t i = 0; i < run; ++i) out[i] = s.zeros;
     } else {
       const int64_t w0 = j0 * s.x_step + tap.dw;
-      const float* p = s.x + ((image * s.x_h + ih) * s.x_w + w0) * s.x_c;
-      for (int64_t i = 0; i < run; ++i) out[i] = p + i * s.x_step * s.x_c;
+      const float* p = s.x + ((image * s.x_h + ih) * s.x_w + w0) * s.x_pitch;
+      for (int64_t i = 0; i < run; ++i) out[i] = p + i * s.x_step * s.x_pitch;
       for (int64_t i = 0; i < run && w0 + i * s.x_step < 0; ++i) out[i] = s.zeros;
       for (int64_t i = run; i-- > 0 && w0 + i * s.x_step >= s.x_w;) out[i] = s.zeros;
     }

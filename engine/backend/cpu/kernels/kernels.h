@@ -17,7 +17,7 @@ struct Tap {
 /// y_w0 + y_step j) and reads source pixel (x_step i + dh, x_step j + dw), zeros outside of the image.
 struct GatherProduct {
   const float* x;
-  int64_t x_h, x_w, x_c;
+  int64_t x_h, x_w, x_c, x_pitch;  // x_pitch: from a pixel to the next, of which x_c floats are read
   float* y;
   int64_t y_h, y_w, y_c;
   int64_t batch, grid_h, grid_w;
@@ -32,7 +32,7 @@ struct GatherProduct {
 /// Filter gradient over rows (output pixels): dw[tap][ci][co] += x * dy. Same gathering as GatherProduct with y as dy.
 struct GatherOuter {
   const float* x;
-  int64_t x_h, x_w, x_c;
+  int64_t x_h, x_w, x_c, x_pitch;
   const float* dy;  // {rows, dy_c}, contiguous
   int64_t dy_c;
   int64_t grid_h, grid_w;

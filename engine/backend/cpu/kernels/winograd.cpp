@@ -187,8 +187,7 @@ void input_of_codes(const WinogradImages& g, const T* x, float step, int64_t beg
 }
 void winograd_input_codes(const WinogradImages& g, const CodeImages& x, int64_t begin, int64_t end, float* v,
                           int64_t stride) {
-  if (x.is_signed)
-    return input_of_codes(g, reinterpret_cast<const int8_t*>(x.codes), x.step, begin, end, v, stride);
+  if (x.is_signed) return input_of_codes(g, reinterpret_cast<const int8_t*>(x.codes), x.step, begin, end, v, stride);
   input_of_codes(g, x.codes, x.step, begin, end, v, stride);
 }
 
