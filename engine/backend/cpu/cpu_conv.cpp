@@ -6,7 +6,7 @@
 #include "engine/backend/cpu/bf16/winograd.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/direct.h"
-#include "engine/backend/cpu/in_float32.h"
+#include "engine/backend/cpu/few_channels.h"
 #include "engine/backend/cpu/views.h"
 #include "engine/backend/cpu/winograd.h"
 
@@ -46,8 +46,8 @@ void check_no_step(const ConvInput& x) {
   check(!x.step, "convolution: codes with a step are multiplied as float32 alone, not as BF16");
 }
 
-/// x as Winograd reads it: codes as they are.
-WinogradInput winograd_input(const ConvInput& x, int64_t size) {
+/// x as float32's convolutions read it: codes as they are.
+Images images_of(const ConvInput& x, int64_t size) {
   if (x.values.type == DType::f32) return {values(x.values, size)};
   const float step = x.step ? *values(x.step, 1) : 1.0f;
   return {nullptr, {bytes(x.values, size), x.values.type == DType::i8, step}};
@@ -78,10 +78,11 @@ void CpuBackend::conv2d(const ConvGeometry& g, ConvInput x, ConstView filters, V
   }
   const float* const w = values(filters, filter_size(g));
   float* const y = values(output, output_size(g));
+  const Images images = images_of(x, input_size(g));
   if (plan.algorithm == ConvAlgorithm::winograd)
-    return winograd_conv(*this, k_, plan, Filters::as_they_are, winograd_input(x, input_size(g)), w, y);
-  InFloat32 wide(*this);
-  direct_conv(*this, k_, plan, g, wide.in(input, input_size(g), x.step), w, y);
+    return winograd_conv(*this, k_, plan, Filters::as_they_are, images, w, y);
+  if (plan.algorithm == ConvAlgorithm::few_channels) return few_channels_conv(*this, k_, g, images, w, y);
+  direct_conv(*this, k_, plan, images, w, y);
 }
 
 void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, ConstView filters, View d_input) {
@@ -97,7 +98,8 @@ void CpuBackend::conv2d_grad_input(const ConvGeometry& g, ConstView d_output, Co
   const float* const dy = values(d_output, output_size(g));
   float* const dx = values(d_input, input_size(g));
   if (plan.algorithm == ConvAlgorithm::winograd) return winograd_conv(*this, k_, plan, Filters::turned, {dy}, w, dx);
-  direct_grad_input(*this, k_, plan, g, dy, w, dx);
+  if (plan.algorithm == ConvAlgorithm::few_channels) return few_channels_grad_input(*this, k_, g, dy, w, dx);
+  direct_grad_input(*this, k_, plan, dy, w, dx);
 }
 
 void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, ConvInput x, View d_filters) {
@@ -112,10 +114,11 @@ void CpuBackend::conv2d_grad_weight(const ConvGeometry& g, ConstView d_output, C
     return bf16::conv_grad_weight(*this, k16_, plan, d_output, input, dw);
   }
   const float* const dy = values(d_output, output_size(g));
-  if (plan.algorithm == ConvAlgorithm::winograd)
-    return winograd_grad_weight(*this, k_, plan, dy, winograd_input(x, input_size(g)), dw);
-  InFloat32 wide(*this);
-  direct_grad_weight(*this, k_, plan, g, dy, wide.in(input, input_size(g), x.step), dw);
+  const Images images = images_of(x, input_size(g));
+  if (plan.algorithm == ConvAlgorithm::winograd) return winograd_grad_weight(*this, k_, plan, dy, images, dw);
+  if (plan.algorithm == ConvAlgorithm::few_channels)
+    return few_channels_grad_weight(*this, k_, plan, g, dy, images, dw);
+  direct_grad_weight(*this, k_, plan, dy, images, dw);
 }
 
 }  // namespace ntq::cpu

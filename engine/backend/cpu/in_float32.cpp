@@ -14,14 +14,10 @@ void widen_codes(ConstView codes, float* to) {
 
 }  // namespace
 
-const float* InFloat32::in(ConstView view, int64_t size, ConstView step) {
+const float* InFloat32::in(ConstView view, int64_t size) {
   if (!view || view.type == DType::f32) return values(view, size);
   check(view.size == size, "cpu: a primitive expected ", size, " ", dtype_name(view.type), ", found ", view.size);
   const Scratch& wide = *memory_.emplace_back(std::make_unique<Scratch>(backend_, size));
-  if (step) {
-    backend_.decode_codes(view, step, wide.view());
-    return wide.data();
-  }
   switch (view.type) {
     case DType::u8: widen_codes<uint8_t>(view, wide.data()); break;
     case DType::i8: widen_codes<int8_t>(view, wide.data()); break;

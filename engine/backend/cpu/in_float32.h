@@ -12,8 +12,8 @@ namespace ntq::cpu {
 class InFloat32 {
  public:
   explicit InFloat32(CpuBackend& backend) : backend_(backend) {}
-  /// Null without memory: there is none. Codes are whole numbers, or with a step, {1}, step * code.
-  const float* in(ConstView view, int64_t size, ConstView step = {});
+  /// Null without memory: there is none.
+  const float* in(ConstView view, int64_t size);
   /// What it holds before is not read.
   float* out(View view, int64_t size);
   void finish();

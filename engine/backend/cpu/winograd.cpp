@@ -34,7 +34,7 @@ void each_tile(Backend& backend, const TileSchedule& schedule, int64_t tiles, in
   });
 }
 
-void transform(const Kernels& k, const WinogradImages& g, const WinogradInput& x, int64_t begin, int64_t end, float* v,
+void transform(const Kernels& k, const WinogradImages& g, const Images& x, int64_t begin, int64_t end, float* v,
                int64_t stride) {
   if (x.x) return k.winograd_input(g, x.x, begin, end, v, stride);
   k.winograd_input_codes(g, x.codes, begin, end, v, stride);
@@ -42,7 +42,7 @@ void transform(const Kernels& k, const WinogradImages& g, const WinogradInput& x
 
 }  // namespace
 
-void winograd_conv(Backend& backend, const Kernels& k, const ConvPlan& plan, Filters filters, const WinogradInput& x,
+void winograd_conv(Backend& backend, const Kernels& k, const ConvPlan& plan, Filters filters, const Images& x,
                    const float* w, float* y) {
   const ConvGeometry& g = plan.g;
   const bool turned = filters == Filters::turned;
@@ -60,8 +60,8 @@ void winograd_conv(Backend& backend, const Kernels& k, const ConvPlan& plan, Fil
       [&](int64_t b, int64_t e, const float* m) { k.winograd_output(target, m, stride, b, e, y); });
 }
 
-void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, const float* dy,
-                          const WinogradInput& x, float* dw) {
+void winograd_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, const float* dy, const Images& x,
+                          float* dw) {
   const ConvGeometry& g = plan.g;
   const int64_t in = g.in_c, out = g.out_c, size = kTransformed * out * in, stride = plan.tiles.pass;
   const WinogradImages source{g.in_h, g.in_w, in}, target{g.in_h, g.in_w, out};

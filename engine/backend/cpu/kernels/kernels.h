@@ -16,30 +16,30 @@ struct Tap {
 /// Rows are the pixels of a grid (batch, grid_h, grid_w); row (n,i,j) writes destination pixel (y_h0 + y_step i,
 /// y_w0 + y_step j) and reads source pixel (x_step i + dh, x_step j + dw), zeros outside of the image.
 struct GatherProduct {
-  const float* x;
-  int64_t x_h, x_w, x_c, x_pitch;  // x_pitch: from a pixel to the next, of which x_c floats are read
-  float* y;
-  int64_t y_h, y_w, y_c;
-  int64_t batch, grid_h, grid_w;
-  int64_t y_h0, y_w0, y_step, x_step;
-  const Tap* taps;
-  int64_t tap_count;
-  const float* packed;  // {panels of y_c, taps, x_c, panel width}
-  const float* zeros;   // x_c of them
+  const float* x = nullptr;
+  int64_t x_h = 1, x_w = 1, x_c = 1, x_pitch = 1;  // x_pitch: from a pixel to the next, of which x_c floats are read
+  float* y = nullptr;
+  int64_t y_h = 1, y_w = 1, y_c = 1;
+  int64_t batch = 1, grid_h = 1, grid_w = 1;
+  int64_t y_h0 = 0, y_w0 = 0, y_step = 1, x_step = 1;
+  const Tap* taps = nullptr;
+  int64_t tap_count = 0;
+  const float* packed = nullptr;  // {panels of y_c, taps, x_c, panel width}
+  const float* zeros = nullptr;   // x_c of them
   int64_t rows() const { return batch * grid_h * grid_w; }
 };
 
 /// Filter gradient over rows (output pixels): dw[tap][ci][co] += x * dy. Same gathering as GatherProduct with y as dy.
 struct GatherOuter {
-  const float* x;
-  int64_t x_h, x_w, x_c, x_pitch;
-  const float* dy;  // {rows, dy_c}, contiguous
-  int64_t dy_c;
-  int64_t grid_h, grid_w;
-  int64_t x_step;
-  const Tap* taps;
-  int64_t tap_count;
-  const float* zeros;
+  const float* x = nullptr;
+  int64_t x_h = 1, x_w = 1, x_c = 1, x_pitch = 1;
+  const float* dy = nullptr;  // {rows, dy_c}, contiguous
+  int64_t dy_c = 1;
+  int64_t grid_h = 1, grid_w = 1;
+  int64_t x_step = 1;
+  const Tap* taps = nullptr;
+  int64_t tap_count = 0;
+  const float* zeros = nullptr;
 };
 
 /// Images {N,h,w,channels} that Winograd's transforms read or write in 4x4 tiles; channels a multiple of `width`.
@@ -48,8 +48,8 @@ struct WinogradImages {
   int64_t tiles() const { return ((h + 3) / 4) * ((w + 3) / 4); }
 };
 
-/// Codes of such images, step * code.
-struct CodeImages {
+/// Codes, which stand for step * code.
+struct SteppedCodes {
   const uint8_t* codes;
   bool is_signed;
   float step;
@@ -179,7 +179,7 @@ struct Kernels {
 
   // 3x3 convolution by Winograd's F(4x4,3x3); see kernels/winograd.cpp for the layouts.
   void (*winograd_input)(const WinogradImages& g, const float* x, int64_t begin, int64_t end, float* v, int64_t stride);
-  void (*winograd_input_codes)(const WinogradImages& g, const CodeImages& x, int64_t begin, int64_t end, float* v,
+  void (*winograd_input_codes)(const WinogradImages& g, const SteppedCodes& x, int64_t begin, int64_t end, float* v,
                                int64_t stride);
   void (*winograd_grad)(const WinogradImages& g, const float* dy, int64_t begin, int64_t end, float* d, int64_t stride);
   void (*winograd_output)(const WinogradImages& g, const float* m, int64_t stride, int64_t begin, int64_t end,

@@ -185,7 +185,7 @@ void input_of_codes(const WinogradImages& g, const T* x, float step, int64_t beg
   const auto read = [by = splat(step)](const T* p) { return whole_numbers(p) * by; };
   transform_tiles<6, 1>(g, x, read, begin, end, v, stride, kInputTile);
 }
-void winograd_input_codes(const WinogradImages& g, const CodeImages& x, int64_t begin, int64_t end, float* v,
+void winograd_input_codes(const WinogradImages& g, const SteppedCodes& x, int64_t begin, int64_t end, float* v,
                           int64_t stride) {
   if (x.is_signed) return input_of_codes(g, reinterpret_cast<const int8_t*>(x.codes), x.step, begin, end, v, stride);
   input_of_codes(g, x.codes, x.step, begin, end, v, stride);
