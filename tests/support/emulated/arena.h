@@ -22,6 +22,8 @@ class Arena {
  private:
   char* base_;
   size_t size_;
+  void* map_;  // what base_ begins in, aligned
+  size_t mapped_;
   size_t touched_ = 0;               // what work in the queue may touch ends here
   std::map<size_t, size_t> blocks_;  // begin -> end of those in use
 };
