@@ -24,6 +24,8 @@ struct AsCuda {
 
 }  // namespace
 
+TEST_SUITE_BEGIN("devices");
+
 TEST_CASE("a GPU that cannot be used: one line and code 6 for cuda, one line and the CPU for auto") {
   const TempFolder runs, broken;
   write_file(broken / "ntq_backend_cuda.so", "no library");
@@ -270,3 +272,5 @@ TEST_CASE("a device that is not there ends every command with 6, integers on one
     CHECK_MESSAGE(integers.code == (contains(command, "analyze") ? 4 : 2), command, integers.err);
   }
 }
+
+TEST_SUITE_END();

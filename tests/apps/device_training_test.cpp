@@ -25,7 +25,7 @@ std::pair<double, double> accuracies(const std::string& run_folder) {
 
 }  // namespace
 
-TEST_SUITE_BEGIN("optimised build only");
+TEST_SUITE_BEGIN("devices: optimised build only");
 
 TEST_CASE("256 images at 4 bits, stopped and resumed on a device: its own bytes, and where the CPU ends") {
   const ModulePath path;
