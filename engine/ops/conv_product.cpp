@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/ops/binary.h"
+#include "engine/ops/kept_codes.h"
 #include "engine/ops/on_device.h"
 #include "engine/ops/quantize.h"
 
@@ -40,7 +41,7 @@ struct ProductInput {
   /// such; else values.
   bool scales() const { return kept() && type != DType::f32; }
   bool steps() const {
-    return kept() && !scales() && backend_for(seen.device()).supports(Primitive::conv2d, DType::u8);
+    return kept() && !scales() && grid.step.numel() == 1 && reads_codes(backend_for(seen.device()));
   }
   Tensor images() const { return scales() || steps() ? bytes() : values(); }
   ConstView step() const { return steps() ? grid.step.view() : ConstView(); }

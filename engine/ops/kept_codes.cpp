@@ -7,15 +7,18 @@
 
 namespace ntq {
 
+bool reads_codes(const Backend& backend) {
+  return backend.supports(Primitive::conv2d, DType::u8) && backend.supports(Primitive::conv2d_grad_weight, DType::u8);
+}
+
 bool keeps_codes(const Tensor& x, const PlainSteps& steps) {
   if (!needs_record({x, steps.step}) || graph_is_recorded() || steps.args.noise.c != 0) return false;
   const Backend& backend = backend_for(x.device());
   for (const Primitive p : {Primitive::quantize_codes, Primitive::batch_norm_codes, Primitive::decode_codes}) {
     if (!backend.supports(p, x.dtype())) return false;
   }
-  // Products of other types than float32 read the codes themselves.
-  return x.dtype() == DType::f32 ||
-         (backend.supports(Primitive::conv2d, DType::u8) && backend.supports(Primitive::conv2d_grad_weight, DType::u8));
+  // Products of other types than float32 must.
+  return x.dtype() == DType::f32 || reads_codes(backend);
 }
 
 Codes new_kept_codes(const char* op, const Tensor& x, const PlainSteps& steps) {

@@ -2,7 +2,7 @@
 // Quantization in training of which only the codes are kept: a byte in place of a value, for the layer that reads it.
 // Gradients are those of quantize() (ops/quantize.h); what they need is computed again.
 #include "engine/autograd.h"
-#include "engine/backend/args.h"
+#include "engine/backend/backend.h"
 #include "engine/ops/codes.h"
 
 namespace ntq {
@@ -12,6 +12,9 @@ struct PlainSteps {
   Tensor step;  ///< {1}, or {C}: one for each slice of a weight's first axis
   QuantizeArgs args;
 };
+
+/// Whether the device's products read codes beside values; others are given what these stand for.
+bool reads_codes(const Backend& backend);
 
 /// Whether codes can be kept of `x`, or of what is made of it with these steps: there is no noise, something is
 /// recorded, no graph is, and the device has the primitives.

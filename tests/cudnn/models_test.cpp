@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "engine/backend/cuda/cudnn/plan.h"
 #include "tests/cudnn/described_gpu.h"
@@ -53,6 +54,17 @@ TEST_CASE("cuDNN: what a training step asks of convolutions") {
   CHECK(count(Direction::grad_input, 128) == 19);  // images have none
   CHECK(count(Direction::forward, 1000) == 20);
   CHECK(problems.size() == 79);
+}
+
+TEST_CASE("cuDNN: ResNet-101 and ResNet-152 ask of convolutions what ResNet-50 does") {
+  std::set<Problem::Key> known;
+  for (const Problem& problem : test::problems_of("resnet50", kImageNet)) known.insert(problem.key());
+  for (const std::string model : {"resnet101", "resnet152"}) {
+    REQUIRE(repeats_others(model));
+    const std::vector<Problem> problems = test::problems_of(model, kImageNet);
+    CHECK(problems.size() > 300);
+    for (const Problem& problem : problems) CHECK_MESSAGE(known.contains(problem.key()), problem.describe());
+  }
 }
 
 TEST_CASE("cuDNN: every convolution of every model has a plan within the rules") {

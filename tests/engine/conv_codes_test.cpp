@@ -187,7 +187,7 @@ TEST_CASE("kept codes on both sides: their exact product, and the gradients of v
 
 TEST_CASE("convolutions of codes with a step have the bits of the values that these stand for") {
   for (const ConvGeometry& g : conv_geometries()) {
-    if (g.macs() > kMostProducts || g.macs() == 0) continue;
+    if (g.macs() > kMostProducts) continue;
     CAPTURE(sizes_of(g));
     const Tensor w = some_values({g.out_c, g.kernel_h, g.kernel_w, g.in_c}, 2);
     const Tensor dy = some_values({g.batch, g.out_h, g.out_w, g.out_c}, 3);
@@ -226,9 +226,9 @@ TEST_CASE("convolutions of codes with a step have the bits of the values that th
             {dy, values},
             {output(w.numel())},
             [g](Backend& b, const Inputs& in, const Outputs& out) { b.conv2d_grad_weight(g, in[0], in[1], out[0]); }}}};
-      for (const auto& [of_codes, of_values] : pairs) {
-        each_backend(of_codes.primitive, [&](Backend& b) {
-          CHECK(same_values(outputs_of(of_codes, b).at(0), outputs_of(of_values, b).at(0)));
+      for (const auto& pair : pairs) {
+        each_backend(pair[0].primitive, [&](Backend& b) {
+          CHECK(same_values(outputs_of(pair[0], b).at(0), outputs_of(pair[1], b).at(0)));
         });
       }
     }

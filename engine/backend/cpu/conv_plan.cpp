@@ -103,7 +103,8 @@ ConvPlan plan_conv(const ConvGeometry& g, ConvPass pass, ConvTypes types, int wi
 
   ConvPlan plan{ConvAlgorithm::product, g, 1, 1, {}};
   const int64_t taps = g.kernel_h * g.kernel_w;
-  if (few_channels(g)) {
+  // Lines are copied with their padding.
+  if (few_channels(g) && (pass == ConvPass::grad_input || g.pad < std::max(g.kernel_h, g.kernel_w))) {
     plan.algorithm = ConvAlgorithm::few_channels;
     if (pass == ConvPass::grad_weight) plan.g = line(g, taps * g.in_c);
   } else if (is_point(g)) {

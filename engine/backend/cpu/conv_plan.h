@@ -15,7 +15,7 @@ enum class ConvAlgorithm {
                   ///< filter gradients are of patches that are copied together, data gradients add up those of patches
   winograd,       ///< F(4x4,3x3), winograd.h: a quarter of the multiplications
   bf16_product,   ///< as product, of pairs of bfloat16 (bf16/direct.h); codes are widened as they are read
-  bf16_unfolded,  ///< as unfolded, of the same; filter gradients read lines instead
+  bf16_unfolded,  ///< the same on patches that are copied together first; filter gradients read lines instead
   bf16_winograd,  ///< F(2x2,3x3) of the same, bf16/winograd.h: 4/9 of the multiplications
   code_product,   ///< as product, of bytes with int32 sums, exact (base/integer/args.h)
   code_winograd,  ///< F(2x2,3x3) of the same, as exact

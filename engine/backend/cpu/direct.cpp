@@ -6,6 +6,8 @@
 namespace ntq::cpu {
 namespace {
 
+constexpr int64_t kGroupsThatDecode = 2;  // of a filter gradient, each for itself; for more it is done once
+
 /// A tap for each pixel of a filter.
 Source whole_images(const ConvGeometry& g, const Images& x) {
   Source s{x, g.in_h, g.in_w, g.in_c, g.in_c, {}};
@@ -117,7 +119,15 @@ void direct_grad_input(Backend& backend, const Kernels& k, const ConvPlan& plan,
 void direct_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan, const float* dy, const Images& x,
                         float* dw) {
   const ConvGeometry& g = plan.g;
-  const Source from = whole_images(g, x);
+  Images images = x;
+  std::optional<Scratch> decoded;
+  if (!x.x && plan.channel_groups > kGroupsThatDecode) {
+    const int64_t n = g.batch * g.in_h * g.in_w * g.in_c;
+    decoded.emplace(backend, n);
+    parallel_ranges(n, kGrain, 1, [&](int64_t b, int64_t e) { decode(k, x.codes, b, e - b, decoded->data() + b); });
+    images = {decoded->data()};
+  }
+  const Source from = whole_images(g, images);
   const Zeros zeros(backend, g.in_c);
   const GatherOuter p{.x_h = g.in_h,
                       .x_w = g.in_w,
@@ -134,7 +144,7 @@ void direct_grad_weight(Backend& backend, const Kernels& k, const ConvPlan& plan
   sum_parts(backend, k, plan, from.tap_count(), g.in_c, dw,
             [&](int64_t begin, int64_t end, int64_t co, int64_t co_end, float* acc) {
               const Scratch scratch(backend, k.outer_scratch(p));
-              const int64_t together = x.x ? std::max<int64_t>(1, end - begin) : kTogether;
+              const int64_t together = images.x ? std::max<int64_t>(1, end - begin) : kTogether;
               for (int64_t row = begin; row < end; row += together) {
                 const int64_t stop = std::min(end, row + together);
                 const Seen seen(backend, k, from, g, row, stop);

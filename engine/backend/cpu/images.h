@@ -50,7 +50,7 @@ class Seen {
   static int64_t place(const Source& s, const ConvGeometry& g, int64_t row, const Tap& tap, int64_t behind) {
     const int64_t line = row / g.out_w, image = line / g.out_h;
     const int64_t h = std::clamp<int64_t>(line % g.out_h * g.stride + tap.dh + behind, 0, s.h);
-    if (s.h > 1 || g.out_h > 1) return (image * s.h + h) * s.w * s.pitch;
+    if (s.h != 1 || g.out_h > 1) return (image * s.h + h) * s.w * s.pitch;
     return (image * s.w + std::clamp<int64_t>(row % g.out_w * g.stride + tap.dw + behind, 0, s.w)) * s.pitch;
   }
   const float* x_;

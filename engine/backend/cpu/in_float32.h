@@ -8,7 +8,7 @@
 namespace ntq::cpu {
 
 /// Views as pointers of float32 for the length of a call, sizes asserted: float32 as it is, without a cost; bfloat16
-/// and codes widened into memory that ends with this. What is written is rounded into its view by finish().
+/// widened into memory that ends with this. What is written is rounded into its view by finish().
 class InFloat32 {
  public:
   explicit InFloat32(CpuBackend& backend) : backend_(backend) {}

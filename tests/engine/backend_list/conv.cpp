@@ -72,6 +72,20 @@ const std::vector<ConvGeometry>& conv_geometries() {
         // Without channels, images or taps: zeros, or nothing.
         conv_geometry(2, 4, 0, 5, 3, 1, 1), conv_geometry(2, 4, 5, 0, 3, 1, 1), conv_geometry(0, 4, 5, 5, 3, 1, 1),
         conv_geometry(0, 8, 16, 16, 3, 1, 1), conv_geometry(2, 4, 5, 5, 0, 1, 0)};
+    // Around what blocks of rows see of their images: of one line, blocks that begin within it; lines with wide
+    // padding.
+    all.push_back(conv_geometry(1, 3, 3, 8, 3, 2, 5));
+    all.push_back(conv_geometry(1, 3, 3, 8, 3, 2, 2));
+    all.push_back(conv_geometry(1, 40, 3, 8, 7, 2, 3));
+    for (const int64_t stride : {1, 2}) {
+      ConvGeometry line = conv_geometry(3, 1, 24, 8, 3, stride, 1);
+      line.in_w = 170;
+      line.out_w = (line.in_w - 1) / stride + 1;
+      all.push_back(line);
+    }
+    ConvGeometry none = conv_geometry(2, 0, 8, 8, 2, 1, 1);  // no line, and one of padding alone
+    none.in_w = 4, none.out_w = 5;
+    all.push_back(none);
     ConvGeometry flat = conv_geometry(2, 13, 8, 9, 1, 1, 0);  // 129 taps in one row, rows of padding only
     flat.kernel_w = 129, flat.pad = 64;
     flat.out_h = flat.in_h + 128, flat.out_w = flat.in_w;

@@ -1,5 +1,7 @@
 #pragma once
-// Memory that the host cannot reach but while the emulated device computes: any other access ends in a fault.
+// Memory that the host cannot reach but while the emulated device computes: any other access ends in a fault. What the
+// device itself reads behind its last block is within a page of 2 MiB: the address sanitizer and the guards behind
+// blocks find that, not a fault.
 #include <cstddef>
 #include <map>
 

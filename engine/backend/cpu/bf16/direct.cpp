@@ -41,7 +41,7 @@ class Widened {
     const Windows& s = windows_;
     const int64_t line = row / s.grid_w, image = line / s.grid_h;
     const int64_t h = std::clamp<int64_t>(line % s.grid_h * s.step + s.h0 + behind * s.taps_h, 0, s.h);
-    if (s.h > 1 || s.grid_h > 1) return (image * s.h + h) * s.w * s.c;
+    if (s.h != 1 || s.grid_h > 1) return (image * s.h + h) * s.w * s.c;
     const int64_t w = std::clamp<int64_t>(row % s.grid_w * s.step + s.w0 + behind * s.taps_w, 0, s.w);
     return (image * s.w + w) * s.c;
   }
