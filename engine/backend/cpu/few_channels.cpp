@@ -1,5 +1,6 @@
 #include "engine/backend/cpu/few_channels.h"
 
+#include "engine/backend/cpu/direct.h"
 #include "engine/backend/cpu/panels.h"
 #include "engine/backend/cpu/patches.h"
 

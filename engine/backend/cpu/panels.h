@@ -57,7 +57,4 @@ void sum_parts(Backend& backend, const Kernels& k, const ConvPlan& plan, int64_t
   });
 }
 
-/// y from what `from` gathers; filters {Cout, taps, depth}.
-void product(Backend& backend, const Kernels& k, const ConvGeometry& g, const Source& from, const float* w, float* y);
-
 }  // namespace ntq::cpu
